@@ -1,0 +1,39 @@
+"""Train convolutional neural networks from a YAML file, on a CPU, with NumPy as the engine.
+
+>>> import cnntrain
+>>> config = cnntrain.load_config("configs/digits.yaml", ["training.seed=3"])
+>>> result = cnntrain.train(config, out="runs/seed3")
+>>> cnntrain.evaluate("runs/seed3")["accuracy"]
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnntrain.builder import build
+    from cnntrain.checking import gradcheck
+    from cnntrain.config import load_config
+    from cnntrain.errors import CnntrainError
+    from cnntrain.training import evaluate, train
+    from cnntrain.weights import load
+
+__all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
+
+_HOMES = {
+    "CnntrainError": "cnntrain.errors",
+    "build": "cnntrain.builder",
+    "evaluate": "cnntrain.training",
+    "gradcheck": "cnntrain.checking",
+    "load": "cnntrain.weights",
+    "load_config": "cnntrain.config",
+    "train": "cnntrain.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and only then: ``cnntrain --help`` needs none of it."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("cnntrain")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cnntrain' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,127 @@
+"""From a config to a network: shapes are threaded through the layers, and parameters drawn from the seed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.config import Config, check_shapes
+from cnntrain.data import Data, load_data
+from cnntrain.errors import ConfigError, ShapeError
+from cnntrain.layers.activation import Activation
+from cnntrain.layers.base import Layer
+from cnntrain.layers.conv import Conv
+from cnntrain.layers.fc import Fc
+from cnntrain.layers.options import ConvOptions, FcOptions, Options, PoolOptions
+from cnntrain.layers.pool import AveragePool, MaxPool
+from cnntrain.layers.softmax import Softmax
+from cnntrain.network import Network
+from cnntrain.objective import Objective
+from cnntrain.types import Shape
+
+POOLS = {"max": MaxPool, "average": AveragePool}
+PARAMETERS = 0
+"""The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
+
+
+def build(config: Config, dtype: DTypeLike | None = None) -> Network:
+    """Build the network that ``config`` describes, its parameters drawn from the seed.
+
+    Args:
+        config: Its data are loaded only if the network needs them for its input shape or its number of classes.
+        dtype: Instead of ``training.dtype``.
+
+    Raises:
+        ConfigError: A layer does not fit, or the network does not fit the data.
+        DataError: The data are needed, and are missing or malformed.
+    """
+    last = config.network.layers[-1].options
+    if config.network.input is not None and not (isinstance(last, FcOptions) and last.units is None):
+        return build_shaped(config, config.network.input, None, dtype)
+    return build_for(config, data_of(config), dtype)
+
+
+def data_of(config: Config) -> Data:
+    """Load the data that ``config`` names.
+
+    Raises:
+        ConfigError: It names none.
+        DataError: They are missing or malformed.
+    """
+    if config.data is None:
+        raise ConfigError(f"{config.where(())}: there is no data section, and it is needed here")
+    return load_data(**config.data.model_dump(), seed=config.training.seed)
+
+
+def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:
+    """Build the network for images and classes of ``data``.
+
+    Raises:
+        ConfigError: A layer does not fit, or the network does not fit the data.
+    """
+    given = config.network.input
+    if given is not None and given != data.input_shape:
+        raise ConfigError(
+            f"{config.where(('network', 'input'))}: expected the shape of the data's images, "
+            f"{list(data.input_shape)}, got {list(given)}"
+        )
+    network = build_shaped(config, data.input_shape, len(data.classes), dtype)
+    outputs = int(np.prod(network.out_shape))
+    if outputs != len(data.classes):
+        last = ("network", "layers", len(config.network.layers) - 1)
+        raise ConfigError(
+            f"{config.where(last)}: the network ends in {outputs} values, but the data have "
+            f"{len(data.classes)} classes"
+        )
+    return network
+
+
+def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype: DTypeLike | None = None) -> Network:
+    """Build the network for a known input shape; ``classes`` are the last layer's units where it names none."""
+    misfits = check_shapes(config.network, input_shape, classes)
+    if misfits:
+        raise ShapeError("\n".join(f"{config.where(misfit.path)}: {misfit.sentence}" for misfit in misfits))
+    options = config.training
+    C, H, W = input_shape
+    entries = [entry.options for entry in config.network.layers]
+    layers = list(make_layers(entries, (H, C, W), classes, options.seed))
+    objective = Objective(options.loss, options.reduction, options.l1, options.l2)
+    return Network(layers, objective, dtype or options.dtype)
+
+
+def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:
+    """Yield the steps for the entries of ``network.layers``.
+
+    Between a convolution and its bias and activation comes the max pooling of the next entry, if there is one: the result
+    is the same and only the winners are worked on.
+    """
+    for index, options in enumerate(entries):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
+        match options:
+            case ConvOptions():
+                conv = Conv(index, options, shape, rng)
+                yield conv
+                following = entries[index + 1] if index + 1 < len(entries) else None
+                if isinstance(following, PoolOptions) and following.type == "max":
+                    pool = MaxPool(index + 1, following, conv.out_shape)
+                    yield pool
+                    shape = pool.out_shape
+                else:
+                    shape = conv.out_shape
+                yield Activation(index, "conv", options.activation, shape)
+            case PoolOptions(type="max") if index > 0 and isinstance(entries[index - 1], ConvOptions):
+                continue  # done above
+            case PoolOptions():
+                other_pool = POOLS[options.type](index, options, shape)
+                yield other_pool
+                shape = other_pool.out_shape
+            case FcOptions():
+                options = options.model_copy(update={"units": options.units or classes})
+                fc = Fc(index, options, shape, rng)
+                yield fc
+                shape = fc.out_shape
+                is_softmax = options.activation == "softmax"
+                yield Activation(index, "fc", "identity" if is_softmax else options.activation, shape)
+                if is_softmax:
+                    yield Softmax(index, shape)

@@ -1,0 +1,136 @@
+"""Every gradient of a network against finite differences, in float64, through the code that trains.
+
+For each tensor, and for the input, two kinds of derivative are compared with what the way back says:
+
+- by single entries, ``samples`` of them or all;
+- along random directions, in which every entry takes part: (J(x + h d) - J(x - h d)) / 2h against sum(dJ/dx ⊙ d).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cnntrain import weights
+from cnntrain.builder import build
+from cnntrain.checking.differences import Difference, central_difference, relative_error
+from cnntrain.checking.faults import inject as inject_fault
+from cnntrain.config import Config, load_config
+from cnntrain.errors import UsageError
+from cnntrain.network import Network
+from cnntrain.types import Array, Labels
+
+BATCH = 3
+"""Samples of the random batch; more than one, so that a mean taken for a sum shows."""
+DIRECTIONS = 3
+"""Random directions a tensor."""
+CHECK = 3
+"""The consumer of the seed that this is."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def gradcheck(
+    config: Config | str | Path,
+    overrides: Sequence[str] = (),
+    samples: int | Literal["all"] = 20,
+    threshold: float = 1e-6,
+    inject: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare every gradient of a network with finite differences on a small random batch.
+
+    Args:
+        config: A config, the path of one, a run folder or a weights file (then its weights are used).
+        overrides: ``KEY=VALUE`` words on the config.
+        samples: Entries a tensor, drawn at random, or all.
+        threshold: Greatest relative error that passes.
+        inject: Faults to put into the way back first, see ``cnntrain.checking.FAULTS``.
+        progress: Told the tensor, and how many of how many of its derivatives are done.
+
+    Returns:
+        ``passed``, ``worst``, ``threshold`` and ``tensors``: a list of ``name``, ``entries``, ``checked`` (derivatives that
+        were compared), ``kinks`` (those that lie on a kink and prove nothing) and ``max_relative_error``.
+
+    Raises:
+        UsageError: ``samples``, ``threshold`` or ``inject`` is not understood.
+        ConfigError, WeightsError, DataError: The network cannot be built.
+    """
+    if samples != "all" and samples < 1:
+        raise UsageError(f"--samples: expected a whole number of at least 1, or all, got {samples}")
+    if not (math.isfinite(threshold) and threshold > 0):
+        raise UsageError(f"--threshold: expected a number above 0, got {threshold}")
+    network, seed = network_of(config, overrides)
+    for fault in inject:
+        inject_fault(network, fault)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
+    x = rng.standard_normal((BATCH, *network.in_shape))
+    y = rng.integers(0, math.prod(network.out_shape), BATCH)
+    tensors = list(Check(network, x, y, rng, progress).results(samples, threshold))
+    worst = max(tensor["max_relative_error"] for tensor in tensors)
+    proven = all(tensor["checked"] for tensor in tensors)
+    return {"passed": bool(worst < threshold and proven), "worst": worst, "threshold": threshold, "tensors": tensors}
+
+
+def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
+    """Return the network in float64, and the config's seed."""
+    if not isinstance(config, Config):
+        path = Path(config)
+        if path.is_dir() or path.suffix == ".safetensors":
+            saved = weights.load_saved(path, overrides, dtype="float64")
+            return saved.network, saved.config.training.seed
+        config = load_config(path, overrides)
+    return build(config, dtype="float64"), config.training.seed
+
+
+class Check:
+    """The comparison for one network and batch."""
+
+    def __init__(
+        self, network: Network, x: Array, y: Labels, rng: np.random.Generator, progress: Progress | None = None
+    ):
+        self.network, self.x, self.y, self.rng = network, x, y, rng
+        self.progress = progress or (lambda name, done, total: None)
+        _, gradient, dx = network.gradient(x, y)
+        self.tensors = {
+            name: (network.theta[place.at], gradient[place.at]) for name, place in network.layout.places.items()
+        }
+        self.tensors["input"] = (x.reshape(-1), dx.reshape(-1))
+
+    def results(self, samples: int | Literal["all"], threshold: float) -> Iterator[dict[str, Any]]:
+        """Yield what the check found for each W, each b and the input."""
+        for name, (values, gradient) in self.tensors.items():
+            size = values.size
+            entries = np.arange(size) if samples == "all" else self.rng.permutation(size)[:samples]
+            worst, checked, kinks = 0.0, 0, 0
+            total = len(entries) + DIRECTIONS
+            for done in range(total):
+                where: Any
+                if done < len(entries):
+                    where, direction = entries[done], 1.0
+                else:
+                    # Signs at random, of length 1 together: each entry moves as far as every other.
+                    where, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
+                numeric = self.difference(values, where, direction)
+                if numeric is None:
+                    kinks += 1
+                else:
+                    checked += 1
+                    analytic = float(np.sum(gradient[where] * direction))
+                    worst = max(worst, relative_error(analytic, numeric, threshold))
+                self.progress(name, done + 1, total)
+            yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
+
+    def difference(self, values: Array, where: Any, direction: Any) -> Difference | None:
+        """Return the numeric derivative of J along a direction of one tensor."""
+        before = np.copy(values[where])
+
+        def evaluate(t: float) -> tuple[float, bytes]:
+            values[where] = before + t * direction
+            J, pattern = self.network.value(self.x, self.y)
+            values[where] = before
+            return J, pattern
+
+        return central_difference(evaluate)

@@ -1,0 +1,67 @@
+"""The commands, assembled; ``main`` is what the console script runs."""
+
+import io
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.eval import evaluate
+from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.summary import summary
+from cnntrain.cli.train import train
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # imported late: `cnntrain --help` does without it
+
+        typer.echo(f"cnntrain {version('cnntrain')}")
+        raise typer.Exit
+
+
+# Plain help and plain usage errors: the same on a terminal, in a log and in a pipe.
+app = typer.Typer(
+    name="cnntrain",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog="Begin with: cnntrain train configs/digits.yaml",
+)
+
+
+@app.callback()
+def cnntrain(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Train convolutional neural networks from a YAML file, on a CPU, with every gradient proven."""
+
+
+app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
+app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
+app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml --inject layers.0.W:no_flip")(
+    gradcheck
+)
+app.command("summary", epilog="Example: cnntrain summary configs/digits.yaml network.layers.0.conv.K=8")(summary)
+
+
+def _make_streams_safe() -> None:
+    """No character of a path or class name may end a command, nor a stream that is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def main() -> None:
+    """Run the command that the words of the command line name."""
+    _make_streams_safe()
+    app()

@@ -1,0 +1,67 @@
+"""``cnntrain gradcheck``."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from cnntrain.cli.options import ConfigOrRunArgument, JsonOption, Overrides, Progress, ProgressOption
+from cnntrain.cli.terminal import errors_as_messages, print_json, results
+from cnntrain.errors import GradientError, UsageError
+
+SamplesOption = Annotated[
+    str, typer.Option("--samples", metavar="N|all", help="Entries of each tensor to compare one by one.")
+]
+ThresholdOption = Annotated[
+    float, typer.Option("--threshold", metavar="ERROR", help="Largest relative error that passes.")
+]
+InjectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inject",
+        metavar="TENSOR:FAULT",
+        help="Make a gradient wrong, to see it caught; FAULT is no_flip, no_mask, mean_for_sum or lost_stride. "
+        "May be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def gradcheck(
+    config: ConfigOrRunArgument,
+    overrides: Overrides = None,
+    samples: SamplesOption = "20",
+    threshold: ThresholdOption = 1e-6,
+    inject: InjectOption = None,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Compare every gradient with finite differences, in float64.
+
+    Exit status 3 says that one differs.
+    """
+    with errors_as_messages():
+        count = _parse_samples(samples)
+
+        from cnntrain import checking  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.gradcheck_view import open_view
+        from cnntrain.cli.tables import gradients_table, verdict
+
+        with open_view(progress) as show:
+            result = checking.gradcheck(
+                config, overrides or (), samples=count, threshold=threshold, inject=inject or (), progress=show
+            )
+        if json:
+            print_json(result)
+        else:
+            results().print(gradients_table(result))
+            results().print(verdict(result), soft_wrap=True)
+        if not result["passed"]:
+            raise typer.Exit(GradientError.exit_code)
+
+
+def _parse_samples(text: str) -> int | Literal["all"]:
+    if text == "all":
+        return "all"
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--samples: expected a whole number of at least 1, or all, got {text[:80]!r}")

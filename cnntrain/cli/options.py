@@ -1,0 +1,55 @@
+"""Words that several commands understand, so that they mean the same in all of them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Progress(StrEnum):
+    """How a command shows what it is at."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    NONE = "none"
+
+
+ConfigArgument = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="YAML file that describes data, network and training.", show_default=False),
+]
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Run folder or .safetensors file, as train leaves it.", show_default=False),
+]
+
+ConfigOrRunArgument = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG|RUN", help="YAML file, run folder or .safetensors file.", show_default=False),
+]
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Replaces values of the config: training.alpha=0.01, network.layers.0.conv.K=8, data.path=../data/mnist.",
+        show_default=False,
+    ),
+]
+
+ProgressOption = Annotated[
+    Progress,
+    typer.Option(
+        "--progress",
+        help="What stderr shows meanwhile: a live bar (rich), lines (plain) or nothing; auto is rich on a terminal and "
+        "plain elsewhere.",
+    ),
+]
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON object, and nothing else, on stdout."),
+]

@@ -1,0 +1,39 @@
+"""``cnntrain summary``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnntrain.cli.options import ConfigOrRunArgument, JsonOption, Overrides
+from cnntrain.cli.terminal import errors_as_messages, print_json, results
+
+if TYPE_CHECKING:
+    from cnntrain.config import Config
+    from cnntrain.network import Network
+
+
+def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: JsonOption = False) -> None:
+    """Show the layers: shapes, parameters, multiply-adds and memory."""
+    with errors_as_messages():
+        from cnntrain.cli.tables import layers_table, memory_text  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.summary import describe
+
+        network, loaded = _load(config, overrides or [])
+        description = describe(network)
+        if json:
+            print_json(description)
+            return
+        results().print(layers_table(description, loaded.network.layers, network.in_shape))
+        results().print(memory_text(description))
+
+
+def _load(path: Path, overrides: list[str]) -> "tuple[Network, Config]":
+    if path.is_dir() or path.suffix == ".safetensors":
+        from cnntrain.weights import load_saved
+
+        saved = load_saved(path, overrides)
+        return saved.network, saved.config
+    from cnntrain.builder import build
+    from cnntrain.config import load_config
+
+    config = load_config(path, overrides)
+    return build(config), config

@@ -1,0 +1,112 @@
+"""Results as tables: columns that line up, without frames, so that they read the same in a log."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from cnntrain.cli.training_text import accuracy_text, loss_text
+from cnntrain.config import LayerEntry
+from cnntrain.types import Shape
+
+
+def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Table:
+    """The layers with the totals below.
+
+    Args:
+        description: As ``cnntrain.summary.describe`` gives it.
+        entries: ``network.layers`` of the config.
+        in_shape: Of the network.
+    """
+    table = _table()
+    _add_columns(table, "right", "")
+    _add_columns(table, "left", "layer", "output")
+    _add_columns(table, "right", "parameters", "multiply-adds")
+    table.add_column("", overflow="fold")
+    table.add_row("", "input", _shape_text(in_shape))
+    for layer, entry in zip(description["layers"], entries, strict=True):
+        table.add_row(
+            str(layer["index"]),
+            layer_text(entry),
+            _shape_text(layer["output_shape"]),
+            f"{layer['parameters']:,}",
+            f"{layer['multiply_adds']:,}",
+            Text("; ".join(layer["notes"]), "yellow"),
+        )
+    multiply_adds = sum(layer["multiply_adds"] for layer in description["layers"])
+    table.add_row("", "total", "", f"{description['parameters']:,}", f"{multiply_adds:,}", style="bold")
+    return table
+
+
+def layer_text(entry: LayerEntry) -> str:
+    """An entry of ``network.layers`` in short, without its defaults: ``conv K=32 F=5 relu``."""
+    options = entry.options.model_dump(exclude_defaults=True)
+    return " ".join([entry.kind, *(str(v) if isinstance(v, str) else f"{key}={v}" for key, v in options.items())])
+
+
+def memory_text(description: dict[str, Any]) -> str:
+    """One line on the memory that training takes."""
+    size, unit = float(description["memory_bytes"]), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"memory for training: {size:.3g} {unit}, without the images"
+
+
+def evaluation_table(result: dict[str, Any]) -> Table:
+    """Loss and accuracy of one split."""
+    table = _table()
+    _add_columns(table, "left", "split")
+    _add_columns(table, "right", "samples", "loss", "accuracy")
+    table.add_row(
+        result["split"], f"{result['samples']:,}", loss_text(result["loss"]), accuracy_text(result["accuracy"])
+    )
+    return table
+
+
+def gradients_table(result: dict[str, Any]) -> Table:
+    """Each tensor's largest relative error, and whether it passes."""
+    table = _table()
+    _add_columns(table, "left", "tensor")
+    _add_columns(table, "right", "entries", "checked", "kinks", "max relative error")
+    table.add_column("")
+    for tensor in result["tensors"]:
+        table.add_row(
+            tensor["name"],
+            f"{tensor['entries']:,}",
+            f"{tensor['checked']:,}",
+            f"{tensor['kinks']:,}",
+            f"{tensor['max_relative_error']:.1e}" if tensor["checked"] else "-",
+            _mark(tensor, result["threshold"]),
+        )
+    return table
+
+
+def verdict(result: dict[str, Any]) -> Text:
+    """One line on the whole check."""
+    figures = f"worst relative error {result['worst']:.1e}, threshold {result['threshold']:g}"
+    if result["passed"]:
+        return Text(f"passed: every gradient agrees with its finite differences; {figures}", "green")
+    names = [t["name"] for t in result["tensors"] if _mark(t, result["threshold"]).plain != "ok"]
+    return Text(f"FAILED: {', '.join(names)}; {figures}", "bold red")
+
+
+def _mark(tensor: dict[str, Any], threshold: float) -> Text:
+    if not tensor["checked"]:
+        return Text("FAILED: nothing but kinks", "bold red")
+    return Text("ok", "green") if tensor["max_relative_error"] < threshold else Text("FAILED", "bold red")
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+
+
+def _add_columns(table: Table, side: Literal["left", "right"], *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify=side, no_wrap=True)

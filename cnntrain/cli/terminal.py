@@ -1,0 +1,116 @@
+"""The two streams of a command: results on stdout, messages on stderr; and errors as sentences.
+
+Rich is imported late: ``cnntrain --help`` needs none of it.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from cnntrain.cli.options import Progress
+from cnntrain.errors import CnntrainError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDTH_OFF_TERMINAL = 1000
+"""Columns where no terminal sets a limit: a file or a pipe wants whole lines."""
+
+
+def open_console(stream: TextIO, live: bool = False) -> "Console":
+    """Rich on ``stream``, with all text taken literally: ``[conv]`` or ``:x:`` in a message is no markup.
+
+    Args:
+        stream: Where to print.
+        live: Move the cursor and use colours even if the stream is no terminal.
+    """
+    from rich.console import Console
+
+    console = Console(file=stream, force_terminal=live or None, markup=False, emoji=False, highlight=False)
+    if not stream.isatty():
+        console.width = _WIDTH_OFF_TERMINAL
+    return console
+
+
+def results() -> "Console":
+    """Where a command prints what it was asked for."""
+    return open_console(sys.stdout)
+
+
+def messages(live: bool = False) -> "Console":
+    """Where a command says how it is going, and what went wrong."""
+    return open_console(sys.stderr, live)
+
+
+def is_live(mode: Progress) -> bool:
+    """Whether stderr shows a bar that moves: on a terminal, or where ``--progress rich`` wants it anyway."""
+    if mode is Progress.AUTO:
+        return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return mode is Progress.RICH
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print ``result`` as one line of JSON; a number that is not finite becomes null, since JSON has no word for it."""
+    print(json.dumps(_finite(result), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_error(text: str) -> None:
+    """Print each line of ``text`` as ``error: <line>``, unwrapped, with control characters made visible."""
+    from rich.text import Text
+
+    console = messages()
+    for line in text.splitlines():
+        visible = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        console.print(Text.assemble(("error:", "bold red"), " ", visible), soft_wrap=True)
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """End the command with a sentence and an exit status for what a user can cause; a bug keeps its traceback.
+
+    Raises:
+        typer.Exit: With the status of the error; 130 or 143 when stopped by SIGINT or SIGTERM, 141 when whoever read
+            our output is gone.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except CnntrainError as error:
+        print_error(str(error))
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt as stop:
+        messages().print("stopped")
+        raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
+    except BrokenPipeError:
+        _drop_unwritten()
+        raise typer.Exit(128 + 13) from None  # SIGPIPE, which Windows has no name for
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print_error(f"{where}{error.strerror}")
+        _drop_unwritten()
+        raise typer.Exit(2) from None
+
+
+def _drop_unwritten() -> None:
+    """Let stdout go: Python flushes it once more at the end, and would complain a second time."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

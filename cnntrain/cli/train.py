@@ -1,0 +1,64 @@
+"""``cnntrain train``."""
+
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption
+from cnntrain.cli.terminal import errors_as_messages, print_json, results
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the run; by default runs/<name of CONFIG>, -2, -3, ...: no run is overwritten.",
+        show_default=False,
+    ),
+]
+
+
+def train(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    out: OutOption = None,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Train the network in CONFIG and keep its weights.
+
+    Ctrl-C stops after the batch at hand and saves; the exit status is then 130.
+    """
+    with errors_as_messages():
+        from cnntrain.cli.training_view import open_view  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.config import load_config
+        from cnntrain.training import fit
+        from cnntrain.training.events import Finished
+        from cnntrain.training.interrupts import Interrupts
+
+        loaded = load_config(config, overrides or ())
+        result: dict[str, Any] | None = None
+        try:
+            with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
+                for event in fit(loaded, out, interrupts):
+                    view.show(event)
+                    if isinstance(event, Finished):
+                        result = event.result
+        finally:  # a run that diverges has a result, too: the error follows it
+            if result is not None:
+                _print_result(result, json)
+        if result is not None and result["stop"] == "interrupted":
+            raise typer.Exit(128 + (interrupts.signal or signal.SIGINT))
+
+
+def _print_result(result: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(result)
+        return
+    from cnntrain.cli.training_text import result_lines
+
+    for line in result_lines(result):
+        results().print(line, soft_wrap=True)

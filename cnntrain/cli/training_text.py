@@ -1,0 +1,116 @@
+"""The words and columns in which a training run is told; the views decide where they go and in which colour."""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnntrain.training.events import BatchEnded, IterationEnded, Started
+
+_GAP = "   "
+
+_STOPS = {
+    "max": "the greatest number of iterations (Max) is reached",
+    "epsilon": "every change is below epsilon",
+    "interrupted": "interrupted, and what was learned is saved",
+    "diverged": "the loss diverged",
+}
+
+
+def header(started: "Started") -> list[str]:
+    """Lines on what is about to be trained, below the table of layers."""
+    samples = ", ".join(f"{count:,} {split}" for split, count in started.samples.items() if count)
+    cores = "1 core" if started.cores == 1 else f"{started.cores} cores"
+    return [
+        f"data     {started.source}: {samples} samples of {len(started.classes)} classes",
+        f"device   CPU, {cores}, {started.network.dtype}",
+        f"run      {started.run}",
+    ]
+
+
+def titles(started: "Started") -> list[str]:
+    """The two lines above the iterations."""
+    iteration, change = _widths(started)
+    above = ["".rjust(iteration), "train".rjust(20), "validation".rjust(20)]
+    below = [
+        "iteration".rjust(iteration),
+        "loss".rjust(9),
+        "accuracy".rjust(8),
+        "loss".rjust(9),
+        "accuracy".rjust(8),
+        "largest change".rjust(change),
+        "seconds".rjust(7),
+    ]
+    return [_GAP.join(above), _GAP.join(below)]
+
+
+def iteration_line(event: "IterationEnded", started: "Started") -> str:
+    """One line an iteration, under ``titles``."""
+    iteration, change = _widths(started)
+    cells = [
+        f"{event.iteration}/{started.Max}".rjust(iteration),
+        loss_text(event.train_loss).rjust(9),
+        accuracy_text(event.train_accuracy).rjust(8),
+        loss_text(event.validation_loss).rjust(9),
+        accuracy_text(event.validation_accuracy).rjust(8),
+        _change_text(event.max_change, started.epsilon).rjust(change),
+        f"{event.seconds:.2f}".rjust(7),
+    ]
+    return _GAP.join(cells)
+
+
+def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float) -> str:
+    """What stands beside the bar: speed, running loss, time left in this iteration and until Max."""
+    speed = event.samples / event.seconds if event.seconds > 0 else 0.0
+    return (
+        f"{speed:,.0f} samples/s{_GAP}loss {loss_text(event.loss)}"
+        f"{_GAP}{_duration(seconds_left)} left, run {_duration(run_seconds_left)}"
+    )
+
+
+def result_lines(result: dict[str, Any]) -> list[str]:
+    """The last lines: why it stopped, how good it is, where it lies and what to do next."""
+    iterations = "1 iteration" if result["iterations"] == 1 else f"{result['iterations']} iterations"
+    lines = [f"stopped after {iterations} in {result['seconds']:.1f} seconds: {_STOPS[result['stop']]}"]
+    split = next((name for name in ("test", "validation", "train") if result[name] is not None), None)
+    if split is not None:
+        scores = result[split]
+        lines.append(
+            f"{split} accuracy {accuracy_text(scores['accuracy'])}, loss {loss_text(scores['loss'])}, "
+            f"on {scores['samples']:,} samples"
+        )
+    lines.append(f"run in {result['run']}")
+    if result["stop"] != "diverged":
+        words = ["cnntrain", "eval", str(result["run"])]
+        lines.append(f"next: {shlex.join(words if split in (None, 'test') else [*words, '--split', split])}")
+    return lines
+
+
+def loss_text(loss: float | None) -> str:
+    """A loss with 4 decimals; one too large for a column by its size alone."""
+    if loss is None:
+        return "-"
+    return f"{loss:.4f}" if abs(loss) < 10_000 else f"{loss:.2e}"
+
+
+def accuracy_text(accuracy: float | None) -> str:
+    """A share in per cent with 2 decimals."""
+    return "-" if accuracy is None else f"{100 * accuracy:.2f} %"
+
+
+def _change_text(change: float, epsilon: float) -> str:
+    if not epsilon:
+        return f"{change:.2e}"
+    return f"{change:.2e} {'<' if change < epsilon else '>='} epsilon {epsilon:g}"
+
+
+def _widths(started: "Started") -> tuple[int, int]:
+    """Columns of the iteration and of the largest change, which depend on the config."""
+    iteration = len(f"{started.Max}/{started.Max}")
+    change = len(_change_text(started.epsilon, started.epsilon))
+    return max(iteration, len("iteration")), max(change, len("largest change"))
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,155 @@
+"""Pydantic's errors as sentences for people: ``expected a whole number of at least 1, got 'many'``.
+
+What is expected is told from the field's own JSON schema, so that a new field needs no words here.
+"""
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from cnntrain.config.names import model_at, short_name
+from cnntrain.config.scalars import value_of
+from cnntrain.config.schema import SOURCES, LayerEntry
+from cnntrain.config.tree import Node, Path, Scalar, find
+from cnntrain.config.wording import did_you_mean, either, near, quoted, shown
+from cnntrain.layers.options import OPTIONS, Options
+
+SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+COUNTS = {1: "one", 2: "two", 3: "three"}
+
+
+def path_of(error: ErrorDetails) -> Path:
+    """Return the place of an error in the config; pydantic's own also names branches of unions and items of tuples."""
+    loc = error["loc"]
+    if error["type"] == "union_tag_invalid":
+        return (*loc, "source")
+    if loc[:1] == ("data",):
+        return loc[:1] + loc[2:3]
+    return loc[:5] if loc[:2] == ("network", "layers") else loc[:2]
+
+
+def sentence_of(error: ErrorDetails, root: Node, path: Path) -> str:
+    """Return in plain words what pydantic found at ``path``."""
+    node, kind = find(root, path), error["type"]
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "extra_forbidden":
+        return unknown_key(root, path)
+    if kind == "union_tag_not_found":
+        return f"missing key 'source': {either(SOURCES)}"
+    if node is None:
+        expected = expectation(schema_of(root, path))
+        return f"missing key '{path[-1]}'" + (f", {expected}" if expected else "")
+    model = model_at(root, path)
+    if model:
+        return f"expected a mapping with keys such as {either(model.model_fields)}, got {shown(node)}"
+    schema = schema_of(root, path)
+    return f"expected {expectation(schema)}, got {shown(node)}{mend(node, schema)}"
+
+
+def unknown_key(root: Node, path: Path) -> str:
+    """Return what is wrong with a key that the schema does not have, and what was probably meant."""
+    key, model, meant = str(path[-1]), model_at(root, path[:-1]), meant_by(root, path)
+    told = f"unknown key {quoted(key)}"
+    if meant and len(meant) > len(path):
+        return f"{told}; it belongs to '{meant[-2]}': indent it further than '{meant[-2]}'"
+    if meant and ":" in key:
+        return f"{told}; a ':' needs a space after it"
+    suggestion = did_you_mean(key, known_keys(model))
+    return told + (suggestion or f"; known here: {', '.join(model.model_fields if model else ())}")
+
+
+def meant_by(root: Node, path: Path) -> Path | None:
+    """Return the place of the key that an unknown key was probably meant to be, None if none comes near."""
+    outer, key = path[:-1], str(path[-1])
+    model = model_at(root, outer)
+    for kind, options in OPTIONS.items() if model is LayerEntry else ():
+        if find(root, (*outer, kind)) and key in known_keys(options):
+            return (*outer, kind, short_name(root, (*outer, kind), key))
+    name, colon, _ = key.partition(":")
+    known = near(name if colon else key, known_keys(model))
+    return (*outer, short_name(root, outer, known)) if known else None
+
+
+def known_keys(model: type[BaseModel] | None) -> list[str]:
+    """Return all keys of a mapping, short and long."""
+    longer = model.long_names if model and issubclass(model, Options) else ()
+    return [*(model.model_fields if model else ()), *longer]
+
+
+def schema_of(root: Node, path: Path) -> dict[str, Any]:
+    """Return the JSON schema of one key."""
+    if path == ("data", "source"):
+        return {"enum": list(SOURCES)}
+    model = model_at(root, path[:-1])
+    return properties(model)[str(path[-1])] if model else {}
+
+
+@cache
+def properties(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Return the JSON schemas of a model's keys."""
+    found: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
+    return found
+
+
+def branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schemas of which a value must fit one, without the empty value."""
+    return [branch for branch in schema.get("anyOf", [schema]) if branch.get("type") != "null"]
+
+
+def words_of(schema: dict[str, Any]) -> list[str]:
+    """Return the words that a key may have as its value."""
+    return [word for branch in branches(schema) for word in branch.get("enum", [branch.get("const")]) if word]
+
+
+def expectation(schema: dict[str, Any]) -> str:
+    """Return what a key may have as its value: ``a whole number of at least 1 or all``."""
+    kinds = [text for branch in branches(schema) if not words_of(branch) and (text := description(branch))]
+    parts = kinds + words_of(schema)
+    return either(parts) if parts else ""
+
+
+def description(schema: dict[str, Any]) -> str:
+    """Return what fits a schema that is no choice of words; nothing for a mapping."""
+    if schema.get("type") == "array":
+        items, least = schema.get("prefixItems"), schema.get("minItems", 0)
+        return (
+            f"a list of {COUNTS.get(least, least)}, each {description(items[0])}"
+            if items
+            else f"a list of at least {COUNTS.get(least, least)}"
+        )
+    kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
+    bounds = [
+        f"{words} {schema[bound]}"
+        for bound, words in (("minimum", "of at least"), ("exclusiveMinimum", "above"), ("exclusiveMaximum", "below"))
+        if bound in schema
+    ]
+    return " ".join((kind.get(schema.get("type", ""), ""), " and ".join(bounds))).strip()
+
+
+def mend(node: Node, schema: dict[str, Any]) -> str:
+    """Return what would make a near miss right."""
+    if not isinstance(node, Scalar):
+        return ""
+    types = {branch.get("type") for branch in branches(schema)}
+    if isinstance(node.value, str):
+        bare = node.value.replace("_", "").lstrip("0") or "0"
+        if is_number(node.value, types):
+            return "; take the quotes away"
+        if is_number(bare, types):
+            return f"; write {bare}"
+        if "boolean" in types and node.value.lower() in SWITCHES:
+            return f"; write {SWITCHES[node.value.lower()]}"
+        return did_you_mean(node.value, words_of(schema))
+    if isinstance(node.value, float) and "integer" in types and node.value.is_integer() and abs(node.value) < 1e15:
+        return f"; write {int(node.value)}"
+    return ""
+
+
+def is_number(text: str, types: set[Any]) -> bool:
+    """Return whether ``text``, without quotes, would be a number of one of the types."""
+    value = value_of(text)
+    wanted = {"integer", "number"} if isinstance(value, int) else {"number"}
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(types & wanted)

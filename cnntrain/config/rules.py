@@ -1,0 +1,85 @@
+"""What no single key shows: which layers may follow each other, and what goes together."""
+
+from collections.abc import Container, Iterator, Sequence
+
+from cnntrain.config.schema import LayerEntry, TrainingOptions
+from cnntrain.config.tree import Node, Path, Scalar, find
+from cnntrain.layers.options import FcOptions
+
+Broken = tuple[Path, str]
+"""Where a rule is broken, and a sentence."""
+
+
+def has_softmax(layer: LayerEntry | None) -> bool:
+    """Return whether a layer ends in softmax."""
+    return layer is not None and isinstance(layer.options, FcOptions) and layer.options.activation == "softmax"
+
+
+def broken_rules(
+    root: Node, meant: Container[Path], training: TrainingOptions | None, layers: Sequence[LayerEntry | None]
+) -> Iterator[Broken]:
+    """Yield every rule that is broken.
+
+    Args:
+        root: The config.
+        meant: Keys that are in it, but misspelt.
+        training: Its section, None if it is faulty in itself.
+        layers: Its layers, None for each that is faulty in itself.
+    """
+    yield from input_rules(root, meant)
+    yield from layer_rules(layers)
+    if training:
+        yield from training_rules(training)
+        yield from loss_rules(training, layers[-1] if layers else None)
+
+
+def input_rules(root: Node, meant: Container[Path]) -> Iterator[Broken]:
+    """Yield that nothing tells how large the images are."""
+    image = [("data",), ("network", "input")]
+    if is_given(root, ("network",)) and not any(is_given(root, path) or path in meant for path in image):
+        yield image[1], "missing key 'input', [C, H, W], as there is no section 'data' to take it from"
+
+
+def is_given(root: Node, path: Path) -> bool:
+    """Return whether a key has a value."""
+    node = find(root, path)
+    return node is not None and not (isinstance(node, Scalar) and node.value is None)
+
+
+def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
+    """Yield what is wrong with the order of the layers; None is a layer that is faulty in itself."""
+    first_fc: int | None = None
+    for index, layer in enumerate(layers):
+        if layer is None:
+            continue
+        path = ("network", "layers", index, layer.kind)
+        if isinstance(layer.options, FcOptions):
+            first_fc = index if first_fc is None else first_fc
+            if index < len(layers) - 1:
+                if layer.options.units is None:
+                    yield (
+                        (*path, "units"),
+                        "missing key 'units'; only the last layer takes them from the data's classes",
+                    )
+                if has_softmax(layer):
+                    yield (*path, "activation"), "softmax is for the last layer alone; relu is usual in the others"
+        elif first_fc is not None:
+            yield (
+                path,
+                f"{layer.kind} needs an image, but layers[{first_fc}], an fc, has made a vector of it; put it before",
+            )
+
+
+def training_rules(training: TrainingOptions) -> Iterator[Broken]:
+    """Yield what does not go together in ``training``."""
+    if training.nesterov and not training.momentum:
+        yield ("training", "nesterov"), "nesterov needs a momentum; add 'momentum: 0.9', or leave nesterov out"
+
+
+def loss_rules(training: TrainingOptions, output: LayerEntry | None) -> Iterator[Broken]:
+    """Yield a loss that does not go with the last layer."""
+    if training.loss == "cross_entropy" and output is not None and not has_softmax(output):
+        yield (
+            ("training", "loss"),
+            "cross_entropy needs 'activation: softmax' on a last layer fc; add it, or use loss mse",
+        )

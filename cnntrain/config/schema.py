@@ -1,0 +1,164 @@
+"""What a config may say: every key with its type, default and meaning."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer, model_validator
+
+from cnntrain.config.places import Places
+from cnntrain.config.tree import Path as Place
+from cnntrain.config.wording import either
+from cnntrain.layers.options import AtLeastOne, AtLeastZero, ConvOptions, FcOptions, Options, PoolOptions
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+AnyPath = Annotated[Path, Field(strict=False)]
+"""Text, in a file."""
+
+
+class AnyData(Options):
+    """What every source of data has."""
+
+    source: str
+    validation: Share = Field(0.0, description="share of the training samples held out, to judge each iteration by")
+    standardize: bool = Field(
+        True, description="subtract the training set's mean and divide by its deviation, by channel"
+    )
+
+
+class DigitsOptions(AnyData):
+    """``source: digits``, 8 x 8 handwritten digits that come with cnntrain."""
+
+    source: Literal["digits"]
+
+
+class IdxOptions(AnyData):
+    """``source: idx``, a folder of files as MNIST has them."""
+
+    source: Literal["idx"]
+    path: AnyPath = Field(description="the folder")
+
+
+class NpzOptions(AnyData):
+    """``source: npz``, a file of NumPy arrays."""
+
+    source: Literal["npz"]
+    path: AnyPath = Field(description="the file")
+    layout: Literal["NHWC", "NCHW"] | None = Field(
+        None, description="order of the axes, where the shape leaves it open"
+    )
+
+
+SOURCES: dict[str, type[AnyData]] = {"digits": DigitsOptions, "idx": IdxOptions, "npz": NpzOptions}
+
+DataOptions = Annotated[DigitsOptions | IdxOptions | NpzOptions, Field(discriminator="source")]
+
+
+class LayerEntry(BaseModel):
+    """One entry of ``network.layers``: a mapping with one key, the kind of the layer, and its options."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
+
+    conv: ConvOptions | None = Field(None, description="convolution")
+    pool: PoolOptions | None = Field(None, description="pooling")
+    fc: FcOptions | None = Field(None, description="fully connected")
+
+    @model_validator(mode="after")
+    def _has_one_kind(self) -> "LayerEntry":
+        given = [kind for kind in LayerEntry.model_fields if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"expected one of {either(LayerEntry.model_fields)} in each entry, got {' and '.join(given) or 'none'}"
+            )
+        return self
+
+    @property
+    def kind(self) -> str:
+        """``conv``, ``pool`` or ``fc``."""
+        return next(kind for kind in LayerEntry.model_fields if getattr(self, kind) is not None)
+
+    @property
+    def options(self) -> ConvOptions | PoolOptions | FcOptions:
+        """What the entry says."""
+        options: ConvOptions | PoolOptions | FcOptions = getattr(self, self.kind)
+        return options
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {self.kind: self.options.model_dump(mode="json", exclude_none=True)}
+
+
+class NetworkOptions(Options):
+    """``network``: the shape of the images and the layers that they go through."""
+
+    input: Annotated[tuple[AtLeastOne, AtLeastOne, AtLeastOne], Field(strict=False)] | None = Field(
+        None, description="[C, H, W]: channels, rows and columns of an image; taken from the data if not given"
+    )
+    layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1, strict=False)] = Field(
+        description="the layers, from the image to the output"
+    )
+
+
+class TrainingOptions(Options):
+    """``training``: how the weights are found."""
+
+    long_names: ClassVar[dict[str, str]] = {
+        "learning_rate": "alpha",
+        "α": "alpha",
+        "epochs": "Max",
+        "tolerance": "epsilon",
+        "ε": "epsilon",
+    }
+
+    alpha: Positive = Field(0.05, description="step size α")
+    Max: AtLeastOne = Field(10, description="greatest number of iterations, each one pass over the training set")
+    epsilon: NonNegative = Field(
+        0.0, description="stop when no weight changed by as much in an iteration; 0 never stops"
+    )
+    batch_size: AtLeastOne | Literal["all"] = Field(128, description="samples a step, or all")
+    reduction: Literal["mean", "sum"] = Field("mean", description="what is made of the gradients of a batch's samples")
+    momentum: Share = Field(0.0, description="share of the last step that is added to the next")
+    nesterov: bool = Field(False, description="Nesterov's momentum: look ahead before the gradient is taken")
+    loss: Literal["cross_entropy", "mse"] = Field(
+        "cross_entropy",
+        description="log-likelihood on a softmax output, or 1/2 |a - y|²; mse by default without softmax",
+    )
+    l1: NonNegative = Field(0.0, description="weight of the penalty sum |W|")
+    l2: NonNegative = Field(0.0, description="weight of the penalty 1/2 sum W²")
+    seed: AtLeastZero = Field(0, description="the same seed gives the same run")
+    dtype: Literal["float32", "float64"] = Field("float32", description="of weights and pixels")
+    shuffle: bool = Field(True, description="take the samples in a new order each iteration")
+
+
+class Config(Options):
+    """A whole config; made by ``load_config``, which also checks what no single key shows."""
+
+    data: DataOptions | None = Field(None, description="where the samples come from")
+    network: NetworkOptions = Field(description="the network")
+    training: TrainingOptions = Field(TrainingOptions(), description="how it is trained")
+
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def name(self) -> str:
+        """Name of the file that it is from, without folder and ending; ``run`` if it is from none."""
+        return self._places.name
+
+    def where(self, path: Place) -> str:
+        """Return where a value is written and what it is called, to begin an error with.
+
+        Args:
+            path: Its keys and places in lists, such as ``("network", "layers", 3, "conv")``.
+
+        Returns:
+            ``configs/a.yaml:12:15: layers[3].conv``; without the first part if the config is from no file.
+        """
+        return self._places.where(path)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the config as plain data: defaults filled in, aliases replaced, paths absolute."""
+        return self.model_dump(mode="json", exclude_none=True)

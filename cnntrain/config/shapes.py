@@ -1,0 +1,40 @@
+"""Do the layers fit the image? Asked when a config is loaded, and by the builder once the data are known."""
+
+from typing import NamedTuple
+
+from cnntrain.config.schema import NetworkOptions
+from cnntrain.config.tree import Path
+from cnntrain.errors import ShapeError
+from cnntrain.layers.options import FcOptions, output_shape
+from cnntrain.types import Shape
+
+
+class Misfit(NamedTuple):
+    """A layer that does not fit what comes to it."""
+
+    path: Path
+    """For ``Config.where``."""
+    sentence: str
+
+
+def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = None) -> list[Misfit]:
+    """Thread a shape through the layers.
+
+    Args:
+        network: The layers.
+        in_shape: ``(C, H, W)`` of an image.
+        units: Of an ``fc`` that leaves them to the data: the number of classes, if it is known.
+
+    Returns:
+        The first layer that does not fit, and nothing if all do. Those after a misfit get no shape to be held against.
+    """
+    shape = in_shape
+    for index, layer in enumerate(network.layers):
+        options = layer.options
+        if isinstance(options, FcOptions) and options.units is None:
+            options = options.model_copy(update={"units": units or 1})
+        try:
+            shape = output_shape(options, shape)
+        except ShapeError as error:
+            return [Misfit(("network", "layers", index, layer.kind), str(error))]
+    return []

@@ -1,0 +1,50 @@
+"""Labelled images from files: one format a file, all of them giving the same ``Data``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnntrain.data import digits, idx, npz
+from cnntrain.data.dataset import Data, Dataset, Splits
+from cnntrain.data.preprocessing import Preprocessing
+from cnntrain.data.split import hold_out
+from cnntrain.errors import DataError
+
+__all__ = ["SOURCES", "Data", "Dataset", "Preprocessing", "Splits", "load_data"]
+
+SOURCES: dict[str, Callable[..., Splits]] = {
+    "digits": digits.load,
+    "idx": idx.load,
+    "npz": npz.load,
+}
+"""What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
+
+VALIDATION_STREAM = 1
+"""The spawn key of the random numbers that draw the validation samples; others are free for other uses of the seed."""
+
+
+def load_data(source: str, *, validation: float = 0.0, standardize: bool = True, seed: int = 0, **options: Any) -> Data:
+    """Read a data set, hold out the validation samples, and measure what is needed to standardise.
+
+    Args:
+        source: A key of ``SOURCES``.
+        validation: Share of the training samples to hold out, 0..1.
+        standardize: Whether preprocessing subtracts the mean and divides by the deviation of the training samples
+            that remain; otherwise pixels stay in 0..1.
+        seed: Decides which samples are held out.
+        options: The source's own keys: ``path`` for idx; ``path`` and ``layout`` for npz.
+
+    Raises:
+        DataError: The data are missing or malformed.
+    """
+    if source not in SOURCES:
+        raise DataError(f"data.source: there is no source {source[:80]!r}; there are {', '.join(SOURCES)}")
+    try:
+        splits = SOURCES[source](**options)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
+        train, held = hold_out(splits.train, validation, rng)
+        preprocessing = Preprocessing.fit(train.images) if standardize else Preprocessing.none(train.images.shape[1])
+    except MemoryError:
+        raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
+    return Data(train, held, splits.test, splits.classes, preprocessing)

@@ -1,0 +1,19 @@
+"""``source: digits``: the data set that ships with the package.
+
+1,797 handwritten digits of 8 x 8 pixels, UCI "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak;
+CC BY 4.0, doi:10.24432/C50P49; see digits.LICENSE.txt). The originals have 17 shades, 0..16; they are stored as
+``rint(shade * 255 / 16)``, so that 16 becomes 1 like white elsewhere. The same 360 samples, of each class alike, are
+always set apart for test.
+"""
+
+from pathlib import Path
+
+from cnntrain.data import npz
+from cnntrain.data.dataset import Splits
+
+FILE = Path(__file__).with_name("digits.npz")
+
+
+def load() -> Splits:
+    """1,437 training and 360 test samples of 1 x 8 x 8, ten classes."""
+    return npz.load(FILE)

@@ -1,0 +1,112 @@
+"""Pixels -> what the first layer sees.
+
+    x = (pixel - mean[c]) / std[c]        with pixels in 0..1 and c the channel
+
+The numbers come from the training samples and travel in the weights file, so that whoever uses the weights feeds the
+network just as it was trained.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.pixels import Images, brightest
+from cnntrain.errors import WeightsError
+from cnntrain.types import Array
+
+CHUNK = 1 << 18
+"""Pixels that are summed at a time: their float64 copy stays in the cache."""
+CONSTANT = 1e-6
+"""A channel whose deviation is below this carries nothing; dividing by it would only blow up rounding errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Mean and standard deviation of each channel, of pixels in 0..1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def none(cls, channels: int) -> "Preprocessing":
+        """Leaves pixels in 0..1 as they are: mean 0, deviation 1."""
+        return cls((0.0,) * channels, (1.0,) * channels)
+
+    @classmethod
+    def fit(cls, images: Images) -> "Preprocessing":
+        """Mean and deviation of each channel over all samples and pixels; a constant channel gets deviation 1.
+
+            mean = sum x / n        std = sqrt(sum x^2 / n - mean^2)
+
+        The sums are float64: those of uint8 pixels are whole numbers and so exact in any order; those of floats are
+        made in a fixed order.
+
+        Shape:
+            images ``(N, C, H, W)``
+        """
+        count, channels, H, W = images.shape
+        sums = np.zeros(channels)
+        squares = np.zeros(channels)
+        step = max(1, CHUNK // (channels * H * W))
+        for start in range(0, count, step):
+            chunk = images[start : start + step].astype(np.float64)
+            sums += chunk.sum(axis=(0, 2, 3))
+            squares += np.square(chunk, out=chunk).sum(axis=(0, 2, 3))
+        n = count * H * W
+        mean = sums / n
+        std = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
+        mean /= brightest(images.dtype)
+        std /= brightest(images.dtype)
+        std[std < CONSTANT] = 1.0
+        return cls(tuple(mean.tolist()), tuple(std.tolist()))
+
+    def columns(self, images: Images, indices: NDArray[np.intp], out: Array) -> None:
+        """Write the samples at ``indices`` into ``out``, standardised, one sample a column.
+
+        Each number depends on its own pixel alone, so that the bits are the same however a batch is sliced.
+
+        Shape:
+            images ``(N, C, H, W)``, indices ``(n,)`` -> out ``(H, C, W, n)``, float32 or float64
+        """
+        scale, shift = _affine(self, brightest(images.dtype), out.dtype)
+        np.multiply(images.take(indices, axis=0).transpose(2, 1, 3, 0), scale, out=out)
+        np.add(out, shift, out=out)
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """For the weights file."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, content: object, channels: int) -> "Preprocessing":
+        """What ``to_dict`` gave, checked: a weights file may come from anywhere.
+
+        Raises:
+            WeightsError: Not a mean and a deviation for each of the ``channels`` that pixels in 0..1 can have.
+        """
+        if not isinstance(content, dict) or content.keys() != {"mean", "std"}:
+            raise WeightsError("the preprocessing of the weights file is not an object with the keys mean and std")
+        for key, values in content.items():
+            lowest = CONSTANT if key == "std" else 0.0
+            if not isinstance(values, list) or len(values) != channels:
+                raise WeightsError(
+                    f"preprocessing.{key} of the weights file is not a list of {channels} numbers, one for each input "
+                    "channel of the network"
+                )
+            if not all(type(value) in (int, float) and lowest <= value <= 1 for value in values):
+                raise WeightsError(
+                    f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for pixels in 0..1 every "
+                    f"number lies in {lowest:g}..1"
+                )
+        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])))
+
+
+@lru_cache(maxsize=16)
+def _affine(preprocessing: Preprocessing, top: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """(x / top - mean) / std as x * scale + shift, each (C, 1, 1): two passes over the batch in place of three."""
+    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
+    scale = (1 / (top * std)).astype(dtype).reshape(-1, 1, 1)
+    shift = (-mean / std).astype(dtype).reshape(-1, 1, 1)
+    return scale, shift

@@ -1,0 +1,57 @@
+"""Holding out a share of the training samples."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.dataset import Dataset
+from cnntrain.errors import DataError
+from cnntrain.types import Labels
+
+
+def hold_out(dataset: Dataset, share: float, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
+    """Split off a ``share`` of the samples, drawn at random, of each class alike.
+
+    Both parts keep the order of the samples.
+
+    Args:
+        dataset: The training samples.
+        share: 0..1; 0 holds out nothing. Rounded to whole samples, but one at least.
+        rng: Decides which samples of a class are held out.
+
+    Returns:
+        The samples that remain, and those held out, or None.
+
+    Raises:
+        DataError: No sample would remain to train on.
+    """
+    if share == 0:
+        return dataset, None
+    total = max(1, round(share * len(dataset)))
+    if total >= len(dataset):
+        raise DataError(
+            f"data.validation: {share:g} of {len(dataset):,} training samples leaves none to train on; choose a "
+            "smaller share"
+        )
+    held = stratified(dataset.labels, total, rng)
+    return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
+
+
+def stratified(labels: Labels, total: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw ``total`` samples, of each class by its share, within one sample.
+
+    A class gives ``total * n_class / n`` samples, rounded down; those that are still missing come from the classes that
+    lost most by rounding (the method of the largest remainder).
+
+    Shape:
+        labels ``(N,)`` -> chosen ``(N,)``, True for the samples that are drawn
+    """
+    counts = np.bincount(labels)
+    quotas, remainders = np.divmod(total * counts, len(labels))
+    missing = total - int(quotas.sum())
+    quotas[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = np.zeros(len(labels), bool)
+    chosen[by_class[place_in_class < np.repeat(quotas, counts)]] = True
+    return chosen

@@ -1,0 +1,60 @@
+"""Errors that a user can cause, each with the exit status of the command line.
+
+::
+
+    CnntrainError            2
+    ├── ConfigError          2   the YAML file, or an override of it
+    │   └── ShapeError       2   a layer does not fit the image that reaches it
+    ├── UsageError           2   words on the command line, or a path they name
+    ├── GradientError        3   a gradient check failed
+    ├── DataError            4   data missing or malformed
+    ├── WeightsError         5   weights malformed, or made for another network
+    └── DivergedError        6   the loss became infinite or not a number
+
+The text of each is one sentence a fault: what is wrong, where, what was given, what would work. Whatever is not a
+``CnntrainError`` is a bug and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+
+class CnntrainError(Exception):
+    """Base of everything that a user can cause and mend."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(CnntrainError):
+    """A config cannot be used. Several faults stand on a line each."""
+
+
+class ShapeError(ConfigError):
+    """A layer does not fit the image or vector that reaches it."""
+
+
+class UsageError(CnntrainError):
+    """Words that a command does not understand, or a path that it cannot use."""
+
+
+class GradientError(CnntrainError):
+    """An analytic gradient differs from the numeric one."""
+
+    exit_code = 3
+
+
+class DataError(CnntrainError):
+    """Data are missing or malformed."""
+
+    exit_code = 4
+
+
+class WeightsError(CnntrainError):
+    """Weights are malformed, or do not fit the network."""
+
+    exit_code = 5
+
+
+class DivergedError(CnntrainError):
+    """The loss, an output or a weight became infinite or not a number."""
+
+    exit_code = 6

@@ -1,0 +1,14 @@
+"""The layers: one family a file."""
+
+from cnntrain.layers.options import (
+    OPTIONS,
+    ActivationName,
+    ConvOptions,
+    FcOptions,
+    InitName,
+    Options,
+    PoolOptions,
+    output_shape,
+)
+
+__all__ = ["OPTIONS", "ActivationName", "ConvOptions", "FcOptions", "InitName", "Options", "PoolOptions", "output_shape"]

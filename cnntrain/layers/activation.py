@@ -1,0 +1,65 @@
+"""Bias and activation: a = sigma(z + b), the second half of conv and fc.
+
+Going back, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes with adding
+b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the data.
+"""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.layers.base import Layer
+from cnntrain.ops.activations import ACTIVATIONS
+from cnntrain.types import Array, Shape
+
+
+class ActivationCache:
+    """Memory for slices of n samples; ``a`` is None where the activation works in place."""
+
+    def __init__(self, shape: Shape, n: int, dtype: DTypeLike, in_place: bool):
+        self.zeros = np.zeros((*shape[2:], n), dtype)
+        self.ones = np.ones(np.prod(shape[2:], dtype=int) * n, dtype)
+        self.spare = None if in_place else np.empty((*shape, n), dtype)
+        self.a = self.zeros
+
+
+@final
+class Activation(Layer[ActivationCache]):
+    """a = sigma(z + b), one b a filter or unit.
+
+    Shape:
+        z ``(H, K, W, N)`` or ``(units, N)`` -> a of the same shape; b ``(K,)`` or ``(units,)``.
+    """
+
+    def __init__(self, index: int, kind: str, sigma: str, in_shape: Shape):
+        self.index, self.kind = index, kind
+        self.in_shape = self.out_shape = in_shape
+        self.sigma = ACTIVATIONS[sigma]
+        self.is_image = len(in_shape) == 3
+        self.params = {"b": np.zeros(in_shape[1] if self.is_image else in_shape[0])}
+
+    def cache(self, n: int, dtype: DTypeLike) -> ActivationCache:
+        return ActivationCache(self.in_shape, n, dtype, self.sigma.in_place)
+
+    def forward(self, x: Array, cache: ActivationCache) -> Array:
+        b = self.params["b"]
+        x += b[:, None, None] if self.is_image else b[:, None]
+        cache.a = x if cache.spare is None else cache.spare
+        self.sigma.forward(x, cache.a, cache.zeros)
+        return cache.a
+
+    def backward(
+        self, delta: Array, cache: ActivationCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
+        delta_z = self.sigma.backward(delta, cache.a, cache.zeros)
+        if self.is_image:
+            H, K, _, _ = delta_z.shape
+            by_row = delta_z.reshape(H, K, -1) @ cache.ones
+            np.add.reduce(by_row, axis=0, out=grads["b"])
+        else:
+            np.matmul(delta_z, cache.ones, out=grads["b"])
+        return delta_z
+
+    def pattern(self, cache: ActivationCache) -> Array | None:
+        return cache.a.ravel() > 0 if self.sigma.kinked else None

@@ -1,0 +1,67 @@
+"""What every layer has: shapes, parameters, a way forward and a way back.
+
+Legend: ``N`` samples, ``C`` channels, ``H`` rows, ``W`` columns. Inside the network a batch of images is ``(H, C, W, N)``
+and a batch of vectors ``(features, N)``; shapes of one sample leave the ``N`` out.
+
+A **cache** is all the memory that a layer needs for slices of n samples. It belongs to the caller, is allocated once and
+overwritten by every forward, so that a layer keeps nothing of a batch and a step allocates nothing.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.types import Array, Shape
+
+CacheT = TypeVar("CacheT")
+
+
+class Layer(ABC, Generic[CacheT]):
+    """One step of the way through the network; complete once constructed.
+
+    An entry of ``network.layers`` may become several of these: ``conv`` is a convolution, then a bias and activation.
+    """
+
+    index: int
+    """Place of its entry in ``network.layers``."""
+    kind: str
+    """Of its entry: ``conv``, ``pool`` or ``fc``."""
+    in_shape: Shape
+    out_shape: Shape
+    params: dict[str, Array]
+    """``W`` or ``b``, or nothing; the network places them in one vector."""
+
+    @abstractmethod
+    def cache(self, n: int, dtype: DTypeLike) -> CacheT:
+        """Return the memory for slices of n samples."""
+
+    @abstractmethod
+    def forward(self, x: Array, cache: CacheT) -> Array:
+        """Return the output for ``x``, in the cache's memory; ``x`` may be overwritten if the cache of its maker owns it."""
+
+    @abstractmethod
+    def backward(self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+        """Write dJ/d parameters into ``grads`` and return dJ/d input, unless it is not wanted.
+
+        Args:
+            delta: dJ/d output of the forward that filled the cache; may be overwritten.
+            cache: Filled by ``forward``; one way back for each way forward.
+            grads: Arrays shaped as ``params``.
+            want_delta: False for the first layer in training: nobody needs the delta of the pixels.
+        """
+
+    def pattern(self, cache: CacheT) -> Array | None:  # noqa: ARG002
+        """Return which side of its kinks the last forward took, for the gradient check; None where there are none."""
+        return None
+
+    def to_edge(self, name: str, value: Array) -> Array:  # noqa: ARG002
+        """Return a parameter (or its gradient) as files and callers see it: conv W ``(K, C, F, F)``, fc in C, H, W order."""
+        return value
+
+    def from_edge(self, name: str, value: Array) -> Array:  # noqa: ARG002
+        """Return a parameter as the layer uses it; the inverse of ``to_edge``."""
+        return value
+
+

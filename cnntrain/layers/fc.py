@@ -1,0 +1,75 @@
+"""Fully connected layer: z = W a, its bias being added by the activation that follows.
+
+Going back, the article's lines verbatim:
+
+    delta_prev = W^T delta        dW = delta a^T
+"""
+
+import math
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.layers.base import Layer
+from cnntrain.layers.initializers import initial_weights
+from cnntrain.layers.options import FcOptions
+from cnntrain.types import Array, Shape
+
+
+class FcCache:
+    """Memory for slices of n samples."""
+
+    def __init__(self, units: int, features: int, n: int, dtype: DTypeLike):
+        self.features, self.n = features, n
+        self.x = self.z = np.empty((units, n), dtype)
+
+    @cached_property
+    def delta_prev(self) -> Array:
+        """DJ/d input."""
+        return np.empty((self.features, self.n), self.z.dtype)
+
+
+@final
+class Fc(Layer[FcCache]):
+    """Every unit sees the whole input; an image is flattened in C, H, W order at the edges and lies in H, C, W order inside.
+
+    Shape:
+        x ``(H, C, W, N)`` or ``(features, N)`` -> z ``(units, N)``; W ``(units, features)``.
+    """
+
+    kind = "fc"
+
+    def __init__(self, index: int, options: FcOptions, in_shape: Shape, rng: np.random.Generator):
+        if options.units is None:
+            raise TypeError("units must be settled before the layer is made")
+        self.index, self.in_shape, self.out_shape = index, in_shape, (options.units,)
+        drawn = initial_weights(options.init, options.activation, (options.units, math.prod(in_shape)), rng)
+        self.params = {"W": self.from_edge("W", drawn)}
+
+    def cache(self, n: int, dtype: DTypeLike) -> FcCache:
+        return FcCache(self.out_shape[0], math.prod(self.in_shape), n, dtype)
+
+    def forward(self, x: Array, cache: FcCache) -> Array:
+        cache.x = x.reshape(cache.features, cache.n)
+        return np.matmul(self.params["W"], cache.x, out=cache.z)
+
+    def backward(self, delta: Array, cache: FcCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+        np.matmul(delta, cache.x.T, out=grads["W"])
+        if not want_delta:
+            return None
+        np.matmul(self.params["W"].T, delta, out=cache.delta_prev)
+        return cache.delta_prev.reshape(*self.in_shape, cache.n)
+
+    def to_edge(self, name: str, value: Array) -> Array:
+        if len(self.in_shape) == 1:
+            return value
+        H, C, W = self.in_shape
+        return value.reshape(-1, H, C, W).transpose(0, 2, 1, 3).reshape(value.shape)
+
+    def from_edge(self, name: str, value: Array) -> Array:
+        if len(self.in_shape) == 1:
+            return value
+        H, C, W = self.in_shape
+        return value.reshape(-1, C, H, W).transpose(0, 2, 1, 3).reshape(value.shape)

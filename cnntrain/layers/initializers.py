@@ -1,0 +1,47 @@
+"""Random values to begin with.
+
+======== ==================================================== =============================================
+he       normal, deviation sqrt(2 / fan_in)                   He et al. 2015, arXiv:1502.01852
+xavier   uniform in ± sqrt(6 / (fan_in + fan_out))            Glorot & Bengio 2010
+normal   normal, deviation 0.01
+uniform  uniform in ± 0.05
+======== ==================================================== =============================================
+
+Biases begin at 0.
+"""
+
+import math
+
+import numpy as np
+
+from cnntrain.layers.options import InitName
+from cnntrain.types import Array
+
+RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
+"""Activations for which He's rule keeps the size of the signal; Xavier's does for the others."""
+
+
+def initial_weights(
+    init: InitName | None, activation: str, shape: tuple[int, ...], rng: np.random.Generator
+) -> Array:
+    """Draw W in its edge layout.
+
+    Args:
+        init: The rule; None chooses He or Xavier by the activation.
+        activation: The one that follows the layer.
+        shape: ``(K, C, F, F)`` or ``(units, inputs)``; fan_in is the product of all but the first, fan_out that of all
+            but the second.
+        rng: Where the numbers come from.
+    """
+    fan_in = math.prod(shape[1:])
+    fan_out = shape[0] * math.prod(shape[2:])
+    match init or ("he" if activation in RECTIFIERS else "xavier"):
+        case "he":
+            return rng.normal(0, math.sqrt(2 / fan_in), shape)
+        case "xavier":
+            limit = math.sqrt(6 / (fan_in + fan_out))
+            return rng.uniform(-limit, limit, shape)
+        case "normal":
+            return rng.normal(0, 0.01, shape)
+        case "uniform":
+            return rng.uniform(-0.05, 0.05, shape)

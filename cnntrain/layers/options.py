@@ -1,0 +1,98 @@
+"""What the entries of ``network.layers`` may say, and the shapes that follow from it.
+
+Shapes are those of the edges: ``(C, H, W)`` of an image, ``(features,)`` of a vector.
+"""
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cnntrain.errors import ShapeError
+from cnntrain.types import Shape
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastZero = Annotated[int, Field(ge=0)]
+ActivationName = Literal["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"]
+InitName = Literal["he", "xavier", "normal", "uniform"]
+
+
+class Options(BaseModel):
+    """The entry of one layer; unknown keys and loose types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    long_names: ClassVar[dict[str, str]] = {}
+    """Names that mean the same as one of ours, such as ``filters`` for ``K``."""
+
+
+class ConvOptions(Options):
+    """``conv``: K filters of F x F pixels, slid with stride S over the image padded by P."""
+
+    long_names = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
+
+    K: AtLeastOne
+    F: AtLeastOne
+    P: AtLeastZero = 0
+    S: AtLeastOne = 1
+    activation: ActivationName = "identity"
+    init: InitName | None = None
+
+
+class PoolOptions(Options):
+    """``pool``: the greatest value or the mean of each k x k region; S defaults to k."""
+
+    long_names = {"size": "k", "stride": "S"}
+
+    k: AtLeastOne
+    S: AtLeastOne | None = None
+    type: Literal["max", "average"]
+
+    @property
+    def stride(self) -> int:
+        """S, or k where S is not given."""
+        return self.k if self.S is None else self.S
+
+
+class FcOptions(Options):
+    """``fc``: every unit sees the whole input; the last layer's units default to the number of classes."""
+
+    units: AtLeastOne | None = None
+    activation: ActivationName | Literal["softmax"] = "identity"
+    init: InitName | None = None
+
+
+OPTIONS: dict[str, type[Options]] = {"conv": ConvOptions, "pool": PoolOptions, "fc": FcOptions}
+
+
+def output_shape(options: Options, in_shape: Shape) -> Shape:
+    """Shape that a layer makes of ``in_shape``: (H + 2P - F) // S + 1 rows for conv, (H - k) // S + 1 for pool.
+
+    Args:
+        options: The layer's entry; an ``fc`` must have its units.
+        in_shape: ``(C, H, W)``, or ``(features,)`` after an fc layer.
+
+    Raises:
+        ShapeError: The region is larger than the image, or an image is wanted and a vector comes.
+    """
+    if isinstance(options, FcOptions):
+        if options.units is None:
+            raise ShapeError("units is missing, and the number of classes is not known")
+        return (options.units,)
+    if len(in_shape) != 3:
+        raise ShapeError(f"an image is needed here, but what comes is a vector of {in_shape[0]}: put it before the first fc")
+    C, H, W = in_shape
+    if isinstance(options, ConvOptions):
+        F, P, S = options.F, options.P, options.S
+        if min(H, W) + 2 * P < F:
+            raise ShapeError(
+                f"F = {F} does not fit an image of {H} x {W} padded by P = {P}, which is {H + 2 * P} x {W + 2 * P}: "
+                f"F up to {min(H, W) + 2 * P} would, or P = {math.ceil((F - min(H, W)) / 2)}"
+            )
+        return options.K, (H + 2 * P - F) // S + 1, (W + 2 * P - F) // S + 1
+    if isinstance(options, PoolOptions):
+        k, S = options.k, options.stride
+        if min(H, W) < k:
+            raise ShapeError(f"k = {k} does not fit an image of {H} x {W}: k up to {min(H, W)} would")
+        return C, (H - k) // S + 1, (W - k) // S + 1
+    raise TypeError(f"no shape rule for {type(options).__name__}")

@@ -1,0 +1,123 @@
+"""Pooling: every k x k region becomes its maximum or its mean.
+
+Going back, delta_prev = upsample(delta): Max puts each value where the maximum was, Average spreads it evenly. Both are
+done one axis at a time, see ``cnntrain.ops.pooling``.
+"""
+
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.layers.base import Layer
+from cnntrain.layers.options import PoolOptions
+from cnntrain.ops import pooling
+from cnntrain.types import Array, Shape
+
+
+class PoolCache:
+    """Memory for slices of n samples: the columns pooled, then the rows."""
+
+    def __init__(self, in_shape: Shape, out_shape: Shape, k: int, n: int, dtype: DTypeLike):
+        H, C, W = in_shape
+        OH, _, OW = out_shape
+        self.in_shape, self.n = in_shape, n
+        integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
+        self.by_columns = np.empty((H, C, OW, n), dtype)
+        self.y = np.empty((OH, C, OW, n), dtype)
+        self.columns_won = [np.empty(self.by_columns.shape, integer) for _ in range(k - 1)]
+        self.rows_won = [np.empty(self.y.shape, integer) for _ in range(k - 1)]
+
+    @cached_property
+    def scratch(self) -> Array:
+        """A share of delta on its way to entries that regions have in common."""
+        return np.empty(self.by_columns.size, self.y.dtype)
+
+    @cached_property
+    def delta_columns(self) -> Array:
+        """DJ/d the pooled columns; rows that no region reads stay zero."""
+        return np.zeros(self.by_columns.shape, self.y.dtype)
+
+    @cached_property
+    def delta_prev(self) -> Array:
+        """DJ/d input; what no region reads stays zero."""
+        return np.zeros((*self.in_shape, self.n), self.y.dtype)
+
+
+class Pool(Layer[PoolCache]):
+    """What max and average pooling share.
+
+    Shape:
+        x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H - k) // S + 1.
+    """
+
+    kind = "pool"
+
+    def __init__(self, index: int, options: PoolOptions, in_shape: Shape):
+        H, C, W = in_shape
+        self.k, self.S = options.k, options.stride
+        self.index, self.in_shape, self.params = index, in_shape, {}
+        self.out_shape = ((H - self.k) // self.S + 1, C, (W - self.k) // self.S + 1)
+        self.overlap = self.S < self.k
+
+    def windows(self, x: Array, axis: int) -> list[Array]:
+        """The k slices of x along an axis that are pooled with each other."""
+        return pooling.windows(x, axis, self.k, self.S)
+
+    def empty_deltas(self, cache: PoolCache) -> None:
+        """Overlapping regions add to delta_prev, so it begins at zero; others write each entry once."""
+        if self.overlap:
+            cache.delta_columns.fill(0)
+            cache.delta_prev.fill(0)
+
+
+@final
+class MaxPool(Pool):
+    """y = max over the region; in a tie the first entry, row by row, is the one that counts."""
+
+    def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
+        return PoolCache(self.in_shape, self.out_shape, self.k, n, dtype)
+
+    def forward(self, x: Array, cache: PoolCache) -> Array:
+        pooling.max_forward(self.windows(x, 2), cache.by_columns, cache.columns_won)
+        pooling.max_forward(self.windows(cache.by_columns, 0), cache.y, cache.rows_won)
+        return cache.y
+
+    def backward(self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+        if not want_delta:
+            return None
+        self.empty_deltas(cache)
+        for axis, part, target, won in (
+            (0, delta, cache.delta_columns, cache.rows_won),
+            (2, cache.delta_columns, cache.delta_prev, cache.columns_won),
+        ):
+            scratch = cache.scratch[: part.size].reshape(part.shape) if self.overlap else part
+            pooling.max_backward(part, won, self.windows(target, axis), scratch, self.overlap)
+        return cache.delta_prev
+
+    def pattern(self, cache: PoolCache) -> Array | None:
+        return np.concatenate([np.ravel(won) for won in (*cache.columns_won, *cache.rows_won)]) if self.k > 1 else None
+
+
+@final
+class AveragePool(Pool):
+    """y = mean of the region."""
+
+    def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
+        return PoolCache(self.in_shape, self.out_shape, 1, n, dtype)
+
+    def forward(self, x: Array, cache: PoolCache) -> Array:
+        pooling.sum_forward(self.windows(x, 2), cache.by_columns)
+        pooling.sum_forward(self.windows(cache.by_columns, 0), cache.y)
+        cache.y *= 1 / self.k**2
+        return cache.y
+
+    def backward(self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+        if not want_delta:
+            return None
+        self.empty_deltas(cache)
+        delta *= 1 / self.k**2
+        pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
+        pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
+        return cache.delta_prev

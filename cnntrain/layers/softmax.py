@@ -1,0 +1,48 @@
+"""Softmax: a_k = e^z_k / sum_j e^z_j, the output layer's activation.
+
+Going back, delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Behind it the cross entropy needs neither: its
+delta at z is a - y, so the network leaves this layer out on that way.
+"""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.layers.base import Layer
+from cnntrain.ops.losses import softmax, softmax_backward
+from cnntrain.types import Array, Shape
+
+
+class SoftmaxCache:
+    """Memory for slices of n samples."""
+
+    def __init__(self, units: int, n: int, dtype: DTypeLike):
+        self.a = np.empty((units, n), dtype)
+
+
+@final
+class Softmax(Layer[SoftmaxCache]):
+    """Turns scores into probabilities.
+
+    Shape:
+        z ``(units, N)`` -> a ``(units, N)``.
+    """
+
+    kind = "fc"
+
+    def __init__(self, index: int, in_shape: Shape):
+        self.index, self.params = index, {}
+        self.in_shape = self.out_shape = in_shape
+
+    def cache(self, n: int, dtype: DTypeLike) -> SoftmaxCache:
+        return SoftmaxCache(self.in_shape[0], n, dtype)
+
+    def forward(self, x: Array, cache: SoftmaxCache) -> Array:
+        softmax(x, cache.a)
+        return cache.a
+
+    def backward(
+        self, delta: Array, cache: SoftmaxCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
+        return softmax_backward(delta, cache.a)

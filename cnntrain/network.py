@@ -1,0 +1,245 @@
+"""Layers in a row: forward, backward, and parameters by name.
+
+A batch is worked on in **slices** of at most ``slice_size`` samples, one after the other; loss and gradients of a slice
+are a function of the parameters and the slice alone, and slices are summed in their order. How a batch is cut depends on
+the network alone, so the same batch gives the same bits, always.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.errors import DataError, ShapeError
+from cnntrain.layers.base import Layer
+from cnntrain.layers.softmax import Softmax
+from cnntrain.layout import Layout
+from cnntrain.objective import Objective
+from cnntrain.ops.losses import LOSSES
+from cnntrain.types import Array, Labels, Shape
+
+
+class SliceMemory:
+    """All that the work on slices of n samples needs: caches, gradients and the input."""
+
+    def __init__(self, network: "Network", n: int):
+        self.n = n
+        self.x = np.empty((*network.layers[0].in_shape, n), network.dtype)
+        self.caches = [layer.cache(n, network.dtype) for layer in network.layers]
+        self.gradient = np.empty_like(network.theta)
+        self.grads = network.layout.views(self.gradient)
+
+
+class Network:
+    """A built network.
+
+    Attributes:
+        layers: The steps of the way forward; an entry of the config may be several.
+        theta: Every parameter, in one vector.
+        layout: Which parameter lies where in theta.
+        total: As long as theta, for whoever sums gradients.
+        in_shape: ``(C, H, W)`` or ``(features,)``.
+        out_shape: ``(C, H, W)`` or ``(units,)``.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer[Any]], objective: Objective, dtype: DTypeLike = "float32", slice_size: int = 32
+    ):
+        self.layers = list(layers)
+        self.objective, self.loss = objective, LOSSES[objective.loss]
+        self.dtype = np.dtype(dtype)
+        self.slice_size = slice_size
+        self.in_shape = edge_shape(self.layers[0].in_shape)
+        self.out_shape = edge_shape(self.layers[-1].out_shape)
+        # Behind Softmax the cross entropy takes the logits, and its delta is already the one at z.
+        skips_softmax = objective.loss == "cross_entropy" and isinstance(self.layers[-1], Softmax)
+        self.learning_layers = self.layers[:-1] if skips_softmax else self.layers
+        self._memories: dict[int, SliceMemory] = {}
+        self.layout = Layout(self.layers)
+        self.bind(np.empty(self.layout.size, self.dtype))
+        self.total = np.empty_like(self.theta)
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of W and b as ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
+        return self.layout.named(self.theta)
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Take over W and b, named and shaped as ``parameters()`` gives them.
+
+        Raises:
+            WeightsError: Names are missing or unknown, or a shape differs; nothing is changed then.
+        """
+        self.layout.take_over(parameters)
+
+    def bind(self, theta: Array) -> None:
+        """Move all parameters into ``theta``, keeping their values."""
+        self.layout.bind(theta)
+        self.theta = theta
+
+    # --- one slice ---------------------------------------------------------------------------------------------------
+
+    def memory(self, n: int) -> SliceMemory:
+        """Return the memory for slices of n samples; made once."""
+        if n not in self._memories:
+            self._memories[n] = SliceMemory(self, n)
+        return self._memories[n]
+
+    def forward_slice(self, memory: SliceMemory, layers: Sequence[Layer[Any]] | None = None) -> Array:
+        """Return the output for ``memory.x``, in the memory of the last layer."""
+        y = memory.x
+        for layer, cache in zip(self.layers if layers is None else layers, memory.caches, strict=False):
+            y = layer.forward(y, cache)
+        return y
+
+    def judge_slice(self, memory: SliceMemory, y: Labels) -> tuple[float, int, Array]:
+        """Forward of the slice in ``memory.x`` up to the loss.
+
+        Returns:
+            Sum of the samples' losses (not scaled), how many samples the output is right about, and dJ/d output
+            ``(features, N)`` of a sum (not scaled).
+        """
+        output = self.forward_slice(memory, self.learning_layers).reshape(-1, memory.n)
+        loss, delta = self.loss(output, y)
+        right = int(np.count_nonzero(output.argmax(axis=0) == y))
+        return float(loss.sum(dtype=np.float64)), right, delta
+
+    def learn_slice(
+        self, memory: SliceMemory, y: Labels, scale: float, want_dx: bool = False
+    ) -> tuple[float, int, Array | None]:
+        """Forward and backward of the slice in ``memory.x``; the gradient goes to ``memory.gradient``.
+
+        Args:
+            memory: Holds the slice; overwritten.
+            y: Its labels.
+            scale: Weight of one sample's loss in J.
+            want_dx: Whether dJ/dx is wanted.
+
+        Returns:
+            Loss and right answers as ``judge_slice``, and dJ/dx ``(H, C, W, N)`` or None.
+        """
+        loss, right, delta = self.judge_slice(memory, y)
+        delta *= scale
+        dx: Array | None = delta.reshape(*self.learning_layers[-1].out_shape, memory.n)
+        for i in reversed(range(len(self.learning_layers))):
+            if dx is None:
+                raise TypeError(f"{type(self.learning_layers[i]).__name__} got no delta")
+            dx = self.learning_layers[i].backward(dx, memory.caches[i], memory.grads[i], want_dx or i > 0)
+        return loss, right, dx
+
+    def first_not_finite(self, memory: SliceMemory) -> str | None:
+        """Return the entry whose output for ``memory.x`` is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
+        y = memory.x
+        for layer, cache in zip(self.layers, memory.caches, strict=True):
+            y = layer.forward(y, cache)
+            if not np.isfinite(y).all():
+                return f"layers[{layer.index}] ({layer.kind})"
+        return None
+
+    def pattern(self, memory: SliceMemory) -> bytes:
+        """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
+        parts = [layer.pattern(cache) for layer, cache in zip(self.learning_layers, memory.caches, strict=False)]
+        if self.objective.l1:
+            parts.append(self.theta[: self.layout.W_count] > 0)
+        return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
+
+    # --- whole batches, at the edges ---------------------------------------------------------------------------------
+
+    def slices(self, count: int) -> Iterator[slice]:
+        """Cut ``count`` samples into slices."""
+        for start in range(0, count, self.slice_size):
+            yield slice(start, min(start + self.slice_size, count))
+
+    def forward(self, x: Array) -> Array:
+        """Return the network's output: probabilities behind Softmax.
+
+        Args:
+            x: What the first layer sees, ``(N, C, H, W)`` (already standardised).
+
+        Returns:
+            ``(N, units)``, or ``(N, K, OH, OW)`` for a network that ends with an image.
+
+        Raises:
+            ShapeError: x does not have the network's input shape.
+        """
+        x = self._checked_images(x)
+        y = np.empty((len(x), *self.out_shape), self.dtype)
+        for part in self.slices(len(x)):
+            memory = self._load(x[part])
+            y[part] = to_edge(self.forward_slice(memory))
+        return y
+
+    def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
+        """Return J of one batch, dJ/d parameters and dJ/dx, by the very code that trains.
+
+        Args:
+            x: ``(N, C, H, W)``.
+            y: Labels ``(N,)``.
+
+        Returns:
+            J (reduced as the config says, with the penalties), gradients named and shaped as ``parameters()``, dx like x.
+
+        Raises:
+            ShapeError: x does not have the network's input shape.
+            DataError: A label is not a class, or there are not as many labels as images.
+        """
+        J, gradient, dx = self.gradient(x, y)
+        return J, self.layout.named(gradient), dx
+
+    def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array]:
+        """Return what ``loss_and_gradients`` does, the gradient as one vector laid out as theta."""
+        x, y = self._checked_images(x), self._checked_labels(y, len(x))
+        scale = self.objective.scale(len(x))
+        J, total, dx = 0.0, np.zeros_like(self.theta), np.empty(x.shape, self.dtype)
+        for part in self.slices(len(x)):
+            memory = self._load(x[part])
+            loss, _, dx_part = self.learn_slice(memory, y[part], scale, want_dx=True)
+            J += loss * scale
+            total += memory.gradient
+            dx[part] = to_edge(dx_part)
+        W = slice(0, self.layout.W_count)
+        self.objective.add_penalty_gradient(self.theta[W], total[W])
+        return J + self.objective.penalty(self.theta[W]), total, dx
+
+    def value(self, x: Array, y: Labels) -> tuple[float, bytes]:
+        """Return J of one batch, and on which side of every kink its way forward lay."""
+        scale = self.objective.scale(len(x))
+        J, pattern = 0.0, b""
+        for part in self.slices(len(x)):
+            memory = self._load(x[part])
+            J += self.judge_slice(memory, y[part])[0] * scale
+            pattern += self.pattern(memory)
+        return J + self.objective.penalty(self.theta[: self.layout.W_count]), pattern
+
+    def _load(self, x: Array) -> SliceMemory:
+        memory = self.memory(len(x))
+        memory.x[...] = x.transpose(2, 1, 3, 0) if x.ndim == 4 else x.T
+        return memory
+
+    def _checked_images(self, x: Array) -> Array:
+        x = np.asarray(x)
+        if x.ndim != len(self.in_shape) + 1 or x.shape[1:] != self.in_shape or len(x) == 0:
+            wanted = ", ".join(map(str, ("N", *self.in_shape)))
+            raise ShapeError(f"the network takes arrays of shape ({wanted}) with at least one sample, not {x.shape}")
+        return x
+
+    def _checked_labels(self, y: Labels, count: int) -> Labels:
+        y = np.asarray(y)
+        classes = int(np.prod(self.out_shape))
+        if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
+            raise DataError(f"{count} images need ({count},) whole numbers as labels, not {y.dtype} of shape {y.shape}")
+        if y.min() < 0 or y.max() >= classes:
+            raise DataError(f"labels must lie in 0..{classes - 1}, but they reach from {y.min()} to {y.max()}")
+        return y
+
+
+def edge_shape(shape: Shape) -> Shape:
+    """``(H, C, W)`` -> ``(C, H, W)``."""
+    return (shape[1], shape[0], shape[2]) if len(shape) == 3 else shape
+
+
+def to_edge(batch: Array | None) -> Array:
+    """``(H, C, W, N)`` -> ``(N, C, H, W)``, and ``(features, N)`` -> ``(N, features)``."""
+    if batch is None:
+        raise TypeError("there is nothing to show")
+    return batch.transpose(3, 1, 0, 2) if batch.ndim == 4 else batch.T

@@ -1,0 +1,38 @@
+"""What is minimised: J of a batch, from the losses of its samples and the size of W."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cnntrain.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """J = the samples' losses, summed or averaged, + l2/2 sum W² + l1 sum |W|."""
+
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    reduction: Literal["mean", "sum"] = "mean"
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def scale(self, batch: int) -> float:
+        """Weight of one sample's loss in J."""
+        return 1 / batch if self.reduction == "mean" else 1.0
+
+    def penalty(self, W: Array) -> float:
+        """L2/2 sum W² + l1 sum |W| over all W, in one vector."""
+        J = 0.0
+        if self.l2:
+            J += self.l2 / 2 * float(np.dot(W, W))
+        if self.l1:
+            J += self.l1 * float(np.abs(W).sum())
+        return J
+
+    def add_penalty_gradient(self, W: Array, dW: Array) -> None:
+        """Add l2 W + l1 sign(W) to dW."""
+        if self.l2:
+            dW += W * dW.dtype.type(self.l2)
+        if self.l1:
+            dW += np.sign(W) * dW.dtype.type(self.l1)

@@ -1,0 +1,179 @@
+"""Activations, elementwise: a = sigma(z) in place, and delta ⊙ sigma'(z) with sigma' written in terms of a.
+
+Every one of them is monotone, which is why max pooling may come before it.
+"""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import numpy as np
+
+from cnntrain.types import Array
+
+
+class Activation(ABC):
+    """One sigma. Both ways overwrite what they are given: a batch's arrays are used once."""
+
+    kinked = False
+    """Whether sigma' jumps or bends sharply at z = 0, where finite differences mislead."""
+    in_place = True
+    """Whether ``forward`` may be given the same array twice."""
+
+    @abstractmethod
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        """Write a = sigma(z).
+
+        Args:
+            z: Overwritten.
+            a: May be ``z`` where ``in_place`` says so.
+            zeros: Broadcasts along z's first axes; NumPy compares two arrays faster than array and scalar.
+        """
+
+    @abstractmethod
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        """Return delta ⊙ sigma'(z), in the place of ``delta`` or of ``a``; both are overwritten."""
+
+
+def positive_bits(a: Array) -> Array:
+    """Overwrite ``a`` with a mask, all bits one where a > 0 and all zero elsewhere, and return it as whole numbers.
+
+    A float read as a whole number of its width is positive exactly where the float is; its negative's sign bit then fills
+    the item. This is three passes without an array of booleans and without mixing types.
+    """
+    mask = a.view(np.int32 if a.itemsize == 4 else np.int64)
+    np.negative(mask, out=mask)
+    np.right_shift(mask, 8 * a.itemsize - 1, out=mask)
+    return mask
+
+
+@final
+class Identity(Activation):
+    """sigma(z) = z."""
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        if a is not z:
+            np.copyto(a, z)
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        return delta
+
+
+@final
+class ReLU(Activation):
+    """sigma(z) = max(z, 0); sigma'(z) = 1 for z > 0, else 0."""
+
+    kinked = True
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.maximum(z, zeros, out=a)
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        mask = positive_bits(a)
+        np.bitwise_and(mask, delta.view(mask.dtype), out=mask)
+        return a
+
+
+@final
+class LeakyReLU(Activation):
+    """sigma(z) = max(z, 0.01 z); sigma'(z) = 1 for z > 0, else 0.01."""
+
+    kinked = True
+    in_place = False
+    slope = 0.01
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.multiply(z, self.slope, out=a)
+        np.maximum(z, a, out=a)
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        mask = positive_bits(a)
+        one, slope = np.array([1, self.slope], a.dtype).view(mask.dtype)
+        np.bitwise_and(mask, one ^ slope, out=mask)
+        np.bitwise_xor(mask, slope, out=mask)
+        a *= delta
+        return a
+
+
+@final
+class Sigmoid(Activation):
+    """sigma(z) = 1 / (1 + e^-z); sigma' = a (1 - a)."""
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.negative(z, out=a)
+        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is wanted
+            np.exp(a, out=a)
+        a += 1
+        np.reciprocal(a, out=a)
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        delta *= a
+        np.subtract(1, a, out=a)
+        a *= delta
+        return a
+
+
+@final
+class Tanh(Activation):
+    """sigma(z) = tanh z; sigma' = 1 - a²."""
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.tanh(z, out=a)
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        a *= a
+        np.subtract(1, a, out=a)
+        a *= delta
+        return a
+
+
+@final
+class Softplus(Activation):
+    """sigma(z) = ln(1 + e^z), computed as max(z, 0) + ln(1 + e^-|z|); sigma' = 1 - e^-a."""
+
+    in_place = False
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.absolute(z, out=a)
+        np.negative(a, out=a)
+        np.exp(a, out=a)
+        np.log1p(a, out=a)
+        np.maximum(z, zeros, out=z)
+        a += z
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        np.negative(a, out=a)
+        np.expm1(a, out=a)
+        np.negative(a, out=a)
+        a *= delta
+        return a
+
+
+@final
+class ELU(Activation):
+    """sigma(z) = z for z > 0, else e^z - 1; sigma' = 1 for z > 0, else a + 1."""
+
+    kinked = True
+    in_place = False
+
+    def forward(self, z: Array, a: Array, zeros: Array) -> None:
+        np.minimum(z, zeros, out=a)
+        np.expm1(a, out=a)
+        np.maximum(z, zeros, out=z)
+        a += z
+
+    def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
+        np.minimum(a, zeros, out=a)
+        a += 1
+        a *= delta
+        return a
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": Identity(),
+    "relu": ReLU(),
+    "leaky_relu": LeakyReLU(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "softplus": Softplus(),
+    "elu": ELU(),
+}

@@ -1,0 +1,57 @@
+"""Losses of one slice of a batch, and the delta with which the way back begins.
+
+Outputs are ``(features, N)``, labels ``(N,)``; a label stands for the vector y that is 1 at its class and 0 elsewhere.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from cnntrain.types import Array, Labels
+
+
+def softmax(z: Array, a: Array) -> None:
+    """Write a_k = e^z_k / sum_j e^z_j; the greatest z is taken off first, so that no e^z overflows."""
+    np.subtract(z, z.max(axis=0), out=a)
+    np.exp(a, out=a)
+    a /= a.sum(axis=0)
+
+
+def softmax_backward(delta: Array, a: Array) -> Array:
+    """Return delta_z = a ⊙ (delta - sum_k delta_k a_k): delta times Softmax's Jacobian diag(a) - a a^T."""
+    delta_z: Array = a * (delta - (delta * a).sum(axis=0))
+    return delta_z
+
+
+class Loss(Protocol):
+    """J of each sample, and the delta that begins the way back."""
+
+    def __call__(self, output: Array, y: Labels) -> tuple[Array, Array]:
+        """Return J ``(N,)`` and dJ/d output ``(features, N)``."""
+        ...
+
+
+def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
+    """Log-likelihood on Softmax: J = ln sum_j e^(z_j - z_y), delta = a - y, with a = Softmax(z).
+
+    ``z`` are the logits: from them the loss is finite however sure the network is.
+    """
+    samples = np.arange(len(y))
+    delta = z - z.max(axis=0)
+    loss = -delta[y, samples]
+    np.exp(delta, out=delta)
+    total = delta.sum(axis=0)
+    loss += np.log(total)
+    delta /= total
+    delta[y, samples] -= 1
+    return loss, delta
+
+
+def mse(a: Array, y: Labels) -> tuple[Array, Array]:
+    """Squared error: J = 1/2 |a - y|², delta = a - y (still to pass through the output's activation)."""
+    delta = a.copy()
+    delta[y, np.arange(len(y))] -= 1
+    return (delta * delta).sum(axis=0) / 2, delta
+
+
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}

@@ -1,0 +1,69 @@
+"""What training tells whoever watches it: a run yields these, in this order, and prints nothing.
+
+::
+
+    Started  (BatchEnded* IterationEnded)*  Finished
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnntrain.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run is ready: the network is built and the data are loaded."""
+
+    run: Path
+    network: Network
+    source: str
+    """``data.source``."""
+    samples: dict[str, int]
+    """Samples in ``train``, ``validation`` and ``test``; a split that is missing has 0."""
+    classes: tuple[str, ...]
+    cores: int
+    """Cores that this process may use."""
+    batches: int
+    """Batches in one iteration."""
+    Max: int
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """One batch is learned."""
+
+    iteration: int
+    batch: int
+    """1 .. batches."""
+    samples: int
+    """Samples seen in this iteration so far."""
+    loss: float
+    """Mean loss a sample over those."""
+    seconds: float
+    """Since the iteration began."""
+
+
+@dataclass(frozen=True, slots=True)
+class IterationEnded:
+    """One pass over the training set is done; the fields are those of a line of ``metrics.jsonl``."""
+
+    iteration: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    max_change: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over and saved; ``result`` is what ``train --json`` prints."""
+
+    result: dict[str, Any]
+
+
+Event = Started | BatchEnded | IterationEnded | Finished

@@ -1,0 +1,96 @@
+import pytest
+
+from cnntrain.cli import training_text as text
+
+
+def test_columns_line_up(started, iteration):
+    run = started()
+    lines = [
+        *text.titles(run),
+        text.iteration_line(iteration(1), run),
+        text.iteration_line(iteration(20, train_accuracy=1.0, seconds=1234.5, train_loss=9999.0), run),
+        text.iteration_line(iteration(20, validation_loss=None, validation_accuracy=None, train_loss=1e9), run),
+    ]
+    assert [line.rstrip() for line in lines] == [
+        "                           train             validation",
+        "iteration        loss   accuracy        loss   accuracy   largest change   seconds",
+        "     1/20      0.9877    71.23 %      0.5000    87.50 %         1.23e-02      0.20",
+        "    20/20   9999.0000   100.00 %      0.5000    87.50 %         1.23e-02   1234.50",
+        "    20/20    1.00e+09    71.23 %           -          -         1.23e-02      0.20",
+    ]
+
+
+def test_the_largest_change_is_set_against_epsilon(started, iteration):
+    run = started(epsilon=1e-4)
+    lines = [
+        text.titles(run)[1],
+        text.iteration_line(iteration(1), run),
+        text.iteration_line(iteration(2, max_change=9.9e-5), run),
+    ]
+    assert lines == [
+        "iteration        loss   accuracy        loss   accuracy               largest change   seconds",
+        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02 >= epsilon 0.0001      0.20",
+        "     2/20      0.9877    71.23 %      0.5000    87.50 %    9.90e-05 < epsilon 0.0001      0.20",
+    ]
+
+
+def test_header_names_data_device_and_run(started):
+    run = started(samples={"train": 1437, "validation": 0, "test": 360}, cores=1)
+    assert text.header(run) == [
+        "data     digits: 1,437 train, 360 test samples of 10 classes",
+        "device   CPU, 1 core, float32",
+        "run      runs/small",
+    ]
+
+
+def test_speed_loss_and_time_left_stand_beside_the_bar(batch):
+    assert text.batch_text(batch(1, 2), 3.2, 4000) == "3,200 samples/s   loss 0.5000   0:03 left, run 1:06:40"
+
+
+SCORES = {"loss": 0.0812, "accuracy": 0.97778, "samples": 360}
+RESULT = {
+    "run": "runs/my digits",
+    "stop": "max",
+    "iterations": 20,
+    "seconds": 1.84,
+    "train": SCORES,
+    "validation": SCORES,
+    "test": SCORES,
+}
+
+
+def test_last_lines_say_why_how_good_where_and_what_next():
+    assert text.result_lines(RESULT) == [
+        "stopped after 20 iterations in 1.8 seconds: the greatest number of iterations (Max) is reached",
+        "test accuracy 97.78 %, loss 0.0812, on 360 samples",
+        "run in runs/my digits",
+        "next: cnntrain eval 'runs/my digits'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ("epsilon", "every change is below epsilon"),
+        ("interrupted", "what was learned is saved"),
+        ("diverged", "the loss diverged"),
+    ],
+)
+def test_last_lines_name_other_reasons(stop, words):
+    assert words in text.result_lines(RESULT | {"stop": stop})[0]
+
+
+def test_without_a_test_split_the_next_best_is_told():
+    lines = text.result_lines(RESULT | {"test": None, "iterations": 1})
+    assert lines[0].startswith("stopped after 1 iteration in")
+    assert lines[1].startswith("validation accuracy")
+    assert lines[-1].endswith("--split validation")
+
+
+def test_a_run_without_scores_still_has_a_place_and_a_next_step():
+    lines = text.result_lines(RESULT | {"stop": "interrupted", "train": None, "validation": None, "test": None})
+    assert lines[1:] == ["run in runs/my digits", "next: cnntrain eval 'runs/my digits'"]
+
+
+def test_a_diverged_run_is_not_worth_an_eval():
+    assert text.result_lines(RESULT | {"stop": "diverged", "test": None})[-1] == "run in runs/my digits"

@@ -1,0 +1,201 @@
+import io
+import os
+import re
+
+import pytest
+from rich.console import Console
+
+from cnntrain.cli.options import Progress
+from cnntrain.cli.training_view import PlainView, RichView, SilentView, open_view
+from cnntrain.training.events import Finished
+
+
+class Clock:
+    """Time that a test turns by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def terminal(width: int = 100) -> tuple[io.StringIO, Console]:
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=width, force_terminal=True, color_system=None, markup=False, legacy_windows=False
+    )
+    return stream, console
+
+
+def visible_lines(shown: str) -> list[str]:
+    """What a terminal holds after it got ``shown``: the few control codes that Rich moves a bar with, obeyed."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", shown):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part in ("\r", "\x1b[2K"):
+            lines[row] = ""  # Rich wipes a line whenever it goes back to its begin
+        elif not part.startswith("\x1b"):
+            lines[row] += part
+    return [line.rstrip() for line in lines]
+
+
+@pytest.fixture
+def layers(config):
+    return config.network.layers
+
+
+def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iteration, layers):
+    stream = io.StringIO()
+    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False), layers) as view:
+        view.show(started())
+        view.show(batch(1, 1))
+        view.show(iteration(1))
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert lines == [
+        "    layer                   output      parameters   multiply-adds",
+        "    input                   1 x 8 x 8",
+        "0   conv K=2 F=3 S=2 relu   2 x 3 x 3           20             162   the last row of its input is never read; "
+        "the last column of its input is never read",
+        "1   pool k=2 max            2 x 1 x 1            0               0   the last row of its input is never read; "
+        "the last column of its input is never read",
+        "2   fc units=10 softmax     10                  30              20",
+        "    total                                       50             182",
+        "",
+        "data     digits: 1,293 train, 144 validation, 360 test samples of 10 classes",
+        "device   CPU, 2 cores, float32",
+        "run      runs/small",
+        "",
+        "                           train             validation",
+        "iteration        loss   accuracy        loss   accuracy   largest change   seconds",
+        "     1/20      0.9877    71.23 %      0.5000    87.50 %         1.23e-02      0.20",
+    ]
+    assert "\x1b" not in stream.getvalue()
+    assert "samples/s" not in stream.getvalue()
+
+
+def test_rich_view_draws_a_bar_over_the_batches(started, batch, layers):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started())
+        clock.now += 1
+        view.show(batch(1, 2))
+        bar = visible_lines(stream.getvalue())[-1]
+        assert bar.startswith("iteration 1/20 ━━━━━━━━━━━━━━  ")
+        assert bar.endswith("3,200 samples/s   loss 0.5000   0:00 left, run 0:39")
+
+
+def test_rich_view_draws_at_most_ten_times_a_second(started, batch, layers):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started())
+        clock.now += 1
+        view.show(batch(1, 1))
+        drawn = stream.getvalue()
+        clock.now += 0.09
+        view.show(batch(1, 2))
+        assert stream.getvalue() == drawn
+        clock.now += 0.02
+        view.show(batch(1, 3))
+        assert stream.getvalue() != drawn
+
+
+def test_iterations_stay_and_the_bar_is_wiped(started, batch, iteration, layers):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started())
+        for number in (1, 2, 3):
+            clock.now += 0.06  # some lines wait for the next picture
+            view.show(batch(number, 4))
+            view.show(iteration(number))
+    lines = visible_lines(stream.getvalue())
+    while not lines[-1]:
+        lines.pop()
+    assert [line.split()[0] for line in lines[-4:]] == ["iteration", "1/20", "2/20", "3/20"]
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1, "the cursor is back"
+
+
+def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration, layers):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started())
+        for number in (1, 2):
+            view.show(batch(number, 4))
+            clock.now += 1  # the validation
+            view.show(iteration(number))
+        assert visible_lines(stream.getvalue())[-1].startswith("iteration 2/20 ")
+
+
+def test_a_run_may_end_before_its_first_batch_did(started, layers):
+    stream, console = terminal()
+    with RichView(console, layers, Clock()) as view:
+        view.show(started())
+        view.show(Finished({}))
+    assert visible_lines(stream.getvalue())[-1] == ""
+
+
+def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, batch, layers):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started(batches=1))
+        clock.now += 1
+        view.show(batch(10, 1))
+        bar = visible_lines(stream.getvalue())[-1]
+    assert bar.startswith("iteration 10/20 ━━━━━━━━━━━━━━  ")
+    assert bar.endswith("run 0:01")
+
+
+def test_the_bar_fits_80_columns(started, batch, layers):
+    stream, console = terminal(width=80)
+    clock = Clock()
+    with RichView(console, layers, clock) as view:
+        view.show(started())
+        clock.now += 1
+        view.show(batch(20, 4))
+        assert visible_lines(stream.getvalue())[-1].endswith("run 0:00")
+
+
+def test_an_interrupt_is_confirmed_past_all_buffers(tmp_path, layers):
+    with (tmp_path / "stderr").open("w") as stream:
+        for view in (PlainView(Console(file=stream), layers), RichView(Console(file=stream), layers)):
+            view.stopping()
+        confirmed = (tmp_path / "stderr").read_text()
+    sentence = "stopping after this batch; press Ctrl-C again to stop at once\n"
+    assert confirmed == f"{sentence}\n{sentence}"
+
+
+def test_an_interrupt_is_no_error_where_nobody_listens(tmp_path, layers):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        PlainView(Console(file=stream), layers).stopping()
+    PlainView(Console(file=io.StringIO()), layers).stopping()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        (Progress.AUTO, PlainView),  # pytest's stderr is no terminal
+        (Progress.PLAIN, PlainView),
+        (Progress.RICH, RichView),
+        (Progress.NONE, SilentView),
+    ],
+)
+def test_progress_chooses_the_view(mode, kind, layers):
+    assert type(open_view(mode, layers)) is kind
+
+
+def test_silent_view_is_silent(started, iteration, capfd, layers):
+    with open_view(Progress.NONE, layers) as view:
+        view.show(started())
+        view.show(iteration(1))
+        view.stopping()
+    assert capfd.readouterr() == ("", "")

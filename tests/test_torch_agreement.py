@@ -1,0 +1,111 @@
+"""The engine against PyTorch in float64, on random networks: J, every dW and db, and dJ/dx. Skipped without PyTorch."""
+
+import numpy as np
+import pytest
+
+import cnntrain
+from cnntrain.config import config_from_dict
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+NETWORKS = 200
+TOLERANCE = 1e-10  # of the greatest magnitude in the tensor
+
+SIGMA = {
+    "identity": lambda z: z,
+    "relu": torch.relu,
+    "leaky_relu": lambda z: functional.leaky_relu(z, 0.01),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    # PyTorch takes softplus(z) = z above its threshold, by default already above 20.
+    "softplus": lambda z: functional.softplus(z, threshold=1000),
+    "elu": functional.elu,
+    "softmax": lambda z: torch.softmax(z, dim=1),
+}
+ELEMENTWISE = [name for name in SIGMA if name != "softmax"]
+
+
+def random_network(rng):
+    """A config as a dict: up to four conv and pool layers that fit, up to two fc, and an output for either loss."""
+    _, H, W = shape = [int(rng.integers(1, high)) for high in (4, 14, 14)]
+    layers = []
+    for _ in range(rng.integers(0, 5)):
+        if rng.random() < 0.6:
+            P, S, K = int(rng.integers(0, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 6))
+            F = int(rng.integers(1, min(5, min(H, W) + 2 * P) + 1))
+            layers.append({"conv": {"K": K, "F": F, "P": P, "S": S, "activation": str(rng.choice(ELEMENTWISE))}})
+            H, W = (H + 2 * P - F) // S + 1, (W + 2 * P - F) // S + 1
+        else:
+            k, S = int(rng.integers(1, min(3, H, W) + 1)), int(rng.integers(1, 4))
+            layers.append({"pool": {"k": k, "S": S, "type": str(rng.choice(["max", "average"]))}})
+            H, W = (H - k) // S + 1, (W - k) // S + 1
+    for _ in range(rng.integers(0, 3)):
+        layers.append({"fc": {"units": int(rng.integers(1, 9)), "activation": str(rng.choice(ELEMENTWISE))}})
+    loss = str(rng.choice(["cross_entropy", "mse"]))
+    output = "softmax" if loss == "cross_entropy" or rng.random() < 0.4 else str(rng.choice(ELEMENTWISE))
+    if output == "softmax" or not layers or rng.random() < 0.8:
+        layers.append({"fc": {"units": int(rng.integers(2, 7)), "activation": output}})
+    training = {"loss": loss, "reduction": str(rng.choice(["sum", "mean"]))}
+    return {"network": {"input": shape, "layers": layers}, "training": training}
+
+
+def torch_loss(config, parameters, x, y):
+    """J of the batch, by PyTorch's own layers and losses."""
+    a = x
+    for place, layer in enumerate(config["network"]["layers"]):
+        [(kind, options)] = layer.items()
+        if kind == "pool":
+            pool = functional.max_pool2d if options["type"] == "max" else functional.avg_pool2d
+            z = pool(a, options["k"], options["S"])
+        elif kind == "conv":
+            z = functional.conv2d(a, *parameters_at(parameters, place), stride=options["S"], padding=options["P"])
+        else:
+            z = functional.linear(a.flatten(1), *parameters_at(parameters, place))
+        a = SIGMA[options.get("activation", "identity")](z)
+    if config["training"]["loss"] == "cross_entropy":
+        return functional.cross_entropy(z, y, reduction=config["training"]["reduction"])
+    target = functional.one_hot(y, a[0].numel()).to(a.dtype)
+    J = 0.5 * ((a.flatten(1) - target) ** 2).sum()
+    return J / len(x) if config["training"]["reduction"] == "mean" else J
+
+
+def parameters_at(parameters, place):
+    return parameters[f"layers.{place}.W"], parameters[f"layers.{place}.b"]
+
+
+def relative_error(value, expected):
+    """The greatest difference over the greatest expected magnitude; 0 where both are 0."""
+    expected = np.asarray(expected)
+    assert np.shape(value) == expected.shape
+    return np.abs(value - expected).max() / max(np.abs(expected).max(), np.finfo(float).tiny)
+
+
+def relative_errors(seed):
+    """The relative error of J, dx and every gradient of one random network on one random batch."""
+    rng = np.random.default_rng(seed)
+    config = random_network(rng)
+    network = cnntrain.build(config_from_dict(config, "random"), dtype="float64")
+    parameters = {
+        name: rng.normal(size=value.shape) / (np.sqrt(value[0].size) if name.endswith("W") else 3)
+        for name, value in network.parameters().items()
+    }
+    network.set_parameters(parameters)
+    N = int(rng.integers(1, 8))
+    x = rng.normal(size=(N, *config["network"]["input"]))
+    y = rng.integers(np.prod(network.out_shape), size=N)
+
+    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in {**parameters, "dx": x}.items()}
+    expected_J = torch_loss(config, tensors, tensors["dx"], torch.tensor(y))
+    expected_J.backward()
+    J, gradients, dx = network.loss_and_gradients(x, y)
+    errors = {"J": relative_error(J, expected_J.item())}
+    for name, gradient in {**gradients, "dx": dx}.items():
+        errors[name] = relative_error(gradient, tensors[name].grad)
+    return errors
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_engine_agrees_with_pytorch(seed):
+    errors = relative_errors(seed)
+    assert max(errors.values()) < TOLERANCE, errors
