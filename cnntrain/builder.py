@@ -71,8 +71,7 @@ def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Net
     if outputs != len(data.classes):
         last = ("network", "layers", len(config.network.layers) - 1)
         raise ConfigError(
-            f"{config.where(last)}: the network ends in {outputs} values, but the data have "
-            f"{len(data.classes)} classes"
+            f"{config.where(last)}: the network ends in {outputs} values, but the data have {len(data.classes)} classes"
         )
     return network
 
@@ -93,8 +92,8 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
 def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:
     """Yield the steps for the entries of ``network.layers``.
 
-    Between a convolution and its bias and activation comes the max pooling of the next entry, if there is one: the result
-    is the same and only the winners are worked on.
+    Between a convolution and its bias and activation comes the max pooling of the next entry, if there is one: the
+    result is the same and only the winners are worked on.
     """
     for index, options in enumerate(entries):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))

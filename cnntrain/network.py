@@ -1,10 +1,11 @@
 """Layers in a row: forward, backward, and parameters by name.
 
-A batch is worked on in **slices** of at most ``slice_size`` samples, one after the other; loss and gradients of a slice
-are a function of the parameters and the slice alone, and slices are summed in their order. How a batch is cut depends on
-the network alone, so the same batch gives the same bits, always.
+A batch is worked on in **slices** of at most ``slice_size`` samples, one after the other; loss and gradients of a
+slice are a function of the parameters and the slice alone, and slices are summed in their order. How a batch is cut
+depends on the network alone, so the same batch gives the same bits, always.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,14 +22,12 @@ from cnntrain.types import Array, Labels, Shape
 
 
 class SliceMemory:
-    """All that the work on slices of n samples needs: caches, gradients and the input."""
+    """All that the work on slices of n samples needs: the input and the layers' caches."""
 
     def __init__(self, network: "Network", n: int):
         self.n = n
         self.x = np.empty((*network.layers[0].in_shape, n), network.dtype)
         self.caches = [layer.cache(n, network.dtype) for layer in network.layers]
-        self.gradient = np.empty_like(network.theta)
-        self.grads = network.layout.views(self.gradient)
 
 
 class Network:
@@ -38,7 +37,6 @@ class Network:
         layers: The steps of the way forward; an entry of the config may be several.
         theta: Every parameter, in one vector.
         layout: Which parameter lies where in theta.
-        total: As long as theta, for whoever sums gradients.
         in_shape: ``(C, H, W)`` or ``(features,)``.
         out_shape: ``(C, H, W)`` or ``(units,)``.
     """
@@ -58,7 +56,7 @@ class Network:
         self._memories: dict[int, SliceMemory] = {}
         self.layout = Layout(self.layers)
         self.bind(np.empty(self.layout.size, self.dtype))
-        self.total = np.empty_like(self.theta)
+        self.class_places = self._class_places()
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of W and b as ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
@@ -71,6 +69,14 @@ class Network:
             WeightsError: Names are missing or unknown, or a shape differs; nothing is changed then.
         """
         self.layout.take_over(parameters)
+
+    def _class_places(self) -> Labels:
+        """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
+        places = np.arange(math.prod(self.out_shape))
+        if len(self.out_shape) == 3:
+            H, C, W = self.layers[-1].out_shape
+            places = places.reshape(H, C, W).transpose(1, 0, 2).ravel()
+        return places
 
     def bind(self, theta: Array) -> None:
         """Move all parameters into ``theta``, keeping their values."""
@@ -100,19 +106,26 @@ class Network:
             ``(features, N)`` of a sum (not scaled).
         """
         output = self.forward_slice(memory, self.learning_layers).reshape(-1, memory.n)
+        y = self.class_places[y]
         loss, delta = self.loss(output, y)
         right = int(np.count_nonzero(output.argmax(axis=0) == y))
         return float(loss.sum(dtype=np.float64)), right, delta
 
     def learn_slice(
-        self, memory: SliceMemory, y: Labels, scale: float, want_dx: bool = False
+        self,
+        memory: SliceMemory,
+        y: Labels,
+        scale: float,
+        grads: Sequence[dict[str, Array]],
+        want_dx: bool = False,
     ) -> tuple[float, int, Array | None]:
-        """Forward and backward of the slice in ``memory.x``; the gradient goes to ``memory.gradient``.
+        """Forward and backward of the slice in ``memory.x``.
 
         Args:
             memory: Holds the slice; overwritten.
             y: Its labels.
             scale: Weight of one sample's loss in J.
+            grads: Where each layer's gradients go, see ``Layout.views``.
             want_dx: Whether dJ/dx is wanted.
 
         Returns:
@@ -124,16 +137,17 @@ class Network:
         for i in reversed(range(len(self.learning_layers))):
             if dx is None:
                 raise TypeError(f"{type(self.learning_layers[i]).__name__} got no delta")
-            dx = self.learning_layers[i].backward(dx, memory.caches[i], memory.grads[i], want_dx or i > 0)
+            dx = self.learning_layers[i].backward(dx, memory.caches[i], grads[i], want_dx or i > 0)
         return loss, right, dx
 
     def first_not_finite(self, memory: SliceMemory) -> str | None:
-        """Return the entry whose output for ``memory.x`` is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
+        """Return the entry whose output is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
         y = memory.x
-        for layer, cache in zip(self.layers, memory.caches, strict=True):
-            y = layer.forward(y, cache)
-            if not np.isfinite(y).all():
-                return f"layers[{layer.index}] ({layer.kind})"
+        with np.errstate(over="ignore", invalid="ignore"):
+            for layer, cache in zip(self.layers, memory.caches, strict=True):
+                y = layer.forward(y, cache)
+                if not np.isfinite(y).all():
+                    return f"layers[{layer.index}] ({layer.kind})"
         return None
 
     def pattern(self, memory: SliceMemory) -> bytes:
@@ -177,7 +191,8 @@ class Network:
             y: Labels ``(N,)``.
 
         Returns:
-            J (reduced as the config says, with the penalties), gradients named and shaped as ``parameters()``, dx like x.
+            J (reduced as the config says, with the penalties), gradients named and shaped as ``parameters()``, and dx
+            like x.
 
         Raises:
             ShapeError: x does not have the network's input shape.
@@ -190,12 +205,14 @@ class Network:
         """Return what ``loss_and_gradients`` does, the gradient as one vector laid out as theta."""
         x, y = self._checked_images(x), self._checked_labels(y, len(x))
         scale = self.objective.scale(len(x))
-        J, total, dx = 0.0, np.zeros_like(self.theta), np.empty(x.shape, self.dtype)
+        J, dx = 0.0, np.empty(x.shape, self.dtype)
+        total, of_slice = np.zeros_like(self.theta), np.empty_like(self.theta)
+        grads = self.layout.views(of_slice)
         for part in self.slices(len(x)):
             memory = self._load(x[part])
-            loss, _, dx_part = self.learn_slice(memory, y[part], scale, want_dx=True)
+            loss, _, dx_part = self.learn_slice(memory, y[part], scale, grads, want_dx=True)
             J += loss * scale
-            total += memory.gradient
+            total += of_slice
             dx[part] = to_edge(dx_part)
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])

@@ -17,14 +17,21 @@ from cnntrain.types import Array
 def describe(network: Network) -> dict[str, Any]:
     """Return layers, parameters and memory: what ``cnntrain summary --json`` prints.
 
-    ``multiply_adds`` counts the products of one sample's way forward. ``memory_bytes`` is what training keeps: parameters,
-    two gradients and a velocity of their size, and the memory of one slice, forward and backward.
+    ``multiply_adds`` counts the products of one sample's way forward. ``memory_bytes`` is what training keeps:
+    parameters, two gradients and a velocity of their size, and the memory of one slice, forward and backward.
     """
     rows: dict[int, dict[str, Any]] = {}
     for layer in network.layers:
         row = rows.setdefault(
             layer.index,
-            {"index": layer.index, "type": layer.kind, "output_shape": [], "parameters": 0, "multiply_adds": 0, "notes": []},
+            {
+                "index": layer.index,
+                "type": layer.kind,
+                "output_shape": [],
+                "parameters": 0,
+                "multiply_adds": 0,
+                "notes": [],
+            },
         )
         if not row["output_shape"]:  # an activation behind a pool has the pool's shape, not its own entry's
             row["output_shape"] = list(edge_shape(layer.out_shape))
@@ -73,7 +80,7 @@ def memory_bytes(network: Network) -> int:
     """Bytes that training holds, the images left out; measured on one slice of black images."""
     memory = network.memory(network.slice_size)
     memory.x.fill(0)
-    network.learn_slice(memory, np.zeros(memory.n, np.int64), 1.0)
+    network.learn_slice(memory, np.zeros(memory.n, np.int64), 1.0, network.layout.views(np.empty_like(network.theta)))
     arrays = [memory.x, *(value for cache in memory.caches for value in held(cache))]
     owned = {id(array): array.nbytes for array in arrays if array.base is None}
     return 4 * network.theta.nbytes + sum(owned.values())

@@ -1,8 +1,8 @@
 """Weights files: safetensors in and out, with all that is needed to use them in the file's metadata.
 
 Tensors are ``layers.<i>.W`` and ``layers.<i>.b`` in the edge layout, float32 or float64. The metadata has one key,
-``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing and versions. No pickle: reading a file
-runs nothing.
+``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing and versions. No pickle: reading a
+file runs nothing.
 """
 
 import json
@@ -43,7 +43,8 @@ class Saved:
         """Raise WeightsError unless the data's images and classes are those that the network was trained for."""
         if data.input_shape != self.network.in_shape:
             raise WeightsError(
-                f"{self.path}: the network takes images of {self.network.in_shape}, but the data have {data.input_shape}"
+                f"{self.path}: the network takes images of {self.network.in_shape}, "
+                f"but the data have {data.input_shape}"
             )
         if data.classes != self.classes:
             raise WeightsError(
@@ -121,7 +122,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
-        raise WeightsError(f"{path}: there are no weights here; a run folder or a .safetensors file is needed") from error
+        raise WeightsError(f"{path}: no weights here; a run folder or a .safetensors file is needed") from error
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -2,9 +2,9 @@
 
     (J(x + h d) - J(x - h d)) / 2h
 
-In float64 the best h is near 1e-5: a larger one cuts off too much of the series, a smaller one drowns in rounding. Where
-the two points lie on different sides of a kink (a ReLU that changes its sign, a pool that changes its winner) the quotient
-means nothing; it is taken again with a smaller h, and at last given up.
+In float64 the best h is near 1e-5: a larger one cuts off too much of the series, a smaller one drowns in rounding.
+Where the two points lie on different sides of a kink (a ReLU that changes its sign, a pool that changes its winner) the
+quotient means nothing; it is taken again with a smaller h, and at last given up.
 """
 
 from collections.abc import Callable

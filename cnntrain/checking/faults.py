@@ -1,7 +1,7 @@
 """Deliberate faults in a way back, to show that a gradient check sees them.
 
-A fault is written ``layers.<i>.W:no_flip``: the tensor (or just ``layers.<i>``) says which entry of ``network.layers`` goes
-wrong.
+A fault is written ``layers.<i>.W:no_flip``: the tensor (or just ``layers.<i>``) says which entry of ``network.layers``
+goes wrong.
 """
 
 from typing import Any
@@ -44,7 +44,9 @@ def inject(network: Network, fault: str) -> None:
     parts = place.split(".")
     known = sorted({layer.index for layer in network.layers})
     if len(parts) not in (2, 3) or parts[0] != "layers" or not parts[1].isdecimal() or int(parts[1]) not in known:
-        raise UsageError(f"--inject {fault}: {place} is no entry of this network; there are layers.0 to layers.{known[-1]}")
+        raise UsageError(
+            f"--inject {fault}: {place} is no entry of this network; there are layers.0 to layers.{known[-1]}"
+        )
     if len(parts) == 3 and place not in network.parameters():
         raise UsageError(f"--inject {fault}: there is no tensor {place}; there are {', '.join(network.parameters())}")
     steps = [i for i, layer in enumerate(network.layers) if layer.index == int(parts[1])]

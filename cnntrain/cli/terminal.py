@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,33 +20,19 @@ from cnntrain.errors import CnntrainError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDTH_OFF_TERMINAL = 1000
-"""Columns where no terminal sets a limit: a file or a pipe wants whole lines."""
-
-
-def open_console(stream: TextIO, live: bool = False) -> "Console":
-    """Rich on ``stream``, with all text taken literally: ``[conv]`` or ``:x:`` in a message is no markup.
-
-    Args:
-        stream: Where to print.
-        live: Move the cursor and use colours even if the stream is no terminal.
-    """
-    from rich.console import Console
-
-    console = Console(file=stream, force_terminal=live or None, markup=False, emoji=False, highlight=False)
-    if not stream.isatty():
-        console.width = _WIDTH_OFF_TERMINAL
-    return console
-
 
 def results() -> "Console":
     """Where a command prints what it was asked for."""
-    return open_console(sys.stdout)
+    from cnntrain.cli.console import CommandConsole
+
+    return CommandConsole(sys.stdout)
 
 
 def messages(live: bool = False) -> "Console":
     """Where a command says how it is going, and what went wrong."""
-    return open_console(sys.stderr, live)
+    from cnntrain.cli.console import CommandConsole
+
+    return CommandConsole(sys.stderr, live)
 
 
 def is_live(mode: Progress) -> bool:
@@ -74,7 +60,7 @@ def print_error(text: str) -> None:
     from rich.text import Text
 
     console = messages()
-    for line in text.splitlines():
+    for line in text.split("\n"):
         visible = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
         console.print(Text.assemble(("error:", "bold red"), " ", visible), soft_wrap=True)
 
@@ -109,8 +95,9 @@ def errors_as_messages() -> Iterator[None]:
 
 
 def _drop_unwritten() -> None:
-    """Let stdout go: Python flushes it once more at the end, and would complain a second time."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let go what a stream cannot take: Python flushes it once more at the end, and would complain a second time."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

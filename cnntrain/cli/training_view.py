@@ -160,7 +160,8 @@ class RichView(_ConsoleView):
         self._show_header(started)
         self._began = self._clock()
         # Where one batch is all, the bar runs over the iterations: over that batch it would only flicker.
-        self._bar.update(self._task, total=started.Max if started.batches == 1 else started.batches)
+        total = started.Max if started.batches == 1 else started.batches
+        self._bar.update(self._task, description=f"iteration 1/{started.Max}", total=total)
         self._bar.start()
 
     def _move_bar(self, now: float) -> None:

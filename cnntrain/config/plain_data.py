@@ -40,6 +40,8 @@ class Builder:
                 return Sequence(self.mark, tuple(self.node(value, depth + 1) for value in data))
             case int() if abs(data) >= LONG:
                 raise Unreadable(self.mark, f"a number of more than {DIGITS} digits")
+            case bool():
+                return Scalar(self.mark, data, str(data).lower())
             case None | str() | int() | float():
                 return Scalar(self.mark, data, str(data))
         raise Unreadable(self.mark, f"a value of type {type(data).__name__}, which a config cannot have")

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Sequence
 
 from cnntrain.config.schema import LayerEntry, TrainingOptions
-from cnntrain.config.tree import Node, Path, Scalar, find
+from cnntrain.config.tree import Mapping, Node, Path, Scalar, find
 from cnntrain.layers.options import FcOptions
 
 Broken = tuple[Path, str]
@@ -36,7 +36,9 @@ def broken_rules(
 def input_rules(root: Node, meant: Container[Path]) -> Iterator[Broken]:
     """Yield that nothing tells how large the images are."""
     image = [("data",), ("network", "input")]
-    if is_given(root, ("network",)) and not any(is_given(root, path) or path in meant for path in image):
+    if isinstance(find(root, ("network",)), Mapping) and not any(
+        is_given(root, path) or path in meant for path in image
+    ):
         yield image[1], "missing key 'input', [C, H, W], as there is no section 'data' to take it from"
 
 

@@ -20,6 +20,7 @@ SENTENCES = {
     "found unexpected end of stream": "the quotes are not closed",
     "found unexpected document separator": "the quotes are not closed",
     "found unknown escape character": "an unknown escape after '\\'; single quotes keep every '\\' as it is",
+    "expected ' ', but found": "a space is missing",
     "sequence entries are not allowed": "a '-' where no list can stand; begin a new line",
     "expected the node content": "a value is missing",
 }

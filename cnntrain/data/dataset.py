@@ -58,6 +58,10 @@ class Data:
         _, C, H, W = self.train.images.shape
         return C, H, W
 
+    def splits(self) -> dict[str, Dataset | None]:
+        """The splits by name; None where there is none."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 class Arrays(NamedTuple):
     """One split as a file holds it: numbers of any type, and what to call them in a message."""

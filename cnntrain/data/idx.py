@@ -22,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.folder import entries
 from cnntrain.data.listing import listing
 from cnntrain.data.unpacking import Readable, check_claim, read_claimed
 from cnntrain.errors import DataError
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
 AXES = {"images": 3, "labels": 1}
+FOLDER = "`source: idx` reads the folder that holds the four IDX files"
 
 
 def load(path: Path) -> Splits:
@@ -41,7 +43,7 @@ def load(path: Path) -> Splits:
     if train is None:
         raise DataError(
             f"{path}: no training images; looked for train-images-idx3-ubyte, plain or .gz, also with a prefix such as "
-            f"emnist-letters-; the folder holds {listing(file.name for file in _entries(path))}"
+            f"emnist-letters-; the folder holds {listing(file.name for file in entries(path, FOLDER))}"
         )
     return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]))
 
@@ -50,7 +52,7 @@ def _find(path: Path) -> tuple[str, dict[str, Path]]:
     """What the names of the folder's files begin with, and the files by the rest: ``train-images`` and so on."""
     found: dict[str, Path] = {}
     prefixes: set[str] = set()
-    for file in sorted(_entries(path)):  # a plain file comes before the same one with .gz
+    for file in entries(path, FOLDER):  # a plain file comes before the same one with .gz
         match = FILE_NAME.fullmatch(file.name)
         if match and file.is_file():
             prefix, split, kind = match.groups()
@@ -62,17 +64,6 @@ def _find(path: Path) -> tuple[str, dict[str, Path]]:
             f"{listing(map(repr, prefixes))}; move those of one into a folder of their own"
         )
     return "".join(prefixes), found
-
-
-def _entries(path: Path) -> list[Path]:
-    try:
-        return list(path.iterdir())
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such folder") from None
-    except NotADirectoryError:
-        raise DataError(f"{path} is a file, but `source: idx` reads the folder that holds the four IDX files") from None
-    except (OSError, ValueError) as error:  # ValueError: no path can be so written
-        raise DataError(f"{path}: the folder cannot be read: {error}") from None
 
 
 def _read_split(path: Path, prefix: str, files: dict[str, Path], spellings: list[str]) -> Arrays | None:

@@ -1,5 +1,8 @@
 """Labels as files store them -> classes numbered from 0, with names."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnntrain.errors import DataError
@@ -75,3 +78,22 @@ def number_classes(
         if split is not None and split.max() > last:
             raise DataError(f"{name} holds the label {split.max()}, but the classes are {first} to {last}")
     return first, names
+
+
+def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
+    """Check the names that a file gives its classes.
+
+    Args:
+        names: One a class, in the order of the labels.
+        name: What holds them, to begin a message with.
+
+    Raises:
+        DataError: There are too many, or one is there twice, is empty or cannot be shown.
+    """
+    if len(names) > MAX_CLASSES:
+        raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
+    for text, times in Counter(names).items():
+        if times > 1 or not text.strip() or not text.isprintable():
+            why = f"{times} times" if times > 1 else "which cannot be shown"
+            raise DataError(f"{name} holds the name {text[:80]!r}, {why}; give every class one of its own")
+    return tuple(names)

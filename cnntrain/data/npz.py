@@ -5,13 +5,12 @@ missing, and then there is no test split. An array ``class_names`` (or ``classes
 are not read.
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Literal
 
 from cnntrain.data.archive import Archive
 from cnntrain.data.dataset import Arrays, Splits, assemble
-from cnntrain.data.labels import MAX_CLASSES
+from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 from cnntrain.types import Array
@@ -97,13 +96,4 @@ def _read_class_names(archive: Archive) -> tuple[str, ...] | None:
             f"{archive.path}: {name} has the shape {array.shape} and the type {array.dtype}; it must be one row of "
             "texts, the name of each class"
         )
-    if len(array) > MAX_CLASSES:
-        raise DataError(f"{archive.path}: {name} names {len(array):,} classes; {MAX_CLASSES:,} are possible")
-    names = tuple(map(str, array.tolist()))
-    for text, times in Counter(names).items():
-        if times > 1 or not text.strip() or not text.isprintable():
-            why = f"{times} times" if times > 1 else "which cannot be shown"
-            raise DataError(
-                f"{archive.path}: {name} holds the name {text[:80]!r}, {why}; give every class one of its own"
-            )
-    return names
+    return to_class_names(list(map(str, array.tolist())), f"{archive.path}: {name}")

@@ -11,4 +11,13 @@ from cnntrain.layers.options import (
     output_shape,
 )
 
-__all__ = ["OPTIONS", "ActivationName", "ConvOptions", "FcOptions", "InitName", "Options", "PoolOptions", "output_shape"]
+__all__ = [
+    "OPTIONS",
+    "ActivationName",
+    "ConvOptions",
+    "FcOptions",
+    "InitName",
+    "Options",
+    "PoolOptions",
+    "output_shape",
+]

@@ -1,7 +1,7 @@
 """Bias and activation: a = sigma(z + b), the second half of conv and fc.
 
-Going back, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes with adding
-b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the data.
+Going back, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes with
+adding b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the data.
 """
 
 from typing import final

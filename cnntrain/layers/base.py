@@ -1,16 +1,15 @@
 """What every layer has: shapes, parameters, a way forward and a way back.
 
-Legend: ``N`` samples, ``C`` channels, ``H`` rows, ``W`` columns. Inside the network a batch of images is ``(H, C, W, N)``
-and a batch of vectors ``(features, N)``; shapes of one sample leave the ``N`` out.
+Legend: ``N`` samples, ``C`` channels, ``H`` rows, ``W`` columns. Inside the network a batch of images is
+``(H, C, W, N)`` and a batch of vectors ``(features, N)``; shapes of one sample leave the ``N`` out.
 
-A **cache** is all the memory that a layer needs for slices of n samples. It belongs to the caller, is allocated once and
-overwritten by every forward, so that a layer keeps nothing of a batch and a step allocates nothing.
+A **cache** is all the memory that a layer needs for slices of n samples. It belongs to the caller, is allocated once
+and overwritten by every forward, so that a layer keeps nothing of a batch and a step allocates nothing.
 """
 
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.types import Array, Shape
@@ -39,7 +38,7 @@ class Layer(ABC, Generic[CacheT]):
 
     @abstractmethod
     def forward(self, x: Array, cache: CacheT) -> Array:
-        """Return the output for ``x``, in the cache's memory; ``x`` may be overwritten if the cache of its maker owns it."""
+        """Return the output for ``x``, in the cache's memory; what another layer's cache owns may be overwritten."""
 
     @abstractmethod
     def backward(self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
@@ -52,16 +51,14 @@ class Layer(ABC, Generic[CacheT]):
             want_delta: False for the first layer in training: nobody needs the delta of the pixels.
         """
 
-    def pattern(self, cache: CacheT) -> Array | None:  # noqa: ARG002
+    def pattern(self, cache: CacheT) -> Array | None:
         """Return which side of its kinks the last forward took, for the gradient check; None where there are none."""
         return None
 
-    def to_edge(self, name: str, value: Array) -> Array:  # noqa: ARG002
-        """Return a parameter (or its gradient) as files and callers see it: conv W ``(K, C, F, F)``, fc in C, H, W order."""
+    def to_edge(self, name: str, value: Array) -> Array:
+        """Return a parameter or gradient as files and callers see it: conv W ``(K, C, F, F)``, fc in C, H, W order."""
         return value
 
-    def from_edge(self, name: str, value: Array) -> Array:  # noqa: ARG002
+    def from_edge(self, name: str, value: Array) -> Array:
         """Return a parameter as the layer uses it; the inverse of ``to_edge``."""
         return value
-
-

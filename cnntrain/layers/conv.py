@@ -82,7 +82,9 @@ class Conv(Layer[ConvCache]):
         convolution.convolve(cache.blocks, self.params["W"], cache.z_rows)
         return cache.z
 
-    def backward(self, delta: Array, cache: ConvCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+    def backward(
+        self, delta: Array, cache: ConvCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
         rows = delta.reshape(cache.z_rows.shape)
         convolution.kernel_gradient(cache.blocks, rows, cache.products, grads["W"])
         if not want_delta:
@@ -94,4 +96,4 @@ class Conv(Layer[ConvCache]):
         return value.transpose(3, 2, 0, 1)
 
     def from_edge(self, name: str, value: Array) -> Array:
-        return value.transpose(2, 3, 1, 0)
+        return np.ascontiguousarray(value.transpose(2, 3, 1, 0))

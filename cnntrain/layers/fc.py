@@ -33,7 +33,9 @@ class FcCache:
 
 @final
 class Fc(Layer[FcCache]):
-    """Every unit sees the whole input; an image is flattened in C, H, W order at the edges and lies in H, C, W order inside.
+    """Every unit sees the whole input.
+
+    An image is flattened in C, H, W order at the edges and lies in H, C, W order inside.
 
     Shape:
         x ``(H, C, W, N)`` or ``(features, N)`` -> z ``(units, N)``; W ``(units, features)``.

@@ -21,9 +21,7 @@ RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
 """Activations for which He's rule keeps the size of the signal; Xavier's does for the others."""
 
 
-def initial_weights(
-    init: InitName | None, activation: str, shape: tuple[int, ...], rng: np.random.Generator
-) -> Array:
+def initial_weights(init: InitName | None, activation: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Draw W in its edge layout.
 
     Args:

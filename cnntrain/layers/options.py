@@ -80,7 +80,9 @@ def output_shape(options: Options, in_shape: Shape) -> Shape:
             raise ShapeError("units is missing, and the number of classes is not known")
         return (options.units,)
     if len(in_shape) != 3:
-        raise ShapeError(f"an image is needed here, but what comes is a vector of {in_shape[0]}: put it before the first fc")
+        raise ShapeError(
+            f"an image is needed here, but what comes is a vector of {in_shape[0]}: put it before the first fc"
+        )
     C, H, W = in_shape
     if isinstance(options, ConvOptions):
         F, P, S = options.F, options.P, options.S

@@ -20,7 +20,7 @@ class PoolCache:
     """Memory for slices of n samples: the columns pooled, then the rows."""
 
     def __init__(self, in_shape: Shape, out_shape: Shape, k: int, n: int, dtype: DTypeLike):
-        H, C, W = in_shape
+        H, C, _ = in_shape
         OH, _, OW = out_shape
         self.in_shape, self.n = in_shape, n
         integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
@@ -58,8 +58,9 @@ class Pool(Layer[PoolCache]):
         H, C, W = in_shape
         self.k, self.S = options.k, options.stride
         self.index, self.in_shape, self.params = index, in_shape, {}
-        self.out_shape = ((H - self.k) // self.S + 1, C, (W - self.k) // self.S + 1)
-        self.overlap = self.S < self.k
+        OH, OW = (H - self.k) // self.S + 1, (W - self.k) // self.S + 1
+        self.out_shape = (OH, C, OW)
+        self.overlap = self.k > self.S
 
     def windows(self, x: Array, axis: int) -> list[Array]:
         """The k slices of x along an axis that are pooled with each other."""
@@ -84,7 +85,9 @@ class MaxPool(Pool):
         pooling.max_forward(self.windows(cache.by_columns, 0), cache.y, cache.rows_won)
         return cache.y
 
-    def backward(self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+    def backward(
+        self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
         if not want_delta:
             return None
         self.empty_deltas(cache)
@@ -113,7 +116,9 @@ class AveragePool(Pool):
         cache.y *= 1 / self.k**2
         return cache.y
 
-    def backward(self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
+    def backward(
+        self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
         if not want_delta:
             return None
         self.empty_deltas(cache)

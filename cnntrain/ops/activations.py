@@ -37,8 +37,8 @@ class Activation(ABC):
 def positive_bits(a: Array) -> Array:
     """Overwrite ``a`` with a mask, all bits one where a > 0 and all zero elsewhere, and return it as whole numbers.
 
-    A float read as a whole number of its width is positive exactly where the float is; its negative's sign bit then fills
-    the item. This is three passes without an array of booleans and without mixing types.
+    A float read as a whole number of its width is positive exactly where the float is (-0.0 must not be among them);
+    its negative's sign bit then fills the item. That takes no array of booleans and mixes no types.
     """
     mask = a.view(np.int32 if a.itemsize == 4 else np.int64)
     np.negative(mask, out=mask)
@@ -84,6 +84,7 @@ class LeakyReLU(Activation):
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         np.multiply(z, self.slope, out=a)
         np.maximum(z, a, out=a)
+        a += 0  # -0.0 becomes 0.0
 
     def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
         mask = positive_bits(a)

@@ -2,8 +2,8 @@
 
 Images are ``(H, C, W, N)``: rows first, samples last. ``lower`` copies the input F times, each time shifted by one
 column. F neighbouring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix, and ``row_blocks`` views the
-rows of the output as such overlapping matrices without copying anything more. Kernels are ``(F, F, C, K)``: row, column,
-channel, filter.
+rows of the output as such overlapping matrices without copying anything more. Kernels are ``(F, F, C, K)``: row,
+column, channel, filter.
 
 Every function writes into arrays that its caller owns, so that nothing is allocated from one batch to the next.
 
@@ -43,7 +43,7 @@ class Geometry:
 
     @cached_property
     def columns(self) -> list[tuple[slice, slice]]:
-        """For each kernel column j, the output columns ow whose pixel S*ow + j - P lies in the image, and those pixels."""
+        """For each kernel column j, the output columns whose pixel S*ow + j - P lies in the image, and those pixels."""
         pairs = []
         for j in range(self.F):
             first = max(0, -((j - self.P) // self.S))
@@ -67,10 +67,15 @@ class Geometry:
                     continue
                 kernel_row = h + self.P - self.S * low
                 last = groups[-1] if groups else None
-                if last and (last.h + self.S * last.count, last.low + last.count) == (h, low) and (
-                    last.kernel_row,
-                    last.m,
-                ) == (kernel_row, high - low + 1):
+                if (
+                    last
+                    and (last.h + self.S * last.count, last.low + last.count) == (h, low)
+                    and (
+                        last.kernel_row,
+                        last.m,
+                    )
+                    == (kernel_row, high - low + 1)
+                ):
                     groups[-1] = RowGroup(last.h, last.count + 1, last.low, last.m, kernel_row)
                 else:
                     groups.append(RowGroup(h, 1, low, high - low + 1, kernel_row))
@@ -79,7 +84,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Image rows h, h + S, ... (``count`` of them), reached by output rows low, low + 1, ... + m - 1, one further each time.
+    """Image rows h, h + S, ... (``count`` of them), reached by m output rows from ``low`` on, one further each time.
 
     Output row ``low`` reaches them through row ``kernel_row`` of the kernel, each next one through the row S above.
     """
@@ -159,16 +164,14 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
         rows = as_strided(
             delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item), writeable=False
         )
-        np.matmul(
-            kernels[:, first : first + group.m * K], rows, out=shares[group.h : group.h + S * group.count : S]
-        )
+        np.matmul(kernels[:, first : first + group.m * K], rows, out=shares[group.h : group.h + S * group.count : S])
     delta_prev.fill(0)
     for j, (ow, w) in enumerate(geometry.columns):
         delta_prev[:, :, w] += spread[:, j, :, ow]
 
 
 def flip_rows(W: Array, residue: int, S: int) -> Array:
-    """The kernel's rows i = residue (mod S), last one first, as ``(F*C, m*K)``: columns and channels by rows and filters."""
+    """The kernel's rows i = residue (mod S), last one first, as ``(F*C, m*K)``: columns, channels by rows, filters."""
     F, _, C, K = W.shape
     rows = W[residue::S][::-1]
     return rows.transpose(1, 2, 0, 3).reshape(F * C, len(rows) * K)

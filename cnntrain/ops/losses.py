@@ -3,7 +3,7 @@
 Outputs are ``(features, N)``, labels ``(N,)``; a label stands for the vector y that is 1 at its class and 0 elsewhere.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,14 +21,6 @@ def softmax_backward(delta: Array, a: Array) -> Array:
     """Return delta_z = a ⊙ (delta - sum_k delta_k a_k): delta times Softmax's Jacobian diag(a) - a a^T."""
     delta_z: Array = a * (delta - (delta * a).sum(axis=0))
     return delta_z
-
-
-class Loss(Protocol):
-    """J of each sample, and the delta that begins the way back."""
-
-    def __call__(self, output: Array, y: Labels) -> tuple[Array, Array]:
-        """Return J ``(N,)`` and dJ/d output ``(features, N)``."""
-        ...
 
 
 def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
@@ -53,5 +45,8 @@ def mse(a: Array, y: Labels) -> tuple[Array, Array]:
     delta[y, np.arange(len(y))] -= 1
     return (delta * delta).sum(axis=0) / 2, delta
 
+
+Loss = Callable[[Array, Labels], tuple[Array, Array]]
+"""(output, y) -> J of each sample ``(N,)``, and dJ/d output ``(features, N)``."""
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}

@@ -16,27 +16,37 @@ from cnntrain.types import Array
 
 
 class Descent:
-    """Steps a network's parameters along a gradient; ``v`` is the velocity, zero at first."""
+    """Steps a part of a network's parameters along a gradient.
 
-    def __init__(self, network: Network, alpha: float, momentum: float = 0.0, nesterov: bool = False):
-        self.network = network
+    Args:
+        network: Its theta is changed.
+        part: Entries of theta that are stepped here.
+        alpha: Step size.
+        momentum: 0 for plain steps.
+        nesterov: Whether to look ahead.
+    """
+
+    def __init__(self, network: Network, part: slice, alpha: float, momentum: float = 0.0, nesterov: bool = False):
+        self.network, self.part = network, part
         self.alpha, self.momentum, self.nesterov = alpha, momentum, nesterov
-        self.v = np.zeros_like(network.theta)
+        self.v = np.zeros_like(network.theta[part])
+        # Entries of a W come first in theta; only they are penalised.
+        self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
 
     def step(self, gradient: Array) -> None:
-        """Take one step; ``gradient`` is dJ/d theta without the penalties and is overwritten."""
-        theta, v = self.network.theta, self.v
-        W = slice(0, self.network.layout.W_count)
-        self.network.objective.add_penalty_gradient(theta[W], gradient[W])
-        gradient *= -self.alpha
-        if not self.momentum:
-            theta += gradient
-            return
-        v *= self.momentum
-        v += gradient
-        if self.nesterov:
-            theta += gradient
-            np.multiply(v, self.momentum, out=gradient)
-            theta += gradient
-        else:
-            theta += v
+        """Take one step; ``gradient`` is dJ/d theta of the part, without the penalties, and is overwritten."""
+        theta, v = self.network.theta[self.part], self.v
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the next loss
+            self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
+            gradient *= -self.alpha
+            if not self.momentum:
+                theta += gradient
+                return
+            v *= self.momentum
+            v += gradient
+            if self.nesterov:
+                theta += gradient
+                np.multiply(v, self.momentum, out=gradient)
+                theta += gradient
+            else:
+                theta += v

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain import weights
+from cnntrain.builder import data_of
 from cnntrain.data import Dataset, Preprocessing
 from cnntrain.errors import UsageError
 from cnntrain.network import Network
+from cnntrain.parallel import Alone, Communicator, one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +24,18 @@ class Score:
     samples: int
 
 
-def score(network: Network, dataset: Dataset, preprocessing: Preprocessing) -> Score:
-    """Return loss and accuracy of ``network`` on ``dataset``."""
-    loss, right = 0.0, 0
-    for part in network.slices(len(dataset.labels)):
-        y = dataset.labels[part]
-        memory = network.memory(len(y))
+def score(network: Network, dataset: Dataset, preprocessing: Preprocessing, comm: Communicator) -> Score:
+    """Return loss and accuracy of ``network`` on ``dataset``; each rank judges its slices."""
+    parts = list(network.slices(len(dataset)))
+    for i in comm.slices(len(parts)):
+        part = parts[i]
+        memory = network.memory(part.stop - part.start)
         preprocessing.columns(dataset.images, np.arange(part.start, part.stop), memory.x)
-        part_loss, part_right, _ = network.judge_slice(memory, y)
-        loss += part_loss
-        right += part_right
-    return Score(loss / len(dataset.labels), right / len(dataset.labels), len(dataset.labels))
-
-
-def score_or_none(network: Network, dataset: Dataset | None, preprocessing: Preprocessing) -> dict[str, Any] | None:
-    """The score as a result's JSON has it; null for a split that is missing."""
-    return None if dataset is None else asdict(score(network, dataset, preprocessing))
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, right, _ = network.judge_slice(memory, dataset.labels[part])
+        comm.judged(i, loss, right)
+    loss, right = comm.gather(len(parts))
+    return Score(loss / len(dataset), right / len(dataset), len(dataset))
 
 
 def evaluate(run: str | Path, split: str = "test", overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -52,14 +51,12 @@ def evaluate(run: str | Path, split: str = "test", overrides: Sequence[str] = ()
         DataError: The data are missing or malformed.
         UsageError: The data have no such split.
     """
-    from cnntrain import weights
-    from cnntrain.builder import data_of
-
     saved = weights.load_saved(run, overrides)
     data = data_of(saved.config)
     saved.check_fits(data)
-    dataset: Dataset | None = {"train": data.train, "validation": data.validation, "test": data.test}.get(split)
+    dataset = data.splits().get(split)
     if dataset is None:
         raise UsageError(f"{run}: the data have no {split} split")
-    result = score(saved.network, dataset, saved.preprocessing)
+    with one_blas_thread():
+        result = score(saved.network, dataset, saved.preprocessing, Alone(saved.network.layout, saved.network.dtype))
     return {"split": split, **asdict(result), "classes": list(saved.classes)}

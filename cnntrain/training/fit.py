@@ -1,11 +1,11 @@
 """From a config to a run folder: load, build, train, save, judge."""
 
+import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cnntrain import weights
 from cnntrain.builder import build_for, data_of
@@ -13,12 +13,12 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
 from cnntrain.network import Network
+from cnntrain.parallel import Alone, available_cores, one_blas_thread
 from cnntrain.training.batches import batch_count
-from cnntrain.training.cores import available_cores, one_blas_thread
-from cnntrain.training.evaluation import score_or_none
+from cnntrain.training.evaluation import Score
 from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.loop import iterate
+from cnntrain.training.loop import Judged, program
 from cnntrain.training.run import RunFolder
 
 
@@ -38,60 +38,74 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     network = build_for(config, data)
     run = RunFolder.create(out, config.name)
     run.write_config(config)
-    options = config.training
     began = time.perf_counter()
+    outcome = Outcome()
     with one_blas_thread():
         yield started(run, config, network, data)
-        stop, iterations, best, message = "max", 0, np.inf, ""
-        last: IterationEnded | None = None
+        steps = program(network, data, config.training, Alone(network.layout, network.dtype))
         try:
-            for event in iterate(network, data, options):
-                if isinstance(event, IterationEnded):
-                    last, iterations = event, event.iteration
-                    run.add_metrics(event)
-                    weights.save(run.weights, network, config, data)
-                    judged = event.train_loss if event.validation_loss is None else event.validation_loss
-                    if judged < best:
-                        best = judged
-                        weights.save(run.best, network, config, data)
+            while not outcome.stop:
+                event = next(steps)
+                match event:
+                    case Judged():
+                        outcome.end(event, config.training.epsilon)
+                        break
+                    case IterationEnded():
+                        keep(run, outcome, event, network, config, data)
                 yield event
                 if interrupts is not None and interrupts.signal is not None:
-                    stop = "interrupted"
-                    break
+                    outcome.stop = "interrupted"
+                    keep_interrupted(run, network, config, data)
         except DivergedError as error:
-            stop, message = "diverged", str(error)
-        if stop == "max" and last is not None and last.max_change < options.epsilon:
-            stop = "epsilon"
-        if stop == "interrupted":
-            save_interrupted(run, network, config, data)
-        finished = stop in ("max", "epsilon")
-        result: dict[str, Any] = {
-            "run": str(run.path),
-            "stop": stop,
-            "iterations": iterations,
-            "seconds": time.perf_counter() - began,
-            **{
-                split: score_or_none(network, getattr(data, split), data.preprocessing) if finished else None
-                for split in ("train", "validation", "test")
-            },
-        }
+            outcome.stop, outcome.message = "diverged", str(error)
+    result = {"run": str(run.path), **outcome.result(time.perf_counter() - began)}
     run.write_summary(result)
     yield Finished(result)
-    if message:
-        raise DivergedError(message)
+    if outcome.message:
+        raise DivergedError(outcome.message)
+
+
+@dataclass
+class Outcome:
+    """How far a run has come, and how it ended."""
+
+    iterations: int = 0
+    best: float = math.inf
+    """Least validation loss, or training loss where there is no validation split."""
+    max_change: float = math.inf
+    stop: str = ""
+    message: str = ""
+    scores: dict[str, Score | None] = field(default_factory=lambda: dict.fromkeys(("train", "validation", "test")))
+
+    def end(self, judged: Judged, epsilon: float) -> None:
+        """Note that the program ended by itself."""
+        self.scores = judged.scores
+        self.stop = "epsilon" if self.max_change < epsilon else "max"
+
+    def result(self, seconds: float) -> dict[str, Any]:
+        """What ``train --json`` prints, the folder left out."""
+        scores = {split: None if score is None else asdict(score) for split, score in self.scores.items()}
+        return {"stop": self.stop, "iterations": self.iterations, "seconds": seconds, **scores}
+
+
+def keep(run: RunFolder, outcome: Outcome, event: IterationEnded, network: Network, config: Config, data: Data) -> None:
+    """Save what an iteration has brought."""
+    outcome.iterations, outcome.max_change = event.iteration, event.max_change
+    run.add_metrics(event)
+    weights.save(run.weights, network, config, data)
+    judged = event.train_loss if event.validation_loss is None else event.validation_loss
+    if judged < outcome.best:
+        outcome.best = judged
+        weights.save(run.best, network, config, data)
 
 
 def started(run: RunFolder, config: Config, network: Network, data: Data) -> Started:
     """What is known before the first batch."""
-    assert config.data is not None
-    samples = {
-        split: 0 if getattr(data, split) is None else len(getattr(data, split).labels)
-        for split in ("train", "validation", "test")
-    }
+    samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     return Started(
         run=run.path,
         network=network,
-        source=config.data.source,
+        source=config.data.source if config.data else "",
         samples=samples,
         classes=data.classes,
         cores=available_cores(),
@@ -101,7 +115,7 @@ def started(run: RunFolder, config: Config, network: Network, data: Data) -> Sta
     )
 
 
-def save_interrupted(run: RunFolder, network: Network, config: Config, data: Data) -> None:
+def keep_interrupted(run: RunFolder, network: Network, config: Config, data: Data) -> None:
     """Keep the weights as they are between two batches; they are also the best where no iteration has ended."""
     weights.save(run.weights, network, config, data)
     if not run.best.exists():

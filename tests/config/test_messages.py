@@ -142,8 +142,8 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         ("daat: {source: digits}\nnetwork: {layers: [fc: {}]}", "1:1: unknown key 'daat'; did you mean 'data'?"),
         (
             f"{NETWORK}training: fast",
-            "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, batch_size, reduction, momentum, "
-            "nesterov, loss, l1, l2, seed, dtype or shuffle, got 'fast'",
+            "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, batch_size, reduction, "
+            "momentum, nesterov, loss, l1, l2, seed, dtype or shuffle, got 'fast'",
         ),
         (f"{NETWORK}data: {{}}", "2:7: data: missing key 'source': digits, idx or npz"),
         (
@@ -202,7 +202,7 @@ extra: 1
         ["a.yaml:3:3", "training"],
         ["a.yaml:4:8", "training.Max"],
         ["a.yaml:5:36", "data.validation"],
-        ["a.yaml:9:18", "layers[0].fc.units"],
+        ["a.yaml:9:19", "layers[0].fc.units"],
         ["a.yaml:11:10", "layers[2].fc"],
         ["a.yaml:13:1", "unknown key 'extra'; known here"],
     ]

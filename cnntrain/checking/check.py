@@ -51,8 +51,8 @@ def gradcheck(
         progress: Told the tensor, and how many of how many of its derivatives are done.
 
     Returns:
-        ``passed``, ``worst``, ``threshold`` and ``tensors``: a list of ``name``, ``entries``, ``checked`` (derivatives that
-        were compared), ``kinks`` (those that lie on a kink and prove nothing) and ``max_relative_error``.
+        ``passed``, ``worst``, ``threshold`` and ``tensors``: a list of ``name``, ``entries``, ``checked`` (derivatives
+        that were compared), ``kinks`` (those that lie on a kink and prove nothing) and ``max_relative_error``.
 
     Raises:
         UsageError: ``samples``, ``threshold`` or ``inject`` is not understood.
@@ -92,7 +92,7 @@ class Check:
         self, network: Network, x: Array, y: Labels, rng: np.random.Generator, progress: Progress | None = None
     ):
         self.network, self.x, self.y, self.rng = network, x, y, rng
-        self.progress = progress or (lambda name, done, total: None)
+        self.progress = progress
         _, gradient, dx = network.gradient(x, y)
         self.tensors = {
             name: (network.theta[place.at], gradient[place.at]) for name, place in network.layout.places.items()
@@ -108,6 +108,7 @@ class Check:
             total = len(entries) + DIRECTIONS
             for done in range(total):
                 where: Any
+                direction: Any
                 if done < len(entries):
                     where, direction = entries[done], 1.0
                 else:
@@ -120,7 +121,8 @@ class Check:
                     checked += 1
                     analytic = float(np.sum(gradient[where] * direction))
                     worst = max(worst, relative_error(analytic, numeric, threshold))
-                self.progress(name, done + 1, total)
+                if self.progress is not None:
+                    self.progress(name, done + 1, total)
             yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
 
     def difference(self, values: Array, where: Any, direction: Any) -> Difference | None:

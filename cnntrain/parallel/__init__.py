@@ -1,0 +1,6 @@
+"""One program on several cores, in lock step, with the same bits on any number of them."""
+
+from cnntrain.parallel.communicator import Alone, Communicator
+from cnntrain.parallel.cores import available_cores, one_blas_thread, worker_count
+
+__all__ = ["Alone", "Communicator", "available_cores", "one_blas_thread", "worker_count"]

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cnntrain.cli.app import app
+
+
+def evaluate(*words: str):
+    return CliRunner().invoke(app, ["eval", *words])
+
+
+@pytest.fixture
+def run(digits_file, tmp_path):
+    """A run folder, and what train said about it."""
+    folder = tmp_path / "run"
+    words = ["train", str(digits_file), "--out", str(folder), "--json", "--progress", "none"]
+    return str(folder), json.loads(CliRunner().invoke(app, words).stdout)
+
+
+def test_evaluates_each_split_as_train_did(run):
+    folder, trained = run
+    for split in ("test", "validation", "train"):
+        shown = evaluate(folder, "--split", split, "--json")
+        result = json.loads(shown.stdout)
+        assert result.pop("classes") == list("0123456789")
+        assert result == {"split": split, **trained[split]}
+        assert shown.stderr == ""
+
+
+def test_shows_the_test_split_by_default(run):
+    shown = evaluate(run[0])
+    assert shown.exit_code == 0
+    titles, row = (line.split() for line in shown.stdout.splitlines())
+    assert titles == ["split", "samples", "loss", "accuracy"]
+    assert row[:2] == ["test", "360"]
+    assert row[-1] == "%"
+
+
+def test_takes_a_weights_file_and_overrides(run):
+    assert evaluate(f"{run[0]}/best.safetensors", "data.standardize=true").exit_code == 0
+    shown = evaluate(run[0], "data.nonsense=1")
+    assert shown.exit_code == 2
+    assert shown.stderr.startswith("error: ")
+
+
+def test_missing_weights_are_status_5():
+    shown = evaluate("runs/[conv]")
+    assert shown.exit_code == 5
+    assert shown.stderr.startswith("error: runs/[conv]")

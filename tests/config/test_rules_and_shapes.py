@@ -1,0 +1,108 @@
+"""What no single key shows: the order of the layers, what goes together, and whether the layers fit the image."""
+
+import pytest
+
+from cnntrain.config import check_shapes, load_config
+from cnntrain.errors import ConfigError, ShapeError
+
+HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            ["fc: {units: 3}", "conv: {K: 1, F: 1}"],
+            "5:13: layers[1].conv: conv needs an image, but layers[0], an fc, has made a vector of it; put it before",
+        ),
+        (
+            ["fc: {units: 3}", "fc: {units: 3}", "pool: {k: 1, type: max}"],
+            "6:13: layers[2].pool: pool needs an image, but layers[0], an fc, has made a vector of it; put it before",
+        ),
+        (
+            ["fc: {units: 3, activation: softmax}", "fc: {units: 3}"],
+            "4:34: layers[0].fc.activation: softmax is for the last layer alone; relu is usual in the others",
+        ),
+        (
+            ["fc: {activation: relu}", "fc: {units: 3}"],
+            "4:11: layers[0].fc: missing key 'units'; only the last layer takes them from the data's classes",
+        ),
+        (
+            ["conv: {K: 1, F: 1, activation: softmax}"],
+            "4:38: layers[0].conv.activation: expected identity, relu, leaky_relu, sigmoid, tanh, softplus or elu, "
+            "got 'softmax'",
+        ),
+    ],
+)
+def test_layers_that_cannot_follow_each_other_are_told(faults, layers, message):
+    assert faults(HEAD + "".join(f"    - {layer}\n" for layer in layers)) == [f"a.yaml:{message}"]
+
+
+def test_what_is_wrong_with_one_layer_does_not_hide_what_is_wrong_between_others(faults):
+    layers = ["conv: {K: many, F: 1}", "fc: {units: 3}", "pool: {k: 1, type: max}"]
+    assert [line.split(": ")[1] for line in faults(HEAD + "".join(f"    - {layer}\n" for layer in layers))] == [
+        "layers[0].conv.K",
+        "layers[2].pool",
+    ]
+
+
+@pytest.mark.parametrize("output", ["fc: {units: 3}", "conv: {K: 1, F: 1}"])
+def test_cross_entropy_needs_softmax(faults, output):
+    assert faults(f"{HEAD}    - {output}\ntraining: {{loss: cross_entropy}}") == [
+        "a.yaml:5:18: training.loss: cross_entropy needs 'activation: softmax' on a last layer fc; "
+        "add it, or use loss mse"
+    ]
+
+
+def test_mse_goes_with_any_output(load):
+    assert load(f"{HEAD}    - fc: {{units: 3, activation: softmax}}\ntraining: {{loss: mse}}").training.loss == "mse"
+
+
+def test_nesterov_with_momentum_is_fine(load):
+    assert load(f"{HEAD}    - fc: {{units: 3}}\ntraining: {{nesterov: true, momentum: 0.5}}").training.nesterov
+
+
+def test_a_misfit_is_told_with_its_position_the_arithmetic_and_a_mend(load):
+    with pytest.raises(ShapeError) as caught:
+        load(
+            "network:\n  input: [1, 12, 12]\n  layers:\n    - conv: {K: 3, F: 3}\n    - pool: {k: 20, type: max}\n"
+            "    - conv: {K: 3, F: 30}\n"
+        )
+    assert str(caught.value).startswith("a.yaml:5:13: layers[1].pool: k = 20 does not fit an image of 10 x 10")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_misfit_is_told_together_with_other_faults(load):
+    with pytest.raises(ConfigError) as caught:
+        load(HEAD + "    - conv: {K: 3, F: 30}\ntraining: {alpha: 0}")
+    assert not isinstance(caught.value, ShapeError)
+    assert [line.split(": ")[1] for line in str(caught.value).split("\n")] == ["layers[0].conv", "training.alpha"]
+
+
+def test_shapes_wait_for_layers_that_are_right(faults):
+    assert len(faults(HEAD + "    - conv: {K: 3, F: 30, P: x}\n")) == 1
+
+
+def test_without_an_input_shapes_wait_for_the_data(load):
+    config = load(
+        "data: {source: digits}\nnetwork:\n  layers:\n    - conv: {K: 3, F: 9}\n    - fc: {activation: softmax}\n"
+    )
+    assert check_shapes(config.network, (1, 9, 9)) == []
+    (misfit,) = check_shapes(config.network, (1, 8, 8), units=10)
+    assert misfit.sentence.startswith("F = 9 does not fit an image of 8 x 8")
+    assert config.where(misfit.path) == "a.yaml:4:13: layers[0].conv"
+
+
+def test_a_value_that_is_not_written_is_where_it_would_be(load):
+    config = load("network: {input: [1, 2, 2], layers: [fc: {units: 2}]}\ntraining: {Max: 3}", "training.seed=3")
+    assert config.where(("training", "Max")) == "a.yaml:2:17: training.Max"
+    assert config.where(("training", "alpha")) == "a.yaml:2:11: training.alpha"
+    assert config.where(("training", "seed")) == "override training.seed=3: training.seed"
+    assert config.where(("data", "path")) == "a.yaml:1:1: data.path"
+    assert config.where(()) == "a.yaml:1:1"
+
+
+def test_a_config_is_named_after_its_file(load, folder):
+    assert load(HEAD + "    - fc:").name == "a"
+    (folder / "my.net.yaml").write_text(HEAD + "    - fc:")
+    assert load_config("my.net.yaml").name == "my.net"

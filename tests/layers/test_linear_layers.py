@@ -1,0 +1,71 @@
+"""Conv, fc and pool are linear in x, and in W, so
+
+    sum z ⊙ delta  =  sum x ⊙ delta_prev  =  sum W ⊙ dW
+
+whatever their sizes: a mistake in any border, stride or gap breaks it.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnntrain.layers.conv import Conv
+from cnntrain.layers.fc import Fc
+from cnntrain.layers.options import ConvOptions, FcOptions, PoolOptions
+from cnntrain.layers.pool import AveragePool, MaxPool
+
+sides, few = st.integers(1, 9), st.integers(1, 3)
+
+
+def sums(layer, n):
+    """The three sums; the last is missing for a pool."""
+    rng = np.random.default_rng(0)
+    x, delta = rng.normal(size=(*layer.in_shape, n)), rng.normal(size=(*layer.out_shape, n))
+    cache = layer.cache(n, "float64")
+    found = [np.vdot(layer.forward(x.copy(), cache), delta)]
+    grads = {name: np.empty(value.shape) for name, value in layer.params.items()}
+    found.append(np.vdot(x, layer.backward(delta, cache, grads)))
+    found += [np.vdot(layer.params[name], grads[name]) for name in grads]
+    return found
+
+
+def windows(x, size, S):
+    """Every window of ``x`` (H, C, W, N): (OH, C, OW, N, size, size)."""
+    return np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(0, 2))[::S, :, ::S]
+
+
+@given(H=sides, W=sides, C=few, K=few, F=st.integers(1, 6), P=st.integers(0, 7), S=st.integers(1, 5), n=few)
+def test_conv(H, W, C, K, F, P, S, n):
+    F = min(F, H + 2 * P, W + 2 * P)
+    layer = Conv(0, ConvOptions(K=K, F=F, P=P, S=S), (H, C, W), np.random.default_rng(1))
+    x = np.random.default_rng(2).normal(size=(H, C, W, n))
+    padded = np.pad(x, ((P, P), (0, 0), (P, P), (0, 0)))
+    expected = np.einsum("hcwnij,kcij->hkwn", windows(padded, F, S), layer.to_edge("W", layer.params["W"]))
+    np.testing.assert_allclose(layer.forward(x, layer.cache(n, "float64")), expected, rtol=0, atol=1e-12)
+    assert sums(layer, n) == pytest.approx([np.mean(sums(layer, n))] * 3, abs=1e-10)
+
+
+@given(
+    H=sides, W=sides, C=few, k=st.integers(1, 5), S=st.integers(1, 6), n=few, type=st.sampled_from(["max", "average"])
+)
+def test_pool(H, W, C, k, S, n, type):
+    k = min(k, H, W)
+    layer = {"max": MaxPool, "average": AveragePool}[type](0, PoolOptions(k=k, S=S, type=type), (H, C, W))
+    x = np.random.default_rng(2).normal(size=(H, C, W, n))
+    regions = windows(x, k, S)
+    expected = regions.max(axis=(-2, -1)) if type == "max" else regions.mean(axis=(-2, -1))
+    np.testing.assert_allclose(layer.forward(x, layer.cache(n, "float64")), expected, rtol=0, atol=1e-14)
+    assert sums(layer, n) == pytest.approx([np.mean(sums(layer, n))] * 2, abs=1e-10)
+
+
+@given(in_shape=st.one_of(st.tuples(sides), st.tuples(few, few, few)), units=st.integers(1, 6), n=few)
+def test_fc(in_shape, units, n):
+    layer = Fc(0, FcOptions(units=units), in_shape, np.random.default_rng(1))
+    x = np.random.default_rng(2).normal(size=(*in_shape, n))
+    in_edge_order = x.transpose(1, 0, 2, 3) if len(in_shape) == 3 else x  # an image is read in C, H, W order
+    expected = layer.to_edge("W", layer.params["W"]) @ in_edge_order.reshape(math.prod(in_shape), n)
+    np.testing.assert_allclose(layer.forward(x, layer.cache(n, "float64")), expected, rtol=0, atol=1e-12)
+    assert sums(layer, n) == pytest.approx([np.mean(sums(layer, n))] * 3, abs=1e-10)

@@ -1,0 +1,40 @@
+"""A convolution's bookkeeping: which pixel meets which part of the kernel, each meeting exactly once."""
+
+from collections import Counter
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cnntrain.ops.convolution import Geometry
+
+
+@st.composite
+def geometries(draw):
+    H, W, F, P, S = (draw(st.integers(low, high)) for low, high in [(1, 12), (1, 12), (1, 7), (0, 8), (1, 6)])
+    assume(min(H, W) + 2 * P >= F)
+    return Geometry(H, 1, W, 1, F, P, S)
+
+
+@given(geometries())
+def test_row_groups_name_every_meeting_of_rows_once(g):
+    """Image row h, output row oh and kernel row i meet where h = S oh + i - P."""
+    found = Counter(
+        (group.h + g.S * step, group.low + step + r, group.kernel_row - g.S * r)
+        for group in g.row_groups
+        for step in range(group.count)
+        for r in range(group.m)
+    )
+    meetings = {(g.S * oh + i - g.P, oh, i) for oh in range(g.OH) for i in range(g.F) if 0 <= g.S * oh + i - g.P < g.H}
+    assert found == Counter(meetings)
+
+
+@given(geometries())
+def test_columns_name_every_meeting_of_columns_once(g):
+    """Image column w, output column ow and kernel column j meet where w = S ow + j - P."""
+    found = Counter(
+        (w, ow, j)
+        for j, (outputs, pixels) in enumerate(g.columns)
+        for ow, w in zip(range(g.OW)[outputs], range(g.W)[pixels], strict=True)
+    )
+    meetings = {(g.S * ow + j - g.P, ow, j) for ow in range(g.OW) for j in range(g.F) if 0 <= g.S * ow + j - g.P < g.W}
+    assert found == Counter(meetings)
