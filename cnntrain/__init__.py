@@ -9,6 +9,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnntrain.blas import prefer_avx512
+
 if TYPE_CHECKING:
     from cnntrain.builder import build
     from cnntrain.checking import gradcheck
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from cnntrain.weights import load
 
 __all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
+
+prefer_avx512()
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",

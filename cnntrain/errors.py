@@ -9,7 +9,8 @@
     ├── GradientError        3   a gradient check failed
     ├── DataError            4   data missing or malformed
     ├── WeightsError         5   weights malformed, or made for another network
-    └── DivergedError        6   the loss became infinite or not a number
+    ├── DivergedError        6   the loss became infinite or not a number
+    └── WorkerError          7   a worker process ended, or could not be started
 
 The text of each is one sentence a fault: what is wrong, where, what was given, what would work. Whatever is not a
 ``CnntrainError`` is a bug and keeps its traceback.
@@ -58,3 +59,9 @@ class DivergedError(CnntrainError):
     """The loss, an output or a weight became infinite or not a number."""
 
     exit_code = 6
+
+
+class WorkerError(CnntrainError):
+    """A worker process ended, or could not be started."""
+
+    exit_code = 7

@@ -62,6 +62,11 @@ class Layout:
                 view[...] = layer.params[key]
                 layer.params[key] = view
 
+    def adopt(self, theta: Array) -> None:
+        """Make the layers use the values in ``theta``."""
+        for layer, views in zip(self.layers, self.views(theta), strict=True):
+            layer.params.update(views)
+
     def named(self, vector: Array) -> dict[str, Array]:
         """Copies of the parts of a vector by their full names, in the edge layout."""
         views = self.views(vector)

@@ -83,6 +83,11 @@ class Network:
         self.layout.bind(theta)
         self.theta = theta
 
+    def adopt(self, theta: Array) -> None:
+        """Use ``theta``, with the values that are in it."""
+        self.layout.adopt(theta)
+        self.theta = theta
+
     # --- one slice ---------------------------------------------------------------------------------------------------
 
     def memory(self, n: int) -> SliceMemory:

@@ -55,8 +55,10 @@ class Saved:
 
 def save(path: Path, network: Network, config: Config, data: Data) -> None:
     """Write the network's parameters and how to use them, whole or not at all."""
+    resolved = config.resolved()
+    resolved["training"].pop("workers")  # the same weights come of any number, so they do not say which it was
     about = {
-        "config": config.resolved(),
+        "config": resolved,
         "input": list(network.in_shape),
         "classes": list(data.classes),
         "preprocessing": data.preprocessing.to_dict(),

@@ -21,10 +21,23 @@ OutOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        help="Processes that share the work; the result is the same to the last bit. By default training.workers, "
+        "which is auto.",
+        show_default=False,
+    ),
+]
+
+
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
     out: OutOption = None,
+    workers: WorkersOption = None,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -39,7 +52,8 @@ def train(
         from cnntrain.training.events import Finished
         from cnntrain.training.interrupts import Interrupts
 
-        loaded = load_config(config, overrides or ())
+        words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
+        loaded = load_config(config, words)
         result: dict[str, Any] | None = None
         try:
             with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:

@@ -20,9 +20,10 @@ def header(started: "Started") -> list[str]:
     """Lines on what is about to be trained, below the table of layers."""
     samples = ", ".join(f"{count:,} {split}" for split, count in started.samples.items() if count)
     cores = "1 core" if started.cores == 1 else f"{started.cores} cores"
+    workers = "1 worker" if started.workers == 1 else f"{started.workers} workers"
     return [
         f"data     {started.source}: {samples} samples of {len(started.classes)} classes",
-        f"device   CPU, {cores}, {started.network.dtype}",
+        f"device   CPU, {cores}, {workers}, {started.network.dtype}",
         f"run      {started.run}",
     ]
 
@@ -30,15 +31,16 @@ def header(started: "Started") -> list[str]:
 def titles(started: "Started") -> list[str]:
     """The two lines above the iterations."""
     iteration, change = _widths(started)
-    above = ["".rjust(iteration), "train".rjust(20), "validation".rjust(20)]
+    what, against = ("largest change", "against epsilon") if started.epsilon else ("largest", "change")
+    above = ["".rjust(iteration), "train".rjust(20), "validation".rjust(20), what.rjust(change)]
     below = [
         "iteration".rjust(iteration),
         "loss".rjust(9),
         "accuracy".rjust(8),
         "loss".rjust(9),
         "accuracy".rjust(8),
-        "largest change".rjust(change),
-        "seconds".rjust(7),
+        against.rjust(change),
+        "seconds".rjust(8),
     ]
     return [_GAP.join(above), _GAP.join(below)]
 
@@ -53,7 +55,7 @@ def iteration_line(event: "IterationEnded", started: "Started") -> str:
         loss_text(event.validation_loss).rjust(9),
         accuracy_text(event.validation_accuracy).rjust(8),
         _change_text(event.max_change, started.epsilon).rjust(change),
-        f"{event.seconds:.2f}".rjust(7),
+        f"{event.seconds:.3f}".rjust(8),
     ]
     return _GAP.join(cells)
 
@@ -100,14 +102,14 @@ def accuracy_text(accuracy: float | None) -> str:
 def _change_text(change: float, epsilon: float) -> str:
     if not epsilon:
         return f"{change:.2e}"
-    return f"{change:.2e} {'<' if change < epsilon else '>='} epsilon {epsilon:g}"
+    return f"{change:.2e} {'<' if change < epsilon else '>='} {epsilon:g}"
 
 
 def _widths(started: "Started") -> tuple[int, int]:
     """Columns of the iteration and of the largest change, which depend on the config."""
     iteration = len(f"{started.Max}/{started.Max}")
     change = len(_change_text(started.epsilon, started.epsilon))
-    return max(iteration, len("iteration")), max(change, len("largest change"))
+    return max(iteration, len("iteration")), max(change, len("against epsilon")) if started.epsilon else change
 
 
 def _duration(seconds: float) -> str:

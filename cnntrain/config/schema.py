@@ -132,6 +132,7 @@ class TrainingOptions(Options):
     seed: AtLeastZero = Field(0, description="the same seed gives the same run")
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and pixels")
     shuffle: bool = Field(True, description="take the samples in a new order each iteration")
+    workers: AtLeastOne | Literal["auto"] = Field("auto", description="processes that share the work, or auto")
 
 
 class Config(Options):

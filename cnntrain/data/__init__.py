@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.data import digits, idx, npz
+from cnntrain.data import cifar10, digits, idx, npz
 from cnntrain.data.dataset import Data, Dataset, Splits
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.split import hold_out
@@ -17,6 +17,7 @@ SOURCES: dict[str, Callable[..., Splits]] = {
     "digits": digits.load,
     "idx": idx.load,
     "npz": npz.load,
+    "cifar10": cifar10.load,
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
 
@@ -33,7 +34,7 @@ def load_data(source: str, *, validation: float = 0.0, standardize: bool = True,
         standardize: Whether preprocessing subtracts the mean and divides by the deviation of the training samples
             that remain; otherwise pixels stay in 0..1.
         seed: Decides which samples are held out.
-        options: The source's own keys: ``path`` for idx; ``path`` and ``layout`` for npz.
+        options: The source's own keys: ``path`` for idx and cifar10; ``path`` and ``layout`` for npz.
 
     Raises:
         DataError: The data are missing or malformed.

@@ -1,18 +1,18 @@
 """How the ranks of one program work together.
 
-Every rank runs the same program on the same data. A batch is cut into slices by the config alone; each rank computes
-some of them, and then its part of their sum:
+Every rank runs the same program on the same data. A batch is cut into slices, and neighbouring slices into at most
+``GROUPS`` groups, by the config alone; each rank computes some groups, and then its part of their sum:
 
 ::
 
     for i in comm.slices(count):             my slices
-        ... write the gradient into comm.place(i) ...
-        comm.learned(i, loss, right)
-    gradient, loss, right = comm.sum(count)  all slices' sum, in their order, for my part of theta
+        ... write the gradient into comm.place(i, count) ...
+        comm.learned(i, count, loss, right)
+    gradient, loss, right = comm.sum(count)  the groups' sum, in their order, for my part of theta
     theta[comm.part] -= ...
     comm.publish()                           everybody's part of theta is new
 
-Since the slices and the order of their sum are fixed, the bits do not depend on how many ranks there are.
+Since slices, groups and the order of every sum are fixed, the bits do not depend on how many ranks there are.
 """
 
 import math
@@ -26,6 +26,15 @@ from cnntrain.types import Array
 
 Views = list[dict[str, Array]]
 """Where the layers' gradients go, see ``Layout.views``."""
+
+GROUPS = 12
+"""Gradients that a batch is summed from, at most: 1, 2, 3, 4, 6 or 12 ranks share them evenly."""
+
+
+def group_starts(count: int) -> list[int]:
+    """First slice of each group, and the end of the last."""
+    groups = min(count, GROUPS)
+    return [group * count // groups for group in range(groups + 1)]
 
 
 class Communicator(ABC):
@@ -41,25 +50,43 @@ class Communicator(ABC):
     size: int
     part: slice
 
+    def __init__(self, layout: Layout, dtype: np.dtype[Any]):
+        self.scratch = np.empty(layout.size, dtype)
+        self.scratch_views = layout.views(self.scratch)
+
     def slices(self, count: int) -> range:
-        """Which of ``count`` slices this rank computes: neighbours, as evenly as it goes."""
-        return range(self.rank * count // self.size, (self.rank + 1) * count // self.size)
+        """Which of ``count`` slices this rank computes: those of neighbouring groups, as evenly as it goes."""
+        starts = group_starts(count)
+        groups = len(starts) - 1
+        return range(starts[self.rank * groups // self.size], starts[(self.rank + 1) * groups // self.size])
+
+    def place(self, i: int, count: int) -> Views:
+        """Return where the gradient of slice i of ``count`` is to be written."""
+        starts = group_starts(count)
+        return self.group_views(starts.index(i)) if i in starts else self.scratch_views
+
+    def learned(self, i: int, count: int, loss: float, right: int) -> None:
+        """Say that the gradient of slice i is in its place, and what ``judged`` says."""
+        self.judged(i, loss, right)
+        starts = group_starts(count)
+        if i not in starts:
+            self.add_to_group(sum(start <= i for start in starts) - 1)
 
     @abstractmethod
-    def place(self, i: int) -> Views:
-        """Return where the gradient of slice i is to be written."""
+    def group_views(self, group: int) -> Views:
+        """Return where the gradient of a group's first slice is to be written."""
+
+    @abstractmethod
+    def add_to_group(self, group: int) -> None:
+        """Add the gradient in ``scratch`` to a group's."""
 
     @abstractmethod
     def judged(self, i: int, loss: float, right: int) -> None:
         """Say the loss and the right answers of slice i."""
 
-    def learned(self, i: int, loss: float, right: int) -> None:
-        """Say that the gradient of slice i is in its place, and what ``judged`` says."""
-        self.judged(i, loss, right)
-
     @abstractmethod
     def sum(self, count: int) -> tuple[Array, float, int]:
-        """Wait for everybody; return my part of the sum of ``count`` gradients, their loss and their right answers.
+        """Wait for everybody; return my part of the gradient of ``count`` slices, their loss and their right answers.
 
         The gradient may be overwritten.
         """
@@ -75,27 +102,33 @@ class Communicator(ABC):
 
 @final
 class Alone(Communicator):
-    """The only rank: sums each gradient as it comes."""
+    """The only rank: adds a group to the sum as soon as the next one begins."""
 
     def __init__(self, layout: Layout, dtype: np.dtype[Any]):
+        super().__init__(layout, dtype)
         self.rank, self.size, self.part = 0, 1, slice(0, layout.size)
-        self.total, self.scratch = np.zeros(layout.size, dtype), np.empty(layout.size, dtype)
-        self.total_views, self.scratch_views = layout.views(self.total), layout.views(self.scratch)
+        self.total, self.group = np.zeros(layout.size, dtype), np.empty(layout.size, dtype)
+        self.total_views, self.views = layout.views(self.total), layout.views(self.group)
+        self.open_group = 0
         self.losses: dict[int, float] = {}
         self.rights: dict[int, int] = {}
 
-    def place(self, i: int) -> Views:
-        return self.total_views if i == 0 else self.scratch_views
+    def group_views(self, group: int) -> Views:
+        if group > 1:
+            self.total += self.group
+        self.open_group = group
+        return self.views if group else self.total_views
+
+    def add_to_group(self, group: int) -> None:
+        target = self.group if group else self.total
+        target += self.scratch
 
     def judged(self, i: int, loss: float, right: int) -> None:
         self.losses[i], self.rights[i] = loss, right
 
-    def learned(self, i: int, loss: float, right: int) -> None:
-        self.judged(i, loss, right)
-        if i > 0:
-            self.total += self.scratch
-
     def sum(self, count: int) -> tuple[Array, float, int]:
+        if self.open_group:
+            self.total += self.group
         return self.total, *self.gather(count)
 
     def publish(self) -> None:

@@ -25,6 +25,8 @@ class Started:
     classes: tuple[str, ...]
     cores: int
     """Cores that this process may use."""
+    workers: int
+    """Processes that share the work, this one included."""
     batches: int
     """Batches in one iteration."""
     Max: int

@@ -13,13 +13,14 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
 from cnntrain.network import Network
-from cnntrain.parallel import Alone, available_cores, one_blas_thread
+from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.training.batches import batch_count
 from cnntrain.training.evaluation import Score
 from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.run import RunFolder
+from cnntrain.training.workers import number_of_workers, ranks
 
 
 def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | None = None) -> Iterator[Event]:
@@ -33,6 +34,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     Raises:
         ConfigError, DataError, UsageError: Before anything is written.
         DivergedError: After ``Finished``; the weights are those of the last whole iteration.
+        WorkerError: A worker ended before its time; the weights are those of the last whole iteration.
     """
     data = data_of(config)
     network = build_for(config, data)
@@ -40,9 +42,10 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     run.write_config(config)
     began = time.perf_counter()
     outcome = Outcome()
-    with one_blas_thread():
-        yield started(run, config, network, data)
-        steps = program(network, data, config.training, Alone(network.layout, network.dtype))
+    size = number_of_workers(config, network, data)
+    with one_blas_thread(), ranks(config, network, data, size) as (comm, data):
+        yield started(run, config, network, data, size)
+        steps = program(network, data, config.training, comm)
         try:
             while not outcome.stop:
                 event = next(steps)
@@ -99,7 +102,7 @@ def keep(run: RunFolder, outcome: Outcome, event: IterationEnded, network: Netwo
         weights.save(run.best, network, config, data)
 
 
-def started(run: RunFolder, config: Config, network: Network, data: Data) -> Started:
+def started(run: RunFolder, config: Config, network: Network, data: Data, workers: int) -> Started:
     """What is known before the first batch."""
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     return Started(
@@ -109,6 +112,7 @@ def started(run: RunFolder, config: Config, network: Network, data: Data) -> Sta
         samples=samples,
         classes=data.classes,
         cores=available_cores(),
+        workers=workers,
         batches=batch_count(samples["train"], config.training.batch_size),
         Max=config.training.Max,
         epsilon=config.training.epsilon,

@@ -98,8 +98,8 @@ def learn(network: Network, data: Data, places: Labels, comm: Communicator) -> t
         memory = network.memory(len(samples))
         data.preprocessing.columns(data.train.images, samples, memory.x)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
-            loss, right, _ = network.learn_slice(memory, data.train.labels[samples], scale, comm.place(i))
-        comm.learned(i, loss, right)
+            loss, right, _ = network.learn_slice(memory, data.train.labels[samples], scale, comm.place(i, len(parts)))
+        comm.learned(i, len(parts), loss, right)
     return comm.sum(len(parts))
 
 

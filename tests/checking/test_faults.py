@@ -13,7 +13,7 @@ NETWORKS = {
     "plain": [
         {"conv": {"K": 2, "F": 3, "activation": "relu"}},
         {"pool": {"k": 2, "type": "max"}},
-        {"conv": {"K": 2, "F": 2, "P": 1, "activation": "tanh"}},
+        {"conv": {"K": 2, "F": 2, "P": 1, "activation": "leaky_relu"}},
         {"pool": {"k": 2, "S": 1, "type": "average"}},
         {"fc": {"units": 5, "activation": "sigmoid"}},
         OUTPUT,
@@ -26,7 +26,7 @@ NETWORKS = {
     ],
     "gaps": [
         {"pool": {"k": 1, "S": 2, "type": "max"}},
-        {"conv": {"K": 2, "F": 2, "P": 2, "S": 3, "activation": "leaky_relu"}},
+        {"conv": {"K": 2, "F": 2, "P": 1, "S": 3, "activation": "tanh"}},
         {"pool": {"k": 2, "S": 3, "type": "max"}},
         OUTPUT,
     ],

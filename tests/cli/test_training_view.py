@@ -69,9 +69,9 @@ def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iter
         "device   CPU, 2 cores, float32",
         "run      runs/small",
         "",
-        "                           train             validation",
-        "iteration        loss   accuracy        loss   accuracy   largest change   seconds",
-        "     1/20      0.9877    71.23 %      0.5000    87.50 %         1.23e-02      0.20",
+        "                           train             validation    largest",
+        "iteration        loss   accuracy        loss   accuracy     change    seconds",
+        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
     ]
     assert "\x1b" not in stream.getvalue()
     assert "samples/s" not in stream.getvalue()

@@ -64,6 +64,35 @@ def write_npz(tmp_path):
     return write
 
 
+@pytest.fixture
+def color_images():
+    """Ten images as CIFAR-10 has them."""
+    return np.random.default_rng(0).integers(0, 256, (10, 3, 32, 32), dtype=np.uint8)
+
+
+@pytest.fixture
+def write_batch(tmp_path):
+    """Writes images and labels as a batch of CIFAR-10's binary version."""
+
+    def write(name: str, images: np.ndarray, labels: np.ndarray) -> Path:
+        records = np.column_stack([np.array(labels, np.uint8), images.reshape(len(images), -1)])
+        (tmp_path / name).write_bytes(records.tobytes())
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def cifar10_folder(tmp_path, write_batch, color_images, labels):
+    """Two training batches of five images, a test batch of three, and the names."""
+    write_batch("data_batch_1.bin", color_images[:5], labels[:5])
+    write_batch("data_batch_2.bin", color_images[5:], labels[5:])
+    write_batch("test_batch.bin", color_images[:3], labels[:3])
+    names = "airplane automobile bird cat deer dog frog horse ship truck"
+    (tmp_path / "batches.meta.txt").write_text(names.replace(" ", "\n") + "\n\n")
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def memory_below():
     """Checks that a block never holds more memory than a number of bytes."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 
-from cnntrain.data import idx, npz
+from cnntrain.data import cifar10, idx, npz
 from cnntrain.errors import DataError
 
 LIMIT = 50 << 20
@@ -78,6 +78,23 @@ def test_any_bytes_as_idx_images(folder, memory_below, content):
 def test_any_bytes_as_npz(folder, memory_below, content):
     (folder / "data.npz").write_bytes(content)
     load_or_data_error(lambda: npz.load(folder / "data.npz"), memory_below)
+
+
+NUMBERS = "\n".join(map(str, range(10))).encode()
+RECORDS = bytes(3073) + bytes([9]) + bytes(range(256)) * 12
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.one_of(st.binary(max_size=40), damaged([RECORDS, 3 * RECORDS])),
+    st.one_of(st.none(), st.binary(max_size=40), damaged([b"cat\ndog\nhare\n\n", NUMBERS])),
+)
+def test_any_bytes_as_a_batch_and_names_of_cifar10(folder, memory_below, batch, names):
+    (folder / "data_batch_1.bin").write_bytes(batch)
+    (folder / "batches.meta.txt").unlink(missing_ok=True)
+    if names is not None:
+        (folder / "batches.meta.txt").write_bytes(names)
+    load_or_data_error(lambda: cifar10.load(folder), memory_below)
 
 
 HEADERS = st.one_of(

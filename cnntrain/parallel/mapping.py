@@ -1,0 +1,109 @@
+"""Memory that processes share and that nobody can forget to clean up.
+
+On Linux it is an anonymous file in memory (``memfd_create``), elsewhere a temporary file that has lost its name before
+anything is in it, on Windows a named mapping that goes with its last user. None of them outlives the processes, however
+these end, and none needs room in ``/dev/shm``, which has only 64 MB in many containers.
+"""
+
+import mmap
+import os
+import tempfile
+import uuid
+from collections.abc import Mapping as AnyMapping
+from typing import Any
+
+import numpy as np
+
+from cnntrain.errors import WorkerError
+from cnntrain.types import Array
+
+ALIGNMENT = 4096
+"""Each array begins on a page of its own, so that no two ranks write to one cache line."""
+
+Fields = AnyMapping[str, tuple[tuple[int, ...], str]]
+"""Name -> shape and dtype of an array."""
+
+
+class SharedArrays:
+    """Arrays in shared memory, by name.
+
+    Args:
+        fields: Their shapes and types.
+        handle: Of the memory that another process made; None makes it.
+
+    Raises:
+        WorkerError: There is not enough memory.
+    """
+
+    def __init__(self, fields: Fields, handle: int | str | None = None):
+        starts, size = {}, 0
+        for name, (shape, dtype) in fields.items():
+            starts[name] = size
+            length = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+            size += -(-max(1, length) // ALIGNMENT) * ALIGNMENT
+        self.fields = fields
+        self.handle = new_memory(size) if handle is None else handle
+        self.memory = open_memory(self.handle, size)
+        self.arrays: dict[str, Array] = {
+            name: np.ndarray(shape, dtype, self.memory, starts[name]) for name, (shape, dtype) in fields.items()
+        }
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """What another process needs to open it."""
+        return {"fields": {name: [list(shape), dtype] for name, (shape, dtype) in self.fields.items()}}
+
+    def close(self) -> None:
+        """Give the name away; the memory itself goes when no array is left."""
+        if isinstance(self.handle, int):
+            os.close(self.handle)
+
+
+def new_memory(size: int) -> int | str:
+    """Make memory of ``size`` bytes, all of it reserved; return a file descriptor, on Windows a name."""
+    if os.name == "nt":
+        return f"cnntrain-{uuid.uuid4().hex}"
+    problem: OSError | None = None
+    for open_file in (memory_file, nameless_file):
+        try:
+            descriptor = open_file()
+        except OSError as error:
+            problem = error
+            continue
+        try:
+            # Reserved now: a page that is missing later would kill the process (SIGBUS).
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)
+            else:
+                os.ftruncate(descriptor, size)
+        except OSError as error:
+            os.close(descriptor)
+            problem = error
+        else:
+            return descriptor
+    raise WorkerError(
+        f"the workers need {size / 1e6:,.0f} MB of shared memory, and there is no room for it "
+        f"({problem.strerror if problem else 'unknown'}); --workers 1 needs none"
+    )
+
+
+def memory_file() -> int:
+    """An anonymous file in memory."""
+    if not hasattr(os, "memfd_create"):
+        raise OSError("no memfd_create")
+    return os.memfd_create("cnntrain")
+
+
+def nameless_file() -> int:
+    """A temporary file on disk, without a name."""
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def open_memory(handle: int | str, size: int) -> mmap.mmap:
+    """Map the memory behind a handle."""
+    if isinstance(handle, str):
+        return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
+    return mmap.mmap(handle, size)

@@ -1,0 +1,113 @@
+"""From a config to a network: shapes, the draws of the seed, and what the data must fit."""
+
+import numpy as np
+import pytest
+
+import cnntrain
+from cnntrain.errors import ConfigError, ShapeError
+
+LAYERS = [
+    {"conv": {"K": 4, "F": 3, "activation": "relu"}},
+    {"pool": {"k": 2, "type": "max"}},
+    {"conv": {"K": 3, "F": 2, "activation": "tanh"}},
+    {"fc": {"units": 10, "activation": "softmax"}},
+]
+OPEN = [*LAYERS[:-1], {"fc": {"activation": "softmax"}}]
+NOWHERE = {"source": "idx", "path": "/there/is/nothing/here"}
+
+
+def bits(network):
+    return {name: value.tobytes() for name, value in network.parameters().items()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_same_seed_gives_the_same_bits_and_another_seed_others(make_config, dtype):
+    one, again, other = (
+        bits(cnntrain.build(make_config(LAYERS, (1, 8, 8), seed=seed, dtype=dtype))) for seed in (3, 3, 4)
+    )
+    assert one == again
+    assert not any(one[name] == other[name] for name in one if name.endswith("W"))
+
+
+def test_biases_begin_at_zero_and_no_weight_does(make_config):
+    for name, value in cnntrain.build(make_config(LAYERS, (1, 8, 8))).parameters().items():
+        assert (value == 0).all() if name.endswith("b") else (value != 0).all()
+
+
+def test_draws_of_a_layer_do_not_depend_on_the_other_layers(make_config):
+    wider = [{"conv": {"K": 4, "F": 3, "activation": "relu", "init": "uniform"}}, *LAYERS[1:]]
+    one, other = (bits(cnntrain.build(make_config(layers, (1, 8, 8)))) for layers in (LAYERS, wider))
+    assert one["layers.0.W"] != other["layers.0.W"]
+    assert one["layers.2.W"] == other["layers.2.W"]
+    assert one["layers.3.W"] == other["layers.3.W"]
+
+
+def test_float32_weights_are_the_float64_ones_rounded(make_config):
+    config = make_config(LAYERS, (1, 8, 8))
+    exact = cnntrain.build(config, dtype="float64").parameters()
+    for name, value in cnntrain.build(config).parameters().items():
+        np.testing.assert_array_equal(value, exact[name].astype("float32"))
+
+
+def test_init_of_a_layer_is_obeyed(make_config):
+    layers = [
+        {"conv": {"K": 8, "F": 5, "activation": "relu", "init": "uniform"}},
+        {"fc": {"units": 9, "init": "normal"}},
+    ]
+    parameters = cnntrain.build(make_config(layers, (3, 12, 12))).parameters()
+    assert 0.048 < np.abs(parameters["layers.0.W"]).max() <= 0.05
+    assert parameters["layers.1.W"].std() == pytest.approx(0.01, rel=0.03)
+
+
+def test_pool_before_or_after_its_activation_is_the_same_to_the_bit(make_config):
+    """Behind a conv the engine pools first, on fewer pixels; pooling the activations by hand gives the same."""
+    for activation in ("relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"):
+        conv = {"conv": {"K": 3, "F": 2, "activation": activation}}
+        pooled = cnntrain.build(make_config([conv, {"pool": {"k": 2, "type": "max"}}], (2, 5, 7)))
+        plain = cnntrain.build(make_config([conv], (2, 5, 7)))
+        x = np.random.default_rng(0).normal(size=(4, 2, 5, 7)).astype("float32")
+        by_hand = plain.forward(x).reshape(4, 3, 2, 2, 3, 2).max(axis=(3, 5))
+        np.testing.assert_array_equal(pooled.forward(x), by_hand)
+
+
+def test_data_are_not_needed_when_input_and_units_are_given(make_config):
+    network = cnntrain.build(make_config(LAYERS, (1, 8, 8), data=NOWHERE))
+    assert (network.in_shape, network.out_shape) == ((1, 8, 8), (10,))
+
+
+def test_data_give_what_the_config_leaves_open(make_config):
+    network = cnntrain.build(make_config(OPEN, data={"source": "digits"}))
+    assert (network.in_shape, network.out_shape) == ((1, 8, 8), (10,))
+
+
+def test_input_other_than_that_of_the_data_is_refused(make_config):
+    config = make_config(OPEN, (1, 8, 9), data={"source": "digits"})
+    with pytest.raises(ConfigError, match=r"\[1, 8, 8\], got \[1, 8, 9\]"):
+        cnntrain.build(config)
+
+
+def test_units_other_than_the_classes_of_the_data_are_refused(make_config, tmp_path):
+    layers = [*LAYERS[:-1], {"fc": {"units": 7, "activation": "softmax"}}]
+    config = make_config(layers, data={"source": "digits"})
+    with pytest.raises(ConfigError, match=r"7 values.* 10 classes"):
+        cnntrain.build(config)
+    with pytest.raises(ConfigError, match=r"7 values.* 10 classes"):
+        cnntrain.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_units_that_nothing_tells_are_missed(make_config):
+    with pytest.raises(ConfigError, match="data"):
+        cnntrain.build(make_config(OPEN, (1, 8, 8)))
+
+
+def test_layer_that_does_not_fit_the_data_is_named(make_config):
+    layers = [*LAYERS[:-1], {"pool": {"k": 5, "type": "max"}}, OPEN[-1]]
+    with pytest.raises(ShapeError, match=r"layers\[3\].*k = 5 does not fit an image of 2 x 2"):
+        cnntrain.build(make_config(layers, data={"source": "digits"}))
+
+
+def test_image_at_the_end_can_be_trained_when_its_values_are_the_classes(make_config, tmp_path):
+    layers = [{"conv": {"K": 10, "F": 8, "activation": "sigmoid"}}]
+    config = make_config(layers, data={"source": "digits"}, Max=1, loss="mse")
+    assert cnntrain.train(config, tmp_path / "run")["test"]["accuracy"] > 0.1

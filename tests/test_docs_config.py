@@ -1,0 +1,107 @@
+"""docs/config.md says what the schema says: every key, its names, values and default; its examples do what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cnntrain.config import load_config
+from cnntrain.config.messages import expectation
+from cnntrain.config.reading import ALIASES, DEPTH, VALUES
+from cnntrain.config.schema import SOURCES, AnyData, IdxOptions, NetworkOptions, NpzOptions, TrainingOptions
+from cnntrain.config.text import LIMIT
+from cnntrain.config.wording import either
+from cnntrain.errors import ConfigError
+from cnntrain.layers.options import OPTIONS
+
+PAGE = (Path(__file__).parent.parent / "docs" / "config.md").read_text(encoding="utf-8")
+COMMON = set(AnyData.model_fields)
+SECTIONS = {
+    "data": (AnyData, set()),
+    "source: idx": (IdxOptions, COMMON),
+    "source: npz": (NpzOptions, COMMON),
+    "network": (NetworkOptions, set()),
+    **{kind: (options, set()) for kind, options in OPTIONS.items()},
+    "training": (TrainingOptions, set()),
+}
+"""By heading: the part of the schema, and the keys of it that stand in another table."""
+
+
+def table(heading):
+    """The rows of the table under a heading, by key."""
+    (section,) = re.findall(rf"^#+ `{re.escape(heading)}`\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in section.splitlines() if line.startswith("| `")]
+    return {row[0].strip(" `"): [cell.strip() for cell in row[1:]] for row in rows}
+
+
+def fences(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def allowed(heading, key):
+    """What the messages say that a key may be."""
+    model = SECTIONS[heading][0]
+    return either(SOURCES) if key == "source" else expectation(model.model_json_schema()["properties"][key])
+
+
+KEYS = [
+    (heading, key) for heading, (model, others) in SECTIONS.items() for key in model.model_fields if key not in others
+]
+
+
+def test_every_source_and_table_is_of_the_schema():
+    headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
+    assert headings == set(SECTIONS)
+    assert set(SOURCES) == {"digits", "idx", "npz"}
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_the_tables_have_the_keys_of_the_schema_in_its_order(heading):
+    assert list(table(heading)) == [key for place, key in KEYS if place == heading]
+
+
+@pytest.mark.parametrize(("heading", "key"), KEYS)
+def test_each_key_is_told_with_its_names_values_and_default(heading, key):
+    model = SECTIONS[heading][0]
+    also, value, default, meaning = table(heading)[key]
+    assert re.findall(r"`(.*?)`", also) == [name for name, short in model.long_names.items() if short == key]
+    assert value == allowed(heading, key)
+    assert meaning
+    field = model.model_fields[key]
+    if field.is_required():
+        assert default == "needed"
+    elif field.default is None:
+        assert re.match(r"(as|by|from) ", default)
+    else:
+        assert yaml.safe_load(default.strip("`")) == field.default
+
+
+@pytest.mark.parametrize("example", fences("yaml"))
+def test_the_examples_load(example, tmp_path):
+    rest = "" if "network:" in example else "network: {layers: [fc: {activation: softmax}]}\n"
+    rest += "" if "data:" in example or "input:" in example else "data: {source: digits}\n"
+    (tmp_path / "a.yaml").write_text(example + rest, encoding="utf-8")
+    assert load_config(tmp_path / "a.yaml")
+
+
+def test_the_example_of_overrides_loads(tmp_path):
+    (tmp_path / "a.yaml").write_text(fences("yaml")[0], encoding="utf-8")
+    (command,) = fences("text")
+    assert load_config(tmp_path / "a.yaml", command.split()[3:]).training.alpha == 0.001
+
+
+def test_the_faulty_example_is_told_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("configs").mkdir()
+    (text,), (told,) = fences("yaml wrong"), fences("text wrong")
+    Path("configs/a.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config("configs/a.yaml")
+    assert str(caught.value) == told.rstrip("\n")
+
+
+def test_the_limits_are_those_of_the_reader():
+    told = " ".join(PAGE.split())
+    assert f"at most {LIMIT:,} bytes, {DEPTH} mappings and lists inside each other, {ALIASES} aliases" in told
+    assert f"and {VALUES:,} keys and values" in told
