@@ -1,7 +1,8 @@
 """From a config to a network: shapes are threaded through the layers, and parameters drawn from the seed."""
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,7 +14,7 @@ from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import ConvOptions, FcOptions, Options, PoolOptions
+from cnntrain.layers.options import ConvOptions, FcOptions, Options, PoolOptions, output_shape
 from cnntrain.layers.pool import AveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
@@ -21,6 +22,12 @@ from cnntrain.objective import Objective
 from cnntrain.types import Shape
 
 POOLS = {"max": MaxPool, "average": AveragePool}
+LARGEST_SLICE = 32
+SMALLEST_SLICE = 8
+SMALL_LAYER = 1024
+"""Values of one sample in a layer that is small."""
+MOST_PARAMETERS = 500_000_000
+"""Parameters of a network, at most: 2 GB in float32, and four times that in training."""
 PARAMETERS = 0
 """The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
 
@@ -81,12 +88,45 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     misfits = check_shapes(config.network, input_shape, classes)
     if misfits:
         raise ShapeError("\n".join(f"{config.where(misfit.path)}: {misfit.sentence}" for misfit in misfits))
+    check_size(config, input_shape, classes)
     options = config.training
     C, H, W = input_shape
     entries = [entry.options for entry in config.network.layers]
     layers = list(make_layers(entries, (H, C, W), classes, options.seed))
     objective = Objective(options.loss, options.reduction, options.l1, options.l2)
-    return Network(layers, objective, dtype or options.dtype)
+    return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
+
+
+def check_size(config: Config, shape: Shape, classes: int | None) -> None:
+    """Raise ConfigError, before anything is allocated, for a network that no computer could hold."""
+    parameters = 0
+    for index, entry in enumerate(config.network.layers):
+        options, inputs = entry.options, math.prod(shape)
+        if isinstance(options, FcOptions):
+            options = options.model_copy(update={"units": options.units or classes})
+            parameters += inputs * (options.units or 0)
+        elif isinstance(options, ConvOptions):
+            parameters += shape[0] * options.F**2 * options.K
+        shape = output_shape(options, shape)
+        if max(parameters, math.prod(shape)) > MOST_PARAMETERS:
+            raise ConfigError(
+                f"{config.where(('network', 'layers', index, entry.kind))}: the network is too large: up to this layer "
+                f"it has {parameters:,} parameters and here {math.prod(shape):,} values a sample; each may be up to "
+                f"{MOST_PARAMETERS:,}"
+            )
+
+
+def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:
+    """Return the samples of a slice: few enough for the cache and to share a batch, enough for long products.
+
+    Small layers cost more to call than to compute, so that a small network takes its batch whole.
+    """
+    if batch_size == "all":
+        return LARGEST_SLICE
+    largest = max(math.prod(layer.out_shape) for layer in layers)
+    if largest <= SMALL_LAYER:
+        return min(batch_size, 2 * LARGEST_SLICE)
+    return min(LARGEST_SLICE, max(SMALLEST_SLICE, batch_size // 2))
 
 
 def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.errors import DataError, ShapeError
+from cnntrain.edges import checked_images, checked_labels, edge_shape, from_edge, to_edge
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
 from cnntrain.objective import Objective
 from cnntrain.ops.losses import LOSSES
-from cnntrain.types import Array, Labels, Shape
+from cnntrain.types import Array, Labels
 
 
 class SliceMemory:
@@ -181,7 +181,7 @@ class Network:
         Raises:
             ShapeError: x does not have the network's input shape.
         """
-        x = self._checked_images(x)
+        x = checked_images(x, self.in_shape)
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.slices(len(x)):
             memory = self._load(x[part])
@@ -208,7 +208,7 @@ class Network:
 
     def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array]:
         """Return what ``loss_and_gradients`` does, the gradient as one vector laid out as theta."""
-        x, y = self._checked_images(x), self._checked_labels(y, len(x))
+        x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
         scale = self.objective.scale(len(x))
         J, dx = 0.0, np.empty(x.shape, self.dtype)
         total, of_slice = np.zeros_like(self.theta), np.empty_like(self.theta)
@@ -218,6 +218,7 @@ class Network:
             loss, _, dx_part = self.learn_slice(memory, y[part], scale, grads, want_dx=True)
             J += loss * scale
             total += of_slice
+            assert dx_part is not None
             dx[part] = to_edge(dx_part)
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
@@ -235,33 +236,5 @@ class Network:
 
     def _load(self, x: Array) -> SliceMemory:
         memory = self.memory(len(x))
-        memory.x[...] = x.transpose(2, 1, 3, 0) if x.ndim == 4 else x.T
+        memory.x[...] = from_edge(x)
         return memory
-
-    def _checked_images(self, x: Array) -> Array:
-        x = np.asarray(x)
-        if x.ndim != len(self.in_shape) + 1 or x.shape[1:] != self.in_shape or len(x) == 0:
-            wanted = ", ".join(map(str, ("N", *self.in_shape)))
-            raise ShapeError(f"the network takes arrays of shape ({wanted}) with at least one sample, not {x.shape}")
-        return x
-
-    def _checked_labels(self, y: Labels, count: int) -> Labels:
-        y = np.asarray(y)
-        classes = int(np.prod(self.out_shape))
-        if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
-            raise DataError(f"{count} images need ({count},) whole numbers as labels, not {y.dtype} of shape {y.shape}")
-        if y.min() < 0 or y.max() >= classes:
-            raise DataError(f"labels must lie in 0..{classes - 1}, but they reach from {y.min()} to {y.max()}")
-        return y
-
-
-def edge_shape(shape: Shape) -> Shape:
-    """``(H, C, W)`` -> ``(C, H, W)``."""
-    return (shape[1], shape[0], shape[2]) if len(shape) == 3 else shape
-
-
-def to_edge(batch: Array | None) -> Array:
-    """``(H, C, W, N)`` -> ``(N, C, H, W)``, and ``(features, N)`` -> ``(N, features)``."""
-    if batch is None:
-        raise TypeError("there is nothing to show")
-    return batch.transpose(3, 1, 0, 2) if batch.ndim == 4 else batch.T

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.pool import Pool
-from cnntrain.network import Network, edge_shape
+from cnntrain.network import Network
 from cnntrain.types import Array
 
 

@@ -21,7 +21,7 @@ from safetensors.numpy import save as serialise
 from cnntrain.builder import build_shaped
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
-from cnntrain.errors import CnntrainError, ConfigError, WeightsError
+from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network import Network
 from cnntrain.types import Shape
 
@@ -103,17 +103,19 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         path = path / FILE_IN_RUN
     tensors, about = read(path)
     try:
-        config = config_from_dict(about["config"], f"{path}: config", overrides)
+        config = config_from_dict(about["config"], "config")
         classes = tuple(str(name) for name in about["classes"])
         shape: Shape = tuple(int(side) for side in about["input"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
         network = build_shaped(config, shape, len(classes) or None, dtype)
         network.set_parameters(tensors)
-    except ConfigError:
-        raise
-    except (CnntrainError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
         raise WeightsError(f"{path}: {reason}") from error
+    if overrides:
+        config = config_from_dict(about["config"], str(path), overrides)
+        network = build_shaped(config, shape, len(classes) or None, dtype)
+        network.set_parameters(tensors)
     return Saved(path, network, config, classes, preprocessing)
 
 

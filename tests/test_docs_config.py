@@ -9,7 +9,15 @@ import yaml
 from cnntrain.config import load_config
 from cnntrain.config.messages import expectation
 from cnntrain.config.reading import ALIASES, DEPTH, VALUES
-from cnntrain.config.schema import SOURCES, AnyData, IdxOptions, NetworkOptions, NpzOptions, TrainingOptions
+from cnntrain.config.schema import (
+    SOURCES,
+    AnyData,
+    Cifar10Options,
+    IdxOptions,
+    NetworkOptions,
+    NpzOptions,
+    TrainingOptions,
+)
 from cnntrain.config.text import LIMIT
 from cnntrain.config.wording import either
 from cnntrain.errors import ConfigError
@@ -21,6 +29,7 @@ SECTIONS = {
     "data": (AnyData, set()),
     "source: idx": (IdxOptions, COMMON),
     "source: npz": (NpzOptions, COMMON),
+    "source: cifar10": (Cifar10Options, COMMON),
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
     "training": (TrainingOptions, set()),
@@ -53,7 +62,7 @@ KEYS = [
 def test_every_source_and_table_is_of_the_schema():
     headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
     assert headings == set(SECTIONS)
-    assert set(SOURCES) == {"digits", "idx", "npz"}
+    assert set(SOURCES) == {"digits", "idx", "npz", "cifar10"}
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -102,6 +102,13 @@ def test_batch_of_any_size_is_the_sum_of_its_samples(make_network, layers, N):
 
 
 @every_network
+def test_value_is_J_without_the_gradients(make_network, layers):
+    network = make_network(layers, INPUT, l1=0.1, l2=0.1)
+    x, y = batch(network, 40)
+    assert network.value(x, y)[0] == network.loss_and_gradients(x, y)[0]
+
+
+@every_network
 def test_same_batch_gives_the_same_bits_whatever_came_between(make_network, layers):
     network = make_network(layers, INPUT, dtype="float32")
     x, y = batch(network, 40)

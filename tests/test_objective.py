@@ -69,6 +69,14 @@ def test_J_is_the_loss_of_the_output(build, x, y):
         )
 
 
+def test_classes_of_an_image_are_counted_in_C_H_W_order(make_network, x):
+    network = make_network([{"conv": {"K": 2, "F": 2, "S": 2}}], (1, 5, 3), reduction="sum")
+    output = network.forward(x).reshape(N, 4)  # K = 2, OH = 2, OW = 1
+    for label in range(4):
+        J, _, _ = network.loss_and_gradients(x, np.full(N, label))
+        assert pytest.approx(0.5 * ((output - np.eye(4)[label]) ** 2).sum(), rel=1e-13) == J
+
+
 def test_mean_is_the_sum_over_the_batch_size(build, x, y):
     J_sum, grads_sum, dx_sum = build(reduction="sum").loss_and_gradients(x, y)
     J_mean, grads_mean, dx_mean = build(reduction="mean").loss_and_gradients(x, y)

@@ -75,14 +75,21 @@ def gradcheck(
 
 
 def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
-    """Return the network in float64, and the config's seed."""
+    """Return the network in float64, and the config's seed.
+
+    A new network gets random biases: with the zeros that training begins with, a window that sees only padding would
+    lie on ReLU's kink, and so would not be checked.
+    """
     if not isinstance(config, Config):
         path = Path(config)
         if path.is_dir() or path.suffix == ".safetensors":
             saved = weights.load_saved(path, overrides, dtype="float64")
             return saved.network, saved.config.training.seed
         config = load_config(path, overrides)
-    return build(config, dtype="float64"), config.training.seed
+    network, seed = build(config, dtype="float64"), config.training.seed
+    b = network.theta[network.layout.W_count :]
+    b[...] = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, b.size)
+    return network, seed
 
 
 class Check:

@@ -52,7 +52,9 @@ def inject(network: Network, fault: str) -> None:
     steps = [i for i, layer in enumerate(network.layers) if layer.index == int(parts[1])]
     hit = [i for i in steps if applies(name, network.layers[i])]
     if not hit:
-        raise UsageError(f"--inject {fault}: it would change nothing there; {name} is a fault of {FAULTS[name]}")
+        raise UsageError(
+            f"--inject {fault}: it does not apply there, or would change nothing; {name} is for {FAULTS[name]}"
+        )
     for i in hit:
         network.layers[i] = Faulty(network.layers[i], name)
     network.learning_layers = network.layers[: len(network.learning_layers)]

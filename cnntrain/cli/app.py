@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cnntrain.cli.bench import bench
 from cnntrain.cli.eval import evaluate
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.summary import summary
@@ -49,6 +50,7 @@ app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml
     gradcheck
 )
 app.command("summary", epilog="Example: cnntrain summary configs/digits.yaml network.layers.0.conv.K=8")(summary)
+app.command("bench", epilog="Example: cnntrain bench configs/mnist.yaml training.batch_size=32 --workers 2")(bench)
 
 
 def _make_streams_safe() -> None:

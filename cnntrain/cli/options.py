@@ -49,6 +49,17 @@ ProgressOption = Annotated[
     ),
 ]
 
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        help="Processes that share the work; the result is the same to the last bit. By default training.workers, "
+        "which is auto.",
+        show_default=False,
+    ),
+]
+
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result as one JSON object, and nothing else, on stdout."),

@@ -47,12 +47,52 @@ def layer_text(entry: LayerEntry) -> str:
 
 def memory_text(description: dict[str, Any]) -> str:
     """One line on the memory that training takes."""
-    size, unit = float(description["memory_bytes"]), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"memory for training: {size:.3g} {unit}, without the images"
+    return f"memory for training: {_bytes_text(description['memory_bytes'])}, without the images"
+
+
+def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry]) -> Table:
+    """Milliseconds of each layer, GFLOP/s and their share of what one core can do, forward and backward.
+
+    Args:
+        result: As ``cnntrain.training.bench`` gives it.
+        entries: ``network.layers`` of the config.
+    """
+    table = _table()
+    _add_columns(table, "right", "")
+    _add_columns(table, "left", "layer", "output")
+    for way in ("forward", "backward"):
+        _add_columns(table, "right", f"{way} ms", "GFLOP/s", "share")
+    for layer, entry in zip(result["layers"], entries, strict=True):
+        table.add_row(
+            str(layer["index"]),
+            layer_text(entry),
+            _shape_text(layer["output_shape"]),
+            *(cell for way in ("forward", "backward") for cell in _speed_cells(layer, way)),
+        )
+    totals = [sum(layer[f"{way}_ms"] for layer in result["layers"]) for way in ("forward", "backward")]
+    table.add_row("", "total", "", f"{totals[0]:,.3f}", "", "", f"{totals[1]:,.3f}", style="bold")
+    return table
+
+
+def bench_lines(result: dict[str, Any]) -> list[str]:
+    """What is below the table: whole steps, what a core can do, memory."""
+    workers = "1 worker" if result["workers"] == 1 else f"{result['workers']} workers"
+    batches = "1 batch" if result["batches"] == 1 else f"{result['batches']:,} batches"
+    letter = "s" if result["dtype"] == "float32" else "d"
+    peak = result["peak_rss_bytes"]
+    return [
+        f"whole steps of {result['batch_size']:,} samples: {result['step_ms']:,.3f} ms with {workers}, "
+        f"{result['samples_per_second']:,.0f} samples/s (median of {batches})",
+        f"layers on one core; share of its {letter}gemm, {result['gemm_gflops']:,.1f} GFLOP/s on 2048 x 2048 matrices",
+        memory_text(result) + ("" if peak is None else f"; of this process so far, at most {_bytes_text(peak)}"),
+    ]
+
+
+def _speed_cells(layer: dict[str, Any], way: str) -> list[str]:
+    milliseconds, gflops = f"{layer[f'{way}_ms']:,.3f}", layer[f"{way}_gflops"]
+    return (
+        [milliseconds, "-", "-"] if gflops is None else [milliseconds, f"{gflops:,.1f}", f"{layer[f'{way}_share']:.0%}"]
+    )
 
 
 def evaluation_table(result: dict[str, Any]) -> Table:
@@ -101,6 +141,15 @@ def _mark(tensor: dict[str, Any], threshold: float) -> Text:
 
 def _shape_text(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
+
+
+def _bytes_text(size: float) -> str:
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"
 
 
 def _table() -> Table:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption
+from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 
 OutOption = Annotated[
@@ -16,18 +16,6 @@ OutOption = Annotated[
         "-o",
         metavar="DIR",
         help="Folder for the run; by default runs/<name of CONFIG>, -2, -3, ...: no run is overwritten.",
-        show_default=False,
-    ),
-]
-
-
-WorkersOption = Annotated[
-    str | None,
-    typer.Option(
-        "--workers",
-        metavar="N|auto",
-        help="Processes that share the work; the result is the same to the last bit. By default training.workers, "
-        "which is auto.",
         show_default=False,
     ),
 ]

@@ -13,6 +13,7 @@ _STOPS = {
     "epsilon": "every change is below epsilon",
     "interrupted": "interrupted, and what was learned is saved",
     "diverged": "the loss diverged",
+    "failed": "a worker ended before its time",
 }
 
 
@@ -81,7 +82,7 @@ def result_lines(result: dict[str, Any]) -> list[str]:
             f"on {scores['samples']:,} samples"
         )
     lines.append(f"run in {result['run']}")
-    if result["stop"] != "diverged":
+    if result["stop"] not in ("diverged", "failed"):
         words = ["cnntrain", "eval", str(result["run"])]
         lines.append(f"next: {shlex.join(words if split in (None, 'test') else [*words, '--split', split])}")
     return lines

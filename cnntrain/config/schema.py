@@ -51,9 +51,21 @@ class NpzOptions(AnyData):
     )
 
 
-SOURCES: dict[str, type[AnyData]] = {"digits": DigitsOptions, "idx": IdxOptions, "npz": NpzOptions}
+class Cifar10Options(AnyData):
+    """``source: cifar10``, a folder with the binary version of CIFAR-10."""
 
-DataOptions = Annotated[DigitsOptions | IdxOptions | NpzOptions, Field(discriminator="source")]
+    source: Literal["cifar10"]
+    path: AnyPath = Field(description="the folder, or the one above it")
+
+
+SOURCES: dict[str, type[AnyData]] = {
+    "digits": DigitsOptions,
+    "idx": IdxOptions,
+    "npz": NpzOptions,
+    "cifar10": Cifar10Options,
+}
+
+DataOptions = Annotated[DigitsOptions | IdxOptions | NpzOptions | Cifar10Options, Field(discriminator="source")]
 
 
 class LayerEntry(BaseModel):

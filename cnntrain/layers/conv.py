@@ -9,7 +9,6 @@ Going back, with * for convolution as in the article,
 Its bias is added by the activation that follows.
 """
 
-from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -18,43 +17,15 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer
 from cnntrain.layers.initializers import initial_weights
 from cnntrain.layers.options import ConvOptions
-from cnntrain.ops import convolution
-from cnntrain.ops.convolution import Geometry
+from cnntrain.ops import winograd
+from cnntrain.ops.convolution import Convolution, DirectConvolution
+from cnntrain.ops.geometry import Geometry
+from cnntrain.ops.winograd import WinogradConvolution
 from cnntrain.types import Array, Shape
 
 
-class ConvCache:
-    """Memory for slices of n samples; what only the way back needs is allocated by the first way back."""
-
-    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
-        g = self.geometry = geometry
-        self.n = n
-        self.x1 = np.zeros((g.H + 2 * g.P, g.F, g.C, g.OW, n), dtype)
-        self.blocks = convolution.row_blocks(self.x1, g)
-        self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
-        self.z_rows = self.z.reshape(g.OH, g.K, g.OW * n)
-
-    @cached_property
-    def products(self) -> Array:
-        """One product an output row, to be summed to dW."""
-        g = self.geometry
-        return np.empty((g.OH, g.F * g.F * g.C, g.K), self.z.dtype)
-
-    @cached_property
-    def spread(self) -> Array:
-        """Shares of delta_prev before they are moved to their columns."""
-        g = self.geometry
-        return np.zeros((g.H, g.F, g.C, g.OW, self.n), self.z.dtype)
-
-    @cached_property
-    def delta_prev(self) -> Array:
-        """DJ/d input."""
-        g = self.geometry
-        return np.empty((g.H, g.C, g.W, self.n), self.z.dtype)
-
-
 @final
-class Conv(Layer[ConvCache]):
+class Conv(Layer[Convolution]):
     """K learned F x F kernels, slid over an image with stride S and zero padding P.
 
     Shape:
@@ -74,23 +45,17 @@ class Conv(Layer[ConvCache]):
         drawn = initial_weights(options.init, options.activation, (options.K, C, options.F, options.F), rng)
         self.params = {"W": self.from_edge("W", drawn)}
 
-    def cache(self, n: int, dtype: DTypeLike) -> ConvCache:
-        return ConvCache(self.geometry, n, dtype)
+    def cache(self, n: int, dtype: DTypeLike) -> Convolution:
+        way = WinogradConvolution if winograd.pays(self.geometry) else DirectConvolution
+        return way(self.geometry, n, dtype)
 
-    def forward(self, x: Array, cache: ConvCache) -> Array:
-        convolution.lower(x, cache.x1, self.geometry)
-        convolution.convolve(cache.blocks, self.params["W"], cache.z_rows)
-        return cache.z
+    def forward(self, x: Array, cache: Convolution) -> Array:
+        return cache.forward(x, self.params["W"])
 
     def backward(
-        self, delta: Array, cache: ConvCache, grads: dict[str, Array], want_delta: bool = True
+        self, delta: Array, cache: Convolution, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
-        rows = delta.reshape(cache.z_rows.shape)
-        convolution.kernel_gradient(cache.blocks, rows, cache.products, grads["W"])
-        if not want_delta:
-            return None
-        convolution.delta_through(rows, self.params["W"], cache.spread, cache.delta_prev, self.geometry)
-        return cache.delta_prev
+        return cache.backward(delta, self.params["W"], grads["W"], want_delta)
 
     def to_edge(self, name: str, value: Array) -> Array:
         return value.transpose(3, 2, 0, 1)

@@ -5,95 +5,91 @@ column. F neighbouring rows of that copy are then one contiguous ``(F*F*C, OW*N)
 rows of the output as such overlapping matrices without copying anything more. Kernels are ``(F, F, C, K)``: row,
 column, channel, filter.
 
-Every function writes into arrays that its caller owns, so that nothing is allocated from one batch to the next.
-
 Reference: Cho & Brand 2017, "MEC: memory-efficient convolution for deep neural network", arXiv:1706.06873.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import final
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import DTypeLike
 
+from cnntrain.ops.geometry import Geometry
+from cnntrain.ops.products import best_width, pieces
 from cnntrain.types import Array
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """A convolution's sizes: image H x W of C channels, K filters of F x F, padding P, stride S."""
+class Convolution(ABC):
+    """One way to compute a convolution forward and back, with all the memory that it needs for n samples.
 
-    H: int
-    C: int
-    W: int
-    K: int
-    F: int
-    P: int
-    S: int
-
-    @cached_property
-    def OH(self) -> int:
-        """Rows of the output."""
-        return (self.H + 2 * self.P - self.F) // self.S + 1
-
-    @cached_property
-    def OW(self) -> int:
-        """Columns of the output."""
-        return (self.W + 2 * self.P - self.F) // self.S + 1
-
-    @cached_property
-    def columns(self) -> list[tuple[slice, slice]]:
-        """For each kernel column j, the output columns whose pixel S*ow + j - P lies in the image, and those pixels."""
-        pairs = []
-        for j in range(self.F):
-            first = max(0, -((j - self.P) // self.S))
-            last = min(self.OW - 1, (self.W - 1 + self.P - j) // self.S)
-            if first > last:  # this column of the kernel only ever sees padding
-                pairs.append((slice(0, 0), slice(0, 0)))
-                continue
-            left, right = self.S * first + j - self.P, self.S * last + j - self.P
-            pairs.append((slice(first, last + 1), slice(left, right + 1, self.S)))
-        return pairs
-
-    @cached_property
-    def row_groups(self) -> list["RowGroup"]:
-        """The image's rows, grouped by the kernel rows through which delta reaches them."""
-        groups: list[RowGroup] = []
-        for residue in range(self.S):
-            for h in range((residue - self.P) % self.S, self.H, self.S):
-                low = max(0, -((self.F - 1 - h - self.P) // self.S))
-                high = min(self.OH - 1, (h + self.P) // self.S)
-                if low > high:  # a row that no kernel reads
-                    continue
-                kernel_row = h + self.P - self.S * low
-                last = groups[-1] if groups else None
-                if (
-                    last
-                    and (last.h + self.S * last.count, last.low + last.count) == (h, low)
-                    and (
-                        last.kernel_row,
-                        last.m,
-                    )
-                    == (kernel_row, high - low + 1)
-                ):
-                    groups[-1] = RowGroup(last.h, last.count + 1, last.low, last.m, kernel_row)
-                else:
-                    groups.append(RowGroup(h, 1, low, high - low + 1, kernel_row))
-        return groups
-
-
-@dataclass(frozen=True, slots=True)
-class RowGroup:
-    """Image rows h, h + S, ... (``count`` of them), reached by m output rows from ``low`` on, one further each time.
-
-    Output row ``low`` reaches them through row ``kernel_row`` of the kernel, each next one through the row S above.
+    Shape:
+        x ``(H, C, W, n)`` -> z ``(OH, K, OW, n)``; W ``(F, F, C, K)``.
     """
 
-    h: int
-    count: int
-    low: int
-    m: int
-    kernel_row: int
+    @abstractmethod
+    def forward(self, x: Array, W: Array) -> Array:
+        """Return z = W * a (cross-correlation)."""
+
+    @abstractmethod
+    def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
+        """Write dW = a * delta (no flip) and return delta_prev = delta * rot180(W), if it is wanted."""
+
+
+@final
+class DirectConvolution(Convolution):
+    """Every multiplication of the definition, and no other, in three matrix products.
+
+    ::
+
+        z[oh]         = W^T (K, F*F*C) @ blocks[oh] (F*F*C, OW*n)
+        dW            = sum over oh of blocks[oh] @ delta[oh]^T
+        delta_prev[h] = flipped kernel rows (F*C, m*K) @ the m rows of delta that reach row h, then moved to its columns
+    """
+
+    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
+        g = self.geometry = geometry
+        self.n = n
+        self.x1 = np.zeros((g.H + 2 * g.P, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
+        self.blocks = row_blocks(self.x1, g)
+        self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
+        width = best_width(g.K, g.F * g.F * g.C, g.OW * n)
+        self.block_pieces = pieces(self.blocks, width)
+        self.z_pieces = pieces(self.z.reshape(g.OH, g.K, -1), width)
+
+    @cached_property
+    def products(self) -> Array:
+        """One product an output row, to be summed to dW."""
+        g = self.geometry
+        return np.empty((g.OH, g.F * g.F * g.C, g.K), self.z.dtype)
+
+    @cached_property
+    def spread(self) -> Array:
+        """Shares of delta_prev before they are moved to their columns; rows that no kernel reads stay zero."""
+        g = self.geometry
+        return np.zeros((g.H, g.F, g.C, g.OW, self.n), self.z.dtype)
+
+    @cached_property
+    def delta_prev(self) -> Array:
+        """What ``backward`` returns."""
+        g = self.geometry
+        return np.empty((g.H, g.C, g.W, self.n), self.z.dtype)
+
+    def forward(self, x: Array, W: Array) -> Array:
+        lower(x, self.x1, self.geometry)
+        np.matmul(W.reshape(-1, W.shape[-1]).T, self.block_pieces, out=self.z_pieces)
+        return self.z
+
+    def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
+        g = self.geometry
+        rows = delta.reshape(g.OH, g.K, -1)
+        np.matmul(self.blocks, rows.transpose(0, 2, 1), out=self.products)
+        np.add.reduce(self.products, axis=0, out=dW.reshape(self.products.shape[1:]))
+        if not want_delta:
+            return None
+        delta_through(rows, W, self.spread, self.delta_prev, g)
+        return self.delta_prev
 
 
 def row_blocks(x1: Array, geometry: Geometry) -> Array:
@@ -116,35 +112,30 @@ def lower(x: Array, x1: Array, geometry: Geometry) -> None:
         inside[:, j, :, ow] = x[:, :, w]
 
 
-def convolve(blocks: Array, W: Array, z: Array) -> None:
-    """Write z = W * a (cross-correlation): z[oh] = W (K, F*F*C) @ blocks[oh] (F*F*C, OW*N).
+def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
+    """Write delta[h, c, w] = the sum of the shares whose column w is: the adjoint of ``lower``.
 
     Args:
-        blocks: The lowered input, ``(OH, F*F*C, OW*N)``.
-        W: ``(F, F, C, K)``.
-        z: ``(OH, K, OW*N)``.
+        shares: ``(rows, F, C, OW, N)``.
+        delta: ``(rows, C, W, N)``; may be the shares of the middle column, if there is one.
+        geometry: The convolution's sizes.
     """
-    np.matmul(W.reshape(-1, W.shape[-1]).T, blocks, out=z)
-
-
-def kernel_gradient(blocks: Array, delta: Array, products: Array, dW: Array) -> None:
-    """Write dW[i, j, c, k] = sum over pixels and samples of delta times the input under it; no flip.
-
-    Args:
-        blocks: The lowered input, ``(OH, F*F*C, OW*N)``.
-        delta: ``(OH, K, OW*N)``.
-        products: Scratch, ``(OH, F*F*C, K)``.
-        dW: ``(F, F, C, K)``.
-    """
-    np.matmul(blocks, delta.transpose(0, 2, 1), out=products)
-    np.add.reduce(products, axis=0, out=dW.reshape(products.shape[1:]))
+    center = geometry.center
+    if center is None:
+        delta.fill(0)
+    elif delta.ctypes.data != shares[:, center].ctypes.data:
+        np.copyto(delta, shares[:, center])
+    for j, (ow, w) in enumerate(geometry.columns):
+        if j != center:
+            part = delta[:, :, w]
+            np.add(part, shares[:, j, :, ow], out=part)
 
 
 def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geometry: Geometry) -> None:
     """Write delta_prev = delta * rot180(W), without ever padding delta.
 
     Row h of the image is reached by at most F rows of delta, which lie side by side: one product of the flipped kernel
-    with them gives every column's share, and F additions move the shares to their columns (the adjoint of ``lower``).
+    with them gives every column's share, and F additions move the shares to their columns.
 
     Args:
         delta: ``(OH, K, OW*N)``.
@@ -157,17 +148,15 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
     S, K = geometry.S, geometry.K
     row, _, item = delta.strides
     shares = spread.reshape(H, F * C, OW * N)
+    width = best_width(F * C, F * K, OW * N)
     flipped = [flip_rows(W, residue, S) for residue in range(min(S, F))]
     for group in geometry.row_groups:
         kernels = flipped[group.kernel_row % S]
         first = (kernels.shape[1] // K - 1 - group.kernel_row // S) * K
-        rows = as_strided(
-            delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item), writeable=False
-        )
-        np.matmul(kernels[:, first : first + group.m * K], rows, out=shares[group.h : group.h + S * group.count : S])
-    delta_prev.fill(0)
-    for j, (ow, w) in enumerate(geometry.columns):
-        delta_prev[:, :, w] += spread[:, j, :, ow]
+        rows = as_strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
+        reached = shares[group.h : group.h + S * group.count : S]
+        np.matmul(kernels[:, first : first + group.m * K], pieces(rows, width), out=pieces(reached, width))
+    raise_columns(spread, delta_prev, geometry)
 
 
 def flip_rows(W: Array, residue: int, S: int) -> Array:

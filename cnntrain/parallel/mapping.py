@@ -7,8 +7,7 @@ these end, and none needs room in ``/dev/shm``, which has only 64 MB in many con
 
 import mmap
 import os
-import tempfile
-import uuid
+import sys
 from collections.abc import Mapping as AnyMapping
 from typing import Any
 
@@ -64,7 +63,7 @@ class SharedArrays:
 def new_memory(size: int) -> int | str:
     """Make memory of ``size`` bytes, all of it reserved; return a file descriptor, on Windows a name."""
     if os.name == "nt":
-        return f"cnntrain-{uuid.uuid4().hex}"
+        return f"cnntrain-{os.urandom(16).hex()}"
     problem: OSError | None = None
     for open_file in (memory_file, nameless_file):
         try:
@@ -83,9 +82,15 @@ def new_memory(size: int) -> int | str:
             problem = error
         else:
             return descriptor
-    raise WorkerError(
-        f"the workers need {size / 1e6:,.0f} MB of shared memory, and there is no room for it "
-        f"({problem.strerror if problem else 'unknown'}); --workers 1 needs none"
+    raise no_room(size, problem)
+
+
+def no_room(size: int, problem: Exception | None) -> WorkerError:
+    """Say that the memory is not there."""
+    reason = problem.strerror if isinstance(problem, OSError) else problem
+    return WorkerError(
+        f"the workers need {size / 1e6:,.0f} MB of shared memory, and there is no room for it ({reason}); "
+        "--workers 1 needs none"
     )
 
 
@@ -93,17 +98,33 @@ def memory_file() -> int:
     """An anonymous file in memory."""
     if not hasattr(os, "memfd_create"):
         raise OSError("no memfd_create")
-    return os.memfd_create("cnntrain")
+    return beside_streams(os.memfd_create("cnntrain"))
 
 
 def nameless_file() -> int:
     """A temporary file on disk, without a name."""
+    import tempfile  # seldom needed
+
     with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+        return beside_streams(os.dup(file.fileno()))
+
+
+def beside_streams(descriptor: int) -> int:
+    """Move a descriptor away from 0, 1 and 2, which are free where streams are closed: a new process has its own."""
+    if sys.platform == "win32" or descriptor > 2:
+        return descriptor
+    import fcntl  # not on Windows
+
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return moved
 
 
 def open_memory(handle: int | str, size: int) -> mmap.mmap:
     """Map the memory behind a handle."""
-    if isinstance(handle, str):
-        return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
-    return mmap.mmap(handle, size)
+    try:
+        if isinstance(handle, str):
+            return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
+        return mmap.mmap(handle, size)
+    except (OSError, ValueError) as error:
+        raise no_room(size, error) from error

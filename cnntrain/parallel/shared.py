@@ -15,11 +15,15 @@ from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.types import Array
 
 SPINS = 2_000
-"""Looks at the others' counters before the core is offered to somebody else: about a tenth of a millisecond."""
+"""Looks at another's counter before the core is offered to somebody else: about a tenth of a millisecond."""
 YIELDS = 2_000
 """Offers of the core before the rank goes to sleep."""
 NAP = 0.0002
-"""Seconds of sleep between two looks from then on."""
+"""Seconds of its first sleep; each one is twice as long as the last."""
+LONGEST_NAP = 0.002
+"""Seconds; while a notebook keeps rank 0 waiting for the next cell, the others use a hundredth of a core."""
+WATCH = 0.5
+"""Seconds between two looks at the other processes while there is work to do."""
 CACHE_LINE = 8
 """Counters that lie in one cache line; each rank's has a line of its own."""
 
@@ -27,16 +31,12 @@ CACHE_LINE = 8
 def fields(layout: Layout, dtype: str, size: int, most_slices: int, batch_slices: int) -> Fields:
     """What the ranks share: counters, theta, a gradient for each group, and the slices' losses and right answers."""
     return {
-        "counters": ((size + 1, CACHE_LINE), "int64"),
+        "counters": ((size, CACHE_LINE), "int64"),
         "theta": ((layout.size,), dtype),
         "gradients": ((min(batch_slices, GROUPS), layout.size), dtype),
         "losses": ((most_slices,), "float64"),
         "rights": ((most_slices,), "int64"),
     }
-
-
-class Stopped(Exception):
-    """Rank 0 wants no more."""
 
 
 @final
@@ -61,9 +61,9 @@ class Shared(Communicator):
         self.gradients = arrays["gradients"]
         self.views = [layout.views(row) for row in self.gradients]
         self.losses, self.rights = arrays["losses"], arrays["rights"]
-        self.counters = memoryview(arrays["counters"]).cast("B").cast("q")
+        self.counters = arrays["counters"].data.cast("B").cast("q")
         self.step = 0
-        self.fence = threading.Lock()
+        self.lock = threading.Lock()
         self.next_watch = 0.0
 
     def group_views(self, group: int) -> Views:
@@ -76,8 +76,8 @@ class Shared(Communicator):
         self.losses[i], self.rights[i] = loss, right
         now = time.monotonic()
         if now > self.next_watch:
-            self.next_watch = now + 0.5
-            self.look()
+            self.next_watch = now + WATCH
+            self.watch()
 
     def sum(self, count: int) -> tuple[Array, float, int]:
         self.barrier()
@@ -99,30 +99,25 @@ class Shared(Communicator):
         """Sum what the ranks said of ``count`` slices."""
         return math.fsum(self.losses[:count].tolist()), int(np.sum(self.rights[:count]))
 
-    def stop(self) -> None:
-        """Let the others go: the next barrier ends them."""
-        self.counters[self.size * CACHE_LINE] = 1
-
-    def look(self) -> None:
-        """Raise if there is no reason to go on."""
-        if self.counters[self.size * CACHE_LINE]:
-            raise Stopped
-        self.watch()
-
     def barrier(self) -> None:
         """Wait until every rank has come as far: microseconds while all run, the core given away while one does not."""
         self.step += 1
-        # A lock taken and given back twice keeps what was written before from being seen after the counter, on
-        # processors that reorder writes.
-        for _ in range(2):
-            with self.fence:
-                pass
+        self.fence()
         self.counters[self.rank * CACHE_LINE] = self.step
         for other in range(self.size):
             if self.counters[other * CACHE_LINE] < self.step:
                 self.wait_for(other * CACHE_LINE)
-        with self.fence:
-            pass
+        self.fence()
+
+    def fence(self) -> None:
+        """Keep reads and writes before it from trading places with those after it, on processors that reorder them.
+
+        What comes before stays before the first giving back of the lock, what comes after stays behind the second
+        taking, and these two keep their order.
+        """
+        for _ in range(2):
+            with self.lock:
+                pass
 
     def wait_for(self, place: int) -> None:
         """Wait until a counter has reached this step."""
@@ -134,9 +129,11 @@ class Shared(Communicator):
             if counters[place] >= step:
                 return
             give_way()
+        nap = NAP
         while counters[place] < step:
-            self.look()
-            time.sleep(NAP)
+            self.watch()
+            time.sleep(nap)
+            nap = min(2 * nap, LONGEST_NAP)
 
 
 def give_way() -> None:

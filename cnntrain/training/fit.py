@@ -11,7 +11,7 @@ from cnntrain import weights
 from cnntrain.builder import build_for, data_of
 from cnntrain.config import Config
 from cnntrain.data import Data
-from cnntrain.errors import DivergedError
+from cnntrain.errors import CnntrainError, DivergedError, WorkerError
 from cnntrain.network import Network
 from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.training.batches import batch_count
@@ -34,7 +34,8 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     Raises:
         ConfigError, DataError, UsageError: Before anything is written.
         DivergedError: After ``Finished``; the weights are those of the last whole iteration.
-        WorkerError: A worker ended before its time; the weights are those of the last whole iteration.
+        WorkerError: A worker could not be started, or, after ``Finished``, ended before its time; the weights are
+            those of the last whole iteration.
     """
     data = data_of(config)
     network = build_for(config, data)
@@ -59,13 +60,14 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
                 if interrupts is not None and interrupts.signal is not None:
                     outcome.stop = "interrupted"
                     keep_interrupted(run, network, config, data)
-        except DivergedError as error:
-            outcome.stop, outcome.message = "diverged", str(error)
+        except (DivergedError, WorkerError) as error:
+            outcome.stop = "diverged" if isinstance(error, DivergedError) else "failed"
+            outcome.error = error
     result = {"run": str(run.path), **outcome.result(time.perf_counter() - began)}
     run.write_summary(result)
     yield Finished(result)
-    if outcome.message:
-        raise DivergedError(outcome.message)
+    if outcome.error is not None:
+        raise outcome.error
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Outcome:
     """Least validation loss, or training loss where there is no validation split."""
     max_change: float = math.inf
     stop: str = ""
-    message: str = ""
+    error: CnntrainError | None = None
     scores: dict[str, Score | None] = field(default_factory=lambda: dict.fromkeys(("train", "validation", "test")))
 
     def end(self, judged: Judged, epsilon: float) -> None:

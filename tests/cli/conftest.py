@@ -50,6 +50,7 @@ def started(config: Config) -> Callable[..., Started]:
             "samples": {"train": 1293, "validation": 144, "test": 360},
             "classes": tuple("0123456789"),
             "cores": 2,
+            "workers": 2,
             "batches": 4,
             "Max": 20,
             "epsilon": 0.0,

@@ -36,10 +36,10 @@ def test_the_largest_change_is_set_against_epsilon(started, iteration):
 
 
 def test_header_names_data_device_and_run(started):
-    run = started(samples={"train": 1437, "validation": 0, "test": 360}, cores=1)
+    run = started(samples={"train": 1437, "validation": 0, "test": 360}, cores=1, workers=1)
     assert text.header(run) == [
         "data     digits: 1,437 train, 360 test samples of 10 classes",
-        "device   CPU, 1 core, float32",
+        "device   CPU, 1 core, 1 worker, float32",
         "run      runs/small",
     ]
 

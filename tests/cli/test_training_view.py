@@ -66,7 +66,7 @@ def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iter
         "    total                                       50             182",
         "",
         "data     digits: 1,293 train, 144 validation, 360 test samples of 10 classes",
-        "device   CPU, 2 cores, float32",
+        "device   CPU, 2 cores, 2 workers, float32",
         "run      runs/small",
         "",
         "                           train             validation    largest",

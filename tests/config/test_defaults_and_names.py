@@ -62,6 +62,7 @@ def test_training_has_a_default_for_everything():
         "seed": 0,
         "dtype": "float32",
         "shuffle": True,
+        "workers": "auto",
     }
 
 

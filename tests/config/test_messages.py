@@ -143,18 +143,18 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         (
             f"{NETWORK}training: fast",
             "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, batch_size, reduction, "
-            "momentum, nesterov, loss, l1, l2, seed, dtype or shuffle, got 'fast'",
+            "momentum, nesterov, loss, l1, l2, seed, dtype, shuffle or workers, got 'fast'",
         ),
-        (f"{NETWORK}data: {{}}", "2:7: data: missing key 'source': digits, idx or npz"),
+        (f"{NETWORK}data: {{}}", "2:7: data: missing key 'source': digits, idx, npz or cifar10"),
         (
             f"{NETWORK}data: digits",
             "2:7: data: expected a mapping with keys such as source, validation or standardize, got 'digits'",
         ),
         (
             f"{NETWORK}data: {{source: digit}}",
-            "2:16: data.source: expected digits, idx or npz, got 'digit'; did you mean 'digits'?",
+            "2:16: data.source: expected digits, idx, npz or cifar10, got 'digit'; did you mean 'digits'?",
         ),
-        (f"{NETWORK}data: {{source: [idx]}}", "2:16: data.source: expected digits, idx or npz, got ['idx']"),
+        (f"{NETWORK}data: {{source: [idx]}}", "2:16: data.source: expected digits, idx, npz or cifar10, got ['idx']"),
         (f"{NETWORK}data: {{source: idx}}", "2:7: data: missing key 'path', text"),
         (f"{NETWORK}data: {{source: idx, path: 3}}", "2:27: data.path: expected text, got 3"),
         (

@@ -63,6 +63,7 @@ trainings = st.fixed_dictionaries(
         "seed": st.integers(0, 10**30),
         "dtype": st.sampled_from(["float32", "float64"]),
         "shuffle": st.booleans(),
+        "workers": st.just("auto") | st.integers(1, 64),
     }
 )
 configs = st.builds(
@@ -116,6 +117,7 @@ training:
   seed: 0
   dtype: float32
   shuffle: true
+  workers: auto
 """
     )
 

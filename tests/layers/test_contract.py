@@ -69,6 +69,8 @@ CASES: dict[str, Make] = {
     "conv of one pixel, padded": conv((1, 1, 1), K=2, F=3, P=1),
     "conv larger than the image": conv((2, 1, 2), K=2, F=5, P=2),
     "conv of many filters": conv((4, 5, 4), K=9, F=3, P=1),
+    "conv of many channels": conv((6, 16, 3), K=16, F=3, P=1),
+    "conv of many channels, F=5": conv((5, 16, 1), K=16, F=5, P=2),
     **{
         f"{type} pool {name}": pool(in_shape, type=type, **options)
         for type in POOLS

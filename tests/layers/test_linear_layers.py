@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnntrain.layers.conv import Conv
@@ -37,7 +37,14 @@ def windows(x, size, S):
     return np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(0, 2))[::S, :, ::S]
 
 
-@given(H=sides, W=sides, C=few, K=few, F=st.integers(1, 6), P=st.integers(0, 7), S=st.integers(1, 5), n=few)
+# A convolution of many channels may be computed in another way.
+channels = st.one_of(few, st.integers(16, 18))
+
+
+@given(H=sides, W=sides, C=channels, K=channels, F=st.integers(1, 6), P=st.integers(0, 7), S=st.integers(1, 5), n=few)
+@example(H=9, W=7, C=16, K=17, F=3, P=1, S=1, n=2)
+@example(H=9, W=7, C=16, K=16, F=3, P=6, S=1, n=1)  # rows of windows that see only padding
+@example(H=8, W=9, C=17, K=16, F=5, P=2, S=1, n=3)
 def test_conv(H, W, C, K, F, P, S, n):
     F = min(F, H + 2 * P, W + 2 * P)
     layer = Conv(0, ConvOptions(K=K, F=F, P=P, S=S), (H, C, W), np.random.default_rng(1))

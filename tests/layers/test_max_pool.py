@@ -58,6 +58,16 @@ def test_many_ties_go_where_a_search_row_by_row_ends(x, k, S):
     np.testing.assert_array_equal(delta_prev(x, k, S, delta), expected)
 
 
+def test_values_come_through_to_the_last_bit():
+    """The winners are found by the sign of a difference: it must not leak into what they get."""
+    rng = np.random.default_rng(0)
+    x, delta = 1e3 * rng.normal(size=(12, 12)), rng.normal(size=(6, 6))
+    found = delta_prev(x, 2, 2, delta)
+    by_region = found.reshape(6, 2, 6, 2).transpose(0, 2, 1, 3).reshape(6, 6, 4)
+    np.testing.assert_array_equal(np.sort(np.abs(by_region))[..., -1], np.abs(delta))
+    np.testing.assert_array_equal(np.count_nonzero(by_region, axis=-1), 1)
+
+
 def test_gradient_check_sees_that_the_winner_changes():
     layer = MaxPool(0, PoolOptions(k=2, type="max"), (2, 1, 4))
     cache, patterns = layer.cache(1, "float64"), []

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cnntrain.ops.convolution import Geometry
+from cnntrain.ops.geometry import Geometry
 
 
 @st.composite
@@ -38,3 +38,10 @@ def test_columns_name_every_meeting_of_columns_once(g):
     )
     meetings = {(g.S * ow + j - g.P, ow, j) for ow in range(g.OW) for j in range(g.F) if 0 <= g.S * ow + j - g.P < g.W}
     assert found == Counter(meetings)
+
+
+def test_rows_that_are_reached_alike_form_one_group():
+    """Each group is one product: their number follows from the kernel, not from the height of the image."""
+    for F, P, S in [(3, 1, 1), (5, 0, 1), (5, 2, 2), (2, 0, 3)]:
+        low, high = (len(Geometry(H, 1, 9, 1, F, P, S).row_groups) for H in (60, 120))
+        assert low == high <= S * (2 * F - 1)

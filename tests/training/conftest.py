@@ -16,7 +16,7 @@ LAYERS = [
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """An npz file of 40 images for training and 12 for testing: 5 x 5 pixels, three classes that differ in brightness."""
+    """An npz file of 40 images to train with and 12 to test: 5 x 5 pixels, three classes that differ in brightness."""
     rng = np.random.default_rng(0)
     arrays = {}
     for split, count in (("train", 40), ("test", 12)):

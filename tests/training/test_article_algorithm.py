@@ -1,4 +1,4 @@
-"""The article's algorithm (section 5) to the letter: all samples in a step, gradients summed, stop at Max or by epsilon."""
+"""The article's algorithm (section 5) to the letter: all samples in a step, sums, stop at Max or by epsilon."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_epsilon_reached_in_the_last_iteration_is_told_as_such(tiny_config, reco
 
 
 def test_epsilon_zero_never_stops(tiny_config, record, tmp_path):
-    run = record(tiny_config(alpha=1e-30, Max=3, epsilon=0), tmp_path / "run")
+    run = record(tiny_config(alpha=1e-60, Max=3, epsilon=0), tmp_path / "run")
     assert [event.max_change for event in run.of("IterationEnded")] == [0, 0, 0]
     assert (run.result["stop"], run.result["iterations"]) == ("max", 3)
 

@@ -75,7 +75,7 @@ def test_classical_momentum(steps, gradient_at):
 def test_nesterov_takes_the_gradient_ahead(steps, gradient_at):
     """Sutskever 2013: v = m v - alpha g(theta + m v), theta += v. What is kept is the point ahead, theta + m v."""
     run = steps(momentum=0.8, nesterov=True)
-    theta, v = run.parameters[0], {name: 0 for name in run.parameters[0]}
+    theta, v = run.parameters[0], dict.fromkeys(run.parameters[0], 0)
     for kept in run.parameters[1:]:
         g = gradient_at({name: theta[name] + 0.8 * v[name] for name in theta})
         v = {name: 0.8 * v[name] - 0.1 * g[name] for name in theta}

@@ -1,0 +1,107 @@
+"""From nothing to 99 % on MNIST: the whole ``cnntrain train`` command against the same training in PyTorch.
+
+    python benchmarks/epoch.py FOLDER [--rounds 3] [--passes N] [--layouts channels_last] [--json]
+
+FOLDER holds the four files of MNIST. The number of passes is the fewest after which cnntrain has 99 % of the test
+images right; PyTorch makes as many, with the same network, rule for the first weights, step size, momentum, batch size
+and standardised pixels (``torch_train.py``). Each is a new process, timed from its start to its end, in turns with the
+others.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cnntrain import evaluate, load_config
+from cnntrain.config import Config
+from cnntrain.parallel import available_cores
+from cnntrain.training import fit
+from cnntrain.training.events import IterationEnded
+from machine import machine, machine_text
+
+HERE = Path(__file__).parent
+MOST_PASSES = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time whole commands from their start to a wanted test accuracy.")
+    parser.add_argument("data", type=Path, metavar="FOLDER", help="with the four files of MNIST")
+    parser.add_argument("--config", type=Path, default=HERE.parent / "configs" / "mnist.yaml")
+    parser.add_argument("--accuracy", type=float, default=0.99, help="on the test images")
+    parser.add_argument("--passes", type=int, metavar="N", help="instead of the fewest that reach the accuracy")
+    parser.add_argument("--workers", type=int, default=available_cores(), metavar="N", help="and threads of PyTorch")
+    parser.add_argument("--layouts", nargs="+", default=["contiguous", "channels_last"], help="of PyTorch's memory")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    if find_spec("torch") is None:
+        sys.exit("epoch.py compares with PyTorch, which is not installed here: pip install torch")
+    config = load_config(args.config, [f"data.path={args.data}", f"training.workers={args.workers}"])
+    passes = args.passes or fewest_passes(config, args.accuracy)
+    config = config.model_copy(update={"training": config.training.model_copy(update={"Max": passes})})
+    sides = {"cnntrain": ours(args.config, config), **{layout: theirs(config, layout) for layout in args.layouts}}
+    runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(args.rounds):
+        for side, command in sides.items():
+            runs[side].append(run(command))
+    seconds = {side: median(duration for duration, _ in turns) for side, turns in runs.items()}
+    accuracies = {side: median(accuracy for _, accuracy in turns) for side, turns in runs.items()}
+    ratio = min(seconds[layout] for layout in args.layouts) / seconds["cnntrain"]
+    if args.json:
+        print(
+            json.dumps(
+                {"machine": machine(), "passes": passes, "seconds": seconds, "accuracy": accuracies, "ratio": ratio}
+            )
+        )
+        return
+    print(machine_text())
+    print(f"{passes} passes with {args.workers} workers or threads")
+    for side in sides:
+        name = side if side == "cnntrain" else f"PyTorch, {side}"
+        print(f"{name:24} {seconds[side]:6.1f} s  test accuracy {accuracies[side]:.2%}")
+    print(f"ratio to the better of PyTorch: {ratio:.2f}")
+
+
+def fewest_passes(config: Config, accuracy: float) -> int:
+    """Passes over the training images after which that share of the test images is right."""
+    training = config.training.model_copy(update={"Max": MOST_PASSES})
+    with tempfile.TemporaryDirectory() as folder:
+        for event in fit(config.model_copy(update={"training": training}), folder):
+            if isinstance(event, IterationEnded) and evaluate(folder)["accuracy"] >= accuracy:
+                return event.iteration
+    sys.exit(f"{MOST_PASSES} passes do not reach {accuracy:.2%}")
+
+
+def ours(path: Path, config: Config) -> list[str]:
+    """The command of cnntrain."""
+    assert config.data is not None
+    words = [f"data.path={config.data.path}", f"training.Max={config.training.Max}"]
+    return ["-m", "cnntrain", "train", str(path), *words, "--workers", str(config.training.workers), "--json"]
+
+
+def theirs(config: Config, layout: str) -> list[str]:
+    """The command of PyTorch."""
+    assert config.data is not None
+    words = [str(config.data.path), json.dumps(config.resolved()), "--layout", layout]
+    return [str(HERE / "torch_train.py"), *words, "--threads", str(config.training.workers)]
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Seconds of ``python COMMAND``, and the test accuracy that it prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+        seconds = time.perf_counter() - began
+    result: dict[str, Any] = json.loads(done.stdout)
+    return seconds, result["test"]["accuracy"] if "test" in result else result["accuracy"]
+
+
+if __name__ == "__main__":
+    main()

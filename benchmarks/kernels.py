@@ -1,0 +1,154 @@
+"""The three products of each convolution, beside what this machine's core can do.
+
+    python benchmarks/kernels.py [configs/cifar10.yaml] [KEY=VALUE ...] [--rounds 5] [--json]
+
+Forward, dW and delta_prev of a slice as training cuts it, on one core, each with all that belongs to it: copying the
+input to where the product wants it, moving its shares back. GFLOP/s count the multiplications and additions of the
+convolution's definition, so that a method that needs fewer of them may exceed the peak. The peak is a product of two
+2048 x 2048 matrices, measured in turns with the kernels.
+
+No layer computes delta_prev alone: its time is that of a way back with it, less that of one without.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from cnntrain import load_config
+from cnntrain.builder import build
+from cnntrain.layers.base import Layer
+from cnntrain.network import Network
+from cnntrain.parallel import one_blas_thread
+from cnntrain.summary import multiply_adds
+from cnntrain.training.layer_times import peak_rate
+from cnntrain.training.timings import Timings
+from machine import machine, machine_text
+
+CIFAR10 = Path(__file__).parent.parent / "configs" / "cifar10.yaml"
+MANY = 10**6
+"""Samples that are more than one slice."""
+PRODUCTS = ("forward", "dW", "delta_prev")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time the convolutions of a network on one core.")
+    parser.add_argument("config", nargs="?", default=CIFAR10, help="YAML file; configs/cifar10.yaml by default")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="replace values of the config")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each product")
+    parser.add_argument("--seconds", type=float, default=0.1, metavar="S", help="of each product in each turn")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    network = build(load_config(args.config, args.overrides))
+    slice_size = next(network.slices(MANY)).stop
+    convolutions = [
+        Convolution(network, step, slice_size)
+        for step, layer in enumerate(network.layers)
+        if layer.kind == "conv" and "W" in layer.params
+    ]
+    peaks = []
+    with one_blas_thread():
+        for _ in range(args.rounds):
+            peaks.append(peak_rate(network.dtype, products=3) / 1e9)
+            for convolution in convolutions:
+                convolution.take_turn(args.seconds)
+    result = results(convolutions, max(peaks)) | {"slice_size": slice_size}
+    if args.json:
+        print(json.dumps({"machine": machine(), **result}))
+        return
+    print(machine_text())
+    print(f"slices of {slice_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
+    print(f"{'':28}" + "".join(f"{name + ' ms':>14} GFLOP/s  share" for name in PRODUCTS))
+    for layer in result["layers"]:
+        cells = "".join(
+            f"{layer[name]['ms']:14.3f} {layer[name]['gflops']:7.0f}  {layer[name]['share']:5.0%}"
+            for name in PRODUCTS
+            if name in layer
+        )
+        print(f"{layer['layer']:28}{cells}")
+    print(
+        f"all together, weighted by their operations: {result['gflops']:.0f} GFLOP/s, {result['share']:.0%} of the peak"
+    )
+
+
+class Convolution:
+    """One convolution with a slice to work on.
+
+    Args:
+        network: Whose it is.
+        step: Its place among the layers.
+        n: Samples of the slice.
+    """
+
+    def __init__(self, network: Network, step: int, n: int):
+        self.layer: Layer[Any] = network.layers[step]
+        self.wants_delta = step > 0
+        self.operations = 2 * multiply_adds(self.layer) * n
+        self.cache = self.layer.cache(n, network.dtype)
+        rng = np.random.default_rng(0)
+        self.x, self.delta_0 = (
+            rng.standard_normal((*shape, n)).astype(network.dtype)
+            for shape in (self.layer.in_shape, self.layer.out_shape)
+        )
+        self.delta = np.empty_like(self.delta_0)
+        self.grads = {"W": np.empty_like(self.layer.params["W"])}
+        self.seconds: dict[str, list[float]] = {name: [] for name in ("forward", "dW", "both")}
+
+    def take_turn(self, seconds: float) -> None:
+        """Time each product for some seconds."""
+        self.seconds["forward"].append(timed(self.forward, lambda: None, seconds))
+        self.seconds["dW"].append(timed(lambda: self.backward(False), self.before_backward, seconds))
+        if self.wants_delta:
+            self.seconds["both"].append(timed(lambda: self.backward(True), self.before_backward, seconds))
+
+    def forward(self) -> None:
+        """The slice through the layer."""
+        self.layer.forward(self.x, self.cache)
+
+    def before_backward(self) -> None:
+        """A way back needs a way forward, and may overwrite its delta."""
+        self.forward()
+        np.copyto(self.delta, self.delta_0)
+
+    def backward(self, want_delta: bool) -> None:
+        """Back through it, after ``before_backward``."""
+        self.layer.backward(self.delta, self.cache, self.grads, want_delta)
+
+    def result(self, peak: float) -> dict[str, Any]:
+        """Milliseconds, GFLOP/s and share of the peak of each product."""
+        g = {name: median(values) for name, values in self.seconds.items() if values}
+        g["delta_prev"] = g.pop("both", 0.0) - g["dW"]
+        K, (H, C, W) = self.layer.out_shape[1], self.layer.in_shape
+        result: dict[str, Any] = {"layer": f"layers[{self.layer.index}] {C} x {H} x {W} -> {K}"}
+        for name in PRODUCTS if self.wants_delta else PRODUCTS[:-1]:
+            gflops = self.operations / g[name] / 1e9
+            result[name] = {"ms": 1e3 * g[name], "gflops": gflops, "share": gflops / peak}
+        return result
+
+
+def timed(what: Callable[[], None], before: Callable[[], None], seconds: float) -> float:
+    """Return the median of ``what``, done for some seconds, each time with ``before`` before it."""
+    timings = Timings(seconds=seconds)
+    while not timings.enough:
+        before()
+        began = time.perf_counter()
+        what()
+        timings.add(time.perf_counter() - began)
+    return timings.median
+
+
+def results(convolutions: list[Convolution], peak: float) -> dict[str, Any]:
+    """Figures of each convolution and of all."""
+    layers = [convolution.result(peak) for convolution in convolutions]
+    products = [layer[name] for layer in layers for name in PRODUCTS if name in layer]
+    gflops = sum(p["ms"] * p["gflops"] for p in products) / sum(p["ms"] for p in products)
+    return {"peak_gflops": peak, "layers": layers, "gflops": gflops, "share": gflops / peak}
+
+
+if __name__ == "__main__":
+    main()

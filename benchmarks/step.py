@@ -1,0 +1,122 @@
+"""Training steps of the shipped networks: cnntrain against PyTorch in both of its memory layouts.
+
+    python benchmarks/step.py [--networks mnist cifar10] [--workers N] [--rounds 5] [--seconds 0.5] [--json]
+
+A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
+gathered and standardised, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
+Both take turns, so that what slows the machine for a while slows both, and neither ever runs beside the other: the
+workers are gone before PyTorch's turn, and its threads sleep after it.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cnntrain import load_config
+from cnntrain.builder import build
+from cnntrain.config import Config
+from cnntrain.network import Network
+from cnntrain.parallel import available_cores
+from cnntrain.training.step_times import random_data, time_steps
+from cnntrain.training.timings import Timings
+from cnntrain.training.workers import number_of_workers
+from machine import machine, machine_text
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+NETWORKS = {"digits": [32], "mnist_lenet5": [32, 128], "mnist": [32, 128], "cifar10": [32, 128]}
+"""Batch sizes of each."""
+LAYOUTS = ["contiguous", "channels_last"]
+WARM_UP = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time training steps of cnntrain and of PyTorch.")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="shipped configs")
+    parser.add_argument("--workers", default="auto", metavar="N", help="processes of cnntrain and threads of PyTorch")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each")
+    parser.add_argument("--seconds", type=float, default=0.5, metavar="S", help="of steps in each turn")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    try:
+        import torch
+    except ImportError:
+        sys.exit("step.py compares with PyTorch, which is not installed here: pip install torch")
+    torch.set_num_threads(available_cores() if args.workers == "auto" else int(args.workers))
+    cases = [(name, size) for name in args.networks for size in NETWORKS[name]]
+    if not args.json:
+        print(machine_text())
+        heads = "".join(f"{layout + ' ms':>18}" for layout in LAYOUTS)
+        print(f"{'':12} batch  workers  cnntrain ms{heads}  ratio")
+    results = []
+    for name, size in cases:
+        results.append(compare(name, size, args.workers, args.rounds, args.seconds))
+        if not args.json:
+            print(row(results[-1]), flush=True)
+    if args.json:
+        print(json.dumps({"machine": machine(), "threads": torch.get_num_threads(), "results": results}))
+
+
+def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: float) -> dict[str, Any]:
+    """Time one network in turns; milliseconds are medians over the rounds, of the medians of each."""
+    config = load_config(CONFIGS / f"{name}.yaml", [f"training.batch_size={batch_size}", f"training.workers={workers}"])
+    network = build(config)
+    data = random_data(config, network, batch_size)
+    size = number_of_workers(config, network, data)
+    theirs = {layout: TorchSteps(config, network, batch_size, layout) for layout in LAYOUTS}
+    turns: dict[str, list[float]] = {side: [] for side in ("cnntrain", *LAYOUTS)}
+    for _ in range(rounds):
+        timings = Timings(seconds=seconds, warm_up=WARM_UP)
+        time_steps(config, network, data, size, timings)
+        turns["cnntrain"].append(1e3 * timings.median)
+        for layout, steps in theirs.items():
+            turns[layout].append(1e3 * steps.time(seconds))
+    medians = {side: median(values) for side, values in turns.items()}
+    return {
+        "network": name,
+        "batch_size": batch_size,
+        "workers": size,
+        **{f"{side}_ms": value for side, value in medians.items()},
+        "ratio": min(medians[layout] for layout in LAYOUTS) / medians["cnntrain"],
+        "rounds_ms": turns,
+    }
+
+
+class TorchSteps:
+    """The same network in PyTorch, with one batch to learn."""
+
+    def __init__(self, config: Config, network: Network, batch_size: int, layout: str):
+        import torch
+
+        import torch_network
+
+        resolved = config.resolved()
+        classes = network.out_shape[0]
+        self.network = torch_network.build(resolved["network"]["layers"], network.in_shape, classes, layout)
+        # As in cnntrain's steps: labels drawn at random teach nothing, and the loss must stay finite.
+        self.sgd = torch_network.optimiser(self.network, {**resolved["training"], "alpha": 1e-6})
+        self.x = torch.randn(batch_size, *network.in_shape).to(memory_format=torch_network.LAYOUTS[layout])
+        self.y = torch.randint(0, classes, (batch_size,))
+        self.learn = torch_network.learn
+
+    def time(self, seconds: float) -> float:
+        """Return the median of steps that take ``seconds`` together."""
+        timings = Timings(seconds=seconds, warm_up=WARM_UP)
+        while not timings.enough:
+            began = time.perf_counter()
+            self.learn(self.network, self.sgd, self.x, self.y)
+            timings.add(time.perf_counter() - began)
+        return timings.median
+
+
+def row(result: dict[str, Any]) -> str:
+    """A line of the table."""
+    head = f"{result['network']:12} {result['batch_size']:5}  {result['workers']:7}{result['cnntrain_ms']:13.2f}"
+    return head + "".join(f"{result[f'{layout}_ms']:18.2f}" for layout in LAYOUTS) + f"  {result['ratio']:5.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The network of a config in PyTorch, as its users would write it.
+
+Nothing of cnntrain is used here, so that a whole command can be timed that needs PyTorch alone.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+    "elu": nn.ELU,
+}
+RECTIFIERS = {"relu", "leaky_relu", "softplus", "elu"}
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def build(layers: list[dict[str, Any]], input_shape: tuple[int, int, int], classes: int, layout: str) -> nn.Sequential:
+    """Return the network up to the scores, which ``cross_entropy`` takes; parameters drawn by cnntrain's default rule.
+
+    Args:
+        layers: ``network.layers`` of a resolved config.
+        input_shape: (C, H, W).
+        classes: Units of the last layer.
+        layout: A key of ``LAYOUTS``.
+    """
+    torch.manual_seed(0)
+    modules: list[nn.Module] = []
+    C, H, W = input_shape
+    features = 0  # of a vector; 0 while there is an image
+    for entry in layers:
+        (kind, o), *_ = entry.items()
+        if kind == "conv":
+            module: nn.Module = nn.Conv2d(C, o["K"], o["F"], stride=o["S"], padding=o["P"])
+            C, H, W = o["K"], *((side + 2 * o["P"] - o["F"]) // o["S"] + 1 for side in (H, W))
+        elif kind == "pool":
+            S = o.get("S", o["k"])
+            module = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[o["type"]](o["k"], S)
+            H, W = ((side - o["k"]) // S + 1 for side in (H, W))
+        else:
+            if not features:
+                modules.append(nn.Flatten())
+                features = C * H * W
+            module = nn.Linear(features, o.get("units", classes))
+            features = o.get("units", classes)
+        modules.append(module)
+        initialise(module, o.get("activation", "identity"))
+        if o.get("activation") in ACTIVATIONS:
+            modules.append(ACTIVATIONS[o["activation"]]())
+    return nn.Sequential(*modules).to(memory_format=LAYOUTS[layout])
+
+
+def initialise(module: nn.Module, activation: str) -> None:
+    """He's rule before a rectifier, Xavier's before anything else, biases 0."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        if activation in RECTIFIERS:
+            nn.init.normal_(module.weight, 0, math.sqrt(2 / module.weight[0].numel()))
+        else:
+            nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+def optimiser(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
+    """Gradient descent as ``training`` of a resolved config has it."""
+    return torch.optim.SGD(
+        network.parameters(),
+        training["alpha"],
+        training["momentum"],
+        weight_decay=training["l2"],
+        nesterov=training["nesterov"],
+    )
+
+
+def learn(network: nn.Module, sgd: torch.optim.SGD, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """One training step; returns the loss."""
+    sgd.zero_grad()
+    loss = nn.functional.cross_entropy(network(x), y)
+    loss.backward()
+    sgd.step()
+    return loss

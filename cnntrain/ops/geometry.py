@@ -1,0 +1,86 @@
+"""Which pixel meets which entry of the kernel, for every F, P and S."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A convolution's sizes: image H x W of C channels, K filters of F x F, padding P, stride S."""
+
+    H: int
+    C: int
+    W: int
+    K: int
+    F: int
+    P: int
+    S: int
+
+    @cached_property
+    def OH(self) -> int:
+        """Rows of the output."""
+        return (self.H + 2 * self.P - self.F) // self.S + 1
+
+    @cached_property
+    def OW(self) -> int:
+        """Columns of the output."""
+        return (self.W + 2 * self.P - self.F) // self.S + 1
+
+    @cached_property
+    def columns(self) -> list[tuple[slice, slice]]:
+        """For each kernel column j, the output columns whose pixel S*ow + j - P lies in the image, and those pixels."""
+        pairs = []
+        for j in range(self.F):
+            first = max(0, -((j - self.P) // self.S))
+            last = min(self.OW - 1, (self.W - 1 + self.P - j) // self.S)
+            if first > last:  # this column of the kernel only ever sees padding
+                pairs.append((slice(0, 0), slice(0, 0)))
+                continue
+            left, right = self.S * first + j - self.P, self.S * last + j - self.P
+            pairs.append((slice(first, last + 1), slice(left, right + 1, self.S)))
+        return pairs
+
+    @cached_property
+    def center(self) -> int | None:
+        """The kernel column through which every output column sees the pixel in its own place, if there is one."""
+        return self.P if self.S == 1 and self.OW == self.W else None
+
+    @cached_property
+    def row_groups(self) -> list["RowGroup"]:
+        """The image's rows, grouped by the kernel rows through which delta reaches them."""
+        groups: list[RowGroup] = []
+        for residue in range(self.S):
+            for h in range((residue - self.P) % self.S, self.H, self.S):
+                low = max(0, -((self.F - 1 - h - self.P) // self.S))
+                high = min(self.OH - 1, (h + self.P) // self.S)
+                if low > high:  # a row that no kernel reads
+                    continue
+                kernel_row = h + self.P - self.S * low
+                last = groups[-1] if groups else None
+                if (
+                    last
+                    and (last.h + self.S * last.count, last.low + last.count) == (h, low)
+                    and (
+                        last.kernel_row,
+                        last.m,
+                    )
+                    == (kernel_row, high - low + 1)
+                ):
+                    groups[-1] = RowGroup(last.h, last.count + 1, last.low, last.m, kernel_row)
+                else:
+                    groups.append(RowGroup(h, 1, low, high - low + 1, kernel_row))
+        return groups
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Image rows h, h + S, ... (``count`` of them), reached by m output rows from ``low`` on, one further each time.
+
+    Output row ``low`` reaches them through row ``kernel_row`` of the kernel, each next one through the row S above.
+    """
+
+    h: int
+    count: int
+    low: int
+    m: int
+    kernel_row: int

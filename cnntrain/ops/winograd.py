@@ -1,0 +1,147 @@
+"""Convolution with stride 1 and fewer multiplications: Winograd's minimal filtering along the height.
+
+m = 7 - F output rows depend on 6 input rows. Seen as polynomials whose product is evaluated at six points, the m*F
+products of kernel rows with image rows become 6:
+
+    z = A^T [ (G W) ⊙ (B^T x) ]        with the rows of W, x and z as vectors, and points 0, 1, -1, 2, -2, infinity
+
+which halves the multiplications of a 3 x 3 kernel (m = 4: 6 in place of 12) and saves two fifths of those of a 5 x 5
+kernel (m = 2: 6 in place of 10). Along the width the image is lowered as in ``cnntrain.ops.convolution``. With rows
+first, the rows of a tile are one matrix, so that each transform is one small product. The way back is the adjoint, step
+by step, so gradients are those of the very numbers that the way forward computes.
+
+Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
+"""
+
+from functools import cache, cached_property
+from typing import final
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.polynomial.polynomial import polyfromroots
+from numpy.typing import DTypeLike
+
+from cnntrain.ops.convolution import Convolution, raise_columns
+from cnntrain.ops.geometry import Geometry
+from cnntrain.ops.products import best_width, pieces
+from cnntrain.types import Array
+
+POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
+"""Where the polynomials are evaluated, beside infinity."""
+TILE = len(POINTS) + 1
+"""Input rows of a tile."""
+WORTH = 16
+"""Channels, and filters, from which on the saved multiplications outweigh the transforms."""
+
+
+def pays(geometry: Geometry) -> bool:
+    """Whether this is the faster way for a convolution."""
+    g = geometry
+    return g.S == 1 and g.F in (3, 5) and min(g.C, g.K) >= WORTH and g.OH >= TILE - g.F + 1
+
+
+@cache
+def matrices(F: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]:
+    """Return A^T ``(m, 6)``, G ``(6, F)`` and B^T ``(6, 6)`` (Toom and Cook's construction)."""
+    m = TILE - F + 1
+    A_T, G, B_T = np.zeros((m, TILE)), np.zeros((TILE, F)), np.zeros((TILE, TILE))
+    for k, point in enumerate(POINTS):
+        others = [other for other in POINTS if other != point]
+        A_T[:, k] = point ** np.arange(m)
+        G[k] = point ** np.arange(F) / np.prod([point - other for other in others])
+        B_T[k, : TILE - 1] = polyfromroots(others)
+    A_T[-1, -1] = G[-1, -1] = 1
+    B_T[-1] = polyfromroots(POINTS)
+    return A_T.astype(dtype), G.astype(dtype), B_T.astype(dtype)
+
+
+@final
+class WinogradConvolution(Convolution):
+    """A convolution in tiles of 6 input and m output rows."""
+
+    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
+        g = self.geometry = geometry
+        self.n, self.m = n, TILE - g.F + 1
+        self.A_T, self.G, self.B_T = matrices(g.F, np.dtype(dtype))
+        self.tiles = -(-g.OH // self.m)
+        self.v1 = np.zeros((self.tiles, TILE, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
+        self.v = np.empty((TILE, g.C, g.W, n), dtype)
+        self.blocks = self.v1.reshape(self.tiles, TILE, g.F * g.C, g.OW * n)
+        self.U = np.empty((TILE, g.F * g.C, g.K), dtype)
+        self.M = np.empty((TILE, g.K, g.OW * n), dtype)
+        self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
+        width = best_width(g.K, g.F * g.C, g.OW * n)
+        self.block_pieces, self.M_pieces = pieces(self.blocks, width), pieces(self.M, width)
+
+    @cached_property
+    def products(self) -> Array:
+        """One product a tile and point, to be summed to dU."""
+        return np.empty((self.tiles, *self.U.shape), self.U.dtype)
+
+    @cached_property
+    def dv1(self) -> Array:
+        """Shares of dJ/d v before they are moved to their columns."""
+        return np.empty(self.v1.shape[1:], self.U.dtype)
+
+    @cached_property
+    def rows(self) -> Array:
+        """A tile's share of delta_prev."""
+        return np.empty(self.v.shape, self.U.dtype)
+
+    @cached_property
+    def delta_prev(self) -> Array:
+        """What ``backward`` returns."""
+        g = self.geometry
+        return np.empty((g.H, g.C, g.W, self.n), self.U.dtype)
+
+    def image_rows(self, tile: int) -> tuple[int, int, int]:
+        """First and last + 1 row of the image in a tile, and how many rows of padding stand before them."""
+        first = self.m * tile - self.geometry.P
+        low = min(max(0, first), self.geometry.H)
+        return low, max(low, min(self.geometry.H, first + TILE)), low - first
+
+    def forward(self, x: Array, W: Array) -> Array:
+        g, m = self.geometry, self.m
+        np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(TILE, -1))
+        U_T = self.U.transpose(0, 2, 1)[:, None]
+        for t in range(self.tiles):
+            low, high, padding = self.image_rows(t)
+            rows = x[low:high].reshape(high - low, -1)
+            v = self.v if g.center is None else self.v1[t, :, g.center]
+            np.matmul(self.B_T[:, padding : padding + high - low], rows, out=as_rows(v))
+            for j, (ow, w) in enumerate(g.columns):
+                if j != g.center:
+                    self.v1[t, :, j, :, ow] = v[:, :, w]
+            np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
+            z = self.z[m * t : m * t + m]
+            np.matmul(self.A_T[: len(z)], self.M.reshape(TILE, -1), out=z.reshape(len(z), -1))
+        return self.z
+
+    def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
+        g, m, dM = self.geometry, self.m, self.M
+        width = best_width(g.F * g.C, g.K, g.OW * self.n)
+        dM_pieces, shares = pieces(dM, width), pieces(self.dv1.reshape(TILE, g.F * g.C, -1), width)
+        done = 0  # rows of delta_prev that an earlier tile has written to
+        for t in range(self.tiles):
+            dz = delta[m * t : m * t + m]
+            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM.reshape(TILE, -1))
+            np.matmul(self.blocks[t], dM.transpose(0, 2, 1), out=self.products[t])
+            if want_delta:
+                np.matmul(self.U[:, None], dM_pieces, out=shares)
+                dv = self.v if g.center is None else self.dv1[:, g.center]
+                raise_columns(self.dv1, dv, g)
+                low, high, padding = self.image_rows(t)
+                share = self.rows[: high - low]
+                B = self.B_T[:, padding : padding + high - low].T
+                np.matmul(B, as_rows(dv), out=share.reshape(high - low, -1))
+                self.delta_prev[low:done] += share[: max(0, done - low)]
+                self.delta_prev[max(low, done) : high] = share[max(0, done - low) :]
+                done = max(done, high)
+        dU = np.add.reduce(self.products, axis=0, out=self.U)
+        np.matmul(self.G.T, dU.reshape(TILE, -1), out=dW.reshape(g.F, -1))
+        return self.delta_prev if want_delta else None
+
+
+def as_rows(v: Array) -> Array:
+    """View ``(6, C, W, N)`` as a matrix of 6 rows, whatever lies between them."""
+    return as_strided(v, (len(v), v[0].size), (v.strides[0], v.itemsize))

@@ -1,0 +1,135 @@
+"""Processes that one process starts, watches and ends.
+
+They are new interpreters that get everything through their standard input: nothing is forked, and the user's own script
+or notebook is not run again in them. None of them outlives the first process: it ends them all, however it ends itself;
+should it be killed, their standard input closes, and that ends them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Self
+
+from threadpoolctl import threadpool_info
+
+from cnntrain.errors import WorkerError
+
+START = """
+import json, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+module, sys.path[:] = json.loads(sys.stdin.buffer.readline())
+from importlib import import_module
+import_module(module).main()
+"""
+"""What the interpreter of a process runs. A wish to stop may reach every process: the first one answers it."""
+
+LONGEST_REASON = 80
+"""Characters shown of a process's last words."""
+
+
+class Processes:
+    """Workers 1, 2, ... as a context; at its end none of them is left.
+
+    Args:
+        module: Its ``main()`` is what they run.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.errors: list[IO[bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # They have nothing to save, and wait for this when their work is done.
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+            assert process.stdin is not None
+            with suppress(OSError):  # of words that were never read
+                process.stdin.close()
+        for file in self.errors:
+            file.close()
+
+    def start(self, handle: int | str) -> None:
+        """Start one more worker, which may open the shared memory behind ``handle``.
+
+        Raises:
+            WorkerError: It could not be started.
+        """
+        worker = len(self.processes) + 1
+        if not sys.executable or getattr(sys, "frozen", False):
+            raise WorkerError("workers need a Python interpreter to run in, and this program has none; use --workers 1")
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - read when the worker has ended
+            self.errors.append(file)
+            process = subprocess.Popen(
+                # Neither option lets the worker import what lies in the current folder, a json.py perhaps.
+                [sys.executable, "-I" if sys.flags.ignore_environment else "-P", "-c", START],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=os.environ | same_kernels(),
+                **apart(handle),
+            )
+        except OSError as error:
+            raise WorkerError(
+                f"worker {worker} could not be started ({error.strerror}); --workers 1 needs none"
+            ) from error
+        self.processes.append(process)
+        self.tell(worker, [self.module, search_path()])
+
+    def tell(self, worker: int, message: Any) -> None:
+        """Send a worker a line of JSON."""
+        stdin = self.processes[worker - 1].stdin
+        assert stdin is not None
+        with suppress(OSError):  # it has ended already: ``watch`` says how
+            stdin.write(json.dumps(message).encode() + b"\n")
+            stdin.flush()
+
+    def watch(self) -> None:
+        """Raise WorkerError if a worker has ended."""
+        for worker, process in enumerate(self.processes, start=1):
+            if process.poll() is not None:
+                raise WorkerError(f"worker {worker} {self.end_of(worker)}; the run is stopped")
+
+    def end_of(self, worker: int) -> str:
+        """How a worker ended, in words."""
+        code = self.processes[worker - 1].returncode
+        if code < 0:
+            memory = ", as the system does when memory runs out" if code == -9 else ""
+            return f"was killed by signal {-code}{memory}"
+        self.errors[worker - 1].seek(0)
+        lines = self.errors[worker - 1].read().decode(errors="replace").strip().splitlines()
+        return f"ended with status {code}" + (f" ({lines[-1][:LONGEST_REASON]})" if lines else "")
+
+
+def apart(handle: int | str) -> dict[str, Any]:
+    """Options of a process that shares the memory behind ``handle``, and that Ctrl-C in the terminal does not reach."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}  # a console of its own, and none that is seen
+    return {"process_group": 0, "pass_fds": (handle,)}
+
+
+def search_path() -> list[str]:
+    """Where a worker looks for modules: where this process does, and where cnntrain was found in any case."""
+    package = str(Path(__file__).parents[2])
+    return [*(entry for entry in sys.path if isinstance(entry, str) and entry), package]
+
+
+def same_kernels() -> dict[str, str]:
+    """Environment in which a worker's OpenBLAS takes the kernels that NumPy has here, on one thread."""
+    environment = {"OPENBLAS_NUM_THREADS": "1"}
+    found = [library for library in threadpool_info() if library.get("internal_api") == "openblas"]
+    if found:  # several where SciPy, say, has brought its own
+        ours = next((library for library in found if "numpy" in library["filepath"]), found[0])
+        environment["OPENBLAS_CORETYPE"] = ours["architecture"]
+    return environment

@@ -1,0 +1,105 @@
+"""How long each layer takes, forward and backward, on one core; and how fast that core multiplies matrices."""
+
+import time
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.data import Data
+from cnntrain.network import Network
+from cnntrain.parallel import one_blas_thread
+from cnntrain.summary import multiply_adds
+from cnntrain.training.timings import Timings
+from cnntrain.types import Array, Labels
+
+FORWARD, BACKWARD = 0, 1
+
+SIDE = 2048
+"""Rows and columns of the matrices whose product shows what a core can do."""
+
+
+def operations(network: Network, batch_size: int) -> Array:
+    """Floating-point operations of a batch by the definition of the layers, however they are computed.
+
+    A multiplication and its addition are two. There is one product with W on the way forward, and on the way back one
+    for dW and one for delta_prev, which nobody wants of the first layer.
+
+    Returns:
+        (entries of ``network.layers``, 2), forward and backward.
+    """
+    counts = np.zeros((entries(network), 2))
+    for step, layer in enumerate(network.layers):
+        product = 2 * multiply_adds(layer) * batch_size
+        counts[layer.index] += product, product * (2 if step else 1)
+    return counts
+
+
+def time_layers(network: Network, data: Data, batch_size: int, timings: Timings) -> Array:
+    """Time every layer while batch after batch goes forward and back, a slice at a time, as in training.
+
+    A convolution's bias and activation count as the convolution's, wherever they are applied.
+
+    Args:
+        network: Left as it is.
+        data: Of ``random_data``.
+        batch_size: Samples of a batch.
+        timings: Filled with the durations of whole batches until it has enough.
+
+    Returns:
+        (entries of ``network.layers``, 2) in seconds, forward and backward: of each slice the median over the batches.
+    """
+    grads = network.layout.views(np.empty_like(network.theta))
+    slices = list(network.slices(batch_size))
+    batches = []
+    with one_blas_thread():
+        while not timings.enough:
+            seconds = np.zeros((len(slices), entries(network), 2))
+            for part, of_slice in zip(slices, seconds, strict=True):
+                time_slice(network, data, np.arange(part.start, part.stop), grads, of_slice)
+            if timings.add(float(seconds.sum())):
+                batches.append(seconds)
+    medians: Array = np.median(batches, axis=0).sum(axis=0)
+    return medians
+
+
+def time_slice(network: Network, data: Data, places: Labels, grads: list[dict[str, Array]], seconds: Array) -> None:
+    """Add what each layer takes for the samples at ``places``."""
+    memory = network.memory(len(places))
+    data.preprocessing.columns(data.train.images, places, memory.x)
+    layers = list(zip(network.learning_layers, memory.caches, grads, strict=False))
+    y = memory.x
+    for layer, cache, _ in layers:
+        began = time.perf_counter()
+        y = layer.forward(y, cache)
+        seconds[layer.index, FORWARD] += time.perf_counter() - began
+    _, delta = network.loss(y.reshape(-1, memory.n), data.train.labels[places])
+    dx: Array | None = delta.reshape(y.shape)
+    for step, (layer, cache, gradient) in reversed(list(enumerate(layers))):
+        assert dx is not None
+        began = time.perf_counter()
+        dx = layer.backward(dx, cache, gradient, step > 0)
+        seconds[layer.index, BACKWARD] += time.perf_counter() - began
+
+
+def entries(network: Network) -> int:
+    """Number of entries of ``network.layers``."""
+    return 1 + max(layer.index for layer in network.layers)
+
+
+def peak_rate(dtype: DTypeLike, products: int = 8) -> float:
+    """Return the most floating-point operations a second that one core reaches in a product of two square matrices.
+
+    Args:
+        dtype: Of the matrices, ``SIDE`` x ``SIDE``.
+        products: The fastest of so many counts: nothing makes a product faster than the core is, but much slows it.
+    """
+    rng = np.random.default_rng(0)
+    A, B = (rng.random((SIDE, SIDE)).astype(dtype) for _ in range(2))
+    C = np.empty_like(A)
+    durations = []
+    with one_blas_thread():
+        for _ in range(products):
+            began = time.perf_counter()
+            np.matmul(A, B, out=C)
+            durations.append(time.perf_counter() - began)
+    return 2 * SIDE**3 / min(durations)

@@ -1,0 +1,75 @@
+"""Winograd's way gives what the direct way gives, for every shape, and in float32 nearly as exactly."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cnntrain.ops.convolution import DirectConvolution
+from cnntrain.ops.geometry import Geometry
+from cnntrain.ops.winograd import WinogradConvolution, pays
+
+few = st.integers(1, 3)
+
+
+def results(way, geometry, n, dtype="float64"):
+    """z, dW and delta_prev of the same random numbers."""
+    g, rng = geometry, np.random.default_rng(0)
+    x, W, delta = (
+        rng.normal(size=shape).astype(dtype)
+        for shape in [(g.H, g.C, g.W, n), (g.F, g.F, g.C, g.K), (g.OH, g.K, g.OW, n)]
+    )
+    convolution, dW = way(g, n, dtype), np.empty(W.shape, dtype)
+    z = convolution.forward(x, W).copy()
+    return {"z": z, "delta_prev": convolution.backward(delta, W, dW, True).copy(), "dW": dW}
+
+
+def relative_errors(found, exact):
+    return [np.abs(found[name] - exact[name]).max() / np.abs(exact[name]).max() for name in exact]
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 15), st.integers(1, 8), few, few, st.sampled_from([3, 5]), st.integers(0, 6), few)
+@example(6, 6, 1, 1, 3, 0, 1)
+@example(7, 3, 2, 3, 3, 3, 1)
+@example(9, 7, 1, 1, 3, 6, 1)
+@example(2, 2, 1, 1, 5, 2, 2)
+def test_it_is_the_direct_way_for_every_shape(H, W, C, K, F, P, n):
+    P = max(P, -(-(F - min(H, W)) // 2))
+    geometry = Geometry(H, C, W, K, F, P, 1)
+    errors = relative_errors(results(WinogradConvolution, geometry, n), results(DirectConvolution, geometry, n))
+    assert max(errors) < 1e-12
+
+
+@pytest.mark.parametrize("F", [3, 5])
+def test_float32_loses_little(F):
+    geometry = Geometry(16, 64, 16, 64, F, F // 2, 1)
+    exact = results(DirectConvolution, geometry, 4)
+    found = results(WinogradConvolution, geometry, 4, "float32")
+    assert {value.dtype.name for value in found.values()} == {"float32"}
+    assert max(relative_errors(found, exact)) < 5e-6
+
+
+def test_memory_used_before_leaves_no_trace():
+    geometry = Geometry(7, 2, 5, 3, 3, 1, 1)
+    convolution, rng = WinogradConvolution(geometry, 2, "float64"), np.random.default_rng(1)
+    W, found = rng.normal(size=(3, 3, 2, 3)), []
+    x, delta = rng.normal(size=(7, 2, 5, 2)), rng.normal(size=(7, 3, 5, 2))
+    for scale in (1, 1e6, 1):
+        z, dW = convolution.forward(scale * x, W).copy(), np.empty_like(W)
+        found.append((z.tobytes(), convolution.backward(scale * delta, W, dW, True).tobytes(), dW.tobytes()))
+    assert found[0] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        (Geometry(16, 64, 16, 64, 3, 1, 1), True),
+        (Geometry(16, 64, 16, 64, 3, 1, 2), False),
+        (Geometry(16, 64, 16, 64, 1, 0, 1), False),
+        (Geometry(16, 1, 16, 64, 3, 1, 1), False),
+        (Geometry(3, 64, 3, 64, 3, 0, 1), False),
+    ],
+)
+def test_it_is_taken_where_it_pays(geometry, expected):
+    assert pays(geometry) is expected

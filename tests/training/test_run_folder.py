@@ -1,0 +1,133 @@
+"""What a run leaves behind, and that it never touches what is there."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnntrain
+from cnntrain.errors import DataError, UsageError
+
+FILES = {"config.yaml", "weights.safetensors", "best.safetensors", "metrics.jsonl", "summary.json"}
+METRICS = [
+    "iteration", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "max_change", "seconds",
+]  # fmt: skip
+SCORE = {"loss", "accuracy", "samples"}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("validation", [0, 0.25])
+def test_files_and_their_keys(tiny_config, record, tmp_path, validation):
+    run = record(tiny_config(data={"validation": validation}, Max=2), tmp_path / "deep" / "run")
+    folder = tmp_path / "deep" / "run"
+    assert {path.name for path in folder.iterdir()} == FILES
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [list(line) for line in lines] == [METRICS, METRICS]
+    assert [line["iteration"] for line in lines] == [1, 2]
+    assert [line["validation_loss"] is None for line in lines] == [validation == 0] * 2
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary == run.result
+    assert summary["run"] == str(folder)
+    assert list(summary) == ["run", "stop", "iterations", "seconds", "train", "validation", "test"]
+    held_out = summary["validation"]["samples"] if validation else 0
+    assert (summary["train"]["samples"], held_out, summary["test"]["samples"]) == (40 - held_out, held_out, 12)
+    assert summary["train"].keys() == summary["test"].keys() == SCORE
+    assert bool(held_out) == bool(validation)
+
+
+def test_config_of_a_run_is_the_config_with_all_defaults(tiny_config, record, tmp_path):
+    config = tiny_config(data={"validation": 0.25}, alpha=0.02, seed=3)
+    record(config, tmp_path / "run")
+    assert cnntrain.load_config(tmp_path / "run" / "config.yaml") == config
+    assert "momentum: 0.0" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+def test_data_without_a_test_split_give_no_test_score(make_config, record, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", images=rng.integers(0, 255, (9, 4, 4), dtype=np.uint8), labels=np.arange(9) % 3)
+    layers = [{"fc": {"activation": "softmax"}}]
+    run = record(make_config(layers, data={"source": "npz", "path": str(tmp_path / "a.npz")}, Max=1), tmp_path / "run")
+    assert run.result["test"] is None
+    assert run.result["train"]["samples"] == 9
+
+
+def test_runs_without_out_are_numbered(tiny, record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(
+        "data: {source: npz, path: tiny.npz}\nnetwork: {layers: [fc: {activation: softmax}]}\ntraining: {Max: 1}\n"
+    )
+    config = cnntrain.load_config("x.yaml")
+    first = record(config, None)
+    before = content(tmp_path / "runs" / "x")
+    others = [record(config, None) for _ in range(2)]
+    runs = [run.result["run"] for run in (first, *others)]
+    assert runs == [str(Path("runs", name)) for name in ("x", "x-2", "x-3")]
+    assert content(tmp_path / "runs" / "x") == before
+    assert {path.name for path in (tmp_path / "runs" / "x-3").iterdir()} == FILES
+
+
+def test_folder_that_is_not_empty_is_refused_and_left_alone(tiny_config, record, tmp_path):
+    record(tiny_config(), tmp_path / "run")
+    before = content(tmp_path / "run")
+    with pytest.raises(UsageError) as caught:
+        record(tiny_config(seed=1), tmp_path / "run")
+    assert str(tmp_path / "run") in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert content(tmp_path / "run") == before
+
+
+def test_empty_folder_is_used(tiny_config, record, tmp_path):
+    (tmp_path / "run").mkdir()
+    record(tiny_config(), tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+@pytest.mark.parametrize("out", ["file", "file/run"])
+def test_file_in_the_way_is_refused_and_left_alone(tiny_config, record, tmp_path, out):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(UsageError) as caught:
+        record(tiny_config(), tmp_path / out)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_nothing_is_made_when_the_data_are_missing(make_config, record, tmp_path):
+    config = make_config([{"fc": {"activation": "softmax"}}], data={"source": "npz", "path": str(tmp_path / "no.npz")})
+    with pytest.raises(DataError):
+        record(config, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def overfitting(make_config, tmp_path):
+    """A config that learns 60 random labels by heart: what it says about others gets worse and worse."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 255, (60, 6, 6), dtype=np.uint8), rng.integers(0, 3, 60)
+    np.savez(tmp_path / "noise.npz", images=images, labels=labels)
+    data = {"source": "npz", "path": str(tmp_path / "noise.npz"), "validation": 0.5}
+    layers = [{"fc": {"units": 30, "activation": "relu"}}, {"fc": {"activation": "softmax"}}]
+    return make_config(layers, data=data, alpha=0.3, Max=12, batch_size=10)
+
+
+def test_best_weights_are_those_of_the_least_validation_loss(overfitting, record, tmp_path):
+    run = record(overfitting, tmp_path / "run")
+    losses = [event.validation_loss for event in run.of("IterationEnded")]
+    best = int(np.argmin(losses)) + 1
+    assert best < len(losses)
+    for name, iteration in (("best", best), ("weights", len(losses))):
+        saved = cnntrain.load(tmp_path / "run" / f"{name}.safetensors").parameters()
+        for tensor, value in run.parameters[iteration].items():
+            np.testing.assert_array_equal(saved[tensor], value)
+
+
+def test_best_weights_are_those_of_the_least_training_loss_without_validation(tiny_config, record, tmp_path):
+    # Steps this large go up and down.
+    run = record(tiny_config(alpha=3.0, Max=6, batch_size=4, shuffle=False), tmp_path / "run")
+    losses = [event.train_loss for event in run.of("IterationEnded")]
+    saved = cnntrain.load(tmp_path / "run" / "best.safetensors").parameters()
+    for tensor, value in run.parameters[int(np.argmin(losses)) + 1].items():
+        np.testing.assert_array_equal(saved[tensor], value)
