@@ -83,7 +83,8 @@ def ours(path: Path, config: Config) -> list[str]:
     """The command of cnntrain."""
     assert config.data is not None
     words = [f"data.path={config.data.path}", f"training.Max={config.training.Max}"]
-    return ["-m", "cnntrain", "train", str(path), *words, "--workers", str(config.training.workers), "--json"]
+    words += ["--workers", str(config.training.workers), "--json", "--progress", "none"]
+    return ["-m", "cnntrain", "train", str(path.resolve()), *words]
 
 
 def theirs(config: Config, layout: str) -> list[str]:

@@ -30,7 +30,7 @@ def main() -> None:
     if not Path("/proc/self/smaps_rollup").exists():
         sys.exit("memory.py reads /proc/PID/smaps_rollup, which this system does not have; Linux has it since 4.14")
     with tempfile.TemporaryDirectory() as folder:
-        out = ["--out", str(Path(folder) / "run"), "--workers", args.workers, "--json"]
+        out = ["--out", str(Path(folder) / "run"), "--workers", args.workers, "--progress", "none"]
         words = [sys.executable, "-m", "cnntrain", "train", str(args.config), *args.overrides, *out]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         peak = 0

@@ -105,41 +105,59 @@ class WinogradConvolution(Convolution):
         np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(TILE, -1))
         U_T = self.U.transpose(0, 2, 1)[:, None]
         for t in range(self.tiles):
-            low, high, padding = self.image_rows(t)
-            rows = x[low:high].reshape(high - low, -1)
-            v = self.v if g.center is None else self.v1[t, :, g.center]
-            np.matmul(self.B_T[:, padding : padding + high - low], rows, out=as_rows(v))
-            for j, (ow, w) in enumerate(g.columns):
-                if j != g.center:
-                    self.v1[t, :, j, :, ow] = v[:, :, w]
+            self.transform(x, t)
             np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
             z = self.z[m * t : m * t + m]
             np.matmul(self.A_T[: len(z)], self.M.reshape(TILE, -1), out=z.reshape(len(z), -1))
         return self.z
 
+    def transform(self, x: Array, t: int) -> None:
+        """Lower B^T x of a tile into ``v1``."""
+        g = self.geometry
+        low, high, padding = self.image_rows(t)
+        if low == high:  # nothing but padding
+            return
+        v = self.v if g.center is None else self.v1[t, :, g.center]
+        B_T = self.B_T[:, padding : padding + high - low]
+        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=as_rows(v))
+        for j, (ow, w) in enumerate(g.columns):
+            if j != g.center:
+                self.v1[t, :, j, :, ow] = v[:, :, w]
+
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         g, m, dM = self.geometry, self.m, self.M
         width = best_width(g.F * g.C, g.K, g.OW * self.n)
         dM_pieces, shares = pieces(dM, width), pieces(self.dv1.reshape(TILE, g.F * g.C, -1), width)
-        done = 0  # rows of delta_prev that an earlier tile has written to
+        done = 0
         for t in range(self.tiles):
             dz = delta[m * t : m * t + m]
             np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM.reshape(TILE, -1))
             np.matmul(self.blocks[t], dM.transpose(0, 2, 1), out=self.products[t])
             if want_delta:
                 np.matmul(self.U[:, None], dM_pieces, out=shares)
-                dv = self.v if g.center is None else self.dv1[:, g.center]
-                raise_columns(self.dv1, dv, g)
-                low, high, padding = self.image_rows(t)
-                share = self.rows[: high - low]
-                B = self.B_T[:, padding : padding + high - low].T
-                np.matmul(B, as_rows(dv), out=share.reshape(high - low, -1))
-                self.delta_prev[low:done] += share[: max(0, done - low)]
-                self.delta_prev[max(low, done) : high] = share[max(0, done - low) :]
-                done = max(done, high)
+                done = self.transform_back(t, done)
         dU = np.add.reduce(self.products, axis=0, out=self.U)
         np.matmul(self.G.T, dU.reshape(TILE, -1), out=dW.reshape(g.F, -1))
         return self.delta_prev if want_delta else None
+
+    def transform_back(self, t: int, done: int) -> int:
+        """Add what ``dv1`` says of a tile to delta_prev, whose first ``done`` rows hold something already.
+
+        Returns:
+            The rows that hold something now.
+        """
+        g = self.geometry
+        low, high, padding = self.image_rows(t)
+        if low == high:
+            return done
+        dv = self.v if g.center is None else self.dv1[:, g.center]
+        raise_columns(self.dv1, dv, g)
+        share = self.rows[: high - low]
+        B = self.B_T[:, padding : padding + high - low].T
+        np.matmul(B, as_rows(dv), out=share.reshape(high - low, -1))
+        self.delta_prev[low:done] += share[: done - low]
+        self.delta_prev[done:high] = share[done - low :]
+        return high
 
 
 def as_rows(v: Array) -> Array:

@@ -30,6 +30,12 @@ RIGHT = {
         {"pool": {"k": 1, "S": 2, "type": "average"}},
         {"fc": {"units": 4, "activation": "softmax"}},
     ],
+    "many channels": [
+        {"conv": {"K": 16, "F": 1, "activation": "tanh"}},
+        {"conv": {"K": 16, "F": 3, "P": 1, "activation": "relu"}},
+        {"pool": {"k": 2, "type": "max"}},
+        {"fc": {"units": 3, "activation": "softmax"}},
+    ],
     "windows that see only padding": [
         {"conv": {"K": 2, "F": 2, "P": 2, "S": 3, "activation": "relu"}},
         {"fc": {"units": 4, "activation": "softmax"}},

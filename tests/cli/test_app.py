@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from cnntrain.cli import app as module
 from cnntrain.cli.app import app
 
-COMMANDS = ["train", "eval", "gradcheck", "summary"]
+COMMANDS = ["train", "eval", "gradcheck", "summary", "bench"]
 
 
 def run(*words: str):
