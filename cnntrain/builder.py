@@ -26,6 +26,8 @@ LARGEST_SLICE = 32
 SMALLEST_SLICE = 8
 SMALL_LAYER = 1024
 """Values of one sample in a layer that is small."""
+CACHED = 2**20
+"""Values of a slice in its largest layer, at most: 4 MB in float32."""
 MOST_PARAMETERS = 500_000_000
 """Parameters of a network, at most: 2 GB in float32, and four times that in training."""
 PARAMETERS = 0
@@ -121,12 +123,12 @@ def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -
 
     Small layers cost more to call than to compute, so that a small network takes its batch whole.
     """
-    if batch_size == "all":
-        return LARGEST_SLICE
     largest = max(math.prod(layer.out_shape) for layer in layers)
+    if batch_size == "all":
+        batch_size = 2 * LARGEST_SLICE
     if largest <= SMALL_LAYER:
         return min(batch_size, 2 * LARGEST_SLICE)
-    return min(LARGEST_SLICE, max(SMALLEST_SLICE, batch_size // 2))
+    return min(LARGEST_SLICE, max(SMALLEST_SLICE, min(batch_size // 2, CACHED // largest)))
 
 
 def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:

@@ -88,29 +88,38 @@ class Network:
         self.layout.adopt(theta)
         self.theta = theta
 
-    # --- one slice ---------------------------------------------------------------------------------------------------
-
     def memory(self, n: int) -> SliceMemory:
         """Return the memory for slices of n samples; made once."""
         if n not in self._memories:
             self._memories[n] = SliceMemory(self, n)
         return self._memories[n]
 
-    def forward_slice(self, memory: SliceMemory, layers: Sequence[Layer[Any]] | None = None) -> Array:
-        """Return the output for ``memory.x``, in the memory of the last layer."""
+    def forward_slice(self, memory: SliceMemory) -> Array:
+        """Way forward of the slice in ``memory.x`` up to the loss, keeping what the way back needs."""
         y = memory.x
-        for layer, cache in zip(self.layers if layers is None else layers, memory.caches, strict=False):
+        for layer, cache in zip(self.learning_layers, memory.caches, strict=False):
             y = layer.forward(y, cache)
         return y
 
-    def judge_slice(self, memory: SliceMemory, y: Labels) -> tuple[float, int, Array]:
-        """Forward of the slice in ``memory.x`` up to the loss.
+    def infer_slice(self, memory: SliceMemory, layers: Sequence[Layer[Any]]) -> Array:
+        """Way forward of the slice in ``memory.x`` through ``layers``, the first ones of the network, and no more."""
+        y = memory.x
+        for layer, cache in zip(layers, memory.caches, strict=False):
+            y = layer.infer(y, cache)
+        return y
+
+    def judge_slice(self, memory: SliceMemory, y: Labels) -> tuple[float, int]:
+        """Return the sum of the losses of the slice in ``memory.x``, and how many samples the output is right about."""
+        return self.judge(self.infer_slice(memory, self.learning_layers), y)[:2]
+
+    def judge(self, output: Array, y: Labels) -> tuple[float, int, Array]:
+        """Compare the output that the loss takes with labels.
 
         Returns:
             Sum of the samples' losses (not scaled), how many samples the output is right about, and dJ/d output
             ``(features, N)`` of a sum (not scaled).
         """
-        output = self.forward_slice(memory, self.learning_layers).reshape(-1, memory.n)
+        output = output.reshape(-1, len(y))
         y = self.class_places[y]
         loss, delta = self.loss(output, y)
         right = int(np.count_nonzero(output.argmax(axis=0) == y))
@@ -134,9 +143,9 @@ class Network:
             want_dx: Whether dJ/dx is wanted.
 
         Returns:
-            Loss and right answers as ``judge_slice``, and dJ/dx ``(H, C, W, N)`` or None.
+            Loss and right answers as ``judge``, and dJ/dx ``(H, C, W, N)`` or None.
         """
-        loss, right, delta = self.judge_slice(memory, y)
+        loss, right, delta = self.judge(self.forward_slice(memory), y)
         delta *= scale
         dx: Array | None = delta.reshape(*self.learning_layers[-1].out_shape, memory.n)
         for i in reversed(range(len(self.learning_layers))):
@@ -162,8 +171,6 @@ class Network:
             parts.append(self.theta[: self.layout.W_count] > 0)
         return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
 
-    # --- whole batches, at the edges ---------------------------------------------------------------------------------
-
     def slices(self, count: int) -> Iterator[slice]:
         """Cut ``count`` samples into slices."""
         for start in range(0, count, self.slice_size):
@@ -185,7 +192,7 @@ class Network:
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.slices(len(x)):
             memory = self._load(x[part])
-            y[part] = to_edge(self.forward_slice(memory))
+            y[part] = to_edge(self.infer_slice(memory, self.layers))
         return y
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
@@ -230,7 +237,7 @@ class Network:
         J, pattern = 0.0, b""
         for part in self.slices(len(x)):
             memory = self._load(x[part])
-            J += self.judge_slice(memory, y[part])[0] * scale
+            J += self.judge(self.forward_slice(memory), y[part])[0] * scale
             pattern += self.pattern(memory)
         return J + self.objective.penalty(self.theta[: self.layout.W_count]), pattern
 

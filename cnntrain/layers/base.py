@@ -40,6 +40,10 @@ class Layer(ABC, Generic[CacheT]):
     def forward(self, x: Array, cache: CacheT) -> Array:
         """Return the output for ``x``, in the cache's memory; what another layer's cache owns may be overwritten."""
 
+    def infer(self, x: Array, cache: CacheT) -> Array:
+        """Return what ``forward`` does, without keeping what only the way back needs."""
+        return self.forward(x, cache)
+
     @abstractmethod
     def backward(self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
         """Write dJ/d parameters into ``grads`` and return dJ/d input, unless it is not wanted.

@@ -85,6 +85,11 @@ class MaxPool(Pool):
         pooling.max_forward(self.windows(cache.by_columns, 0), cache.y, cache.rows_won)
         return cache.y
 
+    def infer(self, x: Array, cache: PoolCache) -> Array:
+        pooling.max_alone(self.windows(x, 2), cache.by_columns)
+        pooling.max_alone(self.windows(cache.by_columns, 0), cache.y)
+        return cache.y
+
     def backward(
         self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:

@@ -37,6 +37,13 @@ def max_forward(slices: list[Array], y: Array, won: list[Array]) -> None:
         best = y
 
 
+def max_alone(slices: list[Array], y: Array) -> None:
+    """Write y = max over the slices."""
+    np.copyto(y, slices[0])
+    for challenger in slices[1:]:
+        np.maximum(y, challenger, out=y)
+
+
 def max_backward(delta: Array, won: list[Array], slices: list[Array], scratch: Array, overlap: bool) -> None:
     """Put each value of delta where the maximum was: the article's upsample for Max.
 

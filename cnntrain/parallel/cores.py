@@ -17,19 +17,37 @@ def available_cores() -> int:
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Cores that a container's limit allows (Linux control groups, version 2 or 1); None without a limit."""
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Cores that the limits of this process's control groups allow (Linux, version 2 or 1); None without a limit.
+
+    A container often sees its own group as the root of all; elsewhere every group up to the root has its say.
+    """
     try:
-        quota, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
+        lines = own.read_text().splitlines()
+    except OSError:  # not Linux
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = root / "cpu" if controllers else root
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(top):
+                quotas.append(quota_in(folder))
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def quota_in(folder: Path) -> float | None:
+    """Cores that one group may use: microseconds of work by microseconds of time."""
     try:
-        return float(quota) / float(period) if float(quota) > 0 else None
-    except (ValueError, ZeroDivisionError):  # "max"
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else None  # -1: no limit
+    except (OSError, ValueError, ZeroDivisionError):  # no such group, or "max": no limit
         return None
 
 

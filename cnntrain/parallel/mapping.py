@@ -42,7 +42,11 @@ class SharedArrays:
             size += -(-max(1, length) // ALIGNMENT) * ALIGNMENT
         self.fields = fields
         self.handle = new_memory(size) if handle is None else handle
-        self.memory = open_memory(self.handle, size)
+        try:
+            self.memory = open_memory(self.handle, size)
+        except (OSError, ValueError) as error:
+            self.close()
+            raise no_room(size, error) from error
         self.arrays: dict[str, Array] = {
             name: np.ndarray(shape, dtype, self.memory, starts[name]) for name, (shape, dtype) in fields.items()
         }
@@ -122,9 +126,6 @@ def beside_streams(descriptor: int) -> int:
 
 def open_memory(handle: int | str, size: int) -> mmap.mmap:
     """Map the memory behind a handle."""
-    try:
-        if isinstance(handle, str):
-            return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
-        return mmap.mmap(handle, size)
-    except (OSError, ValueError) as error:
-        raise no_room(size, error) from error
+    if isinstance(handle, str):
+        return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
+    return mmap.mmap(handle, size)

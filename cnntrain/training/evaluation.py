@@ -32,7 +32,7 @@ def score(network: Network, dataset: Dataset, preprocessing: Preprocessing, comm
         memory = network.memory(part.stop - part.start)
         preprocessing.columns(dataset.images, np.arange(part.start, part.stop), memory.x)
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, right, _ = network.judge_slice(memory, dataset.labels[part])
+            loss, right = network.judge_slice(memory, dataset.labels[part])
         comm.judged(i, loss, right)
     loss, right = comm.gather(len(parts))
     return Score(loss / len(dataset), right / len(dataset), len(dataset))

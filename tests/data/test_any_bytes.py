@@ -80,14 +80,17 @@ def test_any_bytes_as_npz(folder, memory_below, content):
     load_or_data_error(lambda: npz.load(folder / "data.npz"), memory_below)
 
 
-NUMBERS = "\n".join(map(str, range(10))).encode()
-RECORDS = bytes(3073) + bytes([9]) + bytes(range(256)) * 12
+PIXELS = bytes(range(256)) * 12
+NAMES = [b"cat\ndog\nhare\n\n", "\n".join(map(str, range(10))).encode()]
+BATCHES = st.lists(st.integers(0, 11), min_size=1, max_size=3).map(
+    lambda labels: b"".join(bytes([label]) + PIXELS for label in labels)
+)
 
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.one_of(st.binary(max_size=40), damaged([RECORDS, 3 * RECORDS])),
-    st.one_of(st.none(), st.binary(max_size=40), damaged([b"cat\ndog\nhare\n\n", NUMBERS])),
+    st.one_of(BATCHES, st.binary(max_size=40), damaged([2 * (b"\0" + PIXELS)])),
+    st.one_of(st.none(), st.sampled_from(NAMES), st.binary(max_size=40), damaged(NAMES)),
 )
 def test_any_bytes_as_a_batch_and_names_of_cifar10(folder, memory_below, batch, names):
     (folder / "data_batch_1.bin").write_bytes(batch)
