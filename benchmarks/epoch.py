@@ -98,8 +98,10 @@ def run(command: list[str]) -> tuple[float, float]:
     """Seconds of ``python COMMAND``, and the test accuracy that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
         seconds = time.perf_counter() - began
+    if done.returncode:  # it has said why
+        sys.exit(done.returncode)
     result: dict[str, Any] = json.loads(done.stdout)
     return seconds, result["test"]["accuracy"] if "test" in result else result["accuracy"]
 

@@ -22,7 +22,7 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 
 def build(layers: list[dict[str, Any]], input_shape: tuple[int, int, int], classes: int, layout: str) -> nn.Sequential:
-    """Return the network up to the scores, which ``cross_entropy`` takes; parameters drawn by cnntrain's default rule.
+    """Return the network up to the scores, which ``cross_entropy`` takes; parameters drawn by cnntrain's rules.
 
     Args:
         layers: ``network.layers`` of a resolved config.
@@ -50,19 +50,24 @@ def build(layers: list[dict[str, Any]], input_shape: tuple[int, int, int], class
             module = nn.Linear(features, o.get("units", classes))
             features = o.get("units", classes)
         modules.append(module)
-        initialise(module, o.get("activation", "identity"))
+        initialise(module, o.get("init") or ("he" if o.get("activation") in RECTIFIERS else "xavier"))
         if o.get("activation") in ACTIVATIONS:
             modules.append(ACTIVATIONS[o["activation"]]())
     return nn.Sequential(*modules).to(memory_format=LAYOUTS[layout])
 
 
-def initialise(module: nn.Module, activation: str) -> None:
-    """He's rule before a rectifier, Xavier's before anything else, biases 0."""
+def initialise(module: nn.Module, rule: str) -> None:
+    """Draw weights by one of cnntrain's rules; biases begin at 0."""
     if isinstance(module, nn.Conv2d | nn.Linear):
-        if activation in RECTIFIERS:
-            nn.init.normal_(module.weight, 0, math.sqrt(2 / module.weight[0].numel()))
-        else:
-            nn.init.xavier_uniform_(module.weight)
+        match rule:
+            case "he":
+                nn.init.normal_(module.weight, 0, math.sqrt(2 / module.weight[0].numel()))
+            case "xavier":
+                nn.init.xavier_uniform_(module.weight)
+            case "normal":
+                nn.init.normal_(module.weight, 0, 0.01)
+            case "uniform":
+                nn.init.uniform_(module.weight, -0.05, 0.05)
         nn.init.zeros_(module.bias)
 
 

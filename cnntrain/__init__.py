@@ -9,8 +9,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cnntrain.blas import prefer_avx512
-
 if TYPE_CHECKING:
     from cnntrain.builder import build
     from cnntrain.checking import gradcheck
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from cnntrain.weights import load
 
 __all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
-
-prefer_avx512()
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",

@@ -7,6 +7,9 @@ import numpy as np
 
 from cnntrain.types import Array
 
+CHUNK = 2**14
+"""Entries of W that are penalised at a time: what is made on the way stays small."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -32,7 +35,11 @@ class Objective:
 
     def add_penalty_gradient(self, W: Array, dW: Array) -> None:
         """Add l2 W + l1 sign(W) to dW."""
-        if self.l2:
-            dW += W * dW.dtype.type(self.l2)
-        if self.l1:
-            dW += np.sign(W) * dW.dtype.type(self.l1)
+        if not (self.l1 or self.l2):
+            return
+        for start in range(0, len(W), CHUNK):
+            part = slice(start, start + CHUNK)
+            if self.l2:
+                dW[part] += W[part] * dW.dtype.type(self.l2)
+            if self.l1:
+                dW[part] += np.sign(W[part]) * dW.dtype.type(self.l1)

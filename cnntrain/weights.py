@@ -101,6 +101,8 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
     path = Path(run)
     if path.is_dir():
         path = path / FILE_IN_RUN
+    if path.suffix in (".yaml", ".yml"):
+        raise WeightsError(f"{path}: this is a config; what is needed is a run folder or a .safetensors file")
     tensors, about = read(path)
     try:
         config = config_from_dict(about["config"], "config")
@@ -115,7 +117,10 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
     if overrides:
         config = config_from_dict(about["config"], str(path), overrides)
         network = build_shaped(config, shape, len(classes) or None, dtype)
-        network.set_parameters(tensors)
+        try:
+            network.set_parameters(tensors)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}; the overrides describe another network") from error
     return Saved(path, network, config, classes, preprocessing)
 
 

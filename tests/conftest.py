@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
 from cnntrain.network import Network
+
+settings.register_profile("cnntrain", deadline=None)  # a busy computer is no failure
+settings.load_profile("cnntrain")
 
 MakeConfig = Callable[..., Config]
 

@@ -19,7 +19,7 @@ FLOORS = [
     ["config", "network", "layout", "objective", "edges", "data", "parallel"],
     ["layers"],
     ["ops"],
-    ["errors", "types", "blas"],
+    ["errors", "types"],
     ["textbook"],  # uses nothing of the package, and nothing uses it
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}

@@ -18,7 +18,9 @@ def entries(path: Path, instead: str) -> list[Path]:
     try:
         return sorted(path.iterdir())
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such folder") from None
+        raise DataError(
+            f"{path}: there is no such folder, but {instead}; if it is elsewhere, add data.path=FOLDER to the command"
+        ) from None
     except NotADirectoryError:
         raise DataError(f"{path} is a file, but {instead}") from None
     except (OSError, ValueError) as error:  # ValueError: no path can be so written

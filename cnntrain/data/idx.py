@@ -29,7 +29,7 @@ from cnntrain.errors import DataError
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
 AXES = {"images": 3, "labels": 1}
-FOLDER = "`source: idx` reads the folder that holds the four IDX files"
+FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
 def load(path: Path) -> Splits:

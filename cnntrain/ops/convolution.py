@@ -13,11 +13,10 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike
 
 from cnntrain.ops.geometry import Geometry
-from cnntrain.ops.products import best_width, pieces
+from cnntrain.ops.products import best_width, pieces, strided
 from cnntrain.types import Array
 
 
@@ -96,7 +95,7 @@ def row_blocks(x1: Array, geometry: Geometry) -> Array:
     """View a lowered image as ``(OH, F*F*C, OW*N)``: block oh is its rows S*oh .. S*oh + F - 1."""
     _, F, C, OW, N = x1.shape
     row, _, channel, _, item = x1.strides
-    return as_strided(x1, (geometry.OH, F * F * C, OW * N), (geometry.S * row, channel, item), writeable=False)
+    return strided(x1, (geometry.OH, F * F * C, OW * N), (geometry.S * row, channel, item))
 
 
 def lower(x: Array, x1: Array, geometry: Geometry) -> None:
@@ -153,7 +152,7 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
     for group in geometry.row_groups:
         kernels = flipped[group.kernel_row % S]
         first = (kernels.shape[1] // K - 1 - group.kernel_row // S) * K
-        rows = as_strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
+        rows = strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
         reached = shares[group.h : group.h + S * group.count : S]
         np.matmul(kernels[:, first : first + group.m * K], pieces(rows, width), out=pieces(reached, width))
     raise_columns(spread, delta_prev, geometry)

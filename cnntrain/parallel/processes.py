@@ -7,10 +7,12 @@ should it be killed, their standard input closes, and that ends them.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -19,14 +21,12 @@ from threadpoolctl import threadpool_info
 from cnntrain.errors import WorkerError
 
 START = """
-import json, signal, sys
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, signal.SIG_IGN)
+import json, sys
 module, sys.path[:] = json.loads(sys.stdin.buffer.readline())
 from importlib import import_module
 import_module(module).main()
 """
-"""What the interpreter of a process runs. A wish to stop may reach every process: the first one answers it."""
+"""What the interpreter of a process runs."""
 
 LONGEST_REASON = 80
 """Characters shown of a process's last words."""
@@ -71,15 +71,16 @@ class Processes:
         try:
             file = tempfile.TemporaryFile()  # noqa: SIM115 - read when the worker has ended
             self.errors.append(file)
-            process = subprocess.Popen(
-                # Neither option lets the worker import what lies in the current folder, a json.py perhaps.
-                [sys.executable, "-I" if sys.flags.ignore_environment else "-P", "-c", START],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=file,
-                env=os.environ | same_kernels(),
-                **apart(handle),
-            )
+            with deaf_to_signals():
+                process = subprocess.Popen(
+                    # Neither option lets the worker import what lies in the current folder, a json.py perhaps.
+                    [sys.executable, "-I" if sys.flags.ignore_environment else "-P", "-c", START],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=file,
+                    env=os.environ | same_kernels(),
+                    **options(handle),
+                )
         except OSError as error:
             raise WorkerError(
                 f"worker {worker} could not be started ({error.strerror}); --workers 1 needs none"
@@ -112,11 +113,24 @@ class Processes:
         return f"ended with status {code}" + (f" ({lines[-1][:LONGEST_REASON]})" if lines else "")
 
 
-def apart(handle: int | str) -> dict[str, Any]:
-    """Options of a process that shares the memory behind ``handle``, and that Ctrl-C in the terminal does not reach."""
+@contextmanager
+def deaf_to_signals() -> Iterator[None]:
+    """Context in which a wish to stop waits, and new processes never hear one: the first process answers for all."""
+    if sys.platform == "win32":  # see ``options``
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def options(handle: int | str) -> dict[str, Any]:
+    """Options of a new process that depend on the system."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}  # a console of its own, and none that is seen
-    return {"process_group": 0, "pass_fds": (handle,)}
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}  # a console of its own: Ctrl-C does not reach it
+    return {"pass_fds": (handle,)}
 
 
 def search_path() -> list[str]:

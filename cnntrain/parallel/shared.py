@@ -1,7 +1,6 @@
 """Ranks that are processes of one machine, with parameters and gradients in shared memory."""
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,13 +14,13 @@ from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.types import Array
 
 SPINS = 2_000
-"""Looks at another's counter before the core is offered to somebody else: about a tenth of a millisecond."""
-YIELDS = 2_000
-"""Offers of the core before the rank goes to sleep."""
-NAP = 0.0002
-"""Seconds of its first sleep; each one is twice as long as the last."""
-LONGEST_NAP = 0.002
-"""Seconds; while a notebook keeps rank 0 waiting for the next cell, the others use a hundredth of a core."""
+"""Looks at another's counter before the core is given away: about a tenth of a millisecond."""
+SHORTEST_NAP, LONGEST_NAP = 0.00005, 0.002
+"""Seconds of sleep between two looks from then on, each a tenth longer than the last: a tenth of the wait so far.
+
+Not ``os.sched_yield``: on Linux 6.6 and later each call puts the process further back in the queue for its core, and
+thousands of them cost it seconds once somebody else wants that core, too.
+"""
 WATCH = 0.5
 """Seconds between two looks at the other processes while there is work to do."""
 CACHE_LINE = 8
@@ -125,20 +124,8 @@ class Shared(Communicator):
         for _ in range(SPINS):
             if counters[place] >= step:
                 return
-        for _ in range(YIELDS):
-            if counters[place] >= step:
-                return
-            give_way()
-        nap = NAP
+        nap = SHORTEST_NAP
         while counters[place] < step:
             self.watch()
             time.sleep(nap)
-            nap = min(2 * nap, LONGEST_NAP)
-
-
-def give_way() -> None:
-    """Offer the core to another process."""
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
-    else:
-        time.sleep(0)
+            nap = min(1.1 * nap, LONGEST_NAP)

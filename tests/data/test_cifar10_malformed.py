@@ -26,7 +26,11 @@ def message(folder):
 
 
 def test_a_missing_folder(tmp_path):
-    assert message(tmp_path / "x") == f"{tmp_path / 'x'}: there is no such folder"
+    assert message(tmp_path / "x") == (
+        f"{tmp_path / 'x'}: there is no such folder, but "
+        "`source: cifar10` reads the folder that holds data_batch_1.bin, usually called cifar-10-batches-bin; "
+        "if it is elsewhere, add data.path=FOLDER to the command"
+    )
 
 
 def test_a_path_that_no_system_knows(tmp_path):

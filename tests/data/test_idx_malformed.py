@@ -24,7 +24,11 @@ def header(*shape):
 
 
 def test_a_missing_folder(tmp_path):
-    assert message(tmp_path / "x") == f"{tmp_path / 'x'}: there is no such folder"
+    assert message(tmp_path / "x") == (
+        f"{tmp_path / 'x'}: there is no such folder, but "
+        "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on; "
+        "if it is elsewhere, add data.path=FOLDER to the command"
+    )
 
 
 def test_a_path_that_no_system_knows(tmp_path):
@@ -41,7 +45,10 @@ def test_a_file_that_may_not_be_read(idx_folder, monkeypatch):
 
 def test_a_file_in_place_of_the_folder(idx_folder):
     file = idx_folder / IMAGES
-    assert message(file) == f"{file} is a file, but `source: idx` reads the folder that holds the four IDX files"
+    assert message(file) == (
+        f"{file} is a file, but `source: idx` reads the folder that holds the four IDX files, "
+        "train-images-idx3-ubyte and so on"
+    )
 
 
 def test_a_folder_without_training_images(idx_folder):

@@ -157,16 +157,16 @@ def test_gradients_match_finite_differences(layer):
     results, h = run(layer, x, delta), 1e-5
     cache = layer.cache(2, "float64")
     for name, values in {"x": x, **layer.params}.items():
-        numeric = np.empty_like(values)
-        for at in np.ndindex(values.shape):
+        numeric, analytic = [], []
+        for at in list(np.ndindex(values.shape))[:: 1 + values.size // 500]:
             before, J = values[at], []
             for step in (h, -h):
                 values[at] = before + step
                 J.append(np.sum(layer.forward(x.copy(), cache) * delta))
             values[at] = before
-            numeric[at] = (J[0] - J[1]) / (2 * h)
-        error = np.abs(results[name] - numeric).max()
-        assert error <= 1e-7 * max(np.abs(numeric).max(), 1e-3), name
+            numeric.append((J[0] - J[1]) / (2 * h))
+            analytic.append(results[name][at])
+        np.testing.assert_allclose(analytic, numeric, rtol=0, atol=1e-7 * max(np.abs(numeric).max(), 1e-3))
 
 
 def test_float32_stays_float32(layer):

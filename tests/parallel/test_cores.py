@@ -1,0 +1,87 @@
+"""How many cores there are to use, and how many workers to take."""
+
+import os
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from cnntrain.parallel import available_cores, cores, one_blas_thread, worker_count
+
+
+@pytest.fixture
+def groups(tmp_path):
+    """Writes the files of a system with control groups; returns the limit found in them."""
+
+    def quota(own, files):
+        (tmp_path / "own").write_text(own)
+        for name, text in files.items():
+            path = tmp_path / "cgroup" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return cores.cgroup_quota(tmp_path / "cgroup", tmp_path / "own")
+
+    return quota
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "quota"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, None),
+        ("0::/\n", {}, None),
+        ("0::/\n", {"cpu.max": "nonsense"}, None),
+        ("0::/user/job\n", {"user/job/cpu.max": "max 100000", "user/cpu.max": "200000 100000"}, 2.0),
+        ("0::/user/job\n", {"user/job/cpu.max": "50000 100000", "user/cpu.max": "200000 100000"}, 0.5),
+        ("0::/not/seen/from/here\n", {"cpu.max": "300000 100000"}, 3.0),
+        ("3:cpu,cpuacct:/\n", {"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        ("3:cpu,cpuacct:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ("3:cpu:/\n", {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "0"}, None),
+        ("2:cpu:/docker/1\n", {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "50000"}, 2.0),
+        ("2:cpuset:/\n0::/\n", {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "50000"}, None),
+    ],
+)
+def test_limit_of_the_control_groups(groups, own, files, quota):
+    assert groups(own, files) == quota
+
+
+def test_without_control_groups_there_is_no_limit(tmp_path):
+    assert cores.cgroup_quota(tmp_path, tmp_path / "missing") is None
+
+
+@pytest.mark.parametrize(("quota", "found"), [(None, 8), (2.0, 2), (2.5, 3), (0.1, 1), (64.0, 8)])
+def test_the_lesser_of_affinity_and_limit_counts(monkeypatch, quota, found):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(cores, "cgroup_quota", lambda: quota)
+    assert available_cores() == found
+
+
+def test_where_there_is_no_affinity_all_cores_count(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(cores, "cgroup_quota", lambda: None)
+    assert available_cores() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_a_process_bound_to_one_core_has_one():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(
+    ("slices", "operations", "workers"), [(8, 1e9, 4), (3, 1e9, 3), (1, 1e9, 1), (8, 1e6, 1), (8, 0, 1)]
+)
+def test_auto_takes_cores_slices_and_work_into_account(monkeypatch, slices, operations, workers):
+    monkeypatch.setattr(cores, "available_cores", lambda: 4)
+    assert worker_count(slices, operations) == workers
+
+
+def test_products_run_on_one_thread():
+    with one_blas_thread():
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} <= {1}

@@ -1,0 +1,226 @@
+"""README.md and the pages beside it say what is so: links, paths, commands, examples, tables."""
+
+import re
+import runpy
+import shlex
+import string
+import urllib.parse
+from inspect import getmembers, isclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer.main
+
+import cnntrain
+from cnntrain import errors, textbook
+from cnntrain.cli.app import app
+from cnntrain.config import load_config
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+NOTATION = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+
+COMMANDS = typer.main.get_command(app).commands
+OPTIONS = {
+    name: {"--help", *(option for parameter in command.params for option in parameter.opts)}
+    for name, command in COMMANDS.items()
+}
+TOP = {path.name for path in ROOT.iterdir()}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def fences(text, kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def spans(text):
+    """What stands between backticks, outside fences."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def section(text, heading):
+    (found,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found
+
+
+def rows(text, first):
+    """The rows of the table whose first heading is ``first``, as lists of cells."""
+    (table,) = re.findall(rf"^\| {re.escape(first)} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
+
+
+def anchors(page):
+    """The names that a page's headings can be linked by."""
+    kept = string.ascii_lowercase + string.digits + " -_"
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {"".join(c for c in heading.lower() if c in kept).replace(" ", "-") for heading in headings}
+
+
+# --- links and paths -------------------------------------------------------------------------------------------------
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if urllib.parse.urlsplit(target).scheme:
+            assert target.startswith("https://")
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+@every_page
+def test_paths_of_the_project_exist(page):
+    """A path begins with a folder of the project; those of the user, such as runs/ and data/, do not."""
+    for span in spans(page.read_text(encoding="utf-8")):
+        path = span.split(":")[0].rstrip("/")
+        if re.fullmatch(r"[\w./-]+", path) and "/" in path and path.split("/")[0] in TOP - {"runs", "data"}:
+            assert (ROOT / path).exists(), span
+
+
+def test_the_picture_shows_the_run_that_the_readme_begins_with():
+    svg = (ROOT / "docs" / "training.svg").read_text(encoding="utf-8")
+    text = " ".join(re.sub(r"<[^>]*>", " ", svg).replace("&#160;", " ").split())
+    assert "cnntrain train configs/digits.yaml" in text
+    config = load_config(ROOT / "configs" / "digits.yaml")
+    assert f"{config.training.Max}/{config.training.Max}" in text
+    assert "next: cnntrain eval runs/digits" in text
+    assert "url(http" not in svg  # a reader fetches nothing
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def commands(text):
+    """The cnntrain commands in fences, as lists of words."""
+    for fence in fences(text, "sh") + fences(text, "text"):
+        for command in re.findall(r"(?:^|&& )(?:\.venv/bin/)?cnntrain (.*)$", fence, re.MULTILINE):
+            yield shlex.split(command, comments=True)
+
+
+@every_page
+def test_the_commands_shown_are_understood(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for words in commands(page.read_text(encoding="utf-8")):
+        given = COMMANDS[words[0]].make_context(words[0], words[1:]).params
+        path = given.get("config") or given["run"]
+        if path.suffix == ".yaml":
+            assert load_config(path, given["overrides"] or ())
+
+
+@every_page
+def test_options_and_commands_in_the_text_exist(page):
+    for span in spans(page.read_text(encoding="utf-8")):
+        words = span.removeprefix("cnntrain ").split()
+        options = {word for word in words if word.startswith("--")}
+        if span.startswith("cnntrain "):
+            assert words[0] in COMMANDS, span
+        if words and (words[0] in COMMANDS or options == {words[0]}):
+            assert options <= OPTIONS.get(words[0], set().union(*OPTIONS.values())), span
+
+
+def test_setting_up_takes_two_commands_of_a_line_each():
+    first, second = fences(section(README, "Set up"), "sh")
+    assert first.count("\n") == second.count("\n") == 1
+    assert [part.split()[0] for part in first.split(" && ")] == ["python3.11", ".venv/bin/pip", ".venv/bin/cnntrain"]
+    assert first.split(" && ")[2].split()[1:] == ["train", "configs/digits.yaml"]
+    assert second.split(" && ")[0].endswith('install -e ".[test]"')
+    assert second.split(" && ")[1].strip() == ".venv/bin/pytest"
+
+
+def test_the_table_of_commands_names_them_all():
+    told = {row[0].strip("`").split()[1]: row for row in rows(README, "command")}
+    assert list(told) == list(COMMANDS)
+    for name, row in told.items():
+        assert {span.split()[0] for span in spans(row[1]) if span.startswith("--")} <= OPTIONS[name]
+
+
+def test_every_command_takes_what_is_said_of_all():
+    assert all("--json" in options for options in OPTIONS.values())
+    assert {name for name, options in OPTIONS.items() if "--progress" in options} == {"train", "gradcheck", "bench"}
+
+
+def test_the_table_of_exit_statuses_has_those_of_the_errors():
+    told = {int(status) for row in rows(README, "exit status") for status in row[0].split(",")}
+    raised = {kind.exit_code for _, kind in getmembers(errors, isclass) if issubclass(kind, errors.CnntrainError)}
+    assert told == raised | {0, 1, 130, 143}
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+
+def test_the_yaml_example_is_a_config(tmp_path):
+    (example,) = fences(README, "yaml")
+    (tmp_path / "a.yaml").write_text(example, encoding="utf-8")
+    network = cnntrain.build(load_config(tmp_path / "a.yaml"))
+    assert network.out_shape == (10,)
+
+
+def test_the_errors_shown_are_those_of_the_page_on_configs():
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    (shown,) = fences(section(README, "The YAML file"), "text")
+    (told,) = fences(page, "text wrong")
+    assert set(shown.splitlines()) <= set(told.splitlines())
+
+
+def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys):
+    (example,) = fences(README, "python")
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = runpy.run_path("example.py")
+    assert capsys.readouterr().out.splitlines()[1] == "(3, 10)"
+    assert names["gradients"]["layers.0.W"].shape == np.shape(names["network"].parameters()["layers.0.W"])
+    left = {path.name for path in Path("runs/five").iterdir()}
+    assert left == {row[0].strip("`") for row in rows(README, "file in a run folder")}
+
+
+def test_the_configs_look_where_the_readme_says():
+    for row in rows(README, "config"):
+        for path in spans(row[0]):
+            assert load_config(ROOT / path).data.path.resolve() == ROOT / row[1].strip("`")
+
+
+# --- the program as it is described ----------------------------------------------------------------------------------
+
+
+def test_the_floors_are_those_that_a_test_holds():
+    floors = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["FLOORS"]
+    told = [spans(row[0]) for row in rows(ARCHITECTURE, "floor")]
+    assert list(map(set, told)) == [set(floor) for floor in floors if floor != ["textbook"]]
+
+
+def named(text):
+    """Pairs of a file and a name in it: `name` in `file`, or `file`: `name`, `name`."""
+    for name, file in re.findall(r"`(\w{2,})` (?:in|of)\s`([\w/]+\.py)`", text):
+        yield file, name
+    for file, names in re.findall(r"`([\w/]+\.py)`: ((?:`\w+`(?:, )?)+)", text):
+        yield from ((file, name) for name in spans(names))
+
+
+@pytest.mark.parametrize("text", [ARCHITECTURE, NOTATION], ids=["architecture", "notation"])
+def test_the_files_and_names_told_are_there(text):
+    for span in spans(text):
+        if re.fullmatch(r"[\w/]+\.py", span):
+            assert (ROOT / "cnntrain" / span).exists() or (ROOT / span).exists(), span
+    for file, name in named(text):
+        folder = ROOT if (ROOT / file).exists() else ROOT / "cnntrain"
+        source = (folder / file).read_text(encoding="utf-8")
+        assert re.search(rf"^ *(def|class) {name}\b|^{name}\b.* = ", source, re.MULTILINE), (file, name)
+    assert list(named(text))
+
+
+def test_every_formula_of_the_textbook_is_told():
+    told = {name for row in rows(section(NOTATION, "Where each formula runs"), "§") for name in spans(row[2])}
+    assert all(hasattr(textbook, name) for name in told)
+    helpers = {"activation_of", "sigmoid", "true_convolution"}
+    functions = {
+        name for name, value in vars(textbook).items() if getattr(value, "__module__", "") == textbook.__name__
+    }
+    assert functions - helpers == told - {"SIGMA"}

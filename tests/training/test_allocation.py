@@ -1,0 +1,48 @@
+"""Once warm, a training step makes next to no new arrays."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnntrain.builder import build_for
+from cnntrain.config import load_config
+from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.parallel import Alone, one_blas_thread
+from cnntrain.training.events import BatchEnded
+from cnntrain.training.loop import program
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+SHAPES = {"digits": (1, 8, 8), "idx": (1, 28, 28), "cifar10": (3, 32, 32)}
+LIMIT = 2**20
+
+
+def random_data(shape, samples):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (samples, *shape), dtype=np.uint8)
+    train = Dataset(images, np.arange(samples) % 10)
+    return Data(train, None, None, tuple("0123456789"), Preprocessing((0.5,) * shape[0], (0.3,) * shape[0]))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_warm_step_allocates_less_than_a_megabyte(path):
+    config = load_config(path, ["training.Max=4", "training.epsilon=0"])
+    size = config.training.batch_size
+    data = random_data(SHAPES[config.data.source], 1437 if size == "all" else 4 * size)
+    network = build_for(config, data)
+    peaks = []
+    with one_blas_thread():
+        tracemalloc.start()
+        try:
+            before = 0
+            for event in program(network, data, config.training, Alone(network.layout, network.dtype)):
+                if isinstance(event, BatchEnded):
+                    peaks.append(tracemalloc.get_traced_memory()[1] - before)
+                    if len(peaks) == 4:
+                        break
+                    tracemalloc.reset_peak()
+                    before = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+    assert max(peaks[1:]) < LIMIT, [f"{peak:,}" for peak in peaks]

@@ -1,0 +1,281 @@
+"""Runs with worker processes: how many there are, and what is left of a run that loses one."""
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnntrain
+from cnntrain.builder import build_for, data_of
+from cnntrain.errors import DivergedError, WorkerError
+from cnntrain.parallel import cores
+from cnntrain.training import fit, workers
+from cnntrain.training.workers import number_of_workers
+
+linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+
+FAILING = '''
+"""A worker whose 4th slice fails."""
+from cnntrain.network import Network
+from cnntrain.training import worker
+
+learn_slice, calls = Network.learn_slice, []
+
+def fail(*arguments):
+    calls.append(1)
+    if len(calls) == 4:
+        raise MemoryError("no room for another slice")
+    return learn_slice(*arguments)
+
+def main():
+    Network.learn_slice = fail
+    worker.main()
+'''
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The worker processes that were started."""
+    found = []
+
+    class Noted(workers.Processes):
+        def start(self, handle):
+            super().start(handle)
+            found.append(self.processes[-1])
+
+    monkeypatch.setattr(workers, "Processes", Noted)
+    return found
+
+
+def all_gone(started):
+    return bool(started) and all(process.returncode is not None for process in started)
+
+
+def shared_memory_in_use():
+    return [line for line in Path("/proc/self/maps").read_text().splitlines() if "cnntrain (deleted)" in line]
+
+
+@pytest.mark.parametrize(
+    ("event", "whole"), [("Started", 0), ("BatchEnded 1 1", 0), ("BatchEnded 2 2", 1), ("IterationEnded 3", 3)]
+)
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_path, started, event, whole, victim):
+    weights, happened = [], []
+    with pytest.raises(WorkerError, match=rf"^worker {victim + 1} (was killed|ended) .*; the run is stopped$"):  # noqa: PT012
+        for now in fit(tiny_config(workers=3), tmp_path / "run"):
+            happened.append(now)
+            name = type(now).__name__
+            if name == "Started":
+                network = now.network
+            if name == "IterationEnded":
+                weights.append(network.parameters())
+            which = [str(getattr(now, key)) for key in ("iteration", "batch") if hasattr(now, key)]
+            if " ".join([name, *which]) == event:
+                started[victim].kill()
+                killed = time.monotonic()
+    assert time.monotonic() - killed < 2
+    assert all_gone(started)
+    result = happened[-1].result
+    assert (result["stop"], result["iterations"], result["test"]) == ("failed", whole, None)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == result
+    assert (tmp_path / "run" / "weights.safetensors").exists() == (whole > 0)
+    if whole:
+        saved = cnntrain.load(tmp_path / "run").parameters()
+        for name, value in weights[-1].items():
+            np.testing.assert_array_equal(saved[name], value)
+
+
+def test_a_worker_that_raises_ends_the_run(tiny_config, tmp_path, started, monkeypatch):
+    (tmp_path / "failing.py").write_text(FAILING)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(
+        workers.Processes, "__init__", lambda self, module, init=workers.Processes.__init__: init(self, "failing")
+    )
+    with pytest.raises(
+        WorkerError, match=r"worker [12] ended with status 1 \(MemoryError: no room for another slice\)"
+    ):
+        list(fit(tiny_config(workers=3, batch_size=40, Max=99), tmp_path / "run"))
+    assert all_gone(started)
+
+
+def test_a_run_that_diverges_says_so_on_any_number_of_workers(tiny_config, tmp_path, started):
+    with pytest.raises(DivergedError, match="the loss is not finite"):
+        list(fit(tiny_config(workers=2, alpha=1e30), tmp_path / "run"))
+    assert all_gone(started)
+
+
+@pytest.mark.parametrize("how", ["closed", "dropped", "interrupted"])
+def test_a_run_that_is_given_up_leaves_nothing(tiny_config, tmp_path, started, how):
+    run = fit(tiny_config(workers=3), tmp_path / "run")
+    network = next(run).network
+    next(run)
+    if how == "closed":
+        run.close()
+    elif how == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            run.throw(KeyboardInterrupt)
+    del run
+    gc.collect()
+    assert all_gone(started)
+    assert np.isfinite(network.theta).all()
+    if Path("/proc/self/maps").exists():
+        assert shared_memory_in_use() == []
+
+
+def test_the_network_can_be_used_after_the_run(tiny_config, tmp_path, record):
+    run = record(tiny_config(workers=2), tmp_path / "run")
+    saved = cnntrain.load(tmp_path / "run").parameters()
+    for name, value in run.network.parameters().items():
+        np.testing.assert_array_equal(value, saved[name])
+    if Path("/proc/self/maps").exists():
+        assert shared_memory_in_use() == []
+
+
+def test_it_works_in_a_thread(tiny_config, tmp_path):
+    """As in a notebook, where the main thread is not the one that runs the cells."""
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(cnntrain.train(tiny_config(workers=2, Max=1), tmp_path / "run"))
+    )
+    thread.start()
+    thread.join(30)
+    assert results[0]["stop"] == "max"
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"workers": 1}, 1),
+        ({"workers": 3}, 3),
+        ({"workers": 1000}, 12),
+        ({"workers": "auto"}, 1),
+        ({"workers": "auto", "batch_size": "all"}, 8),
+        ({"workers": "auto", "batch_size": 90}, "slices"),
+    ],
+    ids=str,
+)
+def test_number_of_workers(make_config, monkeypatch, options, count):
+    monkeypatch.setattr(cores, "available_cores", lambda: 8)
+    layers = [
+        {"conv": {"K": 64 if options != {"workers": "auto"} else 2, "F": 3, "P": 1}},
+        {"fc": {"activation": "softmax"}},
+    ]
+    monkeypatch.setattr(cores, "WORTH_SHARING", 1e7)
+    config = make_config(layers, data={"source": "digits"}, **({"batch_size": 32} | options))
+    data = data_of(config)
+    network = build_for(config, data)
+    if count == "slices":
+        count = len(list(network.slices(90)))
+        assert count < 8
+    assert number_of_workers(config, network, data) == count
+
+
+# --- whole programs --------------------------------------------------------------------------------------------------
+
+
+def children(process):
+    numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(number) for number in numbers]
+
+
+def is_running(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def command(tmp_path):
+    """``cnntrain train`` on 3 workers, for long, in a process group of its own as a terminal makes one."""
+    (tmp_path / "long.yaml").write_text(
+        "data: {source: digits}\n"
+        "network: {layers: [conv: {K: 8, F: 3, activation: relu}, fc: {activation: softmax}]}\n"
+        "training: {Max: 10000, workers: 3}\n"
+    )
+    words = [sys.executable, "-m", "cnntrain", "train", "long.yaml", "--out", "run", "--progress", "plain"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["at the start", "later"])
+def test_a_signal_to_all_stops_after_the_batch(command, tmp_path, number, moment):
+    until(lambda: len(children(command)) == 2)
+    until(lambda: moment == "at the start" or (tmp_path / "run" / "metrics.jsonl").exists())
+    started = children(command)
+    os.killpg(command.pid, number)
+    _, messages = command.communicate(timeout=20)
+    assert command.returncode == 128 + number
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["stop"] == "interrupted"
+    cnntrain.load(tmp_path / "run")
+    assert not any(is_running(child) for child in started)
+    assert "error" not in messages
+
+
+@linux
+def test_a_killed_worker_is_told_in_one_sentence(command, tmp_path):
+    until(lambda: (tmp_path / "run" / "metrics.jsonl").exists())
+    started = children(command)
+    os.kill(started[1], signal.SIGKILL)
+    killed = time.monotonic()
+    result, messages = command.communicate(timeout=20)
+    assert time.monotonic() - killed < 2
+    assert command.returncode == 7
+    errors = [line for line in messages.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert errors[0].startswith("error: worker 2 was killed by signal 9")
+    assert "a worker ended before its time" in result
+    assert "Traceback" not in messages
+    assert not any(is_running(child) for child in started)
+    cnntrain.load(tmp_path / "run")
+
+
+@linux
+@pytest.mark.parametrize("moment", ["at the start", "later"])
+def test_workers_end_with_rank_0(command, tmp_path, moment):
+    until(lambda: len(children(command)) == 2)
+    until(lambda: moment == "at the start" or (tmp_path / "run" / "metrics.jsonl").exists())
+    started = children(command)
+    command.kill()
+    until(lambda: not any(is_running(child) for child in started))
+
+
+@linux
+def test_workers_end_with_rank_0_though_a_process_forked_from_it_lives(tmp_path):
+    program = (
+        "import os, sys, time, cnntrain\n"
+        "from cnntrain.training import fit\n"
+        "for event in fit(cnntrain.load_config(sys.argv[1], ['training.workers=2', 'training.Max=1000']), 'run'):\n"
+        "    if type(event).__name__ == 'BatchEnded' and not os.path.exists('forked'):\n"
+        "        open('forked', 'w').close()\n"
+        "        if os.fork() == 0:\n"
+        "            time.sleep(60)\n"
+    )
+    config = Path(__file__).parents[2] / "configs" / "digits.yaml"
+    with subprocess.Popen([sys.executable, "-c", program, config], cwd=tmp_path) as process:
+        until(lambda: len(children(process)) == 2)
+        worker, forked = children(process)
+        process.kill()
+    until(lambda: not is_running(worker))
+    assert is_running(forked)
+    os.kill(forked, signal.SIGKILL)
