@@ -1,14 +1,14 @@
 """Convolution with stride 1 and fewer multiplications: Winograd's minimal filtering along the height.
 
-m = 7 - F output rows depend on 6 input rows. Seen as polynomials whose product is evaluated at six points, the m*F
-products of kernel rows with image rows become 6:
+m = 4 output rows depend on m + F - 1 input rows, a tile. Seen as polynomials whose product is evaluated at as many
+points, the m*F products of kernel rows with image rows become m + F - 1:
 
-    z = A^T [ (G W) ⊙ (B^T x) ]        with the rows of W, x and z as vectors, and points 0, 1, -1, 2, -2, infinity
+    z = A^T [ (G W) ⊙ (B^T x) ]        with the rows of W, x and z as vectors
 
-which halves the multiplications of a 3 x 3 kernel (m = 4: 6 in place of 12) and saves two fifths of those of a 5 x 5
-kernel (m = 2: 6 in place of 10). Along the width the image is lowered as in ``cnntrain.ops.convolution``. With rows
-first, the rows of a tile are one matrix, so that each transform is one small product. The way back is the adjoint, step
-by step, so gradients are those of the very numbers that the way forward computes.
+That is 6 in place of 12 for a 3 x 3 kernel, and 8 in place of 20 for 5 x 5. Along the width the image is lowered as in
+``cnntrain.ops.convolution``. With rows first, the rows of a tile are one matrix, so that each transform is one small
+product. The way back is the adjoint, step by step, so gradients are those of the very numbers that the way forward
+computes.
 
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
@@ -25,10 +25,10 @@ from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.products import best_width, pieces
 from cnntrain.types import Array
 
-POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
-"""Where the polynomials are evaluated, beside infinity."""
-TILE = len(POINTS) + 1
-"""Input rows of a tile."""
+POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
+"""For each F that is done in this way, where the polynomials are evaluated, beside infinity."""
+ROWS = 4
+"""Output rows of a tile, m."""
 WORTH = 16
 """Channels, and filters, from which on the saved multiplications outweigh the transforms."""
 
@@ -36,38 +36,38 @@ WORTH = 16
 def pays(geometry: Geometry) -> bool:
     """Whether this is the faster way for a convolution."""
     g = geometry
-    return g.S == 1 and g.F in (3, 5) and min(g.C, g.K) >= WORTH and g.OH >= TILE - g.F + 1
+    return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= WORTH and g.OH >= ROWS
 
 
 @cache
 def matrices(F: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]:
-    """Return A^T ``(m, 6)``, G ``(6, F)`` and B^T ``(6, 6)`` (Toom and Cook's construction)."""
-    m = TILE - F + 1
-    A_T, G, B_T = np.zeros((m, TILE)), np.zeros((TILE, F)), np.zeros((TILE, TILE))
-    for k, point in enumerate(POINTS):
-        others = [other for other in POINTS if other != point]
-        A_T[:, k] = point ** np.arange(m)
+    """Return A^T ``(m, tile)``, G ``(tile, F)`` and B^T ``(tile, tile)`` (Toom and Cook's construction)."""
+    points, tile = POINTS[F], ROWS + F - 1
+    A_T, G, B_T = np.zeros((ROWS, tile)), np.zeros((tile, F)), np.zeros((tile, tile))
+    for k, point in enumerate(points):
+        others = [other for other in points if other != point]
+        A_T[:, k] = point ** np.arange(ROWS)
         G[k] = point ** np.arange(F) / np.prod([point - other for other in others])
-        B_T[k, : TILE - 1] = polyfromroots(others)
+        B_T[k, :-1] = polyfromroots(others)
     A_T[-1, -1] = G[-1, -1] = 1
-    B_T[-1] = polyfromroots(POINTS)
+    B_T[-1] = polyfromroots(points)
     return A_T.astype(dtype), G.astype(dtype), B_T.astype(dtype)
 
 
 @final
 class WinogradConvolution(Convolution):
-    """A convolution in tiles of 6 input and m output rows."""
+    """A convolution in tiles of m + F - 1 input and m output rows."""
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
         g = self.geometry = geometry
-        self.n, self.m = n, TILE - g.F + 1
+        self.n, self.tile = n, ROWS + g.F - 1
         self.A_T, self.G, self.B_T = matrices(g.F, np.dtype(dtype))
-        self.tiles = -(-g.OH // self.m)
-        self.v1 = np.zeros((self.tiles, TILE, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
-        self.v = np.empty((TILE, g.C, g.W, n), dtype)
-        self.blocks = self.v1.reshape(self.tiles, TILE, g.F * g.C, g.OW * n)
-        self.U = np.empty((TILE, g.F * g.C, g.K), dtype)
-        self.M = np.empty((TILE, g.K, g.OW * n), dtype)
+        self.tiles = -(-g.OH // ROWS)
+        self.v1 = np.zeros((self.tiles, self.tile, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
+        self.v = np.empty((self.tile, g.C, g.W, n), dtype)
+        self.blocks = self.v1.reshape(self.tiles, self.tile, g.F * g.C, g.OW * n)
+        self.U = np.empty((self.tile, g.F * g.C, g.K), dtype)
+        self.M = np.empty((self.tile, g.K, g.OW * n), dtype)
         self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
         width = best_width(g.K, g.F * g.C, g.OW * n)
         self.block_pieces, self.M_pieces = pieces(self.blocks, width), pieces(self.M, width)
@@ -95,19 +95,19 @@ class WinogradConvolution(Convolution):
 
     def image_rows(self, tile: int) -> tuple[int, int, int]:
         """First and last + 1 row of the image in a tile, and how many rows of padding stand before them."""
-        first = self.m * tile - self.geometry.P
+        first = ROWS * tile - self.geometry.P
         low = min(max(0, first), self.geometry.H)
-        return low, max(low, min(self.geometry.H, first + TILE)), low - first
+        return low, max(low, min(self.geometry.H, first + self.tile)), low - first
 
     def forward(self, x: Array, W: Array) -> Array:
-        g, m = self.geometry, self.m
-        np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(TILE, -1))
+        g = self.geometry
+        np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
         U_T = self.U.transpose(0, 2, 1)[:, None]
         for t in range(self.tiles):
             self.transform(x, t)
             np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
-            z = self.z[m * t : m * t + m]
-            np.matmul(self.A_T[: len(z)], self.M.reshape(TILE, -1), out=z.reshape(len(z), -1))
+            z = self.z[ROWS * t : ROWS * t + ROWS]
+            np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z.reshape(len(z), -1))
         return self.z
 
     def transform(self, x: Array, t: int) -> None:
@@ -118,25 +118,25 @@ class WinogradConvolution(Convolution):
             return
         v = self.v if g.center is None else self.v1[t, :, g.center]
         B_T = self.B_T[:, padding : padding + high - low]
-        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=v.reshape(TILE, -1))
+        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=v.reshape(self.tile, -1))
         for j, (ow, w) in enumerate(g.columns):
             if j != g.center:
                 self.v1[t, :, j, :, ow] = v[:, :, w]
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
-        g, m, dM = self.geometry, self.m, self.M
+        g, dM = self.geometry, self.M
         width = best_width(g.F * g.C, g.K, g.OW * self.n)
-        dM_pieces, shares = pieces(dM, width), pieces(self.dv1.reshape(TILE, g.F * g.C, -1), width)
+        dM_pieces, shares = pieces(dM, width), pieces(self.dv1.reshape(self.tile, g.F * g.C, -1), width)
         done = 0
         for t in range(self.tiles):
-            dz = delta[m * t : m * t + m]
-            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM.reshape(TILE, -1))
+            dz = delta[ROWS * t : ROWS * t + ROWS]
+            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM.reshape(self.tile, -1))
             np.matmul(self.blocks[t], dM.transpose(0, 2, 1), out=self.products[t])
             if want_delta:
                 np.matmul(self.U[:, None], dM_pieces, out=shares)
                 done = self.transform_back(t, done)
         dU = np.add.reduce(self.products, axis=0, out=self.U)
-        np.matmul(self.G.T, dU.reshape(TILE, -1), out=dW.reshape(g.F, -1))
+        np.matmul(self.G.T, dU.reshape(self.tile, -1), out=dW.reshape(g.F, -1))
         return self.delta_prev if want_delta else None
 
     def transform_back(self, t: int, done: int) -> int:
@@ -153,7 +153,7 @@ class WinogradConvolution(Convolution):
         raise_columns(self.dv1, dv, g)
         share = self.rows[: high - low]
         B = self.B_T[:, padding : padding + high - low].T
-        np.matmul(B, dv.reshape(TILE, -1), out=share.reshape(high - low, -1))
+        np.matmul(B, dv.reshape(self.tile, -1), out=share.reshape(high - low, -1))
         self.delta_prev[low:done] += share[: done - low]
         self.delta_prev[done:high] = share[done - low :]
         return high
