@@ -16,11 +16,7 @@ from cnntrain.types import Array
 SPINS = 2_000
 """Looks at another's counter before the core is given away: about a tenth of a millisecond."""
 SHORTEST_NAP, LONGEST_NAP = 0.00005, 0.002
-"""Seconds of sleep between two looks from then on, each a tenth longer than the last: a tenth of the wait so far.
-
-Not ``os.sched_yield``: on Linux 6.6 and later each call puts the process further back in the queue for its core, and
-thousands of them cost it seconds once somebody else wants that core, too.
-"""
+"""Seconds of sleep between two looks from then on, each a tenth longer than the last: a tenth of the wait so far."""
 WATCH = 0.5
 """Seconds between two looks at the other processes while there is work to do."""
 CACHE_LINE = 8
