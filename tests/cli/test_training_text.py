@@ -75,6 +75,7 @@ def test_last_lines_say_why_how_good_where_and_what_next():
         ("epsilon", "every change is below epsilon"),
         ("interrupted", "what was learned is saved"),
         ("diverged", "the loss diverged"),
+        ("failed", "a worker ended before its time"),
     ],
 )
 def test_last_lines_name_other_reasons(stop, words):
