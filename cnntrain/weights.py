@@ -67,11 +67,15 @@ def save(path: Path, network: Network, config: Config, data: Data) -> None:
     # One key: safetensors writes several in an order that differs from process to process.
     content = serialise(network.parameters(), metadata={KEY: json.dumps(about)})
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
 
 
 def load(run: str | Path) -> Network:

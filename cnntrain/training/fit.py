@@ -1,6 +1,7 @@
 """From a config to a run folder: load, build, train, save, judge."""
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -136,7 +137,7 @@ def train(config: Config, out: str | Path | None = None) -> dict[str, Any]:
     """
     from tqdm.auto import tqdm
 
-    with Interrupts() as interrupts, tqdm(unit="batch") as bar:
+    with Interrupts() as interrupts, tqdm(unit="batch", disable=sys.stderr is None) as bar:
         for event in fit(config, out, interrupts):
             match event:
                 case Started():
