@@ -2,9 +2,6 @@
 
 import gc
 import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,8 +16,6 @@ from cnntrain.errors import DivergedError, WorkerError
 from cnntrain.parallel import cores
 from cnntrain.training import fit, workers
 from cnntrain.training.workers import number_of_workers
-
-linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
 
 FAILING = '''
 """A worker whose 4th slice fails."""
@@ -176,106 +171,3 @@ def test_number_of_workers(make_config, monkeypatch, options, count):
         count = len(list(network.slices(90)))
         assert count < 8
     assert number_of_workers(config, network, data) == count
-
-
-# --- whole programs --------------------------------------------------------------------------------------------------
-
-
-def children(process):
-    numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(number) for number in numbers]
-
-
-def is_running(number):
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def command(tmp_path):
-    """``cnntrain train`` on 3 workers, for long, in a process group of its own as a terminal makes one."""
-    (tmp_path / "long.yaml").write_text(
-        "data: {source: digits}\n"
-        "network: {layers: [conv: {K: 8, F: 3, activation: relu}, fc: {activation: softmax}]}\n"
-        "training: {Max: 10000, workers: 3}\n"
-    )
-    words = [sys.executable, "-m", "cnntrain", "train", "long.yaml", "--out", "run", "--progress", "plain"]
-    with subprocess.Popen(
-        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        yield process
-        process.kill()
-
-
-@linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["at the start", "later"])
-def test_a_signal_to_all_stops_after_the_batch(command, tmp_path, number, moment):
-    until(lambda: len(children(command)) == 2)
-    until(lambda: moment == "at the start" or (tmp_path / "run" / "metrics.jsonl").exists())
-    started = children(command)
-    os.killpg(command.pid, number)
-    _, messages = command.communicate(timeout=20)
-    assert command.returncode == 128 + number
-    assert json.loads((tmp_path / "run" / "summary.json").read_text())["stop"] == "interrupted"
-    cnntrain.load(tmp_path / "run")
-    assert not any(is_running(child) for child in started)
-    assert "error" not in messages
-
-
-@linux
-def test_a_killed_worker_is_told_in_one_sentence(command, tmp_path):
-    until(lambda: (tmp_path / "run" / "metrics.jsonl").exists())
-    started = children(command)
-    os.kill(started[1], signal.SIGKILL)
-    killed = time.monotonic()
-    result, messages = command.communicate(timeout=20)
-    assert time.monotonic() - killed < 2
-    assert command.returncode == 7
-    errors = [line for line in messages.splitlines() if "error" in line]
-    assert len(errors) == 1
-    assert errors[0].startswith("error: worker 2 was killed by signal 9")
-    assert "a worker ended before its time" in result
-    assert "Traceback" not in messages
-    assert not any(is_running(child) for child in started)
-    cnntrain.load(tmp_path / "run")
-
-
-@linux
-@pytest.mark.parametrize("moment", ["at the start", "later"])
-def test_workers_end_with_rank_0(command, tmp_path, moment):
-    until(lambda: len(children(command)) == 2)
-    until(lambda: moment == "at the start" or (tmp_path / "run" / "metrics.jsonl").exists())
-    started = children(command)
-    command.kill()
-    until(lambda: not any(is_running(child) for child in started))
-
-
-@linux
-def test_workers_end_with_rank_0_though_a_process_forked_from_it_lives(tmp_path):
-    program = (
-        "import os, sys, time, cnntrain\n"
-        "from cnntrain.training import fit\n"
-        "for event in fit(cnntrain.load_config(sys.argv[1], ['training.workers=2', 'training.Max=1000']), 'run'):\n"
-        "    if type(event).__name__ == 'BatchEnded' and not os.path.exists('forked'):\n"
-        "        open('forked', 'w').close()\n"
-        "        if os.fork() == 0:\n"
-        "            time.sleep(60)\n"
-    )
-    config = Path(__file__).parents[2] / "configs" / "digits.yaml"
-    with subprocess.Popen([sys.executable, "-c", program, config], cwd=tmp_path) as process:
-        until(lambda: len(children(process)) == 2)
-        worker, forked = children(process)
-        process.kill()
-    until(lambda: not is_running(worker))
-    assert is_running(forked)
-    os.kill(forked, signal.SIGKILL)
