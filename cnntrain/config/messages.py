@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.names import model_at, short_name
 from cnntrain.config.scalars import value_of
-from cnntrain.config.schema import SOURCES, LayerEntry
+from cnntrain.config.schema import SOURCES, LayerEntry, TrainingOptions
 from cnntrain.config.tree import Node, Path, Scalar, find
 from cnntrain.config.wording import did_you_mean, either, near, quoted, shown
 from cnntrain.layers.options import OPTIONS, Options
@@ -57,6 +57,8 @@ def unknown_key(root: Node, path: Path) -> str:
         return f"{told}; it belongs to '{meant[-2]}': indent it further than '{meant[-2]}'"
     if meant and ":" in key:
         return f"{told}; a ':' needs a space after it"
+    if len(path) == 1 and key in known_keys(TrainingOptions):
+        return f"{told}; did you mean 'training.{key}'?"
     suggestion = did_you_mean(key, known_keys(model))
     return told + (suggestion or f"; known here: {', '.join(model.model_fields if model else ())}")
 

@@ -139,3 +139,9 @@ def test_a_word_can_hold_no_more_than_a_file(faults):
     (told,) = faults(CONFIG, f"training.alpha=[{'1, ' * 10_000}]")
     assert told.endswith(": training.alpha: more than 10,000 keys and values, counting all that aliases stand for")
     assert len(told) < 300
+
+
+@pytest.mark.parametrize("key", ["alpha", "learning_rate", "Max"])
+def test_a_key_of_training_without_its_section_is_known(faults, key):
+    told = [f"override {key}=3: unknown key '{key}'; did you mean 'training.{key}'?"]
+    assert faults(CONFIG, f"{key}=3") == told
