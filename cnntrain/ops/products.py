@@ -14,11 +14,17 @@ WIDTHS = (32, 48, 64, 40, 24)
 
 
 @cache
+def kernels() -> str | None:
+    """Which of OpenBLAS's kernels NumPy's products run on, such as ``Haswell``; None for another BLAS."""
+    found = [library for library in threadpool_info() if library.get("internal_api") == "openblas"]
+    # Several where SciPy, say, has brought its own; workers have NumPy's alone, and must decide as this process does.
+    ours = next((library for library in found if "numpy" in library["filepath"]), found[0] if found else None)
+    return None if ours is None else ours["architecture"]
+
+
 def has_small_kernels() -> bool:
     """Whether products up to ``SMALL_PRODUCT`` run on kernels of their own: OpenBLAS on AVX-512."""
-    return [library.get("architecture") for library in threadpool_info() if library["user_api"] == "blas"] == [
-        "SkylakeX"
-    ]
+    return kernels() == "SkylakeX"
 
 
 def best_width(rows: int, depth: int, columns: int) -> int:

@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from threadpoolctl import threadpool_info
-
 from cnntrain.errors import WorkerError
+from cnntrain.ops.products import kernels
 
 START = """
 import json, sys
@@ -141,9 +140,5 @@ def search_path() -> list[str]:
 
 def same_kernels() -> dict[str, str]:
     """Environment in which a worker's OpenBLAS takes the kernels that NumPy has here, on one thread."""
-    environment = {"OPENBLAS_NUM_THREADS": "1"}
-    found = [library for library in threadpool_info() if library.get("internal_api") == "openblas"]
-    if found:  # several where SciPy, say, has brought its own
-        ours = next((library for library in found if "numpy" in library["filepath"]), found[0])
-        environment["OPENBLAS_CORETYPE"] = ours["architecture"]
-    return environment
+    here = kernels()
+    return {"OPENBLAS_NUM_THREADS": "1", **({} if here is None else {"OPENBLAS_CORETYPE": here})}
