@@ -55,20 +55,13 @@ class Geometry:
                 high = min(self.OH - 1, (h + self.P) // self.S)
                 if low > high:  # a row that no kernel reads
                     continue
-                kernel_row = h + self.P - self.S * low
-                last = groups[-1] if groups else None
-                if (
-                    last
-                    and (last.h + self.S * last.count, last.low + last.count) == (h, low)
-                    and (
-                        last.kernel_row,
-                        last.m,
-                    )
-                    == (kernel_row, high - low + 1)
-                ):
-                    groups[-1] = RowGroup(last.h, last.count + 1, last.low, last.m, kernel_row)
+                m, kernel_row = high - low + 1, h + self.P - self.S * low
+                last = groups[-1] if groups else RowGroup(0, 0, 0, 0, 0)
+                next_of_last = (last.h + self.S * last.count, last.low + last.count, last.m, last.kernel_row)
+                if next_of_last == (h, low, m, kernel_row):
+                    groups[-1] = RowGroup(last.h, last.count + 1, last.low, m, kernel_row)
                 else:
-                    groups.append(RowGroup(h, 1, low, high - low + 1, kernel_row))
+                    groups.append(RowGroup(h, 1, low, m, kernel_row))
         return groups
 
 
