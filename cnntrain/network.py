@@ -16,18 +16,10 @@ from cnntrain.edges import checked_images, checked_labels, edge_shape, from_edge
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
+from cnntrain.memory import SliceMemory
 from cnntrain.objective import Objective
 from cnntrain.ops.losses import LOSSES
 from cnntrain.types import Array, Labels
-
-
-class SliceMemory:
-    """All that the work on slices of n samples needs: the input and the layers' caches."""
-
-    def __init__(self, network: "Network", n: int):
-        self.n = n
-        self.x = np.empty((*network.layers[0].in_shape, n), network.dtype)
-        self.caches = [layer.cache(n, network.dtype) for layer in network.layers]
 
 
 class Network:
@@ -91,7 +83,7 @@ class Network:
     def memory(self, n: int) -> SliceMemory:
         """Return the memory for slices of n samples; made once."""
         if n not in self._memories:
-            self._memories[n] = SliceMemory(self, n)
+            self._memories[n] = SliceMemory(self.layers, n, self.dtype)
         return self._memories[n]
 
     def forward_slice(self, memory: SliceMemory) -> Array:
@@ -191,7 +183,7 @@ class Network:
         x = checked_images(x, self.in_shape)
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.slices(len(x)):
-            memory = self._load(x[part])
+            memory = self._load(x[part], part.start)
             y[part] = to_edge(self.infer_slice(memory, self.layers))
         return y
 
@@ -221,7 +213,7 @@ class Network:
         total, of_slice = np.zeros_like(self.theta), np.empty_like(self.theta)
         grads = self.layout.views(of_slice)
         for part in self.slices(len(x)):
-            memory = self._load(x[part])
+            memory = self._load(x[part], part.start)
             loss, _, dx_part = self.learn_slice(memory, y[part], scale, grads, want_dx=True)
             J += loss * scale
             total += of_slice
@@ -236,12 +228,13 @@ class Network:
         scale = self.objective.scale(len(x))
         J, pattern = 0.0, b""
         for part in self.slices(len(x)):
-            memory = self._load(x[part])
+            memory = self._load(x[part], part.start)
             J += self.judge(self.forward_slice(memory), y[part])[0] * scale
             pattern += self.pattern(memory)
         return J + self.objective.penalty(self.theta[: self.layout.W_count]), pattern
 
-    def _load(self, x: Array) -> SliceMemory:
+    def _load(self, x: Array, first: int) -> SliceMemory:
         memory = self.memory(len(x))
         memory.x[...] = from_edge(x)
+        memory.turn.iteration, memory.turn.samples = 0, np.arange(first, first + len(x))
         return memory

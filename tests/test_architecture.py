@@ -16,7 +16,7 @@ FLOORS = [
     ["cli", "__main__"],
     ["training", "checking"],
     ["builder", "weights", "summary"],
-    ["config", "network", "layout", "objective", "edges", "data", "parallel"],
+    ["config", "network", "memory", "layout", "objective", "edges", "data", "parallel"],
     ["layers"],
     ["ops"],
     ["errors", "types"],
@@ -32,7 +32,7 @@ ONLY_IN = {
     "tqdm": "training",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
-GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64"}
+GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}
 
 SOURCES = sorted(ROOT.rglob("*.py"))
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -53,7 +53,7 @@ def program(
         loss, right, seen = 0.0, 0, 0
         order = batches(len(data.train), options.batch_size, options.seed, iteration, options.shuffle)
         for batch, places in enumerate(order, start=1):
-            gradient, batch_loss, batch_right = learn(network, data, places, comm)
+            gradient, batch_loss, batch_right = learn(network, data, iteration, places, comm)
             if not np.isfinite(batch_loss):
                 raise DivergedError(
                     divergence.of_batch(network, data, places, f"iteration {iteration}, batch {batch}", options)
@@ -89,13 +89,14 @@ def program(
     )
 
 
-def learn(network: Network, data: Data, places: Labels, comm: Communicator) -> tuple[Array, float, int]:
+def learn(network: Network, data: Data, iteration: int, places: Labels, comm: Communicator) -> tuple[Array, float, int]:
     """Return my part of the gradient of J of one batch, its loss (summed) and its right answers."""
     scale = network.objective.scale(len(places))
     parts = list(network.slices(len(places)))
     for i in comm.slices(len(parts)):
         samples = places[parts[i]]
         memory = network.memory(len(samples))
+        memory.turn.iteration, memory.turn.samples = iteration, samples
         data.preprocessing.columns(data.train.images, samples, memory.x)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
             loss, right, _ = network.learn_slice(memory, data.train.labels[samples], scale, comm.place(i, len(parts)))
