@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from cnntrain.checking import gradcheck
     from cnntrain.config import load_config
     from cnntrain.errors import CnntrainError
+    from cnntrain.model import load
     from cnntrain.training import evaluate, train
-    from cnntrain.weights import load
 
 __all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
 
@@ -24,7 +24,7 @@ _HOMES = {
     "build": "cnntrain.builder",
     "evaluate": "cnntrain.training",
     "gradcheck": "cnntrain.checking",
-    "load": "cnntrain.weights",
+    "load": "cnntrain.model",
     "load_config": "cnntrain.config",
     "train": "cnntrain.training",
 }

@@ -7,6 +7,7 @@
     │   └── ShapeError       2   a layer does not fit the image that reaches it
     ├── UsageError           2   words on the command line, or a path they name
     ├── GradientError        3   a gradient check failed
+    ├── ExportError          3   an exported network computes something else
     ├── DataError            4   data missing or malformed
     ├── WeightsError         5   weights malformed, or made for another network
     ├── DivergedError        6   the loss became infinite or not a number
@@ -39,6 +40,12 @@ class UsageError(CnntrainError):
 
 class GradientError(CnntrainError):
     """An analytic gradient differs from the numeric one."""
+
+    exit_code = 3
+
+
+class ExportError(CnntrainError):
+    """An exported network computes something else than the network that it was made of."""
 
     exit_code = 3
 

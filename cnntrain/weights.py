@@ -78,18 +78,6 @@ def save(path: Path, network: Network, config: Config, data: Data) -> None:
         raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
 
 
-def load(run: str | Path) -> Network:
-    """Return the network of a run, with its weights.
-
-    Args:
-        run: A run folder (its last weights are taken) or a ``.safetensors`` file.
-
-    Raises:
-        WeightsError: There are no weights, or they are malformed.
-    """
-    return load_saved(run).network
-
-
 def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike | None = None) -> Saved:
     """Return all that a weights file holds.
 

@@ -15,6 +15,7 @@ ROOT = Path(cnntrain.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["training", "checking"],
+    ["model", "exporting"],
     ["builder", "weights", "summary"],
     ["config", "network", "memory", "layout", "objective", "edges", "data", "parallel"],
     ["layers"],
@@ -30,6 +31,8 @@ ONLY_IN = {
     "yaml": "config",
     "safetensors": "weights",
     "tqdm": "training",
+    "onnx": "exporting",
+    "onnxruntime": "exporting",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}

@@ -9,6 +9,7 @@ import typer
 
 from cnntrain.cli.bench import bench
 from cnntrain.cli.eval import evaluate
+from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.summary import summary
 from cnntrain.cli.train import train
@@ -46,6 +47,7 @@ def cnntrain(
 
 app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
+app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml --inject layers.0.W:no_flip")(
     gradcheck
 )

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cnntrain.data.pixels import Images, brightest
 from cnntrain.errors import WeightsError
@@ -71,9 +71,21 @@ class Preprocessing:
         Shape:
             images ``(N, C, H, W)``, indices ``(n,)`` -> out ``(H, C, W, n)``, float32 or float64
         """
-        scale, shift = _affine(self, brightest(images.dtype), out.dtype)
+        scale, shift = self.affine(brightest(images.dtype), out.dtype)
         np.multiply(images.take(indices, axis=0).transpose(2, 1, 3, 0), scale, out=out)
         np.add(out, shift, out=out)
+
+    def affine(self, top: int, dtype: DTypeLike = "float32") -> tuple[Array, Array]:
+        """Return scale and shift, so that (x / top - mean) / std is x * scale + shift.
+
+        Args:
+            top: What stands for 1 in the pixels.
+            dtype: Of the result.
+
+        Shape:
+            each ``(C, 1, 1)``
+        """
+        return _affine(self, top, np.dtype(dtype))
 
     def to_dict(self) -> dict[str, list[float]]:
         """For the weights file."""

@@ -1,0 +1,40 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnntrain
+from cnntrain.builder import build_shaped
+from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.model import Model, load
+from cnntrain.weights import save
+
+
+@pytest.fixture
+def make_model(make_config, tmp_path) -> Callable[..., Model]:
+    """Makes a model with random weights and biases, as if a run had left it."""
+
+    def make(layers, input, **training) -> Model:
+        rng = np.random.default_rng(5)
+        config = make_config(layers, input, **({"loss": "cross_entropy"} | training))
+        network = build_shaped(config, input, None)
+        network.set_parameters({name: rng.normal(0, 0.5, value.shape) for name, value in network.parameters().items()})
+        classes = tuple(f"class {i}" for i in range(network.class_places.size))
+        C = input[0]
+        preprocessing = Preprocessing((0.4, 0.5, 0.6, 0.7)[:C], (0.2, 0.25, 0.3, 0.35)[:C])
+        images = rng.integers(0, 256, (4, *input), dtype=np.uint8)
+        data = Data(Dataset(images, np.zeros(4, np.int64)), None, None, classes, preprocessing)
+        save(tmp_path / "weights.safetensors", network, config, data)
+        return load(tmp_path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def digits_run(make_config, tmp_path_factory) -> Path:
+    """A run on the digits, barely trained."""
+    folder = tmp_path_factory.mktemp("digits") / "run"
+    layers = [{"conv": {"K": 2, "F": 3}}, {"fc": {"activation": "softmax"}}]
+    cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder)
+    return folder
