@@ -90,7 +90,7 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     misfits = check_shapes(config.network, input_shape, classes)
     if misfits:
         raise ShapeError("\n".join(f"{config.where(misfit.path)}: {misfit.sentence}" for misfit in misfits))
-    check_size(config, input_shape, classes)
+    count_W(config, input_shape, classes)
     options = config.training
     C, H, W = input_shape
     entries = [entry.options for entry in config.network.layers]
@@ -99,8 +99,12 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
 
 
-def check_size(config: Config, shape: Shape, classes: int | None) -> None:
-    """Raise ConfigError, before anything is allocated, for a network that no computer could hold."""
+def count_W(config: Config, shape: Shape, classes: int | None) -> int:
+    """Return how many entries all W have together, without making them.
+
+    Raises:
+        ConfigError: The network is so large that no computer could hold it.
+    """
     parameters = 0
     for index, entry in enumerate(config.network.layers):
         options, inputs = entry.options, math.prod(shape)
@@ -116,6 +120,7 @@ def check_size(config: Config, shape: Shape, classes: int | None) -> None:
                 f"it has {parameters:,} parameters and here {math.prod(shape):,} values a sample; each may be up to "
                 f"{MOST_PARAMETERS:,}"
             )
+    return parameters
 
 
 def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:

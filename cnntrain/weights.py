@@ -6,6 +6,7 @@ file runs nothing.
 """
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,18 +16,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
 
-from cnntrain.builder import build_shaped
+from cnntrain.builder import build_shaped, count_W
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network import Network
+from cnntrain.tensors import Header, read_header, read_tensors, serialise
 from cnntrain.types import Shape
 
 KEY = "cnntrain"
 FILE_IN_RUN = "weights.safetensors"
+MADE_ANYWAY = 1_000_000
+"""Weights of a network that is small enough to be made on trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def save(path: Path, network: Network, config: Config, data: Data) -> None:
         "versions": {"cnntrain": version("cnntrain"), "numpy": np.__version__},
     }
     # One key: safetensors writes several in an order that differs from process to process.
-    content = serialise(network.parameters(), metadata={KEY: json.dumps(about)})
+    content = serialise(network.parameters(), {KEY: json.dumps(about)})
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
@@ -95,12 +97,14 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         path = path / FILE_IN_RUN
     if path.suffix in (".yaml", ".yml"):
         raise WeightsError(f"{path}: this is a config; what is needed is a run folder or a .safetensors file")
-    tensors, about = read(path)
+    header, about = read_about(path)
     try:
         config = config_from_dict(about["config"], "config")
         classes = tuple(str(name) for name in about["classes"])
         shape: Shape = tuple(int(side) for side in about["input"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
+        check_count(config, shape, len(classes) or None, header)
+        tensors = read_tensors(path)
         network = build_shaped(config, shape, len(classes) or None, dtype)
         network.set_parameters(tensors)
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -116,32 +120,33 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
     return Saved(path, network, config, classes, preprocessing)
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the tensors and the metadata of a weights file."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path}: no weights here; a run folder or a .safetensors file is needed") from error
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
-    if KEY not in metadata:
+def read_about(path: Path) -> tuple[Header, dict[str, Any]]:
+    """Return the header of a weights file, and the JSON object stored beside the tensors.
+
+    Raises:
+        WeightsError: It is no safetensors file, or cnntrain has not written it.
+    """
+    header = read_header(path)
+    if KEY not in header.metadata:
         raise WeightsError(f"{path}: these weights were not written by cnntrain, so nothing tells how to use them")
-    for name, tensor in tensors.items():
-        if tensor.dtype not in (np.float32, np.float64):
-            raise WeightsError(f"{path}: {name} holds {tensor.dtype}; float32 or float64 is needed")
-        if not np.isfinite(tensor).all():
-            raise WeightsError(f"{path}: {name} holds values that are infinite or not a number")
     try:
-        about = json.loads(metadata[KEY])
+        about = json.loads(header.metadata[KEY])
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: what is stored beside the weights is not JSON") from error
     if not isinstance(about, dict):
         raise WeightsError(f"{path}: what is stored beside the weights is not a mapping")
-    return tensors, about
+    return header, about
+
+
+def check_count(config: Config, shape: Shape, classes: int | None, header: Header) -> None:
+    """Raise WeightsError, before anything is allocated, where a file claims a large network whose numbers it lacks.
+
+    A small one is made, and says which tensors are missing.
+    """
+    needed = count_W(config, shape, classes)
+    held = sum(math.prod(stored) for stored in header.shapes.values())
+    if needed > max(held, MADE_ANYWAY):
+        raise WeightsError(f"the network has {needed:,} weights, but the file holds {held:,} numbers")
 
 
 def shown(names: tuple[str, ...], most: int = 60) -> str:

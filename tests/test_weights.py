@@ -150,8 +150,8 @@ def put(name, value):
         (put("layers.7.W", np.zeros(3, "float32")), "layers.7.W unknown"),
         (put("layers.0.W", np.zeros((2, 1, 3, 2), "float32")), "layers.0.W has shape (2, 1, 3, 2)"),
         (put("layers.2.b", np.zeros((1, 10), "float32")), "layers.2.b has shape (1, 10)"),
-        (put("layers.2.b", np.zeros(10, "int64")), "layers.2.b holds int64"),
-        (put("layers.2.b", np.zeros(10, "float16")), "layers.2.b holds float16"),
+        (put("layers.2.b", np.zeros(10, "int64")), "layers.2.b holds I64"),
+        (put("layers.2.b", np.zeros(10, "float16")), "layers.2.b holds F16"),
         (
             put("layers.2.b", np.full(10, np.nan, "float32")),
             "layers.2.b holds values that are infinite or not",
