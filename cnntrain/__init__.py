@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from cnntrain.checking import gradcheck
     from cnntrain.config import load_config
     from cnntrain.errors import CnntrainError
+    from cnntrain.judging.evaluation import evaluate
     from cnntrain.model import load
-    from cnntrain.training import evaluate, train
+    from cnntrain.training import train
 
 __all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",
     "build": "cnntrain.builder",
-    "evaluate": "cnntrain.training",
+    "evaluate": "cnntrain.judging.evaluation",
     "gradcheck": "cnntrain.checking",
     "load": "cnntrain.model",
     "load_config": "cnntrain.config",

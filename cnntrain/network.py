@@ -100,10 +100,6 @@ class Network:
             y = layer.infer(y, cache)
         return y
 
-    def judge_slice(self, memory: SliceMemory, y: Labels) -> tuple[float, int]:
-        """Return the sum of the losses of the slice in ``memory.x``, and how many samples the output is right about."""
-        return self.judge(self.infer_slice(memory, self.learning_layers), y)[:2]
-
     def judge(self, output: Array, y: Labels) -> tuple[float, int, Array]:
         """Compare the output that the loss takes with labels.
 

@@ -15,7 +15,7 @@ ROOT = Path(cnntrain.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["training", "checking"],
-    ["model", "exporting"],
+    ["judging", "model", "exporting"],
     ["builder", "weights", "summary"],
     ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel"],
     ["layers"],
@@ -33,6 +33,7 @@ ONLY_IN = {
     "tqdm": "training",
     "onnx": "exporting",
     "onnxruntime": "exporting",
+    "matplotlib": "judging",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}

@@ -26,16 +26,16 @@ def evaluate(
     split: SplitOption = Split.TEST,
     json: JsonOption = False,
 ) -> None:
-    """Measure loss and accuracy of the saved weights in RUN.
+    """Measure how good the saved weights in RUN are: for each class, which are mixed up, the surest mistakes.
 
     Data that have moved since are named by data.path=FOLDER.
     """
     with errors_as_messages():
-        from cnntrain.cli.tables import evaluation_table  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.training import evaluate
+        from cnntrain.cli.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.judging.evaluation import judge_saved
 
-        result = evaluate(run, split.value, overrides or ())
+        result = judge_saved(run, split.value, overrides or ()).result()
         if json:
             print_json(result)
         else:
-            results().print(evaluation_table(result))
+            show(result, results())

@@ -6,7 +6,6 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from cnntrain.cli.training_text import accuracy_text, loss_text
 from cnntrain.config import LayerEntry
 from cnntrain.types import Shape
 
@@ -19,10 +18,10 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
         entries: ``network.layers`` of the config.
         in_shape: Of the network.
     """
-    table = _table()
-    _add_columns(table, "right", "")
-    _add_columns(table, "left", "layer", "output")
-    _add_columns(table, "right", "parameters", "multiply-adds")
+    table = plain_table()
+    add_columns(table, "right", "")
+    add_columns(table, "left", "layer", "output")
+    add_columns(table, "right", "parameters", "multiply-adds")
     table.add_column("", overflow="fold")
     table.add_row("", "input", _shape_text(in_shape))
     for layer, entry in zip(description["layers"], entries, strict=True):
@@ -57,11 +56,11 @@ def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry]) -> Table:
         result: As ``cnntrain.training.bench`` gives it.
         entries: ``network.layers`` of the config.
     """
-    table = _table()
-    _add_columns(table, "right", "")
-    _add_columns(table, "left", "layer", "output")
+    table = plain_table()
+    add_columns(table, "right", "")
+    add_columns(table, "left", "layer", "output")
     for way in ("forward", "backward"):
-        _add_columns(table, "right", f"{way} ms", "GFLOP/s", "share")
+        add_columns(table, "right", f"{way} ms", "GFLOP/s", "share")
     for layer, entry in zip(result["layers"], entries, strict=True):
         table.add_row(
             str(layer["index"]),
@@ -95,22 +94,11 @@ def _speed_cells(layer: dict[str, Any], way: str) -> list[str]:
     )
 
 
-def evaluation_table(result: dict[str, Any]) -> Table:
-    """Loss and accuracy of one split."""
-    table = _table()
-    _add_columns(table, "left", "split")
-    _add_columns(table, "right", "samples", "loss", "accuracy")
-    table.add_row(
-        result["split"], f"{result['samples']:,}", loss_text(result["loss"]), accuracy_text(result["accuracy"])
-    )
-    return table
-
-
 def gradients_table(result: dict[str, Any]) -> Table:
     """Each tensor's largest relative error, and whether it passes."""
-    table = _table()
-    _add_columns(table, "left", "tensor")
-    _add_columns(table, "right", "entries", "checked", "kinks", "max relative error")
+    table = plain_table()
+    add_columns(table, "left", "tensor")
+    add_columns(table, "right", "entries", "checked", "kinks", "max relative error")
     table.add_column("")
     for tensor in result["tensors"]:
         table.add_row(
@@ -152,10 +140,12 @@ def _bytes_text(size: float) -> str:
     return f"{size:.3g} {unit}"
 
 
-def _table() -> Table:
+def plain_table() -> Table:
+    """An empty table without frames."""
     return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
 
 
-def _add_columns(table: Table, side: Literal["left", "right"], *names: str) -> None:
+def add_columns(table: Table, side: Literal["left", "right"], *names: str) -> None:
+    """Add columns that are never wrapped."""
     for name in names:
         table.add_column(name, justify=side, no_wrap=True)

@@ -13,10 +13,10 @@ from cnntrain.builder import build_for, data_of
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import CnntrainError, DivergedError, WorkerError
+from cnntrain.judging.scoring import Score
 from cnntrain.network import Network
 from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.training.batches import batch_count
-from cnntrain.training.evaluation import Score
 from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import Judged, program

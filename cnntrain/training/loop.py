@@ -19,12 +19,12 @@ import numpy as np
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
+from cnntrain.judging.scoring import Score, score
 from cnntrain.network import Network
 from cnntrain.parallel import Communicator
 from cnntrain.training import divergence
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
-from cnntrain.training.evaluation import Score, score
 from cnntrain.training.events import BatchEnded, IterationEnded
 from cnntrain.types import Array, Labels
 

@@ -31,14 +31,6 @@ def test_layers_with_their_options_shapes_and_totals(config):
     ]
 
 
-def test_evaluation_is_one_row():
-    result = {"split": "test", "samples": 10000, "loss": 0.08124, "accuracy": 0.97778}
-    assert shown(tables.evaluation_table(result)) == [
-        "split   samples     loss   accuracy",
-        "test     10,000   0.0812    97.78 %",
-    ]
-
-
 @pytest.fixture
 def check():
     names = ["layers.0.W", "layers.0.b", "input"]

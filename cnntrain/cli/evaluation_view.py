@@ -1,0 +1,105 @@
+"""What ``cnntrain eval`` shows: the figures, each class, what is mixed up, and the surest mistakes."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cnntrain.cli.confusion_table import confusion_table
+from cnntrain.cli.cutting import cut
+from cnntrain.cli.tables import add_columns, plain_table
+from cnntrain.cli.training_text import accuracy_text, loss_text
+
+MOST_CLASSES = 100
+"""Classes with a line of their own."""
+MOST_LINES = 10
+"""Mistakes, and pairs of classes that are mixed up."""
+WIDEST = 120
+"""Columns that are used in a file or a pipe, where nothing sets a limit."""
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print what ``cnntrain.evaluate`` gave; names are cut so that lines fit ``console``."""
+    width = min(console.width, WIDEST)
+    console.print(figures_table(result))
+    console.print()
+    console.print(classes_table(result, width))
+    if len(result["classes"]) > MOST_CLASSES:
+        console.print(f"the {MOST_CLASSES} of {len(result['classes']):,} classes with the least F1; --json has all")
+    if not result["mistakes"]:
+        console.print("\nno mistakes")
+        return
+    console.print()
+    matrix = confusion_table(result, width)
+    if matrix is None:
+        console.print(confused_table(result, width))
+    else:
+        console.print("how often a class (row) was taken for another (column)")
+        console.print(matrix)
+    console.print()
+    console.print(mistakes_table(result, width))
+
+
+def figures_table(result: dict[str, Any]) -> Table:
+    """The figures of the split as a whole, in one row."""
+    table = plain_table()
+    add_columns(table, "left", "split")
+    add_columns(table, "right", "samples", "loss", "accuracy")
+    row = [
+        result["split"], f"{result['samples']:,}", loss_text(result["loss"]), accuracy_text(result["accuracy"]),
+    ]  # fmt: skip
+    if result["top_k"]:
+        add_columns(table, "right", f"top-{result['top_k']['k']}")
+        row.append(accuracy_text(result["top_k"]["accuracy"]))
+    if result["calibration_error"] is not None:
+        add_columns(table, "right", "calibration error")
+        row.append(accuracy_text(result["calibration_error"]))
+    table.add_row(*row)
+    return table
+
+
+def classes_table(result: dict[str, Any], width: int) -> Table:
+    """A row a class, then the averages; of very many classes those with the least F1."""
+    rows = result["per_class"]
+    if len(rows) > MOST_CLASSES:
+        rows = sorted((row for row in rows if row["f1"] is not None), key=lambda row: row["f1"])[:MOST_CLASSES]
+    table = plain_table()
+    add_columns(table, "left", "class")
+    add_columns(table, "right", "precision", "recall", "F1", "samples")
+    for row in rows:
+        table.add_row(cut(row["class"], width - 45), *_percents(row), f"{row['support']:,}")
+    table.add_section()
+    for kind in ("macro", "weighted"):
+        table.add_row(f"{kind} average", *_percents(result[kind]), "", style="bold")
+    return table
+
+
+def confused_table(result: dict[str, Any], width: int) -> Table:
+    """The pairs of classes that are mixed up most often."""
+    table = plain_table()
+    add_columns(table, "right", "times")
+    add_columns(table, "left", "class", "taken for")
+    for pair in result["confused"][:MOST_LINES]:
+        names = (cut(pair[key], (width - 14) // 2) for key in ("true", "predicted"))
+        table.add_row(f"{pair['samples']:,}", *names)
+    return table
+
+
+def mistakes_table(result: dict[str, Any], width: int) -> Table:
+    """The mistakes that the network is surest of."""
+    mistakes = result["mistakes"][:MOST_LINES]
+    are_files, are_probabilities = mistakes[0]["file"] is not None, mistakes[0]["probability"] is not None
+    table = plain_table()
+    add_columns(table, "left" if are_files else "right", "surest mistakes" if are_files else "sample")
+    add_columns(table, "left", "class", "taken for")
+    add_columns(table, "right", "probability" if are_probabilities else "output")
+    side = (width - 21) // 4
+    for row in mistakes:
+        where = cut(row["file"], width - 21 - 2 * side) if are_files else f"{row['sample']:,}"
+        sureness = accuracy_text(row["probability"]) if are_probabilities else loss_text(row["output"])
+        table.add_row(where, cut(row["true"], side), cut(row["predicted"], side), sureness)
+    return table
+
+
+def _percents(row: dict[str, Any]) -> list[str]:
+    return [accuracy_text(row[key]) for key in ("precision", "recall", "f1")]
