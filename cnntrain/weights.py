@@ -7,7 +7,6 @@ file runs nothing.
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network import Network
+from cnntrain.storage import write_file
 from cnntrain.tensors import Header, read_header, read_tensors, serialise
 from cnntrain.types import Shape
 
@@ -68,15 +68,9 @@ def save(path: Path, network: Network, config: Config, data: Data) -> None:
     }
     # One key: safetensors writes several in an order that differs from process to process.
     content = serialise(network.parameters(), {KEY: json.dumps(about)})
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_file(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
 
 

@@ -17,7 +17,7 @@ FLOORS = [
     ["training", "checking"],
     ["judging", "model", "exporting"],
     ["builder", "weights", "summary"],
-    ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel"],
+    ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel", "storage"],
     ["layers"],
     ["ops"],
     ["errors", "types"],

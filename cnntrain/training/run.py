@@ -16,6 +16,7 @@ from typing import Any
 
 from cnntrain.config import Config, dump
 from cnntrain.errors import UsageError
+from cnntrain.storage import write_json, write_text
 from cnntrain.training.events import IterationEnded
 
 
@@ -57,7 +58,7 @@ class RunFolder:
 
     def write_config(self, config: Config) -> None:
         """Write config.yaml."""
-        (self.path / "config.yaml").write_text(dump(config), encoding="utf-8")
+        write_text(self.path / "config.yaml", dump(config))
 
     def add_metrics(self, event: IterationEnded) -> None:
         """Add a line to metrics.jsonl."""
@@ -66,4 +67,4 @@ class RunFolder:
 
     def write_summary(self, result: dict[str, Any]) -> None:
         """Write summary.json."""
-        (self.path / "summary.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(self.path / "summary.json", result)

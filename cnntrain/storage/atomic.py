@@ -1,0 +1,74 @@
+"""A file takes another's place whole, or not at all.
+
+::
+
+    make a temporary file beside it -> write -> fsync -> read back and compare -> rename -> fsync of the folder
+
+Only a file that has been read back takes a name. Without the first fsync a loss of power could leave the name with
+nothing behind it, without the second the old file in its place.
+"""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cnntrain.storage.disk import DISK, Disk
+
+TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
+
+
+def write_file(path: Path, content: bytes, disk: Disk = DISK) -> None:
+    """Write ``content`` to ``path``.
+
+    Raises:
+        OSError: It could not be written; what was at ``path`` is still there.
+    """
+    with new_file(path, content, disk) as temporary:
+        disk.replace(temporary, path)
+    disk.sync_folder(path.parent)
+
+
+@contextmanager
+def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
+    """Context with a temporary file beside ``path`` that holds ``content`` for certain; it takes the name of ``path``.
+
+    If the block does not rename it, it is taken away.
+    """
+    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
+    file = disk.create(temporary)
+    try:
+        try:
+            disk.write(file, content, temporary)
+            disk.sync(file, temporary)
+        finally:
+            disk.close(file)
+        if disk.read(temporary) != content:
+            raise OSError(errno.EIO, "what was read back is not what was written", str(path))
+        yield temporary
+    except BaseException:
+        with suppress(OSError):
+            disk.unlink(temporary)
+        raise
+
+
+def write_text(path: Path, text: str, disk: Disk = DISK) -> None:
+    """Write ``text`` as UTF-8; see ``write_file``."""
+    write_file(path, text.encode(), disk)
+
+
+def write_json(path: Path, content: Any, disk: Disk = DISK) -> None:
+    """Write ``content`` as JSON that people can read; see ``write_file``."""
+    write_text(path, json.dumps(content, indent=2) + "\n", disk)
+
+
+def sweep(folder: Path, disk: Disk = DISK) -> None:
+    """Take away the temporary files that a process left in ``folder`` when it was killed."""
+    for path in folder.iterdir():
+        if TEMPORARY.fullmatch(path.name):
+            with suppress(FileNotFoundError):
+                disk.unlink(path)

@@ -1,0 +1,87 @@
+"""A file that grows line by line, and of which it is known how much is right."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from cnntrain.storage.atomic import write_file
+from cnntrain.storage.disk import DISK, Disk
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the file: everything before it is right."""
+
+    length: int
+    """Bytes."""
+    digest: str
+    """BLAKE2b of them."""
+
+
+class Lines:
+    """Lines of text, added at the end.
+
+    A line that could not be written waits in ``waiting`` and is written with the next. What a process wrote before it
+    died may be half a line, so a file is first cut off where it is known to be right.
+
+    Args:
+        path: The file; made with the first line.
+        disk: Where it is.
+    """
+
+    def __init__(self, path: Path, disk: Disk = DISK):
+        self.path, self.disk = path, disk
+        self.length, self._hash = 0, blake2b()
+        self.waiting: list[str] = []
+
+    @property
+    def mark(self) -> Mark:
+        """The end of what is written."""
+        return Mark(self.length, self._hash.hexdigest())
+
+    def go_back_to(self, mark: Mark, waiting: list[str]) -> bool:
+        """Forget what was added behind a mark; say whether the file is there and right up to it."""
+        try:
+            content = self.disk.read(self.path)[: mark.length]
+        except FileNotFoundError:
+            content = b""
+        self.length, self._hash, self.waiting = len(content), blake2b(content), list(waiting)
+        return self.mark == mark
+
+    def cut(self) -> None:
+        """Take away what is behind the place that ``go_back_to`` went to."""
+        if self.path.exists() and self.path.stat().st_size != self.length:
+            write_file(self.path, self.disk.read(self.path)[: self.length], self.disk)
+
+    def add(self, line: str) -> None:
+        """Add a line, and write it with those that wait.
+
+        Raises:
+            OSError: It could not be written; it waits.
+        """
+        self.waiting.append(line)
+        self.write()
+
+    def write(self, sync: bool = False) -> None:
+        """Write the lines that wait.
+
+        Args:
+            sync: Wait until they would survive a loss of power.
+
+        Raises:
+            OSError: They could not be written, and still wait.
+        """
+        if not self.waiting and not sync:
+            return
+        content = "".join(f"{line}\n" for line in self.waiting).encode()
+        file = self.disk.open(self.path)
+        try:
+            self.disk.cut(file, self.length, self.path)
+            self.disk.write(file, content, self.path)
+            if sync:
+                self.disk.sync(file, self.path)
+        finally:
+            self.disk.close(file)
+        self.length += len(content)
+        self._hash.update(content)
+        self.waiting.clear()
