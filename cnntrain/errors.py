@@ -9,6 +9,7 @@
     ├── GradientError        3   a gradient check failed
     ├── ExportError          3   an exported network computes something else
     ├── DataError            4   data missing or malformed
+    │   └── PictureError     4   a picture's file cannot be read
     ├── WeightsError         5   weights malformed, or made for another network
     ├── DivergedError        6   the loss became infinite or not a number
     └── WorkerError          7   a worker process ended, or could not be started
@@ -17,6 +18,7 @@ The text of each is one sentence a fault: what is wrong, where, what was given, 
 ``CnntrainError`` is a bug and keeps its traceback.
 """
 
+import os
 from typing import ClassVar
 
 
@@ -54,6 +56,19 @@ class DataError(CnntrainError):
     """Data are missing or malformed."""
 
     exit_code = 4
+
+
+class PictureError(DataError):
+    """The file of a picture cannot be read.
+
+    Attributes:
+        path: The file.
+        reason: Why, in a few words: ``it is cut off``.
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]", reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{os.fspath(path)}: {reason}")
 
 
 class WeightsError(CnntrainError):

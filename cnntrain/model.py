@@ -45,7 +45,7 @@ class Model(Network):
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             for part in self.slices(len(images)):
                 memory = self.memory(part.stop - part.start)
-                self.preprocessing.columns(images, np.arange(part.start, part.stop), memory.x)
+                self.preprocessing.columns(images[part], memory.x)
                 y[part] = self.infer_slice(memory, self.layers).reshape(-1, memory.n)[self.class_places].T
         return y
 

@@ -34,6 +34,7 @@ ONLY_IN = {
     "onnx": "exporting",
     "onnxruntime": "exporting",
     "matplotlib": "judging",
+    "PIL": "data",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}

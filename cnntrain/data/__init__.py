@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from cnntrain.data import cifar10, digits, idx, npz
-from cnntrain.data.dataset import Data, Dataset, Splits
+from cnntrain.data.dataset import Dataset, Splits
+from cnntrain.data.loaded import Data
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.split import hold_out
 from cnntrain.errors import DataError
@@ -45,7 +46,7 @@ def load_data(source: str, *, validation: float = 0.0, standardize: bool = True,
         splits = SOURCES[source](**options)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
         train, held = hold_out(splits.train, validation, rng)
-        preprocessing = Preprocessing.fit(train.images) if standardize else Preprocessing.none(train.images.shape[1])
+        preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
     return Data(train, held, splits.test, splits.classes, preprocessing)

@@ -1,35 +1,62 @@
-"""What a data set is in memory, and the one place where its parts are checked against each other."""
+"""What a data set is, and the one place where its parts are checked against each other."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.labels import number_classes, to_labels
 from cnntrain.data.pixels import Images, is_deep, to_pixels
-from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Images and their labels.
+    """Samples: images and their labels.
+
+    Pixels are read by ``gather`` alone: ``images`` may be the ``np.memmap`` of a whole file, larger than the memory,
+    that holds more samples in another order.
 
     Shape:
-        images ``(N, C, H, W)``, uint8 or float32 in 0..1; labels ``(N,)``, int64, each the number of a class.
+        images ``(M, C, H, W)``, uint8 or float32 in 0..1; labels ``(N,)``, int64, each the number of a class.
     """
 
     images: Images
     labels: Labels
+    rows: NDArray[np.intp] | None = None
+    """``(N,)``: where in ``images`` each sample lies; None: sample i is ``images[i]``, and M = N."""
+    names: tuple[str, ...] | None = None
+    """The file that each sample is from, for messages; None where they come from no files of their own."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the images stay in a file."""
+        return isinstance(self.images, np.memmap)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        _, C, H, W = self.images.shape
+        return C, H, W
+
+    def gather(self, indices: NDArray[np.intp]) -> Images:
+        """The pixels of the samples at ``indices``, ``(n, C, H, W)``, in that order, copied."""
+        images: Any = np.asarray(self.images)  # without what a memmap does on every access
+        pixels: Images = images.take(indices if self.rows is None else self.rows[indices], axis=0)
+        return pixels
+
     def take(self, indices: NDArray[np.intp]) -> "Dataset":
-        """The samples at ``indices``, in that order, copied."""
-        return Dataset(self.images[indices], self.labels[indices])
+        """The samples at ``indices``, in that order. Images that lie in a file stay there; others are copied."""
+        names = None if self.names is None else tuple(self.names[i] for i in indices.tolist())
+        if self.is_mapped:
+            rows = indices if self.rows is None else self.rows[indices]
+            return Dataset(self.images, self.labels[indices], rows, names)
+        return Dataset(self.gather(indices), self.labels[indices], None, names)
 
 
 class Splits(NamedTuple):
@@ -38,29 +65,6 @@ class Splits(NamedTuple):
     train: Dataset
     test: Dataset | None
     classes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Data:
-    """All that a run needs to know about its data."""
-
-    train: Dataset
-    """Without the samples that are held out for validation."""
-    validation: Dataset | None
-    test: Dataset | None
-    classes: tuple[str, ...]
-    """Name of each class; label i is ``classes[i]``."""
-    preprocessing: Preprocessing
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
-        _, C, H, W = self.train.images.shape
-        return C, H, W
-
-    def splits(self) -> dict[str, Dataset | None]:
-        """The splits by name; None where there is none."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 class Arrays(NamedTuple):

@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from cnntrain.data.dataset import Dataset
+from cnntrain.data.form import FITS, Fit
 from cnntrain.data.pixels import Images, brightest
 from cnntrain.errors import WeightsError
 from cnntrain.types import Array
@@ -29,6 +31,8 @@ class Preprocessing:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    fit: Fit | None = None
+    """How pictures of other proportions were brought to the network's size; None where all had that size."""
 
     @classmethod
     def none(cls, channels: int) -> "Preprocessing":
@@ -36,43 +40,40 @@ class Preprocessing:
         return cls((0.0,) * channels, (1.0,) * channels)
 
     @classmethod
-    def fit(cls, images: Images) -> "Preprocessing":
+    def measure(cls, dataset: Dataset) -> "Preprocessing":
         """Mean and deviation of each channel over all samples and pixels; a constant channel gets deviation 1.
 
             mean = sum x / n        std = sqrt(sum x^2 / n - mean^2)
 
         The sums are float64: those of uint8 pixels are whole numbers and so exact in any order; those of floats are
-        made in a fixed order.
-
-        Shape:
-            images ``(N, C, H, W)``
+        made in a fixed order. A chunk of the samples is in memory at a time.
         """
-        count, channels, H, W = images.shape
+        count, (channels, H, W) = len(dataset), dataset.image_shape
         sums = np.zeros(channels)
         squares = np.zeros(channels)
         step = max(1, CHUNK // (channels * H * W))
         for start in range(0, count, step):
-            chunk = images[start : start + step].astype(np.float64)
+            chunk = dataset.gather(np.arange(start, min(count, start + step))).astype(np.float64)
             sums += chunk.sum(axis=(0, 2, 3))
             squares += np.square(chunk, out=chunk).sum(axis=(0, 2, 3))
         n = count * H * W
         mean = sums / n
         std = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
-        mean /= brightest(images.dtype)
-        std /= brightest(images.dtype)
+        mean /= brightest(dataset.images.dtype)
+        std /= brightest(dataset.images.dtype)
         std[std < CONSTANT] = 1.0
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
-    def columns(self, images: Images, indices: NDArray[np.intp], out: Array) -> None:
-        """Write the samples at ``indices`` into ``out``, standardised, one sample a column.
+    def columns(self, pixels: Images, out: Array) -> None:
+        """Write images into ``out``, standardised, one sample a column.
 
         Each number depends on its own pixel alone, so that the bits are the same however a batch is sliced.
 
         Shape:
-            images ``(N, C, H, W)``, indices ``(n,)`` -> out ``(H, C, W, n)``, float32 or float64
+            pixels ``(n, C, H, W)``, as ``Dataset.gather`` gives them -> out ``(H, C, W, n)``, float32 or float64
         """
-        scale, shift = self.affine(brightest(images.dtype), out.dtype)
-        np.multiply(images.take(indices, axis=0).transpose(2, 1, 3, 0), scale, out=out)
+        scale, shift = self.affine(brightest(pixels.dtype), out.dtype)
+        np.multiply(pixels.transpose(2, 1, 3, 0), scale, out=out)
         np.add(out, shift, out=out)
 
     def affine(self, top: int, dtype: DTypeLike = "float32") -> tuple[Array, Array]:
@@ -87,20 +88,28 @@ class Preprocessing:
         """
         return _affine(self, top, np.dtype(dtype))
 
-    def to_dict(self) -> dict[str, list[float]]:
+    def to_dict(self) -> dict[str, Any]:
         """For the weights file."""
-        return {"mean": list(self.mean), "std": list(self.std)}
+        numbers: dict[str, Any] = {"mean": list(self.mean), "std": list(self.std)}
+        return numbers if self.fit is None else {**numbers, "fit": self.fit}
 
     @classmethod
     def from_dict(cls, content: object, channels: int) -> "Preprocessing":
         """What ``to_dict`` gave, checked: a weights file may come from anywhere.
 
         Raises:
-            WeightsError: Not a mean and a deviation for each of the ``channels`` that pixels in 0..1 can have.
+            WeightsError: Not a mean and a deviation for each of the ``channels`` that pixels in 0..1 can have, or an
+                unknown fit.
         """
-        if not isinstance(content, dict) or content.keys() != {"mean", "std"}:
+        if not isinstance(content, dict) or content.keys() - {"fit"} != {"mean", "std"}:
             raise WeightsError("the preprocessing of the weights file is not an object with the keys mean and std")
-        for key, values in content.items():
+        fit = content.get("fit")
+        if fit is not None and fit not in FITS:
+            raise WeightsError(
+                f"preprocessing.fit of the weights file is {str(fit)[:80]!r}; there are {', '.join(FITS)}"
+            )
+        for key in ("mean", "std"):
+            values = content[key]
             lowest = CONSTANT if key == "std" else 0.0
             if not isinstance(values, list) or len(values) != channels:
                 raise WeightsError(
@@ -112,7 +121,7 @@ class Preprocessing:
                     f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for pixels in 0..1 every "
                     f"number lies in {lowest:g}..1"
                 )
-        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])))
+        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit)
 
 
 @lru_cache(maxsize=16)

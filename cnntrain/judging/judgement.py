@@ -72,8 +72,8 @@ class Judgement:
 
     def file(self, sample: int) -> str | None:
         """The file that a sample comes from, where each is a file of its own."""
-        names = getattr(self.dataset, "names", None)
-        return None if names is None else str(names[sample])
+        names = self.dataset.names
+        return None if names is None else names[sample]
 
     def _mistake(self, sample: int) -> dict[str, Any]:
         output = float(self.answers.sureness[sample])

@@ -39,7 +39,7 @@ def score(
     for i in comm.slices(len(parts)):
         part = parts[i]
         memory = network.memory(part.stop - part.start)
-        preprocessing.columns(dataset.images, np.arange(part.start, part.stop), memory.x)
+        preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), memory.x)
         with np.errstate(over="ignore", invalid="ignore"):
             output = network.infer_slice(memory, network.learning_layers)
             loss, right, _ = network.judge(output, dataset.labels[part])

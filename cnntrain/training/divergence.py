@@ -12,7 +12,7 @@ def of_batch(network: Network, data: Data, places: Labels, where: str, options: 
     """One sentence about a batch whose loss is not finite."""
     for part in network.slices(len(places)):
         memory = network.memory(part.stop - part.start)
-        data.preprocessing.columns(data.train.images, places[part], memory.x)
+        data.preprocessing.columns(data.train.gather(places[part]), memory.x)
         layer = network.first_not_finite(memory)
         if layer:
             return (

@@ -65,7 +65,7 @@ def time_layers(network: Network, data: Data, batch_size: int, timings: Timings)
 def time_slice(network: Network, data: Data, places: Labels, grads: list[dict[str, Array]], seconds: Array) -> None:
     """Add what each layer takes for the samples at ``places``."""
     memory = network.memory(len(places))
-    data.preprocessing.columns(data.train.images, places, memory.x)
+    data.preprocessing.columns(data.train.gather(places), memory.x)
     layers = list(zip(network.learning_layers, memory.caches, grads, strict=False))
     y = memory.x
     for layer, cache, _ in layers:

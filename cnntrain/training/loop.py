@@ -97,7 +97,7 @@ def learn(network: Network, data: Data, iteration: int, places: Labels, comm: Co
         samples = places[parts[i]]
         memory = network.memory(len(samples))
         memory.turn.iteration, memory.turn.samples = iteration, samples
-        data.preprocessing.columns(data.train.images, samples, memory.x)
+        data.preprocessing.columns(data.train.gather(samples), memory.x)
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
             loss, right, _ = network.learn_slice(memory, data.train.labels[samples], scale, comm.place(i, len(parts)))
         comm.learned(i, len(parts), loss, right)

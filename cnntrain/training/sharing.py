@@ -1,10 +1,23 @@
-"""What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared`` needs."""
+"""What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared`` needs.
+
+Images in memory are copied to where every rank sees them. Those of a mapped file are not: each rank maps the file, and
+the system keeps one copy of it for all.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared import fields
+
+Maps = Mapping[str, Mapping[str, Any]]
+"""Split -> where its images lie in a file, in a form that JSON can hold."""
 
 
 def samples_in_batch(config: Config, data: Data) -> int:
@@ -18,28 +31,64 @@ def shared_fields(config: Config, network: Network, data: Data, workers: int) ->
     sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
     slices = [len(list(network.slices(size))) for size in sizes]
     shared = dict(fields(network.layout, network.dtype.name, workers, max(slices), slices[0]))
-    for split, dataset in data.splits().items():
-        if dataset is not None:
-            shared[f"{split}.images"] = (dataset.images.shape, dataset.images.dtype.name)
-            shared[f"{split}.labels"] = (dataset.labels.shape, dataset.labels.dtype.name)
+    for name, array in sample_arrays(data).items():
+        shared[name] = (array.shape, array.dtype.name)
     return shared
 
 
-def share_data(data: Data, arrays: SharedArrays) -> None:
-    """Copy all samples to where every rank sees them."""
+def sample_arrays(data: Data) -> dict[str, Any]:
+    """The arrays of all splits that are shared, by name: images that are in no file, rows and labels."""
+    arrays: dict[str, Any] = {}
     for split, dataset in data.splits().items():
         if dataset is not None:
-            arrays[f"{split}.images"][...] = dataset.images
-            arrays[f"{split}.labels"][...] = dataset.labels
+            arrays[f"{split}.labels"] = dataset.labels
+            if not dataset.is_mapped:
+                arrays[f"{split}.images"] = dataset.images
+            if dataset.rows is not None:
+                arrays[f"{split}.rows"] = dataset.rows
+    return arrays
 
 
-def shared_data(arrays: SharedArrays, classes: tuple[str, ...], preprocessing: Preprocessing) -> Data:
-    """The data as they lie in shared memory."""
+def share_data(data: Data, arrays: SharedArrays) -> None:
+    """Copy the samples to where every rank sees them."""
+    for name, array in sample_arrays(data).items():
+        arrays[name][...] = array
+
+
+def mapped_images(data: Data) -> Maps:
+    """Where the images that are not copied lie."""
+    return {
+        split: {
+            "file": os.path.abspath(str(dataset.images.filename)),
+            "dtype": dataset.images.dtype.name,
+            "shape": list(dataset.images.shape),
+            "offset": dataset.images.offset,
+        }
+        for split, dataset in data.splits().items()
+        if dataset is not None and isinstance(dataset.images, np.memmap)
+    }
+
+
+def open_images(where: Mapping[str, Any]) -> Any:
+    """Map images that lie in a file."""
+    return np.memmap(where["file"], where["dtype"], "r", where["offset"], tuple(where["shape"]))
+
+
+def shared_data(
+    arrays: SharedArrays,
+    maps: Maps,
+    classes: tuple[str, ...],
+    preprocessing: Preprocessing,
+    names: Mapping[str, tuple[str, ...] | None] | None = None,
+) -> Data:
+    """The data as they lie in shared memory and in mapped files; ``names``, of each split, are rank 0's alone."""
 
     def split(name: str) -> Dataset | None:
         if f"{name}.labels" not in arrays.arrays:
             return None
-        return Dataset(arrays[f"{name}.images"], arrays[f"{name}.labels"])
+        images = open_images(maps[name]) if name in maps else arrays[f"{name}.images"]
+        rows = arrays.arrays.get(f"{name}.rows")
+        return Dataset(images, arrays[f"{name}.labels"], rows, (names or {}).get(name))
 
     train = split("train")
     assert train is not None

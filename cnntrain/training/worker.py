@@ -28,7 +28,7 @@ def main() -> None:
     preprocessing = Preprocessing.from_dict(order["preprocessing"], order["input"][0])
     network = build_shaped(config, tuple(order["input"]), len(order["classes"]))
     network.adopt(arrays["theta"])
-    data = shared_data(arrays, tuple(order["classes"]), preprocessing)
+    data = shared_data(arrays, order["maps"], tuple(order["classes"]), preprocessing)
 
     def watch() -> None:
         if os.getppid() != rank_0:  # a process that it forked may still hold the other end of our standard input

@@ -12,7 +12,7 @@ from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared import Shared
 from cnntrain.summary import multiply_adds
-from cnntrain.training.sharing import samples_in_batch, share_data, shared_data, shared_fields
+from cnntrain.training.sharing import mapped_images, samples_in_batch, share_data, shared_data, shared_fields
 
 
 @contextmanager
@@ -33,11 +33,15 @@ def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterato
             # While they import what they need.
             network.bind(arrays["theta"])
             share_data(data, arrays)
-            data = shared_data(arrays, data.classes, data.preprocessing)  # the first copy is not needed any more
+            maps = mapped_images(data)
+            names = {split: dataset.names for split, dataset in data.splits().items() if dataset}
+            # The first copy is not needed any more.
+            data = shared_data(arrays, maps, data.classes, data.preprocessing, names)
             order = {
                 "workers": workers,
                 "handle": arrays.handle,
                 **arrays.to_json(),
+                "maps": maps,
                 "config": config.resolved(),
                 "input": list(network.in_shape),
                 "classes": list(data.classes),

@@ -81,6 +81,6 @@ def test_mnist_has_its_known_counts_mean_and_deviation(real_data):
     assert (len(data.train), len(data.validation), len(data.test)) == (54_000, 6_000, 10_000)
     assert data.input_shape == (1, 28, 28)
     assert data.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
-    whole = Preprocessing.fit(idx.load(real_data / "mnist").train.images)
+    whole = Preprocessing.measure(idx.load(real_data / "mnist").train)
     assert whole.mean[0] == pytest.approx(0.1307, abs=5e-5)
     assert whole.std[0] == pytest.approx(0.3081, abs=5e-5)

@@ -8,7 +8,7 @@ from cnntrain.errors import DataError
 def test_preprocessing_is_measured_on_the_samples_that_remain():
     data = load_data("digits", validation=0.25)
     assert (len(data.train), len(data.validation), len(data.test)) == (1078, 359, 360)
-    assert data.preprocessing == Preprocessing.fit(data.train.images)
+    assert data.preprocessing == Preprocessing.measure(data.train)
     assert data.preprocessing != load_data("digits").preprocessing
 
 

@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.data import Preprocessing
+from cnntrain.data import Dataset, Preprocessing
 from cnntrain.errors import WeightsError
 
 
 def pixels(shape, dtype, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, shape, dtype=np.uint8) if dtype == "u1" else rng.random(shape, dtype=np.float32)
+
+
+def measured(images):
+    return Preprocessing.measure(Dataset(images, np.zeros(len(images), np.int64)))
 
 
 def by_the_formula(preprocessing, images):
@@ -25,7 +29,7 @@ def by_the_formula(preprocessing, images):
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), (7, 3, 4, 5), (3000, 2, 16, 16)])
 def test_mean_and_deviation_are_those_of_all_pixels_of_a_channel(shape, dtype):
     images = pixels(shape, dtype)
-    found = Preprocessing.fit(images)
+    found = measured(images)
     unit = images / (255.0 if dtype == "u1" else 1.0)
     np.testing.assert_allclose(found.mean, unit.mean(axis=(0, 2, 3), dtype=np.float64), rtol=1e-12)
     np.testing.assert_allclose(found.std, unit.std(axis=(0, 2, 3), dtype=np.float64), rtol=1e-12)
@@ -34,13 +38,13 @@ def test_mean_and_deviation_are_those_of_all_pixels_of_a_channel(shape, dtype):
 @pytest.mark.parametrize("value", [0, 77, 255, np.float32(0.1), np.float32(1)])
 def test_a_constant_channel_has_deviation_1(value):
     images = np.full((50, 1, 9, 9), value, np.uint8 if isinstance(value, int) else np.float32)
-    assert Preprocessing.fit(images).std == (1.0,)
+    assert measured(images).std == (1.0,)
 
 
 def test_one_pixel_that_differs_is_not_constant():
     images = np.full((50, 1, 9, 9), 255, np.uint8)
     images[3, 0, 4, 4] = 254
-    assert Preprocessing.fit(images).std[0] == pytest.approx(1 / 255 / math.sqrt(50 * 81), rel=1e-3)
+    assert measured(images).std[0] == pytest.approx(1 / 255 / math.sqrt(50 * 81), rel=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "f4"])
@@ -48,10 +52,10 @@ def test_one_pixel_that_differs_is_not_constant():
 @pytest.mark.parametrize("shape", [(6, 1, 4, 3), (6, 3, 2, 5)])
 def test_columns_are_the_standardised_samples(shape, dtype, out, tolerance):
     images = pixels(shape, dtype)
-    preprocessing = Preprocessing.fit(images)
+    preprocessing = measured(images)
     indices = np.array([4, 0, 4, 5])
     columns = np.empty((*np.array(shape)[[2, 1, 3]], 4), out)
-    preprocessing.columns(images, indices, columns)
+    preprocessing.columns(images[indices], columns)
     expected = by_the_formula(preprocessing, images)[indices]
     np.testing.assert_allclose(columns, expected.transpose(2, 1, 3, 0), rtol=0, atol=10 * tolerance)
 
@@ -59,7 +63,7 @@ def test_columns_are_the_standardised_samples(shape, dtype, out, tolerance):
 def test_the_training_samples_have_mean_0_and_deviation_1():
     images = pixels((200, 2, 6, 6), "u1")
     columns = np.empty((6, 2, 6, 200))
-    Preprocessing.fit(images).columns(images, np.arange(200), columns)
+    measured(images).columns(images, columns)
     np.testing.assert_allclose(columns.mean(axis=(0, 2, 3)), 0, atol=1e-13)
     np.testing.assert_allclose(columns.std(axis=(0, 2, 3)), 1, rtol=1e-13)
 
@@ -68,7 +72,7 @@ def test_the_training_samples_have_mean_0_and_deviation_1():
 def test_none_leaves_pixels_between_0_and_1(dtype):
     images = pixels((5, 3, 4, 4), dtype)
     columns = np.empty((4, 3, 4, 5), np.float32)
-    Preprocessing.none(3).columns(images, np.arange(5), columns)
+    Preprocessing.none(3).columns(images, columns)
     np.testing.assert_allclose(columns.transpose(3, 1, 0, 2), images / (255 if dtype == "u1" else 1), rtol=1e-6)
     assert columns.max() <= 1
 
@@ -82,19 +86,34 @@ def test_none_leaves_pixels_between_0_and_1(dtype):
 )
 def test_the_bits_do_not_depend_on_how_a_batch_is_sliced(dtype, channels, size, width, out):
     images = pixels((64, channels, 7, 9), dtype)
-    preprocessing = Preprocessing.fit(images)
+    preprocessing = measured(images)
     order = np.random.default_rng(size).permutation(64)
     whole = np.empty((7, channels, 9, 64), out)
-    preprocessing.columns(images, order, whole)
+    preprocessing.columns(images[order], whole)
     for start in range(0, 64, width):
         part = np.empty((7, channels, 9, len(order[start : start + width])), out)
-        preprocessing.columns(images, order[start : start + width], part)
+        preprocessing.columns(images[order[start : start + width]], part)
         np.testing.assert_array_equal(part, whole[..., start : start + width])
 
 
 def test_the_numbers_survive_a_weights_file():
-    preprocessing = Preprocessing.fit(pixels((9, 3, 5, 5), "u1"))
+    preprocessing = measured(pixels((9, 3, 5, 5), "u1"))
     assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict())), channels=3) == preprocessing
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_the_fit_of_pictures_survives_a_weights_file(fit):
+    preprocessing = Preprocessing((0.5,), (0.25,), fit)
+    assert preprocessing.to_dict() == {"mean": [0.5], "std": [0.25], "fit": fit}
+    assert Preprocessing.from_dict(preprocessing.to_dict(), channels=1) == preprocessing
+
+
+@pytest.mark.parametrize("fit", ["", "Crop", 3, [], ["crop"]])
+def test_a_weights_file_with_an_unknown_fit(fit):
+    with pytest.raises(
+        WeightsError, match=r"preprocessing\.fit of the weights file is .*; there are stretch, crop, pad"
+    ):
+        Preprocessing.from_dict({"mean": [0.5], "std": [0.25], "fit": fit}, channels=1)
 
 
 @pytest.mark.parametrize("content", [None, [], "mean", {}, {"mean": [0.0]}, {"mean": [0.0], "std": [1.0], "max": 1}])

@@ -25,7 +25,7 @@ def samples_of(config):
     """What the first layer sees, in float64, and the labels."""
     data = data_of(config)
     columns = np.empty((5, 1, 5, len(data.train)))
-    data.preprocessing.columns(data.train.images, np.arange(len(data.train)), columns)
+    data.preprocessing.columns(data.train.images, columns)
     return columns.transpose(3, 1, 0, 2), data.train.labels
 
 

@@ -1,0 +1,67 @@
+"""Images that stay in a file train to the same bits as images in memory, on any number of workers."""
+
+import numpy as np
+import pytest
+
+from cnntrain.builder import build_for
+from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.training.batches import batches
+from cnntrain.training.loop import Judged, program
+from cnntrain.training.sharing import sample_arrays
+from cnntrain.training.workers import ranks
+
+LAYERS = [{"conv": {"K": 2, "F": 2, "activation": "relu"}}, {"fc": {"activation": "softmax"}}]
+
+
+@pytest.fixture
+def in_memory():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (50, 3, 5, 4), np.uint8)
+    return Dataset(images, np.arange(50) % 3, names=tuple(f"{i}.png" for i in range(50)))
+
+
+@pytest.fixture
+def mapped(in_memory, tmp_path):
+    """The same samples, in another order in a file that holds more."""
+    rows = np.random.default_rng(1).permutation(60)[:50]
+    images = np.zeros((60, 3, 5, 4), np.uint8)
+    images[rows] = in_memory.images
+    np.save(tmp_path / "a.npy", images)
+    return Dataset(np.load(tmp_path / "a.npy", mmap_mode="r"), in_memory.labels, rows, in_memory.names)
+
+
+def data_of(dataset):
+    train, held, test = (dataset.take(np.arange(*limits)) for limits in ((0, 30), (30, 38), (38, 50)))
+    return Data(train, held, test, ("a", "b", "c"), Preprocessing.measure(train))
+
+
+def trained(config, data, workers):
+    network = build_for(config, data)
+    with ranks(config, network, data, workers) as (comm, shared):
+        assert shared.test.names == data.test.names
+        *_, judged = program(network, shared, config.training, comm)
+    assert isinstance(judged, Judged)
+    return network.theta.tobytes(), judged.scores
+
+
+def test_a_mapped_set_is_the_set_in_memory(in_memory, mapped):
+    for indices in batches(50, 7, 0, 1):
+        np.testing.assert_array_equal(mapped.gather(indices), in_memory.gather(indices))
+    order = np.array([4, 9, 2])
+    taken, expected = mapped.take(order), in_memory.take(order)
+    assert taken.images is mapped.images  # nothing is copied
+    np.testing.assert_array_equal(taken.take(np.array([2, 0])).gather(np.arange(2)), expected.images[[2, 0]])
+    assert taken.take(np.array([2, 0])).names == ("2.png", "4.png")
+    assert Preprocessing.measure(taken) == Preprocessing.measure(expected)
+
+
+def test_the_bits_are_the_same(make_config, in_memory, mapped):
+    config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=2)
+    expected = trained(config, data_of(in_memory), 1)
+    for workers in (1, 2):
+        assert trained(config, data_of(mapped), workers) == expected
+
+
+def test_workers_get_no_copy_of_what_lies_in_a_file(in_memory, mapped):
+    assert "train.images" not in sample_arrays(data_of(mapped))
+    assert "train.images" in sample_arrays(data_of(in_memory))
