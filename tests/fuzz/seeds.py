@@ -1,0 +1,89 @@
+"""Well-formed files, small ones, from which tests and fuzzer make malformed ones."""
+
+import gzip
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+
+import cnntrain
+from cnntrain import weights
+from cnntrain.config import load_config
+from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.tensors import read_header
+
+NETWORK = """
+network:
+  input: [1, 4, 4]
+  layers:
+    - conv: {K: 2, F: 3, P: 1, activation: relu}
+    - pool: {k: 2, type: max}
+    - fc: {units: 2, activation: softmax}
+"""
+CONFIG = f"""
+data: {{source: digits, validation: 0.1}}
+{NETWORK}
+training: {{alpha: 1e-3, Max: 3, batch_size: all, momentum: 0.9}}
+"""
+ANCHORS = """
+network:
+  input: [1, 9, 9]
+  layers: [conv: &a {K: 2, F: 3}, conv: *a, conv: {<<: *a, K: 4}, fc: {units: 2}]
+training: {α: 1, ε: .5}
+"""
+
+
+def idx_images() -> bytes:
+    """Three images of 2 x 2."""
+    return struct.pack(">IIII", 0x803, 3, 2, 2) + bytes(range(12))
+
+
+def idx_labels() -> bytes:
+    """Their labels."""
+    return struct.pack(">II", 0x801, 3) + b"\0\1\0"
+
+
+def npz_bytes() -> bytes:
+    """Six images with labels, packed."""
+    file = io.BytesIO()
+    np.savez_compressed(file, x_train=np.zeros((6, 3, 3), "uint8"), y_train=np.arange(6) % 2)
+    return file.getvalue()
+
+
+def with_length(first: bytes, second: bytes) -> bytes:
+    """Two files in one, after two bytes for the length of the first."""
+    return struct.pack("<H", len(first)) + first + second
+
+
+def weights_bytes(folder: Path) -> bytes:
+    """Weights of a small network."""
+    (folder / "seed.yaml").write_text(NETWORK, encoding="utf-8")
+    config = load_config(folder / "seed.yaml")
+    images = Dataset(np.zeros((2, 1, 4, 4), "uint8"), np.arange(2))
+    data = Data(images, None, None, ("a", "b"), Preprocessing.none(1))
+    weights.save(folder / "seed.safetensors", cnntrain.build(config), config, data)
+    return (folder / "seed.safetensors").read_bytes()
+
+
+def seeds_of(name: str, folder: Path) -> list[bytes]:
+    """Well-formed contents for the target ``name``."""
+    match name:
+        case "config":
+            return [CONFIG.encode(), ANCHORS.encode()]
+        case "override":
+            return [b"training.alpha=1e-3", b"network.layers.0.fc={units: 3, activation: softmax}"]
+        case "idx":
+            return [with_length(idx_images(), idx_labels())]
+        case "idx_packed":
+            return [gzip.compress(idx_images())]
+        case "npz":
+            return [npz_bytes()]
+        case "cifar10":
+            return [with_length(b"cat\ndog\n", b"\1" + 3072 * b"\7")]
+        case "safetensors":
+            return [weights_bytes(folder)]
+        case "weights_about":
+            weights_bytes(folder)
+            return [read_header(folder / "seed.safetensors").metadata[weights.KEY].encode()]
+    raise KeyError(name)

@@ -1,0 +1,100 @@
+"""What a stranger may hand over, a function each: bytes go in as a file, and what comes out is a result or an error
+of ours, told in a sentence. Anything else is a bug.
+
+The hypothesis tests and the fuzzer run the same functions.
+"""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from cnntrain import weights
+from cnntrain.config import load_config
+from cnntrain.data import load_data
+from cnntrain.errors import CnntrainError
+from cnntrain.tensors import serialise
+
+Target = Callable[[Path, bytes], object]
+"""Reads bytes as a file in an empty folder."""
+
+
+def config(folder: Path, content: bytes) -> object:
+    """A YAML file."""
+    (folder / "a.yaml").write_bytes(content)
+    return load_config(folder / "a.yaml")
+
+
+def override(folder: Path, content: bytes) -> object:
+    """A word on the command line."""
+    (folder / "a.yaml").write_text(
+        "network: {input: [1, 8, 8], layers: [fc: {units: 2, activation: softmax}]}", encoding="utf-8"
+    )
+    return load_config(folder / "a.yaml", [content.decode("utf-8", "replace")])
+
+
+def idx(folder: Path, content: bytes) -> object:
+    """Images and labels in MNIST's form; the first two bytes say where one ends."""
+    cut = int.from_bytes(content[:2], "little")
+    (folder / "train-images-idx3-ubyte").write_bytes(content[2 : 2 + cut])
+    (folder / "train-labels-idx1-ubyte").write_bytes(content[2 + cut :])
+    return load_data("idx", path=folder)
+
+
+def idx_packed(folder: Path, content: bytes) -> object:
+    """Images in MNIST's form, packed by gzip."""
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(content)
+    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, 3) + b"\0\1\0")
+    return load_data("idx", path=folder)
+
+
+def npz(folder: Path, content: bytes) -> object:
+    """NumPy's arrays in a zip file."""
+    (folder / "a.npz").write_bytes(content)
+    return load_data("npz", path=folder / "a.npz", layout=None)
+
+
+def cifar10(folder: Path, content: bytes) -> object:
+    """Names of classes, and a batch; the first two bytes say where one ends."""
+    cut = int.from_bytes(content[:2], "little")
+    (folder / "batches.meta.txt").write_bytes(content[2 : 2 + cut])
+    (folder / "data_batch_1.bin").write_bytes(content[2 + cut :])
+    return load_data("cifar10", path=folder)
+
+
+def safetensors(folder: Path, content: bytes) -> object:
+    """A weights file."""
+    (folder / "a.safetensors").write_bytes(content)
+    return weights.load_saved(folder / "a.safetensors")
+
+
+def weights_about(folder: Path, content: bytes) -> object:
+    """What stands beside the tensors of a weights file, which are well-formed."""
+    arrays = {"layers.0.W": np.ones((2, 1, 3, 3)), "layers.0.b": np.ones(2)}
+    arrays |= {"layers.2.W": np.ones((2, 8)), "layers.2.b": np.ones(2)}
+    (folder / "a.safetensors").write_bytes(serialise(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
+    return weights.load_saved(folder / "a.safetensors")
+
+
+TARGETS: dict[str, Target] = {
+    "config": config,
+    "override": override,
+    "idx": idx,
+    "idx_packed": idx_packed,
+    "npz": npz,
+    "cifar10": cifar10,
+    "safetensors": safetensors,
+    "weights_about": weights_about,
+}
+
+
+def attempt(target: Target, folder: Path, content: bytes) -> bool:
+    """Return whether the bytes are accepted; whatever is raised but an error of ours is a bug and goes on."""
+    try:
+        target(folder, content)
+    except CnntrainError as error:
+        if not str(error).strip():
+            raise RuntimeError("an error without a sentence") from error
+        return False
+    return True
