@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.config import Config, check_shapes
+from cnntrain.config import Config, check_augmentation, check_shapes
 from cnntrain.data import Data, load_data
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
@@ -88,6 +88,7 @@ def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Net
 def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype: DTypeLike | None = None) -> Network:
     """Build the network for a known input shape; ``classes`` are the last layer's units where it names none."""
     misfits = check_shapes(config.network, input_shape, classes)
+    misfits += check_augmentation(config.training.augmentation, input_shape)
     if misfits:
         raise ShapeError("\n".join(f"{config.where(misfit.path)}: {misfit.sentence}" for misfit in misfits))
     count_W(config, input_shape, classes)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cnntrain.config import load_config
+from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.messages import expectation
 from cnntrain.config.reading import ALIASES, DEPTH, VALUES
 from cnntrain.config.schema import (
@@ -33,6 +34,7 @@ SECTIONS = {
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
     "training": (TrainingOptions, set()),
+    "augmentation": (AugmentationOptions, set()),
 }
 """By heading: the part of the schema, and the keys of it that stand in another table."""
 
@@ -51,7 +53,9 @@ def fences(kind):
 def allowed(heading, key):
     """What the messages say that a key may be."""
     model = SECTIONS[heading][0]
-    return either(SOURCES) if key == "source" else expectation(model.model_json_schema()["properties"][key])
+    if key == "source":
+        return either(SOURCES)
+    return expectation(model.model_json_schema()["properties"][key]) or "a mapping"
 
 
 KEYS = [
@@ -83,7 +87,8 @@ def test_each_key_is_told_with_its_names_values_and_default(heading, key):
     elif field.default is None:
         assert re.match(r"(as|by|from) ", default)
     else:
-        assert yaml.safe_load(default.strip("`")) == field.default
+        told = yaml.safe_load(default.strip("`"))
+        assert (type(field.default)(**told) if isinstance(told, dict) else told) == field.default
 
 
 @pytest.mark.parametrize("example", fences("yaml"))

@@ -3,7 +3,7 @@
 from cnntrain.config.dumping import dump
 from cnntrain.config.loading import config_from_dict, load_config
 from cnntrain.config.schema import Config, DataOptions, LayerEntry, NetworkOptions, TrainingOptions
-from cnntrain.config.shapes import Misfit, check_shapes
+from cnntrain.config.shapes import Misfit, check_augmentation, check_shapes
 
 __all__ = [
     "Config",
@@ -12,6 +12,7 @@ __all__ = [
     "Misfit",
     "NetworkOptions",
     "TrainingOptions",
+    "check_augmentation",
     "check_shapes",
     "config_from_dict",
     "dump",

@@ -27,6 +27,8 @@ def path_of(error: ErrorDetails) -> Path:
         return (*loc, "source")
     if loc[:1] == ("data",):
         return loc[:1] + loc[2:3]
+    if loc[:2] == ("training", "augmentation"):
+        return loc[:3]
     return loc[:5] if loc[:2] == ("network", "layers") else loc[:2]
 
 
@@ -125,7 +127,12 @@ def description(schema: dict[str, Any]) -> str:
     kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     bounds = [
         f"{words} {schema[bound]}"
-        for bound, words in (("minimum", "of at least"), ("exclusiveMinimum", "above"), ("exclusiveMaximum", "below"))
+        for bound, words in (
+            ("minimum", "of at least"),
+            ("exclusiveMinimum", "above"),
+            ("exclusiveMaximum", "below"),
+            ("maximum", "at most"),
+        )
         if bound in schema
     ]
     return " ".join((kind.get(schema.get("type", ""), ""), " and ".join(bounds))).strip()

@@ -1,5 +1,6 @@
 """The names of keys: long names mean the same as short ones, and each place has its own keys."""
 
+from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.faults import Fault
 from cnntrain.config.schema import SOURCES, AnyData, Config, LayerEntry, NetworkOptions, TrainingOptions
 from cnntrain.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, child, entry_at, find, place, put
@@ -22,17 +23,19 @@ def model_at(root: Node, path: Path) -> type[Options] | type[LayerEntry] | None:
             return OPTIONS.get(kind)
         case ("training",):
             return TrainingOptions
+        case ("training", "augmentation"):
+            return AugmentationOptions
     return None
 
 
 def with_short_names(root: Node) -> tuple[Node, list[Fault]]:
     """Return the tree with every long name replaced, and a fault for each key given under both names.
 
-    An empty ``training:``, ``conv:``, ``pool:`` or ``fc:`` becomes an empty mapping: all defaults.
+    An empty ``training:``, ``augmentation:`` or entry of a layer becomes an empty mapping: all defaults.
     """
     faults: list[Fault] = []
     layers = find(root, ("network", "layers"))
-    paths: list[Path] = [("training",)]
+    paths: list[Path] = [("training",), ("training", "augmentation")]
     for index, layer in enumerate(layers.items if isinstance(layers, Sequence) else ()):
         paths += [("network", "layers", index, kind) for kind in OPTIONS if child(layer, kind)]
     for path in paths:

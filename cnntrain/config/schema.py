@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer, model_validator
 
+from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.places import Places
 from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import either
@@ -145,6 +146,9 @@ class TrainingOptions(Options):
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and pixels")
     shuffle: bool = Field(True, description="take the samples in a new order each iteration")
     workers: AtLeastOne | Literal["auto"] = Field("auto", description="processes that share the work, or auto")
+    augmentation: AugmentationOptions = Field(
+        AugmentationOptions(), description="how training images are changed at random, each time anew"
+    )
 
 
 class Config(Options):

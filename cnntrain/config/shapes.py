@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.schema import NetworkOptions
 from cnntrain.config.tree import Path
 from cnntrain.errors import ShapeError
@@ -10,7 +11,7 @@ from cnntrain.types import Shape
 
 
 class Misfit(NamedTuple):
-    """A layer that does not fit what comes to it."""
+    """A layer, or a change of the images, that does not fit the image that comes to it."""
 
     path: Path
     """For ``Config.where``."""
@@ -38,3 +39,16 @@ def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = N
         except ShapeError as error:
             return [Misfit(("network", "layers", index, layer.kind), str(error))]
     return []
+
+
+def check_augmentation(augmentation: AugmentationOptions, in_shape: Shape) -> list[Misfit]:
+    """Return each change of the images that is too large for images of ``(C, H, W)``."""
+    _, H, W = in_shape
+    return [
+        Misfit(
+            ("training", "augmentation", key),
+            f"{pixels} does not fit images of {H} x {W}: it must be smaller than {min(H, W)}",
+        )
+        for key, pixels in (("crop", augmentation.crop), ("cutout", augmentation.cutout))
+        if pixels >= min(H, W)
+    ]

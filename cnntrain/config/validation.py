@@ -13,7 +13,7 @@ from cnntrain.config.names import with_short_names
 from cnntrain.config.places import Places
 from cnntrain.config.rules import broken_rules, has_softmax
 from cnntrain.config.schema import Config, LayerEntry, NetworkOptions, TrainingOptions
-from cnntrain.config.shapes import check_shapes
+from cnntrain.config.shapes import check_augmentation, check_shapes
 from cnntrain.config.tree import Node, Sequence, entry_at, find, nearest, place, plain
 from cnntrain.config.tree import Path as Place
 from cnntrain.errors import ConfigError, ShapeError
@@ -112,9 +112,11 @@ def place_of(root: Node, path: Place) -> str:
 
 
 def against_shapes(root: Node, values: dict[str, Any]) -> list[Fault]:
-    """Return the layer that does not fit what comes to it, if ``network.input`` says what comes to the first."""
+    """Return what does not fit the image or what is made of it, if ``network.input`` says how large images are."""
     network = valid(NetworkOptions, values.get("network"))
     if network is None or network.input is None:
         return []
     misfits = check_shapes(network, network.input)
+    training = valid(TrainingOptions, values.get("training"))
+    misfits += check_augmentation(training.augmentation, network.input) if training else []
     return [Fault(nearest(root, path), place(root, path), sentence) for path, sentence in misfits]

@@ -3,16 +3,19 @@
 import numpy as np
 
 from cnntrain.config import TrainingOptions
-from cnntrain.data import Data
 from cnntrain.network import Network
+from cnntrain.training.loading import TrainingSamples
 from cnntrain.types import Labels
 
 
-def of_batch(network: Network, data: Data, places: Labels, where: str, options: TrainingOptions) -> str:
+def of_batch(
+    network: Network, samples: TrainingSamples, iteration: int, batch: int, places: Labels, options: TrainingOptions
+) -> str:
     """One sentence about a batch whose loss is not finite."""
+    where = f"iteration {iteration}, batch {batch}"
     for part in network.slices(len(places)):
         memory = network.memory(part.stop - part.start)
-        data.preprocessing.columns(data.train.gather(places[part]), memory.x)
+        samples.load(memory, iteration, places[part])
         layer = network.first_not_finite(memory)
         if layer:
             return (

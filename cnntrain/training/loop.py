@@ -26,6 +26,7 @@ from cnntrain.training import divergence
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
 from cnntrain.training.events import BatchEnded, IterationEnded
+from cnntrain.training.loading import TrainingSamples
 from cnntrain.types import Array, Labels
 
 
@@ -46,6 +47,7 @@ def program(
     Raises:
         DivergedError: A loss or a parameter became infinite or not a number.
     """
+    samples = TrainingSamples(data, options)
     descent = Descent(network, comm.part, options.alpha, options.momentum, options.nesterov)
     for iteration in range(1, options.Max + 1):
         before = network.theta.copy()
@@ -53,11 +55,9 @@ def program(
         loss, right, seen = 0.0, 0, 0
         order = batches(len(data.train), options.batch_size, options.seed, iteration, options.shuffle)
         for batch, places in enumerate(order, start=1):
-            gradient, batch_loss, batch_right = learn(network, data, iteration, places, comm)
+            gradient, batch_loss, batch_right = learn(network, samples, iteration, places, comm)
             if not np.isfinite(batch_loss):
-                raise DivergedError(
-                    divergence.of_batch(network, data, places, f"iteration {iteration}, batch {batch}", options)
-                )
+                raise DivergedError(divergence.of_batch(network, samples, iteration, batch, places, options))
             descent.step(gradient)
             comm.publish()
             loss, right, seen = loss + batch_loss, right + batch_right, seen + len(places)
@@ -89,17 +89,17 @@ def program(
     )
 
 
-def learn(network: Network, data: Data, iteration: int, places: Labels, comm: Communicator) -> tuple[Array, float, int]:
+def learn(
+    network: Network, samples: TrainingSamples, iteration: int, places: Labels, comm: Communicator
+) -> tuple[Array, float, int]:
     """Return my part of the gradient of J of one batch, its loss (summed) and its right answers."""
     scale = network.objective.scale(len(places))
     parts = list(network.slices(len(places)))
     for i in comm.slices(len(parts)):
-        samples = places[parts[i]]
-        memory = network.memory(len(samples))
-        memory.turn.iteration, memory.turn.samples = iteration, samples
-        data.preprocessing.columns(data.train.gather(samples), memory.x)
+        memory = network.memory(parts[i].stop - parts[i].start)
+        labels = samples.load(memory, iteration, places[parts[i]])
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
-            loss, right, _ = network.learn_slice(memory, data.train.labels[samples], scale, comm.place(i, len(parts)))
+            loss, right, _ = network.learn_slice(memory, labels, scale, comm.place(i, len(parts)))
         comm.learned(i, len(parts), loss, right)
     return comm.sum(len(parts))
 

@@ -63,6 +63,15 @@ def test_training_has_a_default_for_everything():
         "dtype": "float32",
         "shuffle": True,
         "workers": "auto",
+        "augmentation": {
+            "horizontal_flip": False,
+            "vertical_flip": False,
+            "crop": 0,
+            "rotation": 0.0,
+            "brightness": 0.0,
+            "contrast": 0.0,
+            "cutout": 0,
+        },
     }
 
 

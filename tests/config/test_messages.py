@@ -143,7 +143,7 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         (
             f"{NETWORK}training: fast",
             "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, batch_size, reduction, "
-            "momentum, nesterov, loss, l1, l2, seed, dtype, shuffle or workers, got 'fast'",
+            "momentum, nesterov, loss, l1, l2, seed, dtype, shuffle, workers or augmentation, got 'fast'",
         ),
         (f"{NETWORK}data: {{}}", "2:7: data: missing key 'source': digits, idx, npz or cifar10"),
         (

@@ -118,6 +118,14 @@ training:
   dtype: float32
   shuffle: true
   workers: auto
+  augmentation:
+    horizontal_flip: false
+    vertical_flip: false
+    crop: 0
+    rotation: 0.0
+    brightness: 0.0
+    contrast: 0.0
+    cutout: 0
 """
     )
 

@@ -106,3 +106,49 @@ def test_a_config_is_named_after_its_file(load, folder):
     assert load(HEAD + "    - fc:").name == "a"
     (folder / "my.net.yaml").write_text(HEAD + "    - fc:")
     assert load_config("my.net.yaml").name == "my.net"
+
+
+AUGMENTED = """
+network: {{input: [3, 20, 30], layers: [fc: {{units: 2, activation: softmax}}]}}
+training:
+  augmentation: {augmentation}
+"""
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "told"),
+    [
+        (
+            "{crop: 20}",
+            "training.augmentation.crop: 20 does not fit images of 20 x 30: it must be smaller than 20",
+        ),
+        (
+            "{rotation: 181}",
+            "training.augmentation.rotation: expected a number of at least 0 and at most 180, got 181",
+        ),
+        ("{horizontal: true}", "training.augmentation: unknown key 'horizontal'; did you mean 'horizontal_flip'"),
+        (
+            "{brightness: 1}",
+            "training.augmentation.brightness: expected a number of at least 0 and below 1, got 1",
+        ),
+        (
+            "{horizontal_flip: yes}",
+            "training.augmentation.horizontal_flip: expected true or false, got 'yes'; write true",
+        ),
+        ("flip", "training.augmentation: expected a mapping with keys such as horizontal_flip,"),
+    ],
+)
+def test_augmentation_that_cannot_be_is_told(tmp_path, augmentation, told):
+    path = tmp_path / "a.yaml"
+    path.write_text(AUGMENTED.format(augmentation=augmentation), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}:4:")
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("augmentation", ["", "{}", "{crop: 19, cutout: 19, rotation: 180, contrast: 0.99}"])
+def test_augmentation_that_can_be_is_accepted(tmp_path, augmentation):
+    path = tmp_path / "a.yaml"
+    path.write_text(AUGMENTED.format(augmentation=augmentation), encoding="utf-8")
+    assert load_config(path, ["training.augmentation.horizontal_flip=true"]).training.augmentation.horizontal_flip

@@ -1,0 +1,202 @@
+"""Training images, changed at random each time they are used, so that a network sees more than there are.
+
+In this order, each only where it is asked for::
+
+    flip        mirrored left to right, and upside down, each with probability 1/2
+    crop        moved by a whole number of pixels, -crop .. crop, drawn for rows and for columns
+    rotation    turned about its centre by an angle of -rotation .. rotation degrees; bilinear
+    brightness  x -> beta x                      beta  in 1 - brightness .. 1 + brightness
+    contrast    x -> m + gamma (x - m)           gamma in 1 - contrast .. 1 + contrast, m the mean of beta x
+    cutout      a square of cutout x cutout pixels gets the mean colour; its centre is any pixel, so a part of it may
+                lie outside (DeVries & Taylor 2017, arXiv:1708.04552)
+
+All are drawn uniformly. What a crop or a rotation brings in from beyond the edge is the image, mirrored at its edge:
+that is no new colour and no new line. Pixels keep their type; bytes are rounded, and all stay within black and white.
+
+Nine numbers are drawn for each sample and iteration, whatever is asked for. So the images do not depend on how samples
+are shared, and another option more does not change what the first ones do.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.config.augmentation import AugmentationOptions
+from cnntrain.data.pixels import Images, brightest
+from cnntrain.ops.draws import Draws, Turn
+from cnntrain.types import Array
+
+AUGMENTATION = 4
+"""The use of the seed that this is."""
+
+
+class Augmentation:
+    """Changes the images of slices.
+
+    Args:
+        options: How far.
+        seed: Of the run.
+        mean: The colour that cutout fills with: of each channel, 0..1.
+    """
+
+    def __init__(self, options: AugmentationOptions, seed: int, mean: Sequence[float]):
+        self._options = options
+        self._mean = mean
+        self._draws = Draws(seed, (AUGMENTATION,))
+
+    def __call__(self, pixels: Images, turn: Turn) -> Images:
+        """Return the images of a slice, changed.
+
+        Args:
+            pixels: ``(n, C, H, W)``, uint8 or float32 in 0..1; may be overwritten.
+            turn: The iteration, and the samples that they are.
+        """
+        options = self._options
+        if options.changes_nothing:
+            return pixels
+        H, W = pixels.shape[2:]
+        changes = [
+            Change.drawn(self._draws.generator(turn.iteration, sample).random(9).tolist(), options, H, W)
+            for sample in turn.samples.tolist()
+        ]
+        if options.horizontal_flip or options.vertical_flip or options.crop:
+            pixels = moved(pixels, changes, options.crop)
+        if options.rotation:
+            pixels = np.stack([rotated(x, change.angle) for x, change in zip(pixels, changes, strict=True)])
+        if options.brightness or options.contrast:
+            pixels = np.stack([relit(x, change.beta, change.gamma) for x, change in zip(pixels, changes, strict=True)])
+        if options.cutout:
+            colour = in_type_of(pixels, np.array(self._mean) * brightest(pixels.dtype)).reshape(-1, 1, 1)
+            for x, change in zip(pixels, changes, strict=True):
+                cut_out(x, change.centre, options.cutout, colour)
+        return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to one image."""
+
+    mirrored: tuple[bool, bool]
+    """Upside down; left to right."""
+    shift: tuple[int, int]
+    """Pixels of the padded image, 0..2 crop, that are left out above and to the left."""
+    angle: float
+    """Degrees, counterclockwise."""
+    beta: float
+    gamma: float
+    centre: tuple[int, int]
+    """Row and column of the middle of the square."""
+
+    @classmethod
+    def drawn(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "Change":
+        """From nine numbers in 0..1."""
+        return cls(
+            mirrored=(options.vertical_flip and u[0] < 0.5, options.horizontal_flip and u[1] < 0.5),
+            shift=(int(u[2] * (2 * options.crop + 1)), int(u[3] * (2 * options.crop + 1))),
+            angle=options.rotation * (2 * u[4] - 1),
+            beta=1 + options.brightness * (2 * u[5] - 1),
+            gamma=1 + options.contrast * (2 * u[6] - 1),
+            centre=(int(u[7] * H), int(u[8] * W)),
+        )
+
+
+def moved(pixels: Images, changes: Sequence[Change], crop: int) -> Images:
+    """Flip images, and cut each out of a larger one that is mirrored at its edges.
+
+    Shape:
+        pixels ``(n, C, H, W)`` -> ``(n, C, H, W)``
+    """
+    H, W = pixels.shape[2:]
+    padded = np.pad(pixels, ((0, 0), (0, 0), (crop, crop), (crop, crop)), mode="reflect") if crop else pixels
+    out = np.empty_like(pixels)
+    for x, source, change in zip(out, padded, changes, strict=True):
+        (top, left), (upside_down, left_to_right) = change.shift, change.mirrored
+        part = source[:, top : top + H, left : left + W]
+        x[...] = part[:, :: -1 if upside_down else 1, :: -1 if left_to_right else 1]
+    return out
+
+
+def rotated(x: Array, angle: float) -> Array:
+    """Rotate an image about its centre; each pixel is made of the four that surround the place it comes from.
+
+    Args:
+        x: ``(C, H, W)``.
+        angle: Degrees, counterclockwise as one sees the image.
+    """
+    C, H, W = x.shape
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    rows = (np.arange(H) - (H - 1) / 2)[:, None]
+    columns = (np.arange(W) - (W - 1) / 2)[None, :]
+    row, below, row_share = neighbours(rows * cos + columns * sin + (H - 1) / 2, H)
+    column, right, column_share = neighbours(columns * cos - rows * sin + (W - 1) / 2, W)
+    flat = x.reshape(C, H * W).astype(np.float32)
+    upper, lower = (
+        between(flat.take(line + column, axis=1), flat.take(line + right, axis=1), column_share)
+        for line in (row * W, below * W)
+    )
+    return in_type_of(x, between(upper, lower, row_share)).reshape(C, H, W)
+
+
+def neighbours(places: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """The two pixels between which each place lies, and how far it is from the first, 0..1; beyond the edge mirrored.
+
+    Args:
+        places: Rows, or columns.
+        size: How many of them the image has.
+    """
+    if size > 1:
+        period = 2 * (size - 1)
+        places = np.abs(places) % period
+        places = np.minimum(places, period - places)
+    else:
+        places = np.zeros_like(places)
+    first = places.astype(np.intp)
+    share = (places - first).astype(np.float32)
+    return first.ravel(), np.minimum(first + 1, size - 1).ravel(), share.ravel()
+
+
+def between(a: Array, b: Array, share: Array) -> Array:
+    """``a + share (b - a)``."""
+    b -= a
+    b *= share
+    b += a
+    return b
+
+
+def relit(x: Array, beta: float, gamma: float) -> Array:
+    """Change brightness and contrast: ``m + gamma (beta x - m)``, m being the mean of ``beta x``.
+
+    Args:
+        x: ``(C, H, W)``.
+        beta: Factor of every pixel.
+        gamma: Factor of every distance from the mean.
+    """
+    m = beta * float(x.mean(dtype=np.float64))
+    result = np.multiply(x, np.float32(gamma * beta), dtype=np.float32)
+    result += np.float32(m * (1 - gamma))
+    return in_type_of(x, np.clip(result, 0, brightest(x.dtype), out=result))
+
+
+def cut_out(x: Array, centre: tuple[int, int], side: int, colour: Array) -> None:
+    """Fill a square, in place, as far as it lies in the image.
+
+    Args:
+        x: ``(C, H, W)``.
+        centre: Row and column.
+        side: In pixels; of an even one, the centre is the pixel right below the middle.
+        colour: ``(C, 1, 1)``.
+    """
+    top, left = (place - side // 2 for place in centre)
+    x[:, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = colour
+
+
+def in_type_of(x: Array, values: Array) -> Array:
+    """Values as pixels of the type that ``x`` has: bytes are rounded."""
+    if x.dtype.kind == "u":
+        values = np.rint(values)
+    result: NDArray[Any] = values.astype(x.dtype)
+    return result

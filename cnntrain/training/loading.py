@@ -1,0 +1,29 @@
+"""Training samples as the network gets them: read, augmented and standardised, a slice at a time."""
+
+from cnntrain.config import TrainingOptions
+from cnntrain.data import Data
+from cnntrain.data.augmentation import Augmentation
+from cnntrain.memory import SliceMemory
+from cnntrain.types import Labels
+
+
+class TrainingSamples:
+    """The training set, and how its images are changed each time they are used."""
+
+    def __init__(self, data: Data, options: TrainingOptions):
+        self._data = data
+        self._augment = Augmentation(options.augmentation, options.seed, data.preprocessing.mean)
+
+    def load(self, memory: SliceMemory, iteration: int, samples: Labels) -> Labels:
+        """Write samples into the memory of a slice, as they are in this iteration; return their labels.
+
+        Args:
+            memory: Of as many samples.
+            iteration: Counted from 1.
+            samples: Their places in the training set.
+        """
+        memory.turn.iteration, memory.turn.samples = iteration, samples
+        pixels = self._augment(self._data.train.gather(samples), memory.turn)
+        self._data.preprocessing.columns(pixels, memory.x)
+        labels: Labels = self._data.train.labels[samples]
+        return labels

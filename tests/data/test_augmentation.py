@@ -1,0 +1,210 @@
+"""Augmentation: each change against its definition pixel by pixel, and what must hold of all of them together."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnntrain.config.augmentation import AugmentationOptions
+from cnntrain.data.augmentation import Augmentation, Change, cut_out, moved, relit, rotated
+from cnntrain.ops.draws import Turn
+
+MEAN = (0.25, 0.5, 0.75)
+ALL = {
+    "horizontal_flip": True,
+    "vertical_flip": True,
+    "crop": 2,
+    "rotation": 40,
+    "brightness": 0.6,
+    "contrast": 0.7,
+    "cutout": 3,
+}
+CHANGES = st.builds(
+    Change,
+    mirrored=st.tuples(st.booleans(), st.booleans()),
+    shift=st.tuples(st.integers(0, 6), st.integers(0, 6)),
+    angle=st.just(0.0),
+    beta=st.just(1.0),
+    gamma=st.just(1.0),
+    centre=st.just((0, 0)),
+)
+IMAGE_SIZES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
+
+
+def images(n, C, H, W, dtype="uint8", seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (n, C, H, W), np.uint8)
+    return pixels if dtype == "uint8" else (pixels / 255).astype(np.float32)
+
+
+def augmented(pixels, options, iteration=1, samples=None, seed=0):
+    turn = Turn(iteration, np.arange(len(pixels)) if samples is None else np.asarray(samples))
+    return Augmentation(AugmentationOptions(**options), seed, MEAN[: pixels.shape[1]])(pixels.copy(), turn)
+
+
+def mirrored(i, size):
+    """The pixel that stands at place i of a row without end: 2 1 0 1 2 3 4 3 2 for five pixels, from place -2 on."""
+    while not 0 <= i < size:
+        i = -i if i < 0 else 2 * (size - 1) - i
+    return i
+
+
+# --- each change by itself --------------------------------------------------------------------------------------------
+
+
+@given(change=CHANGES, C=st.sampled_from([1, 3]), H=st.integers(4, 8), W=st.integers(4, 8))
+def test_flips_and_crops_move_each_pixel_where_they_should(change, C, H, W):
+    x = images(1, C, H, W)
+    result = moved(x, [change], crop=3)
+    upside_down, left_to_right = change.mirrored
+    for r in range(H):
+        for c in range(W):
+            row = change.shift[0] - 3 + (H - 1 - r if upside_down else r)
+            column = change.shift[1] - 3 + (W - 1 - c if left_to_right else c)
+            assert (result[0, :, r, c] == x[0, :, mirrored(row, H), mirrored(column, W)]).all()
+
+
+def rotated_literally(x, angle):
+    C, H, W = x.shape
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    out = np.zeros((C, H, W))
+    for r in range(H):
+        for c in range(W):
+            across, up = c - (W - 1) / 2, (H - 1) / 2 - r  # as in mathematics: x to the right, y upwards
+            from_across, from_up = cos * across + sin * up, cos * up - sin * across
+            row, column = (H - 1) / 2 - from_up, (W - 1) / 2 + from_across
+            for i in (math.floor(row), math.floor(row) + 1):
+                for j in (math.floor(column), math.floor(column) + 1):
+                    share = (1 - abs(row - i)) * (1 - abs(column - j))
+                    pixel = x[:, mirrored(i, H) if H > 1 else 0, mirrored(j, W) if W > 1 else 0]
+                    out[:, r, c] += share * pixel
+    return out
+
+
+@given(size=IMAGE_SIZES, angle=st.floats(-180, 180))
+@settings(max_examples=60)
+def test_rotation_is_bilinear_about_the_centre(size, angle):
+    (x,) = images(1, *size, dtype="float32")
+    np.testing.assert_allclose(rotated(x, angle), rotated_literally(x, angle), atol=2e-6)
+    (bytes_,) = images(1, *size)
+    close = np.abs(rotated(bytes_, angle) - rotated_literally(bytes_, angle))
+    assert close.max() <= 0.5 + 1e-3
+
+
+def test_rotation_goes_counterclockwise():
+    (x,) = images(1, 3, 5, 5)
+    np.testing.assert_array_equal(rotated(x, 90), np.rot90(x, axes=(1, 2)))
+    np.testing.assert_array_equal(rotated(x, 180), x[:, ::-1, ::-1])
+    np.testing.assert_array_equal(rotated(x, 0), x)
+
+
+@given(size=IMAGE_SIZES, beta=st.floats(0, 2), gamma=st.floats(0, 2))
+def test_brightness_and_contrast_are_their_formula(size, beta, gamma):
+    (x,) = images(1, *size, dtype="float32")
+    m = beta * x.mean(dtype=np.float64)
+    np.testing.assert_allclose(relit(x, beta, gamma), np.clip(m + gamma * (beta * x - m), 0, 1), atol=1e-6)
+    (x,) = images(1, *size)
+    m = beta * x.mean()
+    assert np.abs(relit(x, beta, gamma) - np.clip(m + gamma * (beta * x - m), 0, 255)).max() <= 0.5 + 1e-3
+
+
+def test_contrast_keeps_the_mean_and_brightness_multiplies_it():
+    x = images(1, 3, 16, 16, dtype="float32")[0] / 4 + np.float32(0.375)  # far from black and white
+    assert relit(x, 1.0, 0.5).mean() == pytest.approx(x.mean(), abs=1e-6)
+    assert relit(x, 1.0, 0.5).std() == pytest.approx(x.std() / 2, abs=1e-6)
+    assert relit(x, 1.25, 1.0).mean() == pytest.approx(1.25 * x.mean(), abs=1e-6)
+
+
+@given(H=st.integers(1, 7), W=st.integers(1, 7), side=st.integers(1, 9), data=st.data())
+def test_cutout_fills_what_of_the_square_lies_in_the_image(H, W, side, data):
+    row, column = data.draw(st.integers(0, H - 1)), data.draw(st.integers(0, W - 1))
+    (x,) = images(1, 3, H, W)
+    result, colour = x.copy(), np.array([64, 128, 191], np.uint8)
+    cut_out(result, (row, column), side, colour.reshape(3, 1, 1))
+    for r in range(H):
+        for c in range(W):
+            inside = 0 <= r - (row - side // 2) < side and 0 <= c - (column - side // 2) < side
+            assert (result[:, r, c] == (colour if inside else x[:, r, c])).all()
+
+
+# --- all together -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("key", [*ALL, "all"])
+@pytest.mark.parametrize("size", [(1, 8, 8), (3, 6, 11)])
+def test_each_option_changes_images_and_keeps_their_form(dtype, key, size):
+    x = images(20, *size, dtype=dtype)
+    result = augmented(x, ALL if key == "all" else {key: ALL[key]})
+    assert (result.shape, result.dtype) == (x.shape, x.dtype)
+    assert result.min() >= 0
+    assert result.max() <= (255 if dtype == "uint8" else 1)
+    changed = (result != x).any(axis=(1, 2, 3)).sum()
+    assert 3 < changed < 17 if "flip" in key else changed > 14
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_nothing_asked_for_is_nothing_changed(dtype):
+    x = images(5, 3, 8, 8, dtype=dtype)
+    np.testing.assert_array_equal(augmented(x, {}), x)
+    nothing = dict.fromkeys(ALL, 0) | {"horizontal_flip": False, "vertical_flip": False}
+    np.testing.assert_array_equal(augmented(x, nothing), x)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@given(
+    cuts=st.sets(st.integers(1, 29)),
+    order=st.permutations(range(30)),
+    seed=st.integers(0, 3),
+    iteration=st.integers(1, 3),
+)
+@settings(max_examples=20)
+def test_a_sample_gets_the_same_bits_in_whichever_slice_it_is(dtype, cuts, order, seed, iteration):
+    x = images(30, 3, 6, 7, dtype=dtype)
+    whole = augmented(x, ALL, iteration, seed=seed)
+    bounds = [0, *sorted(cuts), 30]
+    for start, stop in itertools.pairwise(bounds):
+        samples = order[start:stop]
+        part = augmented(x[samples], ALL, iteration, samples, seed)
+        np.testing.assert_array_equal(part, whole[samples])
+
+
+def test_seed_iteration_and_sample_each_change_what_is_drawn():
+    x = images(10, 3, 8, 8)
+    first = augmented(x, ALL)
+    assert (augmented(x, ALL, iteration=2) != first).any(axis=(1, 2, 3)).all()
+    assert (augmented(x, ALL, seed=1) != first).any(axis=(1, 2, 3)).all()
+    assert (augmented(x, ALL, samples=np.arange(10) + 1) != first).any(axis=(1, 2, 3)).all()
+
+
+def test_one_option_more_leaves_what_the_others_draw():
+    """Mirrored images are the same ones, with or without a square cut out."""
+    x = images(40, 3, 8, 8)
+    flipped = augmented(x, {"horizontal_flip": True})
+    cut = augmented(x, {"horizontal_flip": True, "cutout": 1})
+    assert ((cut != flipped).any(axis=1).sum(axis=(1, 2)) <= 1).all()
+
+
+def test_draws_are_uniform():
+    options = AugmentationOptions(horizontal_flip=True, crop=1, rotation=10, brightness=0.5, contrast=0.5, cutout=1)
+    rng = np.random.default_rng(0)
+    drawn = [Change.drawn(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
+    assert not any(change.mirrored[0] for change in drawn)
+    assert np.mean([change.mirrored[1] for change in drawn]) == pytest.approx(0.5, abs=0.05)
+    assert np.bincount([change.shift[0] for change in drawn]) == pytest.approx(np.full(3, 2000 / 3), rel=0.15)
+    assert np.bincount([change.centre[1] for change in drawn]) == pytest.approx(np.full(5, 400), rel=0.2)
+    for name, middle, reach in (("angle", 0, 10), ("beta", 1, 0.5), ("gamma", 1, 0.5)):
+        values = np.array([getattr(change, name) for change in drawn]) - middle
+        assert np.abs(values).max() <= reach
+        assert (values.mean(), values.std()) == pytest.approx((0, reach / math.sqrt(3)), abs=0.06 * reach)
+
+
+def test_the_mean_colour_is_cut_out():
+    x = images(60, 3, 4, 4)
+    result = augmented(x, {"cutout": 3})
+    filled = (result == np.array([64, 128, 191]).reshape(3, 1, 1)).all(axis=1)
+    np.testing.assert_array_equal(result.transpose(0, 2, 3, 1)[~filled], x.transpose(0, 2, 3, 1)[~filled])
+    assert filled.any(axis=0).all()
+    assert set(filled.sum(axis=(1, 2)).tolist()) == {4, 6, 9}
