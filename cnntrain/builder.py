@@ -30,6 +30,8 @@ CACHED = 2**20
 """Values of a slice in its largest layer, at most: 4 MB in float32."""
 MOST_PARAMETERS = 500_000_000
 """Parameters of a network, at most: 2 GB in float32, and four times that in training."""
+MOST_VALUES = 50_000_000
+"""Values of one sample in a layer, at most: a slice of 8 samples then takes 1.6 GB in float32."""
 PARAMETERS = 0
 """The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
 
@@ -115,11 +117,11 @@ def count_W(config: Config, shape: Shape, classes: int | None) -> int:
         elif isinstance(options, ConvOptions):
             parameters += shape[0] * options.F**2 * options.K
         shape = output_shape(options, shape)
-        if max(parameters, math.prod(shape)) > MOST_PARAMETERS:
+        if parameters > MOST_PARAMETERS or max(inputs, math.prod(shape)) > MOST_VALUES:
             raise ConfigError(
                 f"{config.where(('network', 'layers', index, entry.kind))}: the network is too large: up to this layer "
-                f"it has {parameters:,} parameters and here {math.prod(shape):,} values a sample; each may be up to "
-                f"{MOST_PARAMETERS:,}"
+                f"it has {parameters:,} parameters, of {MOST_PARAMETERS:,} at most, and a sample here has "
+                f"{max(inputs, math.prod(shape)):,} values, of {MOST_VALUES:,} at most"
             )
     return parameters
 

@@ -7,6 +7,7 @@ depends on the network alone, so the same batch gives the same bits, always.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,6 @@ class Network:
         self._memories: dict[int, SliceMemory] = {}
         self.layout = Layout(self.layers)
         self.bind(np.empty(self.layout.size, self.dtype))
-        self.class_places = self._class_places()
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of W and b as ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
@@ -62,7 +62,8 @@ class Network:
         """
         self.layout.take_over(parameters)
 
-    def _class_places(self) -> Labels:
+    @cached_property
+    def class_places(self) -> Labels:
         """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
         places = np.arange(math.prod(self.out_shape))
         if len(self.out_shape) == 3:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import cnntrain
+from cnntrain import builder
 from cnntrain.errors import ConfigError, ShapeError
 
 LAYERS = [
@@ -111,3 +112,13 @@ def test_image_at_the_end_can_be_trained_when_its_values_are_the_classes(make_co
     layers = [{"conv": {"K": 10, "F": 8, "activation": "sigmoid"}}]
     config = make_config(layers, data={"source": "digits"}, Max=1, loss="mse")
     assert cnntrain.train(config, tmp_path / "run")["test"]["accuracy"] > 0.1
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_PARAMETERS", 2 * 9), ("MOST_VALUES", 2 * 16)])
+def test_networks_that_no_computer_could_hold_are_refused_before_they_are_made(make_config, monkeypatch, limit, most):
+    config = make_config([{"conv": {"K": 2, "F": 3, "P": 1}}], input=(1, 4, 4))
+    monkeypatch.setattr(builder, limit, most)
+    builder.build(config)
+    monkeypatch.setattr(builder, limit, most - 1)
+    with pytest.raises(ConfigError, match=f"layers.0..conv: the network is too large.* of {most - 1} at most"):
+        builder.build(config)
