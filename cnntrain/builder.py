@@ -12,9 +12,10 @@ from cnntrain.data import Data, load_data
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import ConvOptions, FcOptions, Options, PoolOptions, output_shape
+from cnntrain.layers.options import BatchNormOptions, ConvOptions, FcOptions, Options, PoolOptions, output_shape
 from cnntrain.layers.pool import AveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
@@ -26,6 +27,8 @@ LARGEST_SLICE = 32
 SMALLEST_SLICE = 8
 SMALL_LAYER = 1024
 """Values of one sample in a layer that is small."""
+NORMALISED = 32
+"""Values of a channel in a slice, at least, where a batch is normalised: of a unit, that many samples."""
 CACHED = 2**20
 """Values of a slice in its largest layer, at most: 4 MB in float32."""
 MOST_PARAMETERS = 500_000_000
@@ -129,48 +132,66 @@ def count_W(config: Config, shape: Shape, classes: int | None) -> int:
 def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:
     """Return the samples of a slice: few enough for the cache and to share a batch, enough for long products.
 
-    Small layers cost more to call than to compute, so that a small network takes its batch whole.
+    Small layers cost more to call than to compute, so that a small network takes its batch whole. Batch normalisation
+    needs ``NORMALISED`` values of a channel, if the batch has as many, and half a batch must do for a shared one.
     """
     largest = max(math.prod(layer.out_shape) for layer in layers)
     if batch_size == "all":
         batch_size = 2 * LARGEST_SLICE
     if largest <= SMALL_LAYER:
         return min(batch_size, 2 * LARGEST_SLICE)
-    return min(LARGEST_SLICE, max(SMALLEST_SLICE, min(batch_size // 2, CACHED // largest)))
+    pixels = [layer.pixels for layer in layers if isinstance(layer, BatchNorm)]
+    least = SMALLEST_SLICE
+    if pixels:
+        least = max(least, min(-(-NORMALISED // min(pixels)), batch_size // 2))
+    return min(LARGEST_SLICE, max(least, min(batch_size // 2, CACHED // largest)))
 
 
 def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the steps for the entries of ``network.layers``.
-
-    Between a convolution and its bias and activation comes the max pooling of the next entry, if there is one: the
-    result is the same and only the winners are worked on.
-    """
-    for index, options in enumerate(entries):
+    """Yield the steps for the entries of ``network.layers``."""
+    for index in range(len(entries)):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
-        match options:
-            case ConvOptions():
-                conv = Conv(index, options, shape, rng)
-                yield conv
-                following = entries[index + 1] if index + 1 < len(entries) else None
-                if isinstance(following, PoolOptions) and following.type == "max":
-                    pool = MaxPool(index + 1, following, conv.out_shape)
-                    yield pool
-                    shape = pool.out_shape
-                else:
-                    shape = conv.out_shape
-                yield Activation(index, "conv", options.activation, shape)
-            case PoolOptions(type="max") if index > 0 and isinstance(entries[index - 1], ConvOptions):
-                continue  # done above
-            case PoolOptions():
-                other_pool = POOLS[options.type](index, options, shape)
-                yield other_pool
-                shape = other_pool.out_shape
-            case FcOptions():
-                options = options.model_copy(update={"units": options.units or classes})
-                fc = Fc(index, options, shape, rng)
-                yield fc
-                shape = fc.out_shape
-                is_softmax = options.activation == "softmax"
-                yield Activation(index, "fc", "identity" if is_softmax else options.activation, shape)
-                if is_softmax:
-                    yield Softmax(index, shape)
+        for layer in make_steps(entries, index, shape, classes, rng):
+            yield layer
+            shape = layer.out_shape
+
+
+def make_steps(
+    entries: Sequence[Options], index: int, shape: Shape, classes: int | None, rng: np.random.Generator
+) -> Iterator[Layer[Any]]:
+    """Yield the steps for one entry.
+
+    Between a convolution or batch normalisation and its bias and activation comes the max pooling of the next entry,
+    if there is one: the result is the same and only the winners are worked on. In front of batch normalisation there
+    is no bias: it would be subtracted again with the mean.
+    """
+    options = entries[index]
+    following = entries[index + 1] if index + 1 < len(entries) else None
+    first: Layer[Any]
+    activation: str
+    match options:
+        case PoolOptions():
+            if not (
+                options.type == "max" and index and isinstance(entries[index - 1], (ConvOptions, BatchNormOptions))
+            ):
+                yield POOLS[options.type](index, options, shape)
+            return
+        case ConvOptions():
+            first, activation = Conv(index, options, shape, rng), options.activation
+        case BatchNormOptions():
+            first, activation = BatchNorm(index, options, shape), options.activation
+        case FcOptions():
+            options = options.model_copy(update={"units": options.units or classes})
+            first, activation = Fc(index, options, shape, rng), options.activation
+        case _:
+            raise TypeError(f"no layer for {type(options).__name__}")
+    yield first
+    shape = first.out_shape
+    if isinstance(following, PoolOptions) and following.type == "max":
+        pool = MaxPool(index + 1, following, shape)
+        yield pool
+        shape = pool.out_shape
+    if not (isinstance(following, BatchNormOptions) and activation == "identity" and first.kind != "batch_norm"):
+        yield Activation(index, first.kind, "identity" if activation == "softmax" else activation, shape)
+    if activation == "softmax":
+        yield Softmax(index, shape)

@@ -1,5 +1,7 @@
 """Between the arrays of callers and files, samples first, and those inside the network, samples last."""
 
+import math
+
 import numpy as np
 
 from cnntrain.errors import DataError, ShapeError
@@ -19,6 +21,12 @@ def to_edge(batch: Array) -> Array:
 def from_edge(batch: Array) -> Array:
     """View ``(N, C, H, W)`` as ``(H, C, W, N)``, and ``(N, features)`` as ``(features, N)``."""
     return batch.transpose(2, 1, 3, 0) if batch.ndim == 4 else batch.T
+
+
+def class_places(shape: Shape) -> Labels:
+    """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
+    places = np.arange(math.prod(shape))
+    return places.reshape(shape).transpose(1, 0, 2).ravel() if len(shape) == 3 else places
 
 
 def checked_images(x: Array, in_shape: Shape) -> Array:

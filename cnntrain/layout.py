@@ -1,4 +1,4 @@
-"""Every parameter of a row of layers in one vector, every W before every b.
+"""All that layers learn in one vector: every W, then what else is trained (b, gamma), then running averages.
 
 A step, a sum of gradients or a penalty on W is then one operation, whatever the layers are.
 """
@@ -13,40 +13,68 @@ from cnntrain.errors import WeightsError
 from cnntrain.layers.base import Layer
 from cnntrain.types import Array
 
+WEIGHT, OTHER, STATISTIC = range(3)
+"""The parts of the vector, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one parameter lies."""
+    """Where one parameter or running average lies."""
 
     layer: Layer[Any]
     step: int
     """Place of the layer in the row."""
     key: str
-    """Name in the layer, ``W`` or ``b``."""
+    """Name in the layer, such as ``W`` or ``b``."""
     at: slice
     """Entries of the vector."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is stepped along its gradient."""
+        return self.key not in self.layer.statistics
+
+
+def rank(layer: Layer[Any], key: str) -> int:
+    """Return which part of the vector something belongs to."""
+    if key in layer.statistics:
+        return STATISTIC
+    return WEIGHT if key == "W" else OTHER
 
 
 class Layout:
     """Which parameter lies where.
 
     Attributes:
-        places: By full name, ``layers.<index>.W`` or ``.b``, in the order of the layers.
+        parameters: What is trained, by full name, ``layers.<index>.W`` or ``.b``, in the order of the layers.
+        statistics: Running averages, by full name, in the order of the layers. The gradient holds in their places the
+            statistics of each slice times its samples.
         size: Entries of the vector.
-        W_count: Entries that belong to a W; they come first.
+        W_count: Entries that belong to a W; they come first. Only they are penalised.
+        trained_count: Entries that are trained; they come before the running averages.
     """
 
     def __init__(self, layers: Sequence[Layer[Any]]):
         self.layers = layers
-        found = [(key, step, layer) for step, layer in enumerate(layers) for key in layer.params]
-        places, start = [], 0
-        for key, step, layer in sorted(found, key=lambda parameter: parameter[0]):  # "W" sorts before "b"
-            places.append(Place(layer, step, key, slice(start, start + layer.params[key].size)))
-            start += layer.params[key].size
-        self.size = start
-        self.W_count = max((place.at.stop for place in places if place.key == "W"), default=0)
+        found = [(rank(layer, key), key, step, layer) for step, layer in enumerate(layers) for key in layer.params]
+        self.size = self.W_count = self.trained_count = 0
+        places: list[Place] = []
+        for kind, key, step, layer in sorted(found, key=lambda parameter: parameter[:2]):
+            start, self.size = self.size, self.size + layer.params[key].size
+            places.append(Place(layer, step, key, slice(start, self.size)))
+            if kind == WEIGHT:
+                self.W_count = self.size
+            if kind != STATISTIC:
+                self.trained_count = self.size
         places.sort(key=lambda place: (place.layer.index, place.key))
         self.places = {f"layers.{place.layer.index}.{place.key}": place for place in places}
+        self.parameters = {name: place for name, place in self.places.items() if place.trained}
+        self.statistics = {name: place for name, place in self.places.items() if not place.trained}
+
+    def split(self, part: slice) -> tuple[slice, slice]:
+        """Cut a part of the vector into what is trained and the running averages."""
+        border = min(max(self.trained_count, part.start), part.stop)
+        return slice(part.start, border), slice(border, part.stop)
 
     def views(self, vector: Array) -> list[dict[str, Array]]:
         """Views of a vector for each layer, by the names of its parameters."""
@@ -56,7 +84,7 @@ class Layout:
         return views
 
     def bind(self, theta: Array) -> None:
-        """Move the layers' parameters into ``theta``, keeping their values."""
+        """Move all that the layers hold into ``theta``, keeping their values."""
         for layer, views in zip(self.layers, self.views(theta), strict=True):
             for key, view in views.items():
                 view[...] = layer.params[key]
@@ -67,24 +95,26 @@ class Layout:
         for layer, views in zip(self.layers, self.views(theta), strict=True):
             layer.params.update(views)
 
-    def named(self, vector: Array) -> dict[str, Array]:
-        """Copies of the parts of a vector by their full names, in the edge layout."""
+    def named(self, vector: Array, places: Mapping[str, Place]) -> dict[str, Array]:
+        """Copies of some places of a vector by their full names, in the edge layout."""
         views = self.views(vector)
         return {
             name: np.array(place.layer.to_edge(place.key, views[place.step][place.key]), order="C")
-            for name, place in self.places.items()
+            for name, place in places.items()
         }
 
-    def take_over(self, parameters: Mapping[str, Any]) -> None:
-        """Copy values into the layers' parameters; see ``Network.set_parameters``."""
-        groups = {"missing": self.places.keys() - parameters.keys(), "unknown": parameters.keys() - self.places.keys()}
+    def take_over(self, given: Mapping[str, Any], places: Mapping[str, Place]) -> None:
+        """Copy values into what the layers hold at ``places``; see ``Network.set_parameters`` and ``set_state``."""
+        groups = {"missing": places.keys() - given.keys(), "unknown": given.keys() - places.keys()}
         if any(groups.values()):
             told = " and ".join(f"{', '.join(sorted(names))} {what}" for what, names in groups.items() if names)
             raise WeightsError(f"the weights are not this network's: {told}")
-        values = {name: np.asarray(value) for name, value in parameters.items()}
-        for name, place in self.places.items():
+        values = {name: np.asarray(value) for name, value in given.items()}
+        for name, place in places.items():
             wanted = place.layer.to_edge(place.key, place.layer.params[place.key]).shape
             if values[name].shape != wanted:
                 raise WeightsError(f"{name} has shape {values[name].shape}, but the network needs {wanted}")
-        for name, place in self.places.items():
+            if place.key == "running_var" and (values[name] < 0).any():
+                raise WeightsError(f"{name} holds {values[name].min():g}, and no variance is below 0")
+        for name, place in places.items():
             place.layer.params[place.key][...] = place.layer.from_edge(place.key, values[name])

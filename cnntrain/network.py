@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.edges import checked_images, checked_labels, edge_shape, from_edge, to_edge
+from cnntrain.edges import checked_images, checked_labels, class_places, edge_shape, from_edge, to_edge
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
@@ -28,8 +28,8 @@ class Network:
 
     Attributes:
         layers: The steps of the way forward; an entry of the config may be several.
-        theta: Every parameter, in one vector.
-        layout: Which parameter lies where in theta.
+        theta: Every parameter, in one vector, and the running averages of batch normalisation behind them.
+        layout: What lies where in theta.
         in_shape: ``(C, H, W)`` or ``(features,)``.
         out_shape: ``(C, H, W)`` or ``(units,)``.
     """
@@ -51,25 +51,34 @@ class Network:
         self.bind(np.empty(self.layout.size, self.dtype))
 
     def parameters(self) -> dict[str, Array]:
-        """Return copies of W and b as ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
-        return self.layout.named(self.theta)
+        """Return copies of W, b, gamma, ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
+        return self.layout.named(self.theta, self.layout.parameters)
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Take over W and b, named and shaped as ``parameters()`` gives them.
+        """Take over W, b and gamma, named and shaped as ``parameters()`` gives them.
 
         Raises:
             WeightsError: Names are missing or unknown, or a shape differs; nothing is changed then.
         """
-        self.layout.take_over(parameters)
+        self.layout.take_over(parameters, self.layout.parameters)
+
+    def state(self) -> dict[str, Array]:
+        """Return copies of the parameters and of the running averages: all that a weights file holds."""
+        return self.layout.named(self.theta, self.layout.places)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over parameters and running averages, named and shaped as ``state()`` gives them.
+
+        Raises:
+            WeightsError: Names are missing or unknown, a shape differs, or a variance is negative; nothing is changed
+                then.
+        """
+        self.layout.take_over(state, self.layout.places)
 
     @cached_property
     def class_places(self) -> Labels:
-        """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
-        places = np.arange(math.prod(self.out_shape))
-        if len(self.out_shape) == 3:
-            H, C, W = self.layers[-1].out_shape
-            places = places.reshape(H, C, W).transpose(1, 0, 2).ravel()
-        return places
+        """Where the output of each class stands, see ``edges.class_places``."""
+        return class_places(self.layers[-1].out_shape)
 
     def bind(self, theta: Array) -> None:
         """Move all parameters into ``theta``, keeping their values."""
@@ -161,9 +170,10 @@ class Network:
         return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
 
     def slices(self, count: int) -> Iterator[slice]:
-        """Cut ``count`` samples into slices."""
-        for start in range(0, count, self.slice_size):
-            yield slice(start, min(start + self.slice_size, count))
+        """Cut ``count`` samples into as few slices as it goes, of one size or of two that differ by one."""
+        pieces = -(-count // self.slice_size)
+        for i in range(pieces):
+            yield slice(i * count // pieces, (i + 1) * count // pieces)
 
     def forward(self, x: Array) -> Array:
         """Return the network's output: probabilities behind Softmax.
@@ -200,7 +210,7 @@ class Network:
             DataError: A label is not a class, or there are not as many labels as images.
         """
         J, gradient, dx = self.gradient(x, y)
-        return J, self.layout.named(gradient), dx
+        return J, self.layout.named(gradient, self.layout.parameters), dx
 
     def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array]:
         """Return what ``loss_and_gradients`` does, the gradient as one vector laid out as theta."""

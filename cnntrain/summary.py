@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.pool import Pool
@@ -36,13 +37,13 @@ def describe(network: Network) -> dict[str, Any]:
         )
         if not row["output_shape"]:  # an activation behind a pool has the pool's shape, not its own entry's
             row["output_shape"] = list(edge_shape(layer.out_shape))
-        row["parameters"] += sum(value.size for value in layer.params.values())
+        row["parameters"] += sum(value.size for key, value in layer.params.items() if key not in layer.statistics)
         row["multiply_adds"] += multiply_adds(layer)
         row["notes"] += unread(layer)
     layers = [rows[index] for index in sorted(rows)]
     return {
         "layers": layers,
-        "parameters": network.theta.size,
+        "parameters": network.layout.trained_count,
         "memory_bytes": memory_bytes(network),
     }
 
@@ -55,6 +56,8 @@ def multiply_adds(layer: Layer[Any]) -> int:
             return g.OH * g.OW * g.K * g.F * g.F * g.C
         case Fc():
             return math.prod(layer.in_shape) * layer.out_shape[0]
+        case BatchNorm():
+            return math.prod(layer.in_shape)
     return 0
 
 

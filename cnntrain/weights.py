@@ -1,8 +1,8 @@
 """Weights files: safetensors in and out, with all that is needed to use them in the file's metadata.
 
-Tensors are ``layers.<i>.W`` and ``layers.<i>.b`` in the edge layout, float32 or float64. The metadata has one key,
-``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing and versions. No pickle: reading a
-file runs nothing.
+Tensors are ``layers.<i>.W``, ``layers.<i>.b`` and so on, those of ``Network.state``, in the edge layout, float32 or
+float64. The metadata has one key, ``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing
+and versions. No pickle: reading a file runs nothing.
 """
 
 import json
@@ -56,7 +56,7 @@ class Saved:
 
 
 def save(path: Path, network: Network, config: Config, data: Data) -> None:
-    """Write the network's parameters and how to use them, whole or not at all."""
+    """Write the network's parameters and running averages and how to use them, whole or not at all."""
     resolved = config.resolved()
     resolved["training"].pop("workers")  # the same weights come of any number, so they do not say which it was
     about = {
@@ -67,7 +67,7 @@ def save(path: Path, network: Network, config: Config, data: Data) -> None:
         "versions": {"cnntrain": version("cnntrain"), "numpy": np.__version__},
     }
     # One key: safetensors writes several in an order that differs from process to process.
-    content = serialise(network.parameters(), {KEY: json.dumps(about)})
+    content = serialise(network.state(), {KEY: json.dumps(about)})
     try:
         write_file(path, content)
     except OSError as error:
@@ -100,7 +100,7 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         check_count(config, shape, len(classes) or None, header)
         tensors = read_tensors(path)
         network = build_shaped(config, shape, len(classes) or None, dtype)
-        network.set_parameters(tensors)
+        network.set_state(tensors)
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
         raise WeightsError(f"{path}: {reason}") from error
@@ -108,7 +108,7 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         config = config_from_dict(about["config"], str(path), overrides)
         network = build_shaped(config, shape, len(classes) or None, dtype)
         try:
-            network.set_parameters(tensors)
+            network.set_state(tensors)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}; the overrides describe another network") from error
     return Saved(path, network, config, classes, preprocessing)

@@ -1,26 +1,29 @@
-"""Every parameter in one vector, every W before every b."""
+"""Every parameter in one vector: every W, then what else is trained, then running averages."""
 
 import numpy as np
 import pytest
 
 from cnntrain.layers.activation import Activation
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import ConvOptions, FcOptions, PoolOptions
+from cnntrain.layers.options import BatchNormOptions, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.pool import MaxPool
 from cnntrain.layout import Layout
 
 
 @pytest.fixture
 def layers():
-    """Steps of conv, pool and fc: 8 images of 2 x 3 pixels in two channels."""
+    """Steps of conv, pool, batch_norm and fc."""
     rng = np.random.default_rng(0)
     return [
         Conv(0, ConvOptions(K=4, F=2), (3, 2, 4), rng),
         MaxPool(1, PoolOptions(k=1, type="max"), (2, 4, 3)),
         Activation(0, "conv", "relu", (2, 4, 3)),
-        Fc(2, FcOptions(units=5), (2, 4, 3), rng),
-        Activation(2, "fc", "identity", (5,)),
+        BatchNorm(2, BatchNormOptions(), (2, 4, 3)),
+        Activation(2, "batch_norm", "relu", (2, 4, 3)),
+        Fc(3, FcOptions(units=5), (2, 4, 3), rng),
+        Activation(3, "fc", "identity", (5,)),
     ]
 
 
@@ -33,18 +36,36 @@ def bound(layers):
     return layout, theta
 
 
-def test_W_come_first_and_nothing_lies_twice(layers):
+def test_W_come_first_running_averages_last_and_nothing_lies_twice(layers):
     layout = Layout(layers)
-    assert (layout.size, layout.W_count) == (4 * 2 * 4 + 5 * 24 + 4 + 5, 4 * 2 * 4 + 5 * 24)
+    W, others = 4 * 2 * 4 + 5 * 24, 4 + 4 + 4 + 5
+    assert (layout.W_count, layout.trained_count, layout.size) == (W, W + others, W + others + 4 + 4)
     owners = np.zeros(layout.size, int)
     for name, place in layout.places.items():
         owners[place.at] += 1
         assert name.endswith("W") == (place.at.stop <= layout.W_count)
+        assert ("running" in name) == (place.at.start >= layout.trained_count)
     assert (owners == 1).all()
 
 
+@pytest.mark.parametrize("start", [0, 100, 165, 169, 170, 177])
+@pytest.mark.parametrize("stop", [0, 100, 168, 169, 170, 177])
+def test_a_part_is_cut_where_the_running_averages_begin(layers, start, stop):
+    layout, part = Layout(layers), slice(start, max(start, stop))
+    assert (layout.trained_count, layout.size) == (169, 177)
+    trained, averaged = layout.split(part)
+    entries = np.arange(layout.size)
+    np.testing.assert_array_equal(entries[trained], [i for i in entries[part] if i < 169])
+    np.testing.assert_array_equal(entries[averaged], [i for i in entries[part] if i >= 169])
+    assert averaged.stop - averaged.start == len(entries[averaged])
+
+
 def test_names_follow_the_entries_of_the_config(layers):
-    assert list(Layout(layers).places) == ["layers.0.W", "layers.0.b", "layers.2.W", "layers.2.b"]
+    layout = Layout(layers)
+    trained = ["layers.0.W", "layers.0.b", "layers.2.b", "layers.2.gamma", "layers.3.W", "layers.3.b"]
+    assert list(layout.parameters) == trained
+    assert list(layout.statistics) == ["layers.2.running_mean", "layers.2.running_var"]
+    assert sorted(layout.places) == sorted([*layout.parameters, *layout.statistics])
 
 
 def test_binding_keeps_the_values_and_shares_the_memory(layers):
@@ -71,7 +92,7 @@ def test_views_of_a_vector_are_shaped_as_the_parameters(layers):
 
 def test_named_copies_are_in_the_edge_layout(bound, layers):
     layout, theta = bound
-    named = layout.named(theta)
+    named = layout.named(theta, layout.places)
     assert named["layers.0.W"].shape == (4, 2, 2, 2)
     np.testing.assert_array_equal(named["layers.0.W"], layers[0].to_edge("W", layers[0].params["W"]))
     assert not any(np.shares_memory(value, theta) for value in named.values())
@@ -80,8 +101,8 @@ def test_named_copies_are_in_the_edge_layout(bound, layers):
 
 def test_what_was_named_can_be_taken_over(bound):
     layout, theta = bound
-    named = layout.named(theta)
+    named = layout.named(theta, layout.places)
     before = theta.copy()
     theta.fill(0)
-    layout.take_over(named)
+    layout.take_over(named, layout.places)
     np.testing.assert_array_equal(theta, before)

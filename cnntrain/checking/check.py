@@ -24,6 +24,8 @@ from cnntrain.types import Array, Labels
 
 BATCH = 3
 """Samples of the random batch; more than one, so that a mean taken for a sum shows."""
+NORMALISED_BATCH = 8
+"""Likewise, in one slice, where batch normalisation takes mean and variance over them."""
 DIRECTIONS = 3
 """Random directions a tensor."""
 CHECK = 3
@@ -66,8 +68,11 @@ def gradcheck(
     for fault in inject:
         inject_fault(network, fault)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
-    x = rng.standard_normal((BATCH, *network.in_shape))
-    y = rng.integers(0, math.prod(network.out_shape), BATCH)
+    batch = BATCH
+    if network.layout.statistics:
+        batch = network.slice_size = NORMALISED_BATCH
+    x = rng.standard_normal((batch, *network.in_shape))
+    y = rng.integers(0, math.prod(network.out_shape), batch)
     tensors = list(Check(network, x, y, rng, progress).results(samples, threshold))
     worst = max(tensor["max_relative_error"] for tensor in tensors)
     proven = all(tensor["checked"] for tensor in tensors)
@@ -77,8 +82,8 @@ def gradcheck(
 def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
     """Return the network in float64, and the config's seed.
 
-    A new network gets random biases: with the zeros that training begins with, a window that sees only padding would
-    lie on ReLU's kink, and so would not be checked.
+    A new network gets random biases, and its gamma is no longer 1: with the zeros that training begins with, a window
+    that sees only padding would lie on ReLU's kink, and so would not be checked.
     """
     if not isinstance(config, Config):
         path = Path(config)
@@ -87,8 +92,8 @@ def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[N
             return saved.network, saved.config.training.seed
         config = load_config(path, overrides)
     network, seed = build(config, dtype="float64"), config.training.seed
-    b = network.theta[network.layout.W_count :]
-    b[...] = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, b.size)
+    others = network.theta[network.layout.W_count : network.layout.trained_count]
+    others += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, others.size)
     return network, seed
 
 
@@ -102,7 +107,7 @@ class Check:
         self.progress = progress
         _, gradient, dx = network.gradient(x, y)
         self.tensors = {
-            name: (network.theta[place.at], gradient[place.at]) for name, place in network.layout.places.items()
+            name: (network.theta[place.at], gradient[place.at]) for name, place in network.layout.parameters.items()
         }
         self.tensors["input"] = (x.reshape(-1), dx.reshape(-1))
 

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from cnntrain.config.schema import LayerEntry, TrainingOptions
 from cnntrain.config.tree import Mapping, Node, Path, Scalar, find
-from cnntrain.layers.options import FcOptions
+from cnntrain.layers.options import ConvOptions, FcOptions, PoolOptions
 
 Broken = tuple[Path, str]
 """Where a rule is broken, and a sentence."""
@@ -65,7 +65,7 @@ def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
                     )
                 if has_softmax(layer):
                     yield (*path, "activation"), "softmax is for the last layer alone; relu is usual in the others"
-        elif first_fc is not None:
+        elif first_fc is not None and isinstance(layer.options, (ConvOptions, PoolOptions)):
             yield (
                 path,
                 f"{layer.kind} needs an image, but layers[{first_fc}], an fc, has made a vector of it; put it before",

@@ -9,7 +9,15 @@ from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.places import Places
 from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import either
-from cnntrain.layers.options import AtLeastOne, AtLeastZero, ConvOptions, FcOptions, Options, PoolOptions
+from cnntrain.layers.options import (
+    AtLeastOne,
+    AtLeastZero,
+    BatchNormOptions,
+    ConvOptions,
+    FcOptions,
+    Options,
+    PoolOptions,
+)
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -79,6 +87,7 @@ class LayerEntry(BaseModel):
     conv: ConvOptions | None = Field(None, description="convolution")
     pool: PoolOptions | None = Field(None, description="pooling")
     fc: FcOptions | None = Field(None, description="fully connected")
+    batch_norm: BatchNormOptions | None = Field(None, description="batch normalisation")
 
     @model_validator(mode="after")
     def _has_one_kind(self) -> "LayerEntry":
@@ -91,13 +100,13 @@ class LayerEntry(BaseModel):
 
     @property
     def kind(self) -> str:
-        """``conv``, ``pool`` or ``fc``."""
+        """The key: ``conv``, ``pool`` and so on."""
         return next(kind for kind in LayerEntry.model_fields if getattr(self, kind) is not None)
 
     @property
-    def options(self) -> ConvOptions | PoolOptions | FcOptions:
+    def options(self) -> Options:
         """What the entry says."""
-        options: ConvOptions | PoolOptions | FcOptions = getattr(self, self.kind)
+        options: Options = getattr(self, self.kind)
         return options
 
     @model_serializer

@@ -12,6 +12,7 @@ from typing import Any
 from cnntrain.exporting.graph import Graph
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.pool import AveragePool, MaxPool, Pool
@@ -54,6 +55,10 @@ def add_entry(graph: Graph, steps: Sequence[Layer[Any]], x: str) -> str:
                 if len(step.in_shape) == 3:
                     x = graph.node("Flatten", [x], f"{name}.x", axis=1)
                 x = graph.node("Gemm", [x, W, *b], f"{name}.z", transB=1)
+            case BatchNorm():
+                statistics = [graph.constant(f"{name}.{key}", step.params[key]) for key in step.statistics]
+                inputs = [x, graph.constant(f"{name}.gamma", step.params["gamma"]), *b, *statistics]
+                x = graph.node("BatchNormalization", inputs, f"{name}.z", epsilon=step.eps)
             case Pool():
                 x = add_pool(graph, step, x, f"{name}.pool")
             case Activation():

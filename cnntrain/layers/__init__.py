@@ -3,6 +3,7 @@
 from cnntrain.layers.options import (
     OPTIONS,
     ActivationName,
+    BatchNormOptions,
     ConvOptions,
     FcOptions,
     InitName,
@@ -14,6 +15,7 @@ from cnntrain.layers.options import (
 __all__ = [
     "OPTIONS",
     "ActivationName",
+    "BatchNormOptions",
     "ConvOptions",
     "FcOptions",
     "InitName",

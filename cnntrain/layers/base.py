@@ -8,7 +8,7 @@ and overwritten by every forward, so that a layer keeps nothing of a batch and a
 """
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from numpy.typing import DTypeLike
 
@@ -26,11 +26,13 @@ class Layer(ABC, Generic[CacheT]):
     index: int
     """Place of its entry in ``network.layers``."""
     kind: str
-    """Of its entry: ``conv``, ``pool`` or ``fc``."""
+    """Of its entry, such as ``conv``."""
     in_shape: Shape
     out_shape: Shape
     params: dict[str, Array]
-    """``W`` or ``b``, or nothing; the network places them in one vector."""
+    """``W``, ``b`` and the like, or nothing; the network places them in one vector."""
+    statistics: ClassVar[tuple[str, ...]] = ()
+    """Which of ``params`` are running averages: measured on the way forward, not trained."""
 
     @abstractmethod
     def cache(self, n: int, dtype: DTypeLike) -> CacheT:
@@ -38,10 +40,13 @@ class Layer(ABC, Generic[CacheT]):
 
     @abstractmethod
     def forward(self, x: Array, cache: CacheT) -> Array:
-        """Return the output for ``x``, in the cache's memory; what another layer's cache owns may be overwritten."""
+        """Return the output in training for ``x``, in the cache's memory, and keep what the way back needs.
+
+        A bias and activation may overwrite ``x``; whoever hands them something does not read it again.
+        """
 
     def infer(self, x: Array, cache: CacheT) -> Array:
-        """Return what ``forward`` does, without keeping what only the way back needs."""
+        """Return the output in use, without keeping what only the way back needs."""
         return self.forward(x, cache)
 
     @abstractmethod
@@ -51,7 +56,8 @@ class Layer(ABC, Generic[CacheT]):
         Args:
             delta: dJ/d output of the forward that filled the cache; may be overwritten.
             cache: Filled by ``forward``; one way back for each way forward.
-            grads: Arrays shaped as ``params``.
+            grads: Arrays shaped as ``params``. Into those of ``statistics`` go the slice's own, times its samples:
+                summed over slices as all gradients are, they give those of the batch.
             want_delta: False for the first layer in training: nobody needs the delta of the pixels.
         """
 

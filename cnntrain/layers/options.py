@@ -13,6 +13,9 @@ from cnntrain.types import Shape
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastZero = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Small = Annotated[float, Field(ge=1e-12, allow_inf_nan=False)]
+"""Added to a variance: enough to divide by in float32, too."""
 ActivationName = Literal["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"]
 InitName = Literal["he", "xavier", "normal", "uniform"]
 
@@ -62,11 +65,28 @@ class FcOptions(Options):
     init: InitName | None = None
 
 
-OPTIONS: dict[str, type[Options]] = {"conv": ConvOptions, "pool": PoolOptions, "fc": FcOptions}
+class BatchNormOptions(Options):
+    """``batch_norm``: mean 0 and deviation 1 for every channel or unit, then a scale gamma, a bias b, an activation."""
+
+    long_names = {"epsilon": "eps"}
+
+    activation: ActivationName = "identity"
+    eps: Small = 1e-5
+    momentum: Share = 0.9
+
+
+OPTIONS: dict[str, type[Options]] = {
+    "conv": ConvOptions,
+    "pool": PoolOptions,
+    "fc": FcOptions,
+    "batch_norm": BatchNormOptions,
+}
 
 
 def output_shape(options: Options, in_shape: Shape) -> Shape:
     """Shape that a layer makes of ``in_shape``: (H + 2P - F) // S + 1 rows for conv, (H - k) // S + 1 for pool.
+
+    It stays as it is for batch_norm.
 
     Args:
         options: The layer's entry; an ``fc`` must have its units.
@@ -79,6 +99,8 @@ def output_shape(options: Options, in_shape: Shape) -> Shape:
         if options.units is None:
             raise ShapeError("units is missing, and the number of classes is not known")
         return (options.units,)
+    if isinstance(options, BatchNormOptions):
+        return in_shape
     if len(in_shape) != 3:
         raise ShapeError(
             f"an image is needed here, but what comes is a vector of {in_shape[0]}: put it before the first fc"

@@ -23,6 +23,7 @@ from cnntrain.judging.scoring import Score, score
 from cnntrain.network import Network
 from cnntrain.parallel import Communicator
 from cnntrain.training import divergence
+from cnntrain.training.averages import RunningAverages
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
 from cnntrain.training.events import BatchEnded, IterationEnded
@@ -48,9 +49,12 @@ def program(
         DivergedError: A loss or a parameter became infinite or not a number.
     """
     samples = TrainingSamples(data, options)
-    descent = Descent(network, comm.part, options.alpha, options.momentum, options.nesterov)
+    trained, averaged = network.layout.split(comm.part)
+    averages = RunningAverages(network, averaged)
+    descent = Descent(network, trained, options.alpha, options.momentum, options.nesterov)
+    weights = network.theta[: network.layout.trained_count]
     for iteration in range(1, options.Max + 1):
-        before = network.theta.copy()
+        before = weights.copy()
         began = time.perf_counter()
         loss, right, seen = 0.0, 0, 0
         order = batches(len(data.train), options.batch_size, options.seed, iteration, options.shuffle)
@@ -58,12 +62,13 @@ def program(
             gradient, batch_loss, batch_right = learn(network, samples, iteration, places, comm)
             if not np.isfinite(batch_loss):
                 raise DivergedError(divergence.of_batch(network, samples, iteration, batch, places, options))
-            descent.step(gradient)
+            averages.step(gradient[len(gradient) - averages.count :], len(places))
+            descent.step(gradient[: len(gradient) - averages.count])
             comm.publish()
             loss, right, seen = loss + batch_loss, right + batch_right, seen + len(places)
             yield BatchEnded(iteration, batch, seen, loss / seen, time.perf_counter() - began)
         with np.errstate(invalid="ignore"):
-            max_change = float(np.abs(network.theta - before).max(initial=0.0))
+            max_change = float(np.abs(weights - before).max(initial=0.0))
         seconds = time.perf_counter() - began
         where = f"iteration {iteration}, batch {batch_count(len(data.train), options.batch_size)}"
         if not np.isfinite(max_change):

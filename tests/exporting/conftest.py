@@ -19,7 +19,8 @@ def make_model(make_config, tmp_path) -> Callable[..., Model]:
         rng = np.random.default_rng(5)
         config = make_config(layers, input, **({"loss": "cross_entropy"} | training))
         network = build_shaped(config, input, None)
-        network.set_parameters({name: rng.normal(0, 0.5, value.shape) for name, value in network.parameters().items()})
+        state = {name: rng.normal(0, 0.5, value.shape) for name, value in network.state().items()}
+        network.set_state({name: np.abs(value) if "var" in name else value for name, value in state.items()})
         classes = tuple(f"class {i}" for i in range(network.class_places.size))
         C = input[0]
         preprocessing = Preprocessing((0.4, 0.5, 0.6, 0.7)[:C], (0.2, 0.25, 0.3, 0.35)[:C])

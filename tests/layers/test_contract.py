@@ -16,9 +16,10 @@ import pytest
 import cnntrain.layers
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import OPTIONS, ConvOptions, FcOptions, PoolOptions
+from cnntrain.layers.options import OPTIONS, BatchNormOptions, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.pool import AveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ACTIVATIONS
@@ -43,6 +44,10 @@ def fc(in_shape: Shape, units: int) -> Make:
 
 def activation(in_shape: Shape, sigma: str) -> Make:
     return lambda: Activation(0, "conv" if len(in_shape) == 3 else "fc", sigma, in_shape)
+
+
+def batch_norm(in_shape: Shape, **options: Any) -> Make:
+    return lambda: BatchNorm(0, BatchNormOptions(**options), in_shape)
 
 
 # Shapes are (H, C, W) or (features,).
@@ -92,6 +97,10 @@ CASES: dict[str, Make] = {
     "fc of one unit": fc((3, 1, 2), units=1),
     **{f"{sigma} of an image": activation((3, 2, 4), sigma) for sigma in ACTIVATIONS},
     **{f"{sigma} of a vector": activation((5,), sigma) for sigma in ACTIVATIONS},
+    "batch_norm of an image": batch_norm((3, 2, 4)),
+    "batch_norm of an image with many rows": batch_norm((19, 64, 61)),
+    "batch_norm of one pixel": batch_norm((1, 3, 1)),
+    "batch_norm of a vector": batch_norm((5,), eps=0.1),
     "softmax": lambda: Softmax(0, (4,)),
     "softmax of one unit": lambda: Softmax(0, (1,)),
 }
@@ -152,11 +161,15 @@ def test_output_and_gradients_have_the_promised_shapes(layer):
     assert {name: value.shape for name, value in results.items()} == shapes
 
 
+def trained(layer: Layer[Any]) -> dict[str, Array]:
+    return {name: value for name, value in layer.params.items() if name not in layer.statistics}
+
+
 def test_gradients_match_finite_differences(layer):
     x, delta = distinct_values((*layer.in_shape, 2)), delta_for(layer, 2)
     results, h = run(layer, x, delta), 1e-5
     cache = layer.cache(2, "float64")
-    for name, values in {"x": x, **layer.params}.items():
+    for name, values in {"x": x, **trained(layer)}.items():
         numeric, analytic = [], []
         for at in list(np.ndindex(values.shape))[:: 1 + values.size // 500]:
             before, J = values[at], []
@@ -203,7 +216,17 @@ def test_memories_do_not_disturb_each_other(layer):
     assert bits({"y": alone["y"], **grads, "x": delta_prev}) == bits(alone)
 
 
-def test_samples_do_not_mix(layer):
+def test_samples_do_not_mix_in_use(layer):
+    x = distinct_values((*layer.in_shape, 3))
+    together = layer.infer(x.copy(), layer.cache(3, x.dtype)).copy()
+    for i in range(3):
+        alone = layer.infer(x[..., i : i + 1].copy(), layer.cache(1, x.dtype))
+        np.testing.assert_allclose(together[..., i : i + 1], alone, rtol=1e-12, atol=1e-14)
+
+
+def test_samples_do_not_mix_in_training(layer):
+    if layer.statistics:
+        pytest.skip("normalises by the mean and variance of its slice")
     x, delta = distinct_values((*layer.in_shape, 3)), delta_for(layer, 3)
     together = run(layer, x, delta)
     single = [run(layer, x[..., i : i + 1], delta[..., i : i + 1]) for i in range(3)]

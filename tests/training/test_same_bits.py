@@ -24,6 +24,19 @@ LAYERS = [
 ]
 
 
+NORMALISED = [
+    {"batch_norm": {}},
+    {"conv": {"K": 6, "F": 3, "P": 1}},
+    {"batch_norm": {"activation": "relu", "momentum": 0.5}},
+    {"pool": {"k": 2, "type": "max"}},
+    {"conv": {"K": 5, "F": 3, "activation": "relu"}},
+    {"batch_norm": {}},
+    {"fc": {"units": 9}},
+    {"batch_norm": {"activation": "tanh"}},
+    {"fc": {"activation": "softmax"}},
+]
+
+
 @pytest.fixture(scope="session")
 def data_folders(tmp_path_factory) -> dict[str, Path]:
     """Random images in the formats that the shipped configs read."""
@@ -77,13 +90,20 @@ def test_all_shipped_configs_are_tried():
 
 
 @pytest.mark.parametrize(
-    ("workers", "training", "data"),
+    ("workers", "training", "data", "layers"),
     [
-        (3, {"dtype": "float64", "momentum": 0.9, "nesterov": True, "l1": 1e-4, "l2": 1e-3}, {"validation": 0.2}),
-        (5, {"batch_size": "all", "reduction": "sum", "alpha": 0.0005, "Max": 3}, {}),
-        (2, {"batch_size": "all", "alpha": 0.0001, "Max": 50, "epsilon": 0.0002}, {"validation": 0.3}),
-        (3, {"batch_size": 487, "momentum": 0.5}, {}),
-        (3, {"batch_size": 2, "loss": "mse"}, {"validation": 0.95}),
+        (
+            3,
+            {"dtype": "float64", "momentum": 0.9, "nesterov": True, "l1": 1e-4, "l2": 1e-3},
+            {"validation": 0.2},
+            LAYERS,
+        ),
+        (5, {"batch_size": "all", "reduction": "sum", "alpha": 0.0005, "Max": 3}, {}, LAYERS),
+        (2, {"batch_size": "all", "alpha": 0.0001, "Max": 50, "epsilon": 0.0002}, {"validation": 0.3}, LAYERS),
+        (3, {"batch_size": 487, "momentum": 0.5}, {}, LAYERS),
+        (3, {"batch_size": 2, "loss": "mse"}, {"validation": 0.95}, LAYERS),
+        (2, {"batch_size": 65, "momentum": 0.9}, {"validation": 0.2}, NORMALISED),
+        (3, {"batch_size": 487, "l1": 1e-4, "l2": 1e-3}, {}, NORMALISED),
     ],
     ids=[
         "float64, nesterov, l1, l2",
@@ -91,10 +111,12 @@ def test_all_shipped_configs_are_tried():
         "epsilon",
         "remainders",
         "fewer samples than workers",
+        "normalised",
+        "normalised, remainders",
     ],
 )
-def test_options_give_the_same_bits(make_config, tmp_path, workers, training, data):
-    config = make_config(LAYERS, data={"source": "digits"} | data, **({"Max": 2, "alpha": 0.02} | training))
+def test_options_give_the_same_bits(make_config, tmp_path, workers, training, data, layers):
+    config = make_config(layers, data={"source": "digits"} | data, **({"Max": 2, "alpha": 0.02} | training))
     alone = left_by(on(1, config), tmp_path / "1")
     assert left_by(on(workers, config), tmp_path / "others") == alone
     if config.training.epsilon:

@@ -1,0 +1,133 @@
+"""Batch normalisation: every channel or unit is given mean 0 and deviation 1, then a scale gamma and a bias b.
+
+In training mean and variance are those of the slice (ghost batch normalisation), over its pixels and samples; with m
+values in a channel
+
+    x_hat = (x - mean) / sqrt(var + eps),  var = sum (x - mean)² / m,  z = gamma x_hat
+
+In use they are the running averages of what training saw. Going back, every value has moved mean and variance, too:
+
+    delta_prev = gamma / sqrt(var + eps) (delta - sum(delta) / m - x_hat sum(delta ⊙ x_hat) / m)
+    dgamma = sum(delta ⊙ x_hat)
+
+b is added by the bias and activation that follow.
+
+References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017, arXiv:1705.08741.
+"""
+
+from collections.abc import Iterator
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.layers.base import Layer
+from cnntrain.layers.options import BatchNormOptions
+from cnntrain.types import Array, Shape
+
+BLOCK = 2**16
+"""Values that are worked on at a time, so that they are still in the processor's cache for the next operation."""
+
+
+class BatchNormCache:
+    """Memory for slices of n samples, as (rows, channels, values): a vector is one row."""
+
+    def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
+        H, C, W = shape if len(shape) == 3 else (1, *shape, 1)
+        self.n, self.shape, self.m = n, (H, C, W * n), H * W * n
+        self.step = min(H, max(1, BLOCK // (C * W * n)))
+        self.y = np.empty((*shape, n), dtype)
+        self.x = self.y
+        self.centred = np.empty((self.step, C, W * n), dtype)
+        self.ones = np.ones(W * n, dtype)
+        self.by_row = np.empty((H, C), dtype)
+        self.mean, self.var, self.scale = (np.zeros(C, dtype) for _ in range(3))
+
+    def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
+        """Some rows of each array at a time."""
+        for row in range(0, len(self.by_row), self.step):
+            yield tuple(array[row : row + self.step] for array in arrays)
+
+    def total(self) -> Array:
+        """The sum over the rows of what is in ``by_row``: one value a channel."""
+        total: Array = np.add.reduce(self.by_row, axis=0)
+        return total
+
+
+@final
+class BatchNorm(Layer[BatchNormCache]):
+    """z = gamma (x - mean) / sqrt(var + eps), one gamma a channel or unit.
+
+    Shape:
+        x ``(H, C, W, N)`` or ``(units, N)`` -> z of the same shape; gamma ``(C,)`` or ``(units,)``.
+    """
+
+    kind = "batch_norm"
+    statistics = ("running_mean", "running_var")
+
+    def __init__(self, index: int, options: BatchNormOptions, in_shape: Shape):
+        self.index, self.eps, self.momentum = index, options.eps, options.momentum
+        self.in_shape = self.out_shape = in_shape
+        C = in_shape[1] if len(in_shape) == 3 else in_shape[0]
+        self.pixels = in_shape[0] * in_shape[2] if len(in_shape) == 3 else 1
+        self.params = {"gamma": np.ones(C), "running_mean": np.zeros(C), "running_var": np.ones(C)}
+
+    def cache(self, n: int, dtype: DTypeLike) -> BatchNormCache:
+        return BatchNormCache(self.in_shape, n, dtype)
+
+    def forward(self, x: Array, cache: BatchNormCache) -> Array:
+        cache.x, y = x.reshape(cache.shape), cache.y.reshape(cache.shape)
+        np.matmul(cache.x, cache.ones, out=cache.by_row)
+        np.divide(cache.total(), cache.m, out=cache.mean)
+        mean = cache.mean[:, None]
+        for rows, centred, squares in cache.blocks(cache.x, y, cache.by_row):
+            np.subtract(rows, mean, out=centred)
+            np.vecdot(centred, centred, out=squares)
+        np.divide(cache.total(), cache.m, out=cache.var)
+        cache.scale = self.params["gamma"] / np.sqrt(cache.var + self.eps)
+        y *= cache.scale[:, None]
+        return cache.y
+
+    def infer(self, x: Array, cache: BatchNormCache) -> Array:
+        scale = self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps)
+        mean = self.params["running_mean"]
+        for rows, z in cache.blocks(x.reshape(cache.shape), cache.y.reshape(cache.shape)):
+            np.subtract(rows, mean[:, None], out=z)
+            z *= scale[:, None]
+        return cache.y
+
+    def backward(
+        self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
+        delta, mean, m = delta.reshape(cache.shape), cache.mean[:, None], cache.m
+        for rows, of_rows, products in cache.blocks(cache.x, delta, cache.by_row):
+            centred = np.subtract(rows, mean, out=cache.centred[: len(rows)])
+            np.vecdot(centred, of_rows, out=products)
+        product, var = cache.total(), cache.var + self.eps
+        np.divide(product, np.sqrt(var), out=grads["gamma"])
+        self.tell(cache, grads)
+        if not want_delta:
+            return None
+        np.matmul(delta, cache.ones, out=cache.by_row)
+        scale, shift = cache.scale[:, None], (cache.scale * cache.total() / m)[:, None]
+        slope = (cache.scale * product / (m * var))[:, None]
+        # What came after z is done going back, so its memory is free.
+        for rows, of_rows, out in cache.blocks(cache.x, delta, cache.y.reshape(cache.shape)):
+            centred = np.subtract(rows, mean, out=cache.centred[: len(rows)])
+            centred *= slope
+            centred += shift
+            np.multiply(of_rows, scale, out=out)
+            out -= centred
+        return cache.y
+
+    def tell(self, cache: BatchNormCache, grads: dict[str, Array]) -> None:
+        """Write the slice's mean and variance, times its samples, in the places of the running averages.
+
+        The variance of all images is estimated without bias, sum (x - mean)² / (m - 1). One value alone says nothing of
+        it, and leaves the average as it is.
+        """
+        np.multiply(cache.mean, cache.n, out=grads["running_mean"])
+        if cache.m > 1:
+            np.multiply(cache.var, cache.n * cache.m / (cache.m - 1), out=grads["running_var"])
+        else:
+            np.multiply(self.params["running_var"], cache.n, out=grads["running_var"])
