@@ -1,6 +1,7 @@
 """What tests of several folders need."""
 
-from collections.abc import Callable
+import runpy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,21 @@ settings.register_profile("cnntrain", deadline=None)  # a busy computer is no fa
 settings.load_profile("cnntrain")
 
 MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[dict[str, bytes]], Any]]:
+    """Starts servers on this computer that give files by name, and end with the test; see tests/server.py."""
+    servers: list[Any] = []
+    Server = runpy.run_path(str(Path(__file__).with_name("server.py")))["Server"]
+
+    def start(files: dict[str, bytes]) -> Any:
+        servers.append(Server(files))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ ONLY_IN = {
     "onnxruntime": "exporting",
     "matplotlib": "judging",
     "PIL": "data",
+    "pooch": "data",
+    "requests": "data",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}

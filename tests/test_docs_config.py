@@ -15,6 +15,7 @@ from cnntrain.config.schema import (
     AnyData,
     Cifar10Options,
     IdxOptions,
+    NamedOptions,
     NetworkOptions,
     NpzOptions,
     TrainingOptions,
@@ -30,6 +31,7 @@ SECTIONS = {
     "data": (AnyData, set()),
     "source: idx": (IdxOptions, COMMON),
     "source: npz": (NpzOptions, COMMON),
+    "source: mnist": (NamedOptions, COMMON),
     "source: cifar10": (Cifar10Options, COMMON),
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
@@ -66,7 +68,8 @@ KEYS = [
 def test_every_source_and_table_is_of_the_schema():
     headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
     assert headings == set(SECTIONS)
-    assert set(SOURCES) == {"digits", "idx", "npz", "cifar10"}
+    named = {"mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"}
+    assert set(SOURCES) == {"digits", "idx", "npz"} | named
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.names import model_at, short_name
 from cnntrain.config.scalars import value_of
-from cnntrain.config.schema import SOURCES, LayerEntry, TrainingOptions
+from cnntrain.config.schema import SOURCES, URL, LayerEntry, TrainingOptions
 from cnntrain.config.tree import Node, Path, Scalar, find
 from cnntrain.config.wording import did_you_mean, either, near, quoted, shown
 from cnntrain.layers.options import OPTIONS, Options
@@ -118,12 +118,12 @@ def expectation(schema: dict[str, Any]) -> str:
 def description(schema: dict[str, Any]) -> str:
     """Return what fits a schema that is no choice of words; nothing for a mapping."""
     if schema.get("type") == "array":
-        items, least = schema.get("prefixItems"), schema.get("minItems", 0)
-        return (
-            f"a list of {COUNTS.get(least, least)}, each {description(items[0])}"
-            if items
-            else f"a list of at least {COUNTS.get(least, least)}"
-        )
+        fixed, least = schema.get("prefixItems"), schema.get("minItems", 0)
+        each = description(fixed[0] if fixed else schema.get("items", {}))
+        count = COUNTS.get(least, least)
+        return f"a list of {'' if fixed else 'at least '}{count}" + (f", each {each}" if each else "")
+    if schema.get("pattern") == URL:
+        return "a URL that begins with http:// or https://"
     kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     bounds = [
         f"{words} {schema[bound]}"

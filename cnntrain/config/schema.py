@@ -25,6 +25,9 @@ NonNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 AnyPath = Annotated[Path, Field(strict=False)]
 """Text, in a file."""
+URL = "^https?://[^/]"
+Mirror = Annotated[str, Field(pattern=URL)]
+Mirrors = Annotated[tuple[Mirror, ...], Field(min_length=1, strict=False)]
 
 
 class AnyData(Options):
@@ -60,21 +63,35 @@ class NpzOptions(AnyData):
     )
 
 
+class NamedOptions(AnyData):
+    """``source: mnist`` and other sets that are downloaded."""
+
+    source: Literal["mnist", "fashion-mnist", "kmnist", "emnist-letters"]
+    mirrors: Mirrors | None = Field(None, description="servers that are asked first")
+
+
 class Cifar10Options(AnyData):
-    """``source: cifar10``, a folder with the binary version of CIFAR-10."""
+    """``source: cifar10``, downloaded, or a folder with the binary version of CIFAR-10."""
 
     source: Literal["cifar10"]
-    path: AnyPath = Field(description="the folder, or the one above it")
+    path: AnyPath | None = Field(None, description="the folder, or the one above it; downloaded without")
+    mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 
 SOURCES: dict[str, type[AnyData]] = {
     "digits": DigitsOptions,
     "idx": IdxOptions,
     "npz": NpzOptions,
+    "mnist": NamedOptions,
+    "fashion-mnist": NamedOptions,
+    "kmnist": NamedOptions,
+    "emnist-letters": NamedOptions,
     "cifar10": Cifar10Options,
 }
 
-DataOptions = Annotated[DigitsOptions | IdxOptions | NpzOptions | Cifar10Options, Field(discriminator="source")]
+DataOptions = Annotated[
+    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options, Field(discriminator="source")
+]
 
 
 class LayerEntry(BaseModel):

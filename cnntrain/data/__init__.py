@@ -1,11 +1,13 @@
 """Labelled images from files: one format a file, all of them giving the same ``Data``."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cnntrain.data import cifar10, digits, idx, npz
+from cnntrain.data import digits, idx, named, npz
+from cnntrain.data.catalogue import NAMED
 from cnntrain.data.dataset import Dataset, Splits
 from cnntrain.data.loaded import Data
 from cnntrain.data.preprocessing import Preprocessing
@@ -18,7 +20,7 @@ SOURCES: dict[str, Callable[..., Splits]] = {
     "digits": digits.load,
     "idx": idx.load,
     "npz": npz.load,
-    "cifar10": cifar10.load,
+    **{name: partial(named.load, name) for name in NAMED},
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
 

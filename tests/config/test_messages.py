@@ -3,9 +3,12 @@
 import pytest
 
 from cnntrain.config import load_config
+from cnntrain.config.schema import SOURCES
+from cnntrain.config.wording import either
 from cnntrain.errors import ConfigError
 
 NETWORK = "network: {input: [1, 28, 28], layers: [fc: {units: 10, activation: softmax}]}\n"
+KINDS = either(SOURCES)
 LAYERS = "network:\n  input: [1, 28, 28]\n  layers:\n    "
 
 
@@ -145,16 +148,16 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
             "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, batch_size, reduction, "
             "momentum, nesterov, loss, l1, l2, seed, dtype, shuffle, workers or augmentation, got 'fast'",
         ),
-        (f"{NETWORK}data: {{}}", "2:7: data: missing key 'source': digits, idx, npz or cifar10"),
+        (f"{NETWORK}data: {{}}", f"2:7: data: missing key 'source': {KINDS}"),
         (
             f"{NETWORK}data: digits",
             "2:7: data: expected a mapping with keys such as source, validation or standardize, got 'digits'",
         ),
         (
             f"{NETWORK}data: {{source: digit}}",
-            "2:16: data.source: expected digits, idx, npz or cifar10, got 'digit'; did you mean 'digits'?",
+            f"2:16: data.source: expected {KINDS}, got 'digit'; did you mean 'digits'?",
         ),
-        (f"{NETWORK}data: {{source: [idx]}}", "2:16: data.source: expected digits, idx, npz or cifar10, got ['idx']"),
+        (f"{NETWORK}data: {{source: [idx]}}", f"2:16: data.source: expected {KINDS}, got ['idx']"),
         (f"{NETWORK}data: {{source: idx}}", "2:7: data: missing key 'path', text"),
         (f"{NETWORK}data: {{source: idx, path: 3}}", "2:27: data.path: expected text, got 3"),
         (
@@ -164,6 +167,11 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         (
             f"{NETWORK}data: {{source: digits, path: x}}",
             "2:24: data: unknown key 'path'; known here: source, validation, standardize",
+        ),
+        (
+            f"{NETWORK}data: {{source: mnist, mirrors: [ftp://a]}}",
+            "2:32: data.mirrors: expected a list of at least one, each a URL that begins with http:// or https://, "
+            "got ['ftp://a']",
         ),
         (
             f"{NETWORK}data: {{source: npz, path: x, layout: NCWH}}",

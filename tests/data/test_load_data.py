@@ -29,7 +29,7 @@ def test_a_source_takes_its_own_keys(write_npz, labels):
 def test_a_source_that_is_not_known():
     with pytest.raises(DataError) as caught:
         load_data("mnits")
-    assert str(caught.value) == "data.source: there is no source 'mnits'; there are digits, idx, npz, cifar10"
+    assert str(caught.value) == f"data.source: there is no source 'mnits'; there are {', '.join(SOURCES)}"
 
 
 def test_data_beyond_the_memory(monkeypatch, tmp_path):

@@ -1,0 +1,170 @@
+"""Downloading one file from the first of several servers that has it.
+
+A server may be gone, break off, hang, say that a file has another length than it has, or send something else: an error
+page, say. None of that may end in a wrong file, nor take for ever, nor fill the disk.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnntrain.data.catalogue import File
+from cnntrain.errors import DataError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+CHUNK = 1 << 18
+NO_ANSWER = "no answer"
+LEAST_SPEED = 1000
+"""Bytes a second; below that, a server counts as one that hangs."""
+LONGEST_REASON = 80
+"""Characters that are shown of what the network says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a server, and how often to ask it."""
+
+    tries: int = 3
+    """Of each server, where the fault may pass."""
+    pause: float = 1.0
+    """Seconds before the second try; twice as many before the third."""
+    answer: float = 20.0
+    """Seconds without a byte."""
+    slow: float = 60.0
+    """Seconds after which the least speed is asked for."""
+
+
+PATIENCE = Patience()
+
+
+class _Failed(Exception):
+    """Why a server did not give the file, and whether it may, if asked again."""
+
+    def __init__(self, reason: str, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+def download(
+    urls: Sequence[str], file: File, folder: Path, tell: Callable[[int], None], patience: Patience = PATIENCE
+) -> None:
+    """Put ``file`` into ``folder``, under its name, once it is whole and its SHA-256 is right.
+
+    Args:
+        urls: Where it may be had, in the order in which they are tried.
+        file: What it must be.
+        folder: An existing folder.
+        tell: Called with the bytes that have come; fewer than before when it begins anew.
+        patience: How long to wait, and how often to try.
+
+    Raises:
+        DataError: No server gives it: each with its reason.
+        OSError: It cannot be written.
+    """
+    reasons: dict[str, str] = {}
+    for url in urls:
+        host = url.split("/")[2]
+        if host in reasons and NO_ANSWER in reasons[host]:
+            continue
+        reason = _try(url, file, folder, tell, patience)
+        if reason is None:
+            return
+        reasons[host if NO_ANSWER in reason else url] = reason
+    told = "; ".join(f"{where}: {reason}" for where, reason in reasons.items())
+    raise DataError(f"{file.name} could not be downloaded: {told}")
+
+
+def _try(url: str, file: File, folder: Path, tell: Callable[[int], None], patience: Patience) -> str | None:
+    """Ask one server, again where the fault may pass; why it failed, or None."""
+    import pooch  # imported late: it is needed only once
+
+    pooch.get_logger().setLevel("ERROR")  # it tells of each download; we do that ourselves
+
+    def fetch(url: str, output_file: str, _: object) -> None:
+        _receive(url, file, Path(output_file), tell, patience)
+
+    for attempt in range(1, patience.tries + 1):
+        try:
+            pooch.retrieve(url, f"sha256:{file.sha256}", file.name, folder, downloader=fetch)
+            return None
+        except _Failed as failed:
+            if not failed.passing or attempt == patience.tries:
+                return str(failed)
+        except ValueError:
+            return "what it sends is not this file: its SHA-256 is another"
+        time.sleep(patience.pause * attempt)
+    return None
+
+
+def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], patience: Patience) -> None:
+    """Write what ``url`` sends, which has as many bytes as it should, to ``path``."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    tell(0)
+    try:
+        # A .gz file is wanted as it is: not packed once more, and not unpacked on the way.
+        response = requests.get(url, stream=True, timeout=patience.answer, headers={"Accept-Encoding": "identity"})
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        raise _Failed(f"{NO_ANSWER} ({_cause(error)})") from None
+    with response, path.open("wb") as output:
+        _check_answer(response, file)
+        received, began = 0, time.monotonic()
+        while received <= file.size:
+            try:
+                chunk = response.raw.read1(CHUNK, decode_content=False)
+            except (HTTPError, OSError) as error:
+                what = "sends nothing more" if _is_timeout(error) else "breaks off"
+                raise _Failed(f"{what} after {received:,} of {file.size:,} bytes", passing=True) from None
+            if not chunk:
+                break
+            output.write(chunk)
+            received += len(chunk)
+            tell(min(received, file.size))
+            elapsed = time.monotonic() - began
+            if elapsed > patience.slow and received < LEAST_SPEED * elapsed:
+                raise _Failed(f"sends {received:,} bytes in {elapsed:.0f} seconds, too slow")
+        if received < file.size:
+            raise _Failed(f"ends after {received:,} of {file.size:,} bytes", passing=True)
+        if received > file.size:
+            raise _Failed(f"sends more than the {file.size:,} bytes of this file")
+
+
+def _check_answer(response: "Response", file: File) -> None:
+    """Look at the head of an answer.
+
+    Raises:
+        _Failed: It is an error, or announces another number of bytes than the file has.
+    """
+    if response.status_code != 200:
+        text = f"the server answers {response.status_code} {response.reason}"[:LONGEST_REASON]
+        raise _Failed(text, passing=response.status_code >= 500 or response.status_code == 429)
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced[:20]) != file.size:
+        raise _Failed(f"announces {int(announced[:20]):,} bytes, but this file has {file.size:,}")
+
+
+def _causes(error: Any) -> list[Any]:
+    """An error, what caused it, what caused that, ..."""
+    causes: list[Any] = []
+    while isinstance(error, BaseException) and error not in causes:
+        causes.append(error)
+        inner = error.args[0] if error.args else None
+        error = getattr(inner, "reason", None) or error.__cause__ or error.__context__
+    return causes
+
+
+def _is_timeout(error: BaseException) -> bool:
+    return any(isinstance(cause, TimeoutError) for cause in _causes(error))
+
+
+def _cause(error: BaseException) -> str:
+    """What the network says, without the names of classes and objects around it."""
+    if _is_timeout(error):
+        return "timed out"
+    texts = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
+    return (texts[-1] if texts else str(error))[:LONGEST_REASON]

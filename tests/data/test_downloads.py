@@ -1,0 +1,98 @@
+"""Downloading from servers that are right, wrong, slow, gone."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from cnntrain.data.catalogue import File
+from cnntrain.data.downloads import Patience, download
+from cnntrain.errors import DataError
+
+CONTENT = os.urandom(100_000)
+FILE = File("a.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+HASTE = Patience(tries=3, pause=0, answer=0.2, slow=0.3)
+
+
+@pytest.fixture
+def server(serve):
+    return serve({"a.gz": CONTENT})
+
+
+def get(folder: Path, *urls: str, tell=lambda done: None) -> bytes:
+    download([f"{url}/a.gz" for url in urls], FILE, folder, tell, HASTE)
+    (file,) = folder.iterdir()
+    assert file.name == "a.gz"
+    return file.read_bytes()
+
+
+def reason(folder: Path, server, *urls: str) -> str:
+    with pytest.raises(DataError) as caught:
+        get(folder, server.url, *urls)
+    assert list(folder.iterdir()) == []
+    return str(caught.value).replace(server.url, "URL")
+
+
+def test_a_file_is_there_once_it_is_right(tmp_path, server):
+    told: list[int] = []
+    assert get(tmp_path, server.url, tell=told.append) == CONTENT
+    assert server.asked == {"a.gz": 1}
+    assert told[0] == 0
+    assert told[-1] == len(CONTENT)
+    assert told == sorted(told)
+
+
+def test_a_redirect_is_followed(tmp_path, server):
+    server.mode = "redirect"
+    assert get(tmp_path, server.url) == CONTENT
+
+
+@pytest.mark.parametrize("fault", ["short", "500", "stall", "open"])
+def test_what_may_pass_is_tried_again(tmp_path, server, fault):
+    server.first = [fault, fault]
+    assert get(tmp_path, server.url) == CONTENT
+    assert server.asked == {"a.gz": 3}
+
+
+@pytest.mark.parametrize(
+    ("mode", "tries", "told"),
+    [
+        ("404", 1, "the server answers 404 Not Found"),
+        ("500", 3, "the server answers 500 Internal Server Error"),
+        ("garbage", 1, "announces 26 bytes, but this file has 100,000"),
+        ("wrong", 1, "what it sends is not this file: its SHA-256 is another"),
+        ("liar", 1, "announces 50,000 bytes, but this file has 100,000"),
+        ("short", 3, "breaks off after 50,000 of 100,000 bytes"),
+        ("open", 3, "ends after 50,000 of 100,000 bytes"),
+        ("flood", 1, "sends more than the 100,000 bytes of this file"),
+        ("stall", 3, "sends nothing more after 50,000 of 100,000 bytes"),
+        ("hang", 1, "no answer (timed out)"),
+    ],
+)
+def test_a_server_that_fails_is_told_and_leaves_nothing(tmp_path, server, mode, tries, told):
+    server.mode = mode
+    host = server.url.removeprefix("http://")
+    where = host if mode == "hang" else "URL/a.gz"
+    assert reason(tmp_path, server) == f"a.gz could not be downloaded: {where}: {told}"
+    assert server.asked == {"a.gz": tries}
+
+
+def test_a_server_that_drips_is_given_up(tmp_path, server):
+    server.mode = "drip"
+    assert "in 0 seconds, too slow" in reason(tmp_path, server)
+
+
+@pytest.mark.parametrize("mode", ["404", "500", "garbage", "wrong", "liar", "short", "flood", "hang"])
+def test_the_next_server_is_asked(tmp_path, serve, server, mode):
+    server.mode = mode
+    other = serve({"a.gz": CONTENT})
+    assert get(tmp_path, server.url, other.url) == CONTENT
+
+
+def test_a_server_that_is_off_is_asked_once(tmp_path, serve, server):
+    server.stop()
+    assert reason(tmp_path, server, f"{server.url}/mnist") == (
+        f"a.gz could not be downloaded: {server.url.removeprefix('http://')}: no answer (Connection refused)"
+    )
+    assert get(tmp_path, server.url, serve({"a.gz": CONTENT}).url) == CONTENT
