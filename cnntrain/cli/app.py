@@ -11,6 +11,7 @@ from cnntrain.cli.bench import bench
 from cnntrain.cli.eval import evaluate
 from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.schema import schema
 from cnntrain.cli.summary import summary
 from cnntrain.cli.train import train
 
@@ -53,6 +54,7 @@ app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml
 )
 app.command("summary", epilog="Example: cnntrain summary configs/digits.yaml network.layers.0.conv.K=8")(summary)
 app.command("bench", epilog="Example: cnntrain bench configs/mnist.yaml training.batch_size=32 --workers 2")(bench)
+app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(schema)
 
 
 def _make_streams_safe() -> None:

@@ -1,0 +1,97 @@
+"""The JSON Schema of a config, by which editors complete and check one while it is written.
+
+Pydantic gives what each key may be. Here it is made to say what ``load_config`` accepts beside that: the long names of
+keys, and sections that are left empty. What no schema can say, such as whether a layer fits the image, is left to
+``load_config``. All is kept within draft 7 of JSON Schema, which is what editors' YAML servers know.
+"""
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import ModelSchema
+
+from cnntrain.config.schema import Config
+from cnntrain.layers.options import OPTIONS, Options
+
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
+"""What ``json_schema`` returns, as a file for editors."""
+NOTHING = {"type": "null"}
+"""A key without a value: all defaults."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 7) of a config."""
+    schema = Config.model_json_schema(schema_generator=WithLongNames)
+    definitions = schema.pop("$defs")
+    for holder, section in ((schema, "training"), (definitions["TrainingOptions"], "augmentation")):
+        of_section = holder["properties"][section]
+        of_section["anyOf"] = [{"$ref": of_section.pop("$ref")}, NOTHING]
+    for kind, entry in definitions["LayerEntry"]["properties"].items():
+        if any(field.is_required() for field in OPTIONS[kind].model_fields.values()):
+            entry["anyOf"].remove(NOTHING)
+    schema["description"] = "Where the images come from, the layers they go through, and how the weights are found."
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "cnntrain config",
+        **plain(schema),
+        "definitions": {name: plain(definition) for name, definition in sorted(definitions.items())},
+    }
+
+
+class WithLongNames(GenerateJsonSchema):
+    """Adds each long name as a key of its own; only one of those that mean the same may be given."""
+
+    def model_schema(self, schema: ModelSchema) -> dict[str, Any]:
+        """Return the schema of one mapping."""
+        result = super().model_schema(schema)
+        kind = schema["cls"]
+        if not issubclass(kind, Options) or not kind.long_names:
+            return result
+        names: dict[str, list[str]] = {}
+        for long, short in kind.long_names.items():
+            names.setdefault(short, [short]).append(long)
+            meaning = result["properties"][short].get("description", "")
+            result["properties"][long] = result["properties"][short] | {"description": f"{meaning} (same as {short})"}
+        needed = [short for short in names if short in result.get("required", ())]
+        result["required"] = [name for name in result.get("required", ()) if name not in names]
+        one_of_each = [{"anyOf": [{"required": [name]} for name in names[short]]} for short in needed]
+        doubled = [{"required": list(pair)} for same in names.values() for pair in combinations(same, 2)]
+        return result | {"allOf": [*one_of_each, {"not": {"anyOf": doubled}}]}
+
+
+def plain(schema: Any) -> Any:
+    """Return a schema without what is not of draft 7, or is of no use to who writes a config."""
+    if isinstance(schema, list):
+        return [plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result: dict[str, Any] = {}
+    for key, value in schema.items():
+        match key:
+            case "properties":
+                result[key] = {name: plain(of_key) for name, of_key in value.items()}
+            case "$ref":
+                result["allOf"] = [{"$ref": value.replace("#/$defs/", "#/definitions/")}]
+            case "prefixItems":  # [C, H, W], each of them the same
+                result["items"] = plain(value[0])
+            case "title" | "discriminator" | "format":
+                continue
+            case "default" if value is None or isinstance(value, dict):
+                continue  # an editor would write it all out
+            case "required" if not value:
+                continue
+            case "description":
+                result[key] = " ".join(value.replace("``", "`").split())
+            case _:
+                result[key] = plain(value)
+    if list(result) == ["allOf"] and len(result["allOf"]) == 1:
+        return result["allOf"][0]
+    return result
+
+
+def schema_text() -> str:
+    """Return the JSON Schema as text: what ``cnntrain schema`` prints, and ``SCHEMA_FILE`` holds."""
+    return json.dumps(json_schema(), indent=2) + "\n"
