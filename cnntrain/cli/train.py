@@ -2,12 +2,15 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
+
+if TYPE_CHECKING:
+    from cnntrain.config import Config
 
 OutOption = Annotated[
     Path | None,
@@ -20,12 +23,22 @@ OutOption = Annotated[
     ),
 ]
 
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Train nothing and write nothing: load the data, build the network, show it, and estimate from a step how "
+        "long training takes.",
+    ),
+]
+
 
 def train(
     config: ConfigArgument,
     overrides: Overrides = None,
     out: OutOption = None,
     workers: WorkersOption = None,
+    dry_run: DryRunOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -42,6 +55,9 @@ def train(
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)
+        if dry_run:
+            _show_dry_run(loaded, json)
+            return
         result: dict[str, Any] | None = None
         try:
             with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
@@ -63,4 +79,19 @@ def _print_result(result: dict[str, Any], json: bool) -> None:
     from cnntrain.cli.training_text import result_lines
 
     for line in result_lines(result):
+        results().print(line, soft_wrap=True)
+
+
+def _show_dry_run(config: "Config", json: bool) -> None:
+    from cnntrain.cli.dry_run_text import dry_run_lines
+    from cnntrain.cli.tables import layers_table
+    from cnntrain.training.dry_run import dry_run
+
+    result = dry_run(config)
+    if json:
+        print_json(result)
+        return
+    results().print(layers_table(result, config.network.layers, result["input_shape"]))
+    results().print()
+    for line in dry_run_lines(result, config.data.source if config.data else ""):
         results().print(line, soft_wrap=True)

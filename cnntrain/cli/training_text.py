@@ -23,14 +23,24 @@ _STOPS = {
 
 def header(started: "Started") -> list[str]:
     """Lines on what is about to be trained, below the table of layers."""
-    samples = ", ".join(f"{count:,} {split}" for split, count in started.samples.items() if count)
-    cores = "1 core" if started.cores == 1 else f"{started.cores} cores"
-    workers = "1 worker" if started.workers == 1 else f"{started.workers} workers"
     return [
-        f"data     {started.source}: {samples} samples of {len(started.classes)} classes",
-        f"device   CPU, {cores}, {workers}, {started.network.dtype}",
+        data_line(started.source, started.samples, len(started.classes)),
+        device_line(started.cores, started.workers, started.network.dtype.name),
         f"run      {started.run}",
     ]
+
+
+def data_line(source: str, samples: dict[str, int], classes: int) -> str:
+    """What is trained on."""
+    counts = ", ".join(f"{count:,} {split}" for split, count in samples.items() if count)
+    return f"data     {source}: {counts} samples of {classes} classes"
+
+
+def device_line(cores: int, workers: int, dtype: str) -> str:
+    """What it is trained with."""
+    of_cores = "1 core" if cores == 1 else f"{cores} cores"
+    of_workers = "1 worker" if workers == 1 else f"{workers} workers"
+    return f"device   CPU, {of_cores}, {of_workers}, {dtype}"
 
 
 def titles(started: "Started") -> list[str]:

@@ -3,20 +3,21 @@
 from statistics import median
 
 LEAST = 5
-"""Fewer say nothing about their median."""
+"""Fewer say little about their median."""
 
 
 class Timings:
     """The durations of one thing that is done again and again.
 
     Args:
-        count: How many are wanted; None for as many as take ``seconds``, and at least ``LEAST``.
+        count: How many are wanted; None for as many as take ``seconds``, and at least ``least``.
         seconds: What they are to take together.
         warm_up: How many are left out at first: memory is still being allocated, and other processes are starting.
+        least: How many are wanted at least, however long they take.
     """
 
-    def __init__(self, count: int | None = None, seconds: float = 1.0, warm_up: int = 3):
-        self.count, self.seconds, self.warm_up = count, seconds, warm_up
+    def __init__(self, count: int | None = None, seconds: float = 1.0, warm_up: int = 3, least: int = LEAST):
+        self.count, self.seconds, self.warm_up, self.least = count, seconds, warm_up, least
         self.durations: list[float] = []
         self.total = 0.0
 
@@ -34,7 +35,7 @@ class Timings:
         """Whether no more are wanted."""
         if self.count is not None:
             return len(self.durations) >= self.count
-        return len(self.durations) >= LEAST and self.total >= self.seconds
+        return len(self.durations) >= self.least and self.total >= self.seconds
 
     @property
     def median(self) -> float:
