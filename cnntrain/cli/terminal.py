@@ -44,25 +44,30 @@ def is_live(mode: Progress) -> bool:
 
 def print_json(result: dict[str, Any]) -> None:
     """Print ``result`` as one line of JSON; a number that is not finite becomes null, since JSON has no word for it."""
-    print(json.dumps(_finite(result), allow_nan=False))
+    print(json.dumps(finite(result), allow_nan=False))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return ``value`` with None for each number that is not finite."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_error(text: str) -> None:
+def visible(text: str) -> str:
+    """Return ``text`` with control characters as they are written in Python; they could move the cursor or worse."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def print_error(text: str, console: "Console | None" = None) -> None:
     """Print each line of ``text`` as ``error: <line>``, unwrapped, with control characters made visible."""
     from rich.text import Text
 
-    console = messages()
+    console = console or messages()
     for line in text.split("\n"):
-        visible = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-        console.print(Text.assemble(("error:", "bold red"), " ", visible), soft_wrap=True)
+        console.print(Text.assemble(("error:", "bold red"), " ", visible(line)), soft_wrap=True)
 
 
 @contextmanager

@@ -12,8 +12,6 @@ used nowhere else.
 import os
 import stat
 import struct
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -33,6 +31,7 @@ from PIL import (
 )
 
 from cnntrain.data.form import Fit, Form
+from cnntrain.data.quiet import QUIET
 from cnntrain.errors import PictureError
 
 AnyFile = str | os.PathLike[str]
@@ -69,18 +68,23 @@ def read_picture(file: AnyFile, form: Form) -> NDArray[np.uint8]:
         PictureError: The file is missing, no picture, damaged or too large.
     """
     with opened(file) as picture:
-        orientation = orientation_of(picture)
-        H, W = (form.W, form.H) if orientation >= SIDEWAYS else (form.H, form.W)
-        drafted = _draft(picture, form, H, W)
-        picture.load()
-        if picture.format == "TIFF":  # Pillow has turned it already, on loading
-            orientation, H, W = 1, form.H, form.W
-        plain = _plain(picture, form.channels)
-        placed = _placed(plain, drafted or plain.size, form.fit, H, W)
-        if orientation in UPRIGHT:
-            placed = placed.transpose(UPRIGHT[orientation])
-        pixels = np.asarray(placed.convert("L" if form.channels == 1 else "RGB"))
-        return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
+        return pixels_of(picture, form)
+
+
+def pixels_of(picture: Image.Image, form: Form) -> NDArray[np.uint8]:
+    """``(C, H, W)`` of an open picture, of which not all may be decoded. Errors are those of Pillow."""
+    orientation = orientation_of(picture)
+    H, W = (form.W, form.H) if orientation >= SIDEWAYS else (form.H, form.W)
+    drafted = _draft(picture, form, H, W)
+    picture.load()
+    if picture.format == "TIFF":  # Pillow has turned it already, on loading
+        orientation, H, W = 1, form.H, form.W
+    plain = _plain(picture, form.channels)
+    placed = _placed(plain, drafted or plain.size, form.fit, H, W)
+    if orientation in UPRIGHT:
+        placed = placed.transpose(UPRIGHT[orientation])
+    pixels = np.asarray(placed.convert("L" if form.channels == 1 else "RGB"))
+    return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
 
 
 def read_size(file: AnyFile) -> tuple[int, int]:
@@ -98,12 +102,18 @@ def read_size(file: AnyFile) -> tuple[int, int]:
 @contextmanager
 def opened(file: AnyFile) -> Iterator[Image.Image]:
     """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``."""
+    with told(file), QUIET, Image.open(BytesIO(_content(file)), formats=FORMATS) as picture:
+        W, H = picture.size
+        if W * H > MOST_PIXELS:
+            raise _Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
+        yield picture
+
+
+@contextmanager
+def told(file: AnyFile) -> Iterator[None]:
+    """Context in which whatever goes wrong becomes a ``PictureError`` about ``file``."""
     try:
-        with QUIET, Image.open(BytesIO(_content(file)), formats=FORMATS) as picture:
-            W, H = picture.size
-            if W * H > MOST_PIXELS:
-                raise _Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
-            yield picture
+        yield
     except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
         raise PictureError(file, _reason(error)) from error
 
@@ -209,31 +219,3 @@ def _placed(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W
     canvas = Image.new(picture.mode, (W, H))  # black
     canvas.paste(picture.resize(inner, Image.Resampling.BILINEAR, whole), ((W - inner[0]) // 2, (H - inner[1]) // 2))
     return canvas
-
-
-class _Quiet:
-    """Context without warnings, for any number of threads at once: Python's own is not made for threads.
-
-    Pillow warns of what is repaired or told in our own words: odd metadata, and sizes of which it is not sure.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._context = warnings.catch_warnings()
-                self._context.__enter__()
-                warnings.simplefilter("ignore")
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._context.__exit__(None, None, None)
-
-
-QUIET = _Quiet()

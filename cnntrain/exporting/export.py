@@ -1,6 +1,5 @@
 """Export a run to a file that other programs run."""
 
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from cnntrain.errors import ExportError, UsageError
 from cnntrain.model import Model
+from cnntrain.storage import write_file
 from cnntrain.weights import load_saved
 
 THRESHOLD = 1e-5
@@ -53,7 +53,10 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
                 f"differ by up to {report['largest_difference']:.1e}, and {report['classes_that_differ']:,} classes "
                 f"differ; up to {THRESHOLD:g} is rounding"
             )
-    write(target, content)
+    try:
+        write_file(target, content)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
     return {"onnx": str(target), "opset": OPSET, "bytes": len(content), "verified": report}
 
 
@@ -67,17 +70,3 @@ def require(*packages: str) -> None:
                 f"the package {package} is needed to export to ONNX, and it cannot be imported ({error}); install it "
                 'with: pip install "cnntrain[onnx]"'
             ) from None
-
-
-def write(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error

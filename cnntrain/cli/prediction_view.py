@@ -1,0 +1,79 @@
+"""Predictions on stdout, pictures that fail on stderr, and how far it is where nothing else shows it."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from cnntrain.cli import prediction_text as text
+from cnntrain.cli.options import Progress as ProgressMode
+from cnntrain.cli.terminal import is_live, messages, print_error, visible
+from cnntrain.errors import PictureError
+from cnntrain.training.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnntrain.model import Model
+
+_REFRESH_SECONDS = 0.1
+
+
+class PredictionView:
+    """Shows what a prediction gives, as it comes."""
+
+    def __init__(self, form: text.Form, console: "Console", bar: Progress | None):
+        self.form, self.failures, self.files = form, 0, 0
+        self._console, self._bar = console, bar
+        self._task = bar.add_task("") if bar else None
+        self._began = self._next_refresh = time.monotonic()
+
+    def write(self, words: str) -> None:
+        """Print at once, and whole: a Ctrl-C waits until it is done."""
+        with Interrupts() as interrupts:
+            sys.stdout.write(words)
+            sys.stdout.flush()
+        if interrupts.signal is not None:
+            raise KeyboardInterrupt(interrupts.signal)
+
+    def show(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Print a batch of predictions."""
+        self.write(self.form.lines(entries))
+        self.files += len(entries)
+        now = time.monotonic()
+        if self._bar is not None and self._task is not None and now >= self._next_refresh:
+            self._next_refresh = now + _REFRESH_SECONDS
+            speed = self.files / (now - self._began)
+            self._bar.update(self._task, description=f"{self.files:,} files, {speed:,.0f} files/s", refresh=True)
+
+    def failed(self, error: PictureError) -> None:
+        """Tell of a picture that cannot be read."""
+        self.failures += 1
+        print_error(visible(str(error)), self._console)
+
+
+@contextmanager
+def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) -> Iterator[PredictionView]:
+    """Begin with what comes first; end, also where the work is stopped, so that JSON is always whole."""
+    measure = "probability" if model.gives_probabilities else "value"
+    match form:
+        case "json":
+            words: text.Form = text.Json()
+        case "csv":
+            words = text.Csv(model.classes, measure, top)
+        case _:
+            words = text.Text(model.classes, measure, top)
+    live = is_live(ProgressMode.AUTO) and not sys.stdout.isatty()  # lines on a terminal show it themselves
+    console = messages(live)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    bar = Progress(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+    view = PredictionView(words, console, bar if live else None)
+    with bar if live else nullcontext():
+        view.write(words.begin())
+        try:
+            yield view
+        finally:
+            view.write(words.end(view.failures))

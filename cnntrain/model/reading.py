@@ -1,0 +1,106 @@
+"""Pictures read ahead of the network: several threads decode, and hand over in order.
+
+Pillow decodes without Python's lock, so threads share that work among the cores. Only a few pictures are ever ahead.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.form import Form
+from cnntrain.data.pictures import read_picture
+from cnntrain.data.pixels import Images
+from cnntrain.data.shown import fit_picture, is_picture
+from cnntrain.errors import DataError, PictureError, UsageError
+from cnntrain.model.arrays import images_in
+from cnntrain.model.walking import walk
+from cnntrain.parallel import available_cores
+from cnntrain.types import Shape
+
+AHEAD = 16
+"""Pictures that each thread may be ahead."""
+
+
+class Image(NamedTuple):
+    """One image."""
+
+    name: str | None
+    """Its file, if it has one."""
+    pixels: Images | PictureError
+    """``(C, H, W)``, or why there are none."""
+
+
+def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Image]:
+    """Yield the images that a caller gives, in order.
+
+    Args:
+        images: One of the following or an iterable of them: the path of a picture or of a folder with pictures,
+            a picture of Pillow, an array as ``images_in`` takes it.
+        in_shape: Of the network.
+        form: What pictures are brought to; None if the network takes none.
+
+    Raises:
+        DataError: An array is not what is wanted, or pictures are given to a network that takes none.
+        UsageError: Something else is given.
+    """
+    is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
+    sources = _sources([images] if is_one else images, in_shape, form)
+    threads = available_cores()
+    waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for source in sources:
+            if isinstance(source, str):
+                assert form is not None
+                waiting.append((source, pool.submit(_read, source, form)))
+            else:
+                waiting.append(source)
+            if len(waiting) >= AHEAD * threads:
+                yield _done(waiting.popleft())
+        while waiting:
+            yield _done(waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _done(item: "Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]") -> Image:
+    return item if isinstance(item, Image) else Image(item[0], item[1].result())
+
+
+def _read(file: str, form: Form) -> NDArray[np.uint8] | PictureError:
+    try:
+        return read_picture(file, form)
+    except PictureError as error:
+        return error
+
+
+def _sources(images: Iterable[Any], in_shape: Shape, form: Form | None) -> Iterator[str | Image]:
+    """Yield the file of each picture that is to be read, and images that need no reading."""
+    for item in images:
+        if isinstance(item, np.ndarray):
+            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form))
+        elif form is None:
+            raise DataError(
+                f"the network takes images of {in_shape[0]} channels, but pictures have 1 or 3; give it arrays"
+            )
+        elif isinstance(item, (str, os.PathLike)):
+            yield from _files(os.fsdecode(item))
+        elif is_picture(item):
+            yield Image(getattr(item, "filename", "") or None, fit_picture(item, form))
+        else:
+            raise UsageError(
+                f"images are paths, pictures of Pillow or NumPy arrays, but one is of type {type(item).__name__}"
+            )
+
+
+def _files(path: str) -> Iterator[str | Image]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    for found in walk(path):
+        yield found if isinstance(found, str) else Image(os.fsdecode(found.path), found)

@@ -1,0 +1,151 @@
+"""A trained network: it knows its classes and how pixels are prepared for it, and so can name what it sees."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from cnntrain.data.form import Form
+from cnntrain.data.pixels import Images
+from cnntrain.errors import PictureError, UsageError, WeightsError
+from cnntrain.layers.softmax import Softmax
+from cnntrain.network import Network
+from cnntrain.parallel import one_blas_thread
+from cnntrain.types import Array
+from cnntrain.weights import Saved, load_saved
+
+
+def fail(error: PictureError) -> NoReturn:
+    """What is done about a picture that cannot be read unless a caller says otherwise."""
+    raise error
+
+
+class Model(Network):
+    """A network with what its weights file says beside the weights.
+
+    Attributes:
+        classes: Name of each class, in the order of the outputs.
+        preprocessing: What is done to pixels before the first layer sees them.
+        gives_probabilities: Whether the network ends in softmax.
+    """
+
+    def __init__(self, saved: Saved):
+        network = saved.network
+        super().__init__(network.layers, network.objective, network.dtype, network.slice_size)
+        outputs = self.class_places.size
+        self.classes: Sequence[str] = saved.classes or tuple(map(str, range(outputs)))
+        self.preprocessing = saved.preprocessing
+        self.gives_probabilities = isinstance(self.layers[-1], Softmax)
+        if len(self.classes) != outputs:
+            raise WeightsError(
+                f"{saved.path}: the network ends in {outputs} values, but the file names {len(self.classes)} classes"
+            )
+
+    def outputs(self, images: Images) -> Array:
+        """Return what the network makes of pixels as they are in files: a row for each image, a column for each class.
+
+        Shape:
+            images ``(N, C, H, W)``, uint8 or float32 in 0..1 -> ``(N, classes)``
+        """
+        return self._answers(images)[0]
+
+    def _answers(self, images: Images) -> tuple[Array, Array]:
+        """Return outputs, and what the loss takes in their place: behind softmax the logits, which are never equal
+        by rounding alone, so that they order the classes as judging does.
+        """
+        outputs, scores = np.empty((2, len(images), len(self.classes)), self.dtype)
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+            for part in self.slices(len(images)):
+                memory = self.memory(part.stop - part.start)
+                self.preprocessing.columns(images[part], memory.x)
+                y = self.infer_slice(memory, self.learning_layers)
+                scores[part] = y.reshape(-1, memory.n)[self.class_places].T
+                for layer, cache in list(zip(self.layers, memory.caches, strict=True))[len(self.learning_layers) :]:
+                    y = layer.infer(y, cache)
+                outputs[part] = y.reshape(-1, memory.n)[self.class_places].T
+        return outputs, scores
+
+    def predict(self, images: Any, top: int = 1) -> list[dict[str, Any]]:
+        """Return the class of each image, and how probable it is.
+
+        Args:
+            images: A path, a picture of Pillow, a NumPy array, or several of these. A path is that of a picture file or
+                of a folder, which stands for all pictures in it and below. An array is an image ``(H, W)``,
+                ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, of whole numbers in
+                0..255 or floats in 0..1. Pictures of any size and mode are brought to the network's as they were in
+                training; arrays that have its size already are used as they are.
+            top: How many classes to tell, the most probable first.
+
+        Returns:
+            For each image ``{"file": path or None, "class": name, "probability": p}``. With ``top`` above 1 there is
+            also ``"top"``, a list of ``{"class": name, "probability": p}``. A network that does not end in softmax
+            gives no probabilities: they are None, and ``"value"`` is the output of the class.
+
+        Raises:
+            PictureError: A picture cannot be read.
+            DataError: An array is no image, or its pixels are out of range.
+        """
+        return [entry for batch in self.predictions(images, top) for entry in batch]
+
+    def predictions(
+        self, images: Any, top: int = 1, on_error: Callable[[PictureError], None] = fail
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield what ``predict`` returns in batches, holding only a few images at a time.
+
+        Args:
+            images: As for ``predict``; also an iterable without end.
+            top: As for ``predict``.
+            on_error: Called for a picture that cannot be read; if it returns, the picture is left out.
+        """
+        from cnntrain.model.reading import read_images  # imported late: without pictures there is no need of Pillow
+
+        if top < 1:
+            raise UsageError(f"top: expected at least 1, got {top}")
+        names: list[str | None] = []
+        batch: list[Images] = []
+        for name, pixels in read_images(images, self.in_shape, self._form()):
+            if isinstance(pixels, PictureError):
+                on_error(pixels)
+                continue
+            if batch and pixels.dtype != batch[0].dtype:
+                yield self._entries(names, batch, top)
+                names, batch = [], []
+            names.append(name)
+            batch.append(pixels)
+            if len(batch) == self.slice_size:
+                yield self._entries(names, batch, top)
+                names, batch = [], []
+        if batch:
+            yield self._entries(names, batch, top)
+
+    def _form(self) -> Form | None:
+        """What pictures are brought to; None if they cannot be, having 1 or 3 channels."""
+        C, H, W = self.in_shape
+        fit = self.preprocessing.fit
+        return Form(C, H, W, fit) if fit else Form(C, H, W) if C in (1, 3) else None
+
+    def _entries(self, names: Sequence[str | None], images: Sequence[Images], top: int) -> list[dict[str, Any]]:
+        entries = []
+        pixels: Any = np.stack(images)
+        for name, y, scores in zip(names, *self._answers(pixels), strict=True):
+            told = [self._told(i, y) for i in np.argsort(-scores, kind="stable")[:top].tolist()]
+            entries.append({"file": name, **told[0]} | ({"top": told} if top > 1 else {}))
+        return entries
+
+    def _told(self, i: int, y: Array) -> dict[str, Any]:
+        if self.gives_probabilities:
+            return {"class": self.classes[i], "probability": float(y[i])}
+        return {"class": self.classes[i], "probability": None, "value": float(y[i])}
+
+
+def load(run: str | Path) -> Model:
+    """Return the network of a run, with its weights.
+
+    Args:
+        run: A run folder (its last weights are taken) or a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: There are no weights, or they are malformed.
+    """
+    return Model(load_saved(run))

@@ -1,0 +1,70 @@
+"""The pictures in a folder and the folders in it, found while they are used: a million names are never held."""
+
+import heapq
+import os
+from collections.abc import Iterator
+
+from cnntrain.errors import PictureError
+
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff")
+AT_A_TIME = 20_000
+"""Names of a folder that are held at a time. A folder is read again for the next ones."""
+
+
+def walk(top: str) -> Iterator[str | PictureError]:
+    """Yield the pictures below ``top``, each folder in the order of its names; for a folder that fails an error.
+
+    Hidden files and folders, and files whose name is not that of a picture, are left out. A link to a folder is
+    followed once, and never to a folder that it lies in.
+    """
+    found = False
+    linked: set[tuple[int, int]] = set()
+    way = [(top, _identity(top), names_in(top))]
+    while way:
+        folder, _, names = way[-1]
+        try:
+            name = next(names, None)
+        except OSError as error:
+            yield PictureError(folder, f"the folder cannot be read: {error.strerror}")
+            found, name = True, None
+        if name is None:
+            way.pop()
+            continue
+        path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            identity = _identity(path)
+            if os.path.islink(path):
+                if identity in linked or identity in [above for _, above, _ in way]:
+                    continue
+                linked.add(identity)
+            way.append((path, identity, names_in(path)))
+        elif name.lower().endswith(SUFFIXES):
+            found = True
+            yield path
+    if not found:
+        yield PictureError(top, "there is no picture in this folder")
+
+
+def names_in(folder: str) -> Iterator[str]:
+    """Yield the names in one folder in order, those that are hidden left out.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    last = ""
+    while True:
+        with os.scandir(folder) as entries:
+            later = (entry.name for entry in entries if entry.name > last and not entry.name.startswith("."))
+            names = heapq.nsmallest(AT_A_TIME, later)
+        yield from names
+        if len(names) < AT_A_TIME:
+            return
+        last = names[-1]
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    try:
+        found = os.stat(folder)
+    except OSError:  # gone meanwhile; reading it says so
+        return -1, -1
+    return found.st_dev, found.st_ino

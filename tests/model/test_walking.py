@@ -1,0 +1,91 @@
+import os
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnntrain.errors import PictureError
+from cnntrain.model import walking
+from cnntrain.model.walking import names_in, walk
+
+
+def make(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def found(folder):
+    return [os.path.relpath(item, folder) for item in walk(str(folder)) if isinstance(item, str)]
+
+
+def test_every_folder_in_the_order_of_its_names(tmp_path):
+    make(tmp_path, "b.jpg", "a/2.PNG", "a/10.Tif", "c/d/e.webp", "B.jpeg")
+    assert found(tmp_path) == ["B.jpeg", "a/10.Tif", "a/2.PNG", "b.jpg", "c/d/e.webp"]
+
+
+def test_hidden_ones_and_what_is_no_picture_are_left_out(tmp_path):
+    make(tmp_path, ".a.jpg", ".git/b.jpg", "c.txt", "jpg", "d.jpg.part", "e.gif")
+    assert found(tmp_path) == ["e.gif"]
+
+
+def test_links_in_a_circle_end(tmp_path):
+    make(tmp_path, "a/b/x.png", "y.png")
+    (tmp_path / "a" / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(".")
+    (tmp_path / "once").symlink_to("a")
+    (tmp_path / "twice").symlink_to("a")
+    assert found(tmp_path) == ["a/b/x.png", "once/b/x.png", "y.png"]
+
+
+def test_a_folder_without_pictures_is_told(tmp_path):
+    make(tmp_path, "a/notes.txt")
+    (error,) = walk(str(tmp_path))
+    assert isinstance(error, PictureError)
+    assert "there is no picture in this folder" in str(error)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(tmp_path, monkeypatch):
+    make(tmp_path, "a/x.png", "b/x.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if path.endswith("a"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    error, file = walk(str(tmp_path))
+    assert str(error) == f"{tmp_path}/a: the folder cannot be read: Permission denied"
+    assert file == f"{tmp_path}/b/x.png"
+
+
+def test_folders_deeper_than_functions_may_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    depth = sys.getrecursionlimit() + 10
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    open("a.png", "w").close()
+    found = list(walk(os.path.relpath(tmp_path)))
+    os.remove("a.png")
+    for _ in range(depth):  # what is left would be too deep for pytest to clean up
+        os.chdir("..")
+        os.rmdir("d")
+    assert len(found) == 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many")
+    make(folder, *(f"{i * 7919 % 1000:03}.png" for i in range(60)))
+    return folder
+
+
+@given(at_a_time=st.integers(1, 70))
+def test_the_order_does_not_depend_on_how_many_are_held(folder, at_a_time):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walking, "AT_A_TIME", at_a_time)
+        assert list(names_in(str(folder))) == sorted(os.listdir(folder))
