@@ -38,7 +38,7 @@ def test_a_step_moves_them_towards_the_statistics_of_the_batch(config):
     network, data, steps = events(config())
     before = network.state()
     x = np.empty((8, 1, 8, 40))
-    data.preprocessing.columns(data.train.images, np.arange(40), x)
+    data.preprocessing.columns(data.train.gather(np.arange(40)), x)
     assert network.slice_size >= 40  # one slice
     z = np.zeros((40, 3, 6, 6))
     W = before["layers.0.W"]
@@ -58,7 +58,7 @@ def test_slices_count_by_their_samples(make_config, config):
     network, data, steps = events(config(layers, batch_size=70))
     assert network.slice_size < 70
     x = np.empty((8, 1, 8, 70))
-    data.preprocessing.columns(data.train.images, np.arange(70), x)
+    data.preprocessing.columns(data.train.gather(np.arange(70)), x)
     W = network.parameters()["layers.0.W"].ravel()
     next(steps)
     np.testing.assert_allclose(network.state()["layers.1.running_mean"], W * x.mean(), rtol=1e-10, atol=1e-14)
