@@ -14,15 +14,23 @@ from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
+from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import BatchNormOptions, ConvOptions, FcOptions, Options, PoolOptions, output_shape
-from cnntrain.layers.pool import AveragePool, MaxPool
+from cnntrain.layers.options import (
+    BatchNormOptions,
+    ConvOptions,
+    DropoutOptions,
+    FcOptions,
+    Options,
+    PoolOptions,
+    output_shape,
+)
+from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
 from cnntrain.objective import Objective
 from cnntrain.types import Shape
 
-POOLS = {"max": MaxPool, "average": AveragePool}
 LARGEST_SLICE = 32
 SMALLEST_SLICE = 8
 SMALL_LAYER = 1024
@@ -150,14 +158,20 @@ def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -
 def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:
     """Yield the steps for the entries of ``network.layers``."""
     for index in range(len(entries)):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
-        for layer in make_steps(entries, index, shape, classes, rng):
+        for layer in make_steps(entries, index, shape, classes, seed):
             yield layer
             shape = layer.out_shape
 
 
+def make_pool(index: int, options: PoolOptions, shape: Shape) -> Layer[Any]:
+    """Return the pool that an entry describes."""
+    if options.type == "max":
+        return MaxPool(index, options, shape)
+    return GlobalAveragePool(index, shape) if options.k == "all" else AveragePool(index, options, shape)
+
+
 def make_steps(
-    entries: Sequence[Options], index: int, shape: Shape, classes: int | None, rng: np.random.Generator
+    entries: Sequence[Options], index: int, shape: Shape, classes: int | None, seed: int
 ) -> Iterator[Layer[Any]]:
     """Yield the steps for one entry.
 
@@ -165,6 +179,7 @@ def make_steps(
     if there is one: the result is the same and only the winners are worked on. In front of batch normalisation there
     is no bias: it would be subtracted again with the mean.
     """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
     options = entries[index]
     following = entries[index + 1] if index + 1 < len(entries) else None
     first: Layer[Any]
@@ -174,7 +189,10 @@ def make_steps(
             if not (
                 options.type == "max" and index and isinstance(entries[index - 1], (ConvOptions, BatchNormOptions))
             ):
-                yield POOLS[options.type](index, options, shape)
+                yield make_pool(index, options, shape)
+            return
+        case DropoutOptions():
+            yield Dropout(index, options, shape, seed)
             return
         case ConvOptions():
             first, activation = Conv(index, options, shape, rng), options.activation

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer
+from cnntrain.layers.dropout import DropoutCache
 from cnntrain.ops.draws import Turn
 
 
@@ -18,3 +19,6 @@ class SliceMemory:
         self.x = np.empty((*layers[0].in_shape, n), dtype)
         self.caches = [layer.cache(n, dtype) for layer in layers]
         self.turn = Turn(0, np.arange(n))
+        for cache in self.caches:
+            if isinstance(cache, DropoutCache):
+                cache.turn = self.turn

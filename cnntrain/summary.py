@@ -65,14 +65,14 @@ def unread(layer: Layer[Any]) -> list[str]:
     """Notes on rows and columns of the input that no window reads because the stride ends before them."""
     if isinstance(layer, Conv):
         g = layer.geometry
-        side, stride, padding = g.F, g.S, g.P
+        sides, stride, padding = (g.F, g.F), g.S, g.P
     elif isinstance(layer, Pool):
-        side, stride, padding = layer.k, layer.S, 0
+        sides, stride, padding = layer.region, layer.S, 0
     else:
         return []
     H, _, W = layer.in_shape
     notes = []
-    for count, what in ((H, "row"), (W, "column")):
+    for count, side, what in ((H, sides[0], "row"), (W, sides[1], "column")):
         left = min((count + 2 * padding - side) % stride - padding, count)
         if left > 0:
             last = f"the last {what} of its input is" if left == 1 else f"the last {left} {what}s of its input are"

@@ -12,7 +12,9 @@ from numpy.typing import DTypeLike
 from cnntrain.errors import UsageError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
+from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.options import ConvOptions, PoolOptions
 from cnntrain.layers.pool import MaxPool, Pool
@@ -22,9 +24,10 @@ from cnntrain.types import Array
 
 FAULTS = {
     "no_flip": "conv: the kernel is not turned by 180 degrees on the way back, and dW comes out turned",
-    "no_mask": "conv or fc: delta passes the activation without sigma'(z)",
-    "mean_for_sum": "conv or fc: dW and db are averaged over pixels and samples instead of summed",
+    "no_mask": "conv, fc or batch_norm: delta passes the activation without sigma'(z); dropout: it passes as a whole",
+    "mean_for_sum": "conv, fc or batch_norm: dW, db and dgamma are averaged over pixels and samples instead of summed",
     "lost_stride": "conv or pool with S > 1: the way back goes by single steps",
+    "no_mean": "batch_norm: mean and variance are taken for constants, though every value moves them",
 }
 
 
@@ -67,7 +70,11 @@ def applies(name: str, layer: Layer[Any]) -> bool:
             return layer.geometry.F > 1
         case "no_mask", Activation():
             return not isinstance(layer.sigma, Identity)
-        case "mean_for_sum", Conv() | Fc() | Activation():
+        case "no_mask", Dropout():
+            return layer.dropped > 0
+        case "mean_for_sum", Conv() | Fc() | Activation() | BatchNorm():
+            return True
+        case "no_mean", BatchNorm():
             return True
         case "lost_stride", Conv():
             g = layer.geometry
@@ -110,6 +117,11 @@ class Faulty(Layer[Any]):
     def backward(self, delta: Array, cache: Any, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
         """Return a delta, and write gradients, that are wrong in the way of the fault."""
         match self.fault:
+            case "no_mask" if isinstance(self.layer, Dropout):
+                return delta
+            case "no_mean":
+                self.layer.backward(delta.copy(), cache, grads, want_delta)
+                return delta * per_channel(cache.scale, delta)
             case "no_mask":
                 self.layer.backward(delta.copy(), cache, {"b": np.empty_like(grads["b"])}, want_delta)
                 grads["b"][...] = delta.sum(axis=(0, 2, 3) if delta.ndim == 4 else 1)
@@ -155,5 +167,11 @@ def single_step(layer: Layer[Any], OH: int, OW: int) -> Layer[Any]:
         conv.params = layer.params
         return conv
     assert isinstance(layer, Pool)
-    options = PoolOptions(k=layer.k, S=1, type="max" if isinstance(layer, MaxPool) else "average")
-    return type(layer)(layer.index, options, (OH + layer.k - 1, C, OW + layer.k - 1))
+    k, _ = layer.region  # with S > 1 they are square
+    options = PoolOptions(k=k, S=1, type="max" if isinstance(layer, MaxPool) else "average")
+    return type(layer)(layer.index, options, (OH + k - 1, C, OW + k - 1))
+
+
+def per_channel(values: Array, batch: Array) -> Array:
+    """One value a channel or unit, shaped to go with a batch."""
+    return values[:, None, None] if batch.ndim == 4 else values[:, None]

@@ -19,8 +19,8 @@ InjectOption = Annotated[
     typer.Option(
         "--inject",
         metavar="TENSOR:FAULT",
-        help="Make a gradient wrong, to see it caught; FAULT is no_flip, no_mask, mean_for_sum or lost_stride. "
-        "May be given several times.",
+        help="Make a gradient wrong, to see it caught; FAULT is no_flip, no_mask, mean_for_sum, lost_stride or "
+        "no_mean. May be given several times.",
         show_default=False,
     ),
 ]

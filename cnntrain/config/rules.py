@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from cnntrain.config.schema import LayerEntry, TrainingOptions
 from cnntrain.config.tree import Mapping, Node, Path, Scalar, find
-from cnntrain.layers.options import ConvOptions, FcOptions, PoolOptions
+from cnntrain.layers.options import ConvOptions, DropoutOptions, FcOptions, PoolOptions
 
 Broken = tuple[Path, str]
 """Where a rule is broken, and a sentence."""
@@ -31,6 +31,7 @@ def broken_rules(
     if training:
         yield from training_rules(training)
         yield from loss_rules(training, layers[-1] if layers else None)
+        yield from batch_rules(training, layers)
 
 
 def input_rules(root: Node, meant: Container[Path]) -> Iterator[Broken]:
@@ -55,6 +56,7 @@ def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
         if layer is None:
             continue
         path = ("network", "layers", index, layer.kind)
+        yield from own_rules(layer, path, is_last=index == len(layers) - 1)
         if isinstance(layer.options, FcOptions):
             first_fc = index if first_fc is None else first_fc
             if index < len(layers) - 1:
@@ -72,6 +74,15 @@ def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
             )
 
 
+def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:
+    """Yield what is wrong with one layer by itself."""
+    options = layer.options
+    if isinstance(options, PoolOptions) and options.k == "all" and options.S is not None:
+        yield (*path, "S"), "with 'k: all' the whole image is one region, and there is no step to the next; leave S out"
+    if isinstance(options, DropoutOptions) and is_last:
+        yield path, "a dropout at the end would leave out the network's answers; put it before the last fc"
+
+
 def training_rules(training: TrainingOptions) -> Iterator[Broken]:
     """Yield what does not go together in ``training``."""
     if training.nesterov and not training.momentum:
@@ -84,4 +95,14 @@ def loss_rules(training: TrainingOptions, output: LayerEntry | None) -> Iterator
         yield (
             ("training", "loss"),
             "cross_entropy needs 'activation: softmax' on a last layer fc; add it, or use loss mse",
+        )
+
+
+def batch_rules(training: TrainingOptions, layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
+    """Yield a batch that is too small for the mean and variance of a unit."""
+    kinds = [layer.kind for layer in layers if layer]
+    if training.batch_size == 1 and "fc" in kinds and "batch_norm" in kinds[kinds.index("fc") :]:
+        yield (
+            ("training", "batch_size"),
+            "a batch_norm behind an fc needs more samples than one: every value would be its own mean, and become 0",
         )

@@ -14,6 +14,7 @@ from cnntrain.layers.options import (
     AtLeastZero,
     BatchNormOptions,
     ConvOptions,
+    DropoutOptions,
     FcOptions,
     Options,
     PoolOptions,
@@ -105,6 +106,7 @@ class LayerEntry(BaseModel):
     pool: PoolOptions | None = Field(None, description="pooling")
     fc: FcOptions | None = Field(None, description="fully connected")
     batch_norm: BatchNormOptions | None = Field(None, description="batch normalisation")
+    dropout: DropoutOptions | None = Field(None, description="values left out at random in training")
 
     @model_validator(mode="after")
     def _has_one_kind(self) -> "LayerEntry":

@@ -14,8 +14,9 @@ from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
+from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.pool import AveragePool, MaxPool, Pool
+from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool, Pool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ELU, Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 
@@ -61,6 +62,10 @@ def add_entry(graph: Graph, steps: Sequence[Layer[Any]], x: str) -> str:
                 x = graph.node("BatchNormalization", inputs, f"{name}.z", epsilon=step.eps)
             case Pool():
                 x = add_pool(graph, step, x, f"{name}.pool")
+            case GlobalAveragePool():
+                x = graph.node("GlobalAveragePool", [x], f"{name}.pool")
+            case Dropout():
+                pass  # nothing is left out in use
             case Activation():
                 operator = OPERATORS[type(step.sigma)]
                 if operator is not None:
@@ -75,4 +80,5 @@ def add_entry(graph: Graph, steps: Sequence[Layer[Any]], x: str) -> str:
 def add_pool(graph: Graph, pool: Pool, x: str, output: str) -> str:
     """Add a pool: the last rows and columns are left out where no region fits, which is ``ceil_mode`` 0."""
     operators: dict[type, str] = {MaxPool: "MaxPool", AveragePool: "AveragePool"}
-    return graph.node(operators[type(pool)], [x], output, kernel_shape=[pool.k] * 2, strides=[pool.S] * 2, ceil_mode=0)
+    sides, strides = list(pool.region), [pool.S] * 2
+    return graph.node(operators[type(pool)], [x], output, kernel_shape=sides, strides=strides, ceil_mode=0)

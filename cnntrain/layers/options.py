@@ -43,18 +43,22 @@ class ConvOptions(Options):
 
 
 class PoolOptions(Options):
-    """``pool``: the greatest value or the mean of each k x k region; S defaults to k."""
+    """``pool``: the greatest value or the mean of each k x k region, or of the whole image; S defaults to k."""
 
     long_names = {"size": "k", "stride": "S"}
 
-    k: AtLeastOne
+    k: AtLeastOne | Literal["all"]
     S: AtLeastOne | None = None
     type: Literal["max", "average"]
 
     @property
     def stride(self) -> int:
-        """S, or k where S is not given."""
-        return self.k if self.S is None else self.S
+        """S, or k where S is not given; 1 where there is only one region."""
+        return 1 if self.k == "all" else self.k if self.S is None else self.S
+
+    def region(self, H: int, W: int) -> tuple[int, int]:
+        """Rows and columns of a region of an H x W image."""
+        return (H, W) if self.k == "all" else (self.k, self.k)
 
 
 class FcOptions(Options):
@@ -75,18 +79,25 @@ class BatchNormOptions(Options):
     momentum: Share = 0.9
 
 
+class DropoutOptions(Options):
+    """``dropout``: in training each value is left out with probability ``rate``."""
+
+    rate: Share = 0.5
+
+
 OPTIONS: dict[str, type[Options]] = {
     "conv": ConvOptions,
     "pool": PoolOptions,
     "fc": FcOptions,
     "batch_norm": BatchNormOptions,
+    "dropout": DropoutOptions,
 }
 
 
 def output_shape(options: Options, in_shape: Shape) -> Shape:
     """Shape that a layer makes of ``in_shape``: (H + 2P - F) // S + 1 rows for conv, (H - k) // S + 1 for pool.
 
-    It stays as it is for batch_norm.
+    It stays as it is for batch_norm and dropout.
 
     Args:
         options: The layer's entry; an ``fc`` must have its units.
@@ -99,7 +110,7 @@ def output_shape(options: Options, in_shape: Shape) -> Shape:
         if options.units is None:
             raise ShapeError("units is missing, and the number of classes is not known")
         return (options.units,)
-    if isinstance(options, BatchNormOptions):
+    if isinstance(options, (BatchNormOptions, DropoutOptions)):
         return in_shape
     if len(in_shape) != 3:
         raise ShapeError(
@@ -115,8 +126,8 @@ def output_shape(options: Options, in_shape: Shape) -> Shape:
             )
         return options.K, (H + 2 * P - F) // S + 1, (W + 2 * P - F) // S + 1
     if isinstance(options, PoolOptions):
-        k, S = options.k, options.stride
-        if min(H, W) < k:
-            raise ShapeError(f"k = {k} does not fit an image of {H} x {W}: k up to {min(H, W)} would")
-        return C, (H - k) // S + 1, (W - k) // S + 1
+        (rows, columns), S = options.region(H, W), options.stride
+        if rows > H or columns > W:
+            raise ShapeError(f"k = {options.k} does not fit an image of {H} x {W}: k up to {min(H, W)} would")
+        return C, (H - rows) // S + 1, (W - columns) // S + 1
     raise TypeError(f"no shape rule for {type(options).__name__}")

@@ -1,9 +1,10 @@
-"""Pooling: every k x k region becomes its maximum or its mean.
+"""Pooling: every k x k region, or the whole image, becomes its maximum or its mean.
 
 Going back, delta_prev = upsample(delta): Max puts each value where the maximum was, Average spreads it evenly. Both are
-done one axis at a time, see ``cnntrain.ops.pooling``.
+done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image is a layer of its own, and faster.
 """
 
+import math
 from functools import cached_property
 from typing import final
 
@@ -19,15 +20,15 @@ from cnntrain.types import Array, Shape
 class PoolCache:
     """Memory for slices of n samples: the columns pooled, then the rows."""
 
-    def __init__(self, in_shape: Shape, out_shape: Shape, k: int, n: int, dtype: DTypeLike):
+    def __init__(self, in_shape: Shape, out_shape: Shape, matches: tuple[int, int], n: int, dtype: DTypeLike):
         H, C, _ = in_shape
         OH, _, OW = out_shape
         self.in_shape, self.n = in_shape, n
         integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
         self.by_columns = np.empty((H, C, OW, n), dtype)
         self.y = np.empty((OH, C, OW, n), dtype)
-        self.columns_won = [np.empty(self.by_columns.shape, integer) for _ in range(k - 1)]
-        self.rows_won = [np.empty(self.y.shape, integer) for _ in range(k - 1)]
+        self.columns_won = [np.empty(self.by_columns.shape, integer) for _ in range(matches[1])]
+        self.rows_won = [np.empty(self.y.shape, integer) for _ in range(matches[0])]
 
     @cached_property
     def scratch(self) -> Array:
@@ -56,15 +57,16 @@ class Pool(Layer[PoolCache]):
 
     def __init__(self, index: int, options: PoolOptions, in_shape: Shape):
         H, C, W = in_shape
-        self.k, self.S = options.k, options.stride
+        self.region, self.S = options.region(H, W), options.stride
         self.index, self.in_shape, self.params = index, in_shape, {}
-        OH, OW = (H - self.k) // self.S + 1, (W - self.k) // self.S + 1
+        rows, columns = self.region
+        OH, OW = (H - rows) // self.S + 1, (W - columns) // self.S + 1
         self.out_shape = (OH, C, OW)
-        self.overlap = self.k > self.S
+        self.overlap = (rows > self.S and OH > 1) or (columns > self.S and OW > 1)
 
     def windows(self, x: Array, axis: int) -> list[Array]:
-        """The k slices of x along an axis that are pooled with each other."""
-        return pooling.windows(x, axis, self.k, self.S)
+        """The slices of x along an axis that are pooled with each other."""
+        return pooling.windows(x, axis, self.region[axis > 0], self.S)
 
     def empty_deltas(self, cache: PoolCache) -> None:
         """Overlapping regions add to delta_prev, so it begins at zero; others write each entry once."""
@@ -78,7 +80,7 @@ class MaxPool(Pool):
     """y = max over the region; in a tie the first entry, row by row, is the one that counts."""
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.in_shape, self.out_shape, self.k, n, dtype)
+        return PoolCache(self.in_shape, self.out_shape, (self.region[0] - 1, self.region[1] - 1), n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
         pooling.max_forward(self.windows(x, 2), cache.by_columns, cache.columns_won)
@@ -105,7 +107,8 @@ class MaxPool(Pool):
         return cache.delta_prev
 
     def pattern(self, cache: PoolCache) -> Array | None:
-        return np.concatenate([np.ravel(won) for won in (*cache.columns_won, *cache.rows_won)]) if self.k > 1 else None
+        won = [np.ravel(won) for won in (*cache.columns_won, *cache.rows_won)]
+        return np.concatenate(won) if won else None
 
 
 @final
@@ -113,12 +116,12 @@ class AveragePool(Pool):
     """y = mean of the region."""
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.in_shape, self.out_shape, 1, n, dtype)
+        return PoolCache(self.in_shape, self.out_shape, (0, 0), n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
         pooling.sum_forward(self.windows(x, 2), cache.by_columns)
         pooling.sum_forward(self.windows(cache.by_columns, 0), cache.y)
-        cache.y *= 1 / self.k**2
+        cache.y *= 1 / math.prod(self.region)
         return cache.y
 
     def backward(
@@ -127,7 +130,58 @@ class AveragePool(Pool):
         if not want_delta:
             return None
         self.empty_deltas(cache)
-        delta *= 1 / self.k**2
+        delta *= 1 / math.prod(self.region)
         pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
         pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
+        return cache.delta_prev
+
+
+class GlobalPoolCache:
+    """Memory for slices of n samples: the rows added, then the columns."""
+
+    def __init__(self, in_shape: Shape, n: int, dtype: DTypeLike):
+        H, C, W = in_shape
+        self.row = np.empty((C, W, n), dtype)
+        self.y = np.empty((1, C, 1, n), dtype)
+        self.shape = (H, C, W, n)
+
+    @cached_property
+    def delta_prev(self) -> Array:
+        """DJ/d input."""
+        return np.empty(self.shape, self.y.dtype)
+
+
+@final
+class GlobalAveragePool(Layer[GlobalPoolCache]):
+    """y = mean of the whole image.
+
+    Shape:
+        x ``(H, C, W, N)`` -> y ``(1, C, 1, N)``.
+    Reference:
+        Lin, Chen & Yan 2014, arXiv:1312.4400.
+    """
+
+    kind = "pool"
+
+    def __init__(self, index: int, in_shape: Shape):
+        H, C, W = in_shape
+        self.index, self.in_shape, self.out_shape, self.params = index, in_shape, (1, C, 1), {}
+        self.share = 1 / (H * W)
+
+    def cache(self, n: int, dtype: DTypeLike) -> GlobalPoolCache:
+        return GlobalPoolCache(self.in_shape, n, dtype)
+
+    def forward(self, x: Array, cache: GlobalPoolCache) -> Array:
+        np.add.reduce(x, axis=0, out=cache.row)
+        np.add.reduce(cache.row, axis=1, out=cache.y[0, :, 0])
+        cache.y *= self.share
+        return cache.y
+
+    def backward(
+        self, delta: Array, cache: GlobalPoolCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
+        if not want_delta:
+            return None
+        np.multiply(delta[0], self.share, out=cache.row)
+        np.copyto(cache.delta_prev, cache.row)
         return cache.delta_prev

@@ -30,6 +30,18 @@ NETWORKS = {
         {"pool": {"k": 2, "S": 3, "type": "max"}},
         OUTPUT,
     ],
+    "normalised": [
+        {"batch_norm": {"activation": "tanh"}},
+        {"conv": {"K": 3, "F": 3}},
+        {"batch_norm": {"activation": "relu"}},
+        {"pool": {"k": 2, "type": "max"}},
+        {"dropout": {"rate": 0.3}},
+        {"pool": {"k": "all", "type": "average"}},
+        {"fc": {"units": 6}},
+        {"batch_norm": {}},
+        {"dropout": {"rate": 0}},
+        OUTPUT,
+    ],
     "one-pixel outputs": [
         {"conv": {"K": 2, "F": 5, "S": 4, "activation": "softplus"}},
         {"pool": {"k": 2, "S": 2, "type": "max"}},
@@ -44,6 +56,13 @@ APPLIES = {
     "plain": {"no_flip": {0, 2}, "no_mask": {0, 2, 4}, "mean_for_sum": {0, 2, 4, 5}, "lost_stride": {1}},
     "strides": {"no_flip": {0}, "no_mask": {0}, "mean_for_sum": {0, 1, 3}, "lost_stride": {0, 1}},
     "gaps": {"no_flip": {1}, "no_mask": {1}, "mean_for_sum": {1, 3}, "lost_stride": {0, 1}},
+    "normalised": {
+        "no_flip": {1},
+        "no_mask": {0, 2, 4},
+        "mean_for_sum": {0, 1, 2, 6, 7, 9},
+        "lost_stride": {3},
+        "no_mean": {0, 2, 7},
+    },
     "one-pixel outputs": {"no_flip": {0}, "no_mask": {0}, "mean_for_sum": {0, 2, 3}, "lost_stride": {0}},
 }
 PLACES = [
@@ -61,7 +80,7 @@ def test_without_a_fault_the_networks_pass(make_config, layers):
 @pytest.mark.parametrize(("name", "index", "fault"), PLACES)
 def test_fault_is_caught_where_it_applies_and_refused_elsewhere(make_config, name, index, fault):
     config, word = make_config(NETWORKS[name], INPUT), f"layers.{index}:{fault}"
-    if index in APPLIES[name][fault]:
+    if index in APPLIES[name].get(fault, ()):
         result = cnntrain.gradcheck(config, samples=5, inject=[word])
         assert not result["passed"]
         assert result["worst"] > 1e-3

@@ -4,7 +4,9 @@ import pytest
 
 from cnntrain.config import check_shapes, load_config
 from cnntrain.errors import ConfigError, ShapeError
+from cnntrain.layers import BatchNormOptions, DropoutOptions
 
+FC_AND_NORM = ("fc: {units: 4}", "batch_norm:")
 HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
 
 
@@ -28,6 +30,45 @@ HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
             "4:11: layers[0].fc: missing key 'units'; only the last layer takes them from the data's classes",
         ),
         (
+            ["pool: {k: all, S: 2, type: max}", "fc: {units: 3}"],
+            "4:25: layers[0].pool.S: with 'k: all' the whole image is one region, and there is no step to the next; "
+            "leave S out",
+        ),
+        (
+            ["pool: {size: 2, stride: all, type: max}"],
+            "4:31: layers[0].pool.stride: expected a whole number of at least 1, got 'all'",
+        ),
+        (
+            ["pool: {k: every, type: max}"],
+            "4:17: layers[0].pool.k: expected a whole number of at least 1 or all, got 'every'",
+        ),
+        (
+            ["fc: {units: 3}", "dropout: {rate: 0.1}"],
+            "5:16: layers[1].dropout: a dropout at the end would leave out the network's answers; put it before the "
+            "last fc",
+        ),
+        (
+            ["dropout: {rate: 1}", "fc: {units: 3}"],
+            "4:23: layers[0].dropout.rate: expected a number of at least 0 and below 1, got 1",
+        ),
+        (
+            ["batch_norm: {activation: softmax}"],
+            "4:32: layers[0].batch_norm.activation: expected identity, relu, leaky_relu, sigmoid, tanh, softplus or "
+            "elu, got 'softmax'",
+        ),
+        (
+            ["batch_norm: {epsilon: 0}"],
+            "4:29: layers[0].batch_norm.epsilon: expected a number of at least 1e-12, got 0",
+        ),
+        (
+            ["fc: {activation: softmax, units: 3}", "batch_norm:"],
+            "4:24: layers[0].fc.activation: softmax is for the last layer alone; relu is usual in the others",
+        ),
+        (
+            ["fc: {activation: relu}", "batch_norm:"],
+            "4:11: layers[0].fc: missing key 'units'; only the last layer takes them from the data's classes",
+        ),
+        (
             ["conv: {K: 1, F: 1, activation: softmax}"],
             "4:38: layers[0].conv.activation: expected identity, relu, leaky_relu, sigmoid, tanh, softplus or elu, "
             "got 'softmax'",
@@ -44,6 +85,29 @@ def test_what_is_wrong_with_one_layer_does_not_hide_what_is_wrong_between_others
         "layers[0].conv.K",
         "layers[2].pool",
     ]
+
+
+def test_batch_norm_and_dropout_can_stand_anywhere(load):
+    kinds = ["batch_norm:", "dropout:", "conv: {K: 1, F: 1}", "batch_norm: {epsilon: 1e-3, momentum: 0.99}", "dropout:"]
+    kinds += ["pool: {size: all, type: average}", "batch_norm:", "fc: {units: 4}", "batch_norm:", "dropout: {rate: 0}"]
+    config = load(HEAD + "".join(f"    - {kind}\n" for kind in [*kinds, "fc: {units: 3, activation: softmax}"]))
+    entries = config.network.layers
+    assert [entry.kind for entry in entries] == [kind.split(":")[0] for kind in kinds] + ["fc"]
+    assert entries[3].options == BatchNormOptions(eps=0.001, momentum=0.99)
+    assert entries[0].options == BatchNormOptions(activation="identity", eps=1e-5, momentum=0.9)
+    assert entries[1].options == DropoutOptions(rate=0.5)
+
+
+def test_one_sample_is_no_batch_for_a_batch_norm_behind_fc(faults, load):
+    behind, before = (
+        f"{HEAD}    - {a}\n    - {b}\n    - fc: {{units: 2}}\n" for a, b in (FC_AND_NORM, FC_AND_NORM[::-1])
+    )
+    assert faults(behind + "training: {batch_size: 1}") == [
+        "a.yaml:7:24: training.batch_size: a batch_norm behind an fc needs more samples than one: every value would be "
+        "its own mean, and become 0"
+    ]
+    assert load(behind + "training: {batch_size: 2}").training.batch_size == 2
+    assert load(before + "training: {batch_size: 1}").training.batch_size == 1
 
 
 @pytest.mark.parametrize("output", ["fc: {units: 3}", "conv: {K: 1, F: 1}"])

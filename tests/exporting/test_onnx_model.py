@@ -46,6 +46,12 @@ CASES = {
         (1, 10, 10),
         {},
     ),
+    "dropout and a pool of all": (
+        [{"conv": {"K": 4, "F": 1}}, {"dropout": {}}, {"pool": {"k": "all", "type": "average"}}, END],
+        (1, 5, 7),
+        {},
+    ),
+    "max pool of all": ([{"conv": {"K": 4, "F": 1}}, {"pool": {"k": "all", "type": "max"}}, END], (1, 5, 7), {}),
     "batch_norm": (
         [
             {"batch_norm": {"eps": 0.1}},

@@ -18,14 +18,15 @@ from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
+from cnntrain.layers.dropout import Dropout, DropoutCache
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import OPTIONS, BatchNormOptions, ConvOptions, FcOptions, PoolOptions
-from cnntrain.layers.pool import AveragePool, MaxPool
+from cnntrain.layers.options import OPTIONS, BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions
+from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ACTIVATIONS
 from cnntrain.types import Array, Shape
 
-POOLS = {"max": MaxPool, "average": AveragePool}
+POOLS: dict[str, Any] = {"max": MaxPool, "average": AveragePool}
 
 Make = Callable[[], Layer[Any]]
 
@@ -90,8 +91,15 @@ CASES: dict[str, Make] = {
             ("k=1, S=2", (3, 1, 4), {"k": 1, "S": 2}),
             ("k=4", (4, 1, 8), {"k": 4}),
             ("to one pixel", (3, 2, 3), {"k": 3}),
+            ("of all", (4, 2, 6), {"k": "all"}),
+            ("of all rows, one column", (5, 2, 1), {"k": "all"}),
         ]
     },
+    "average of all": lambda: GlobalAveragePool(0, (3, 2, 5)),
+    "average of one pixel": lambda: GlobalAveragePool(0, (1, 2, 1)),
+    "dropout of an image": lambda: Dropout(0, DropoutOptions(rate=0.3), (3, 2, 3), seed=0),
+    "dropout of a vector": lambda: Dropout(1, DropoutOptions(), (37,), seed=0),
+    "dropout of nothing": lambda: Dropout(1, DropoutOptions(rate=0), (7,), seed=0),
     "fc of an image": fc((2, 3, 4), units=5),
     "fc of a vector": fc((7,), units=3),
     "fc of one unit": fc((3, 1, 2), units=1),
@@ -229,7 +237,12 @@ def test_samples_do_not_mix_in_training(layer):
         pytest.skip("normalises by the mean and variance of its slice")
     x, delta = distinct_values((*layer.in_shape, 3)), delta_for(layer, 3)
     together = run(layer, x, delta)
-    single = [run(layer, x[..., i : i + 1], delta[..., i : i + 1]) for i in range(3)]
+    single = []
+    for i in range(3):
+        cache = layer.cache(1, "float64")
+        if isinstance(cache, DropoutCache):
+            cache.turn.samples = np.array([i])
+        single.append(run(layer, x[..., i : i + 1], delta[..., i : i + 1], cache))
     for name, value in together.items():
         parts = [one[name] for one in single]
         expected = sum(parts) if name in layer.params else np.concatenate(parts, axis=-1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers import ConvOptions, FcOptions, PoolOptions, output_shape
+from cnntrain.layers import BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions, output_shape
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,12 @@ from cnntrain.layers import ConvOptions, FcOptions, PoolOptions, output_shape
         (PoolOptions(k=2, type="max"), (6, 24, 23), (6, 12, 11)),
         (PoolOptions(k=3, S=1, type="average"), (6, 5, 4), (6, 3, 2)),
         (PoolOptions(k=1, S=3, type="max"), (2, 7, 6), (2, 3, 2)),
+        (PoolOptions(k="all", type="max"), (6, 5, 4), (6, 1, 1)),
+        (PoolOptions(k="all", type="average"), (6, 1, 3), (6, 1, 1)),
+        (BatchNormOptions(), (6, 5, 4), (6, 5, 4)),
+        (BatchNormOptions(), (7,), (7,)),
+        (DropoutOptions(), (6, 5, 4), (6, 5, 4)),
+        (DropoutOptions(), (7,), (7,)),
         (FcOptions(units=10), (6, 5, 4), (10,)),
         (FcOptions(units=10), (7,), (10,)),
     ],
@@ -57,6 +63,7 @@ def test_proposed_F_and_P_would_fit(H, W, F, P):
         (ConvOptions(K=1, F=9), (1, 8, 6), ["F = 9", "8 x 6", "P = 0", "F up to 6", "P = 2"]),
         (PoolOptions(k=5, type="max"), (3, 4, 9), ["k = 5", "4 x 9", "k up to 4"]),
         (ConvOptions(K=1, F=1), (10,), ["vector of 10", "before the first fc"]),
+        (PoolOptions(k="all", type="max"), (10,), ["vector of 10", "before the first fc"]),
         (PoolOptions(k=1, type="max"), (10,), ["vector of 10", "before the first fc"]),
         (FcOptions(), (10,), ["units", "classes"]),
     ],

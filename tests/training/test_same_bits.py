@@ -29,10 +29,13 @@ NORMALISED = [
     {"conv": {"K": 6, "F": 3, "P": 1}},
     {"batch_norm": {"activation": "relu", "momentum": 0.5}},
     {"pool": {"k": 2, "type": "max"}},
+    {"dropout": {"rate": 0.2}},
     {"conv": {"K": 5, "F": 3, "activation": "relu"}},
     {"batch_norm": {}},
+    {"pool": {"k": "all", "type": "average"}},
     {"fc": {"units": 9}},
     {"batch_norm": {"activation": "tanh"}},
+    {"dropout": {}},
     {"fc": {"activation": "softmax"}},
 ]
 

@@ -1,0 +1,76 @@
+"""Dropout: in training each value is left out with probability ``rate``, and what stays is scaled up to make up for it.
+
+    y = mask ⊙ x,  mask = 0 with probability rate, else 1 / (1 - rate);  going back, delta_prev = mask ⊙ delta
+
+In use nothing is left out, and since the mean of the mask is 1, nothing needs to be scaled then. The mask of a sample
+follows from the seed, the layer, the iteration and the sample, and so from nothing that slices or workers change.
+
+Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
+"""
+
+import math
+from typing import final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cnntrain.layers.base import Layer
+from cnntrain.layers.options import DropoutOptions
+from cnntrain.ops.draws import Draws, Turn
+from cnntrain.types import Array, Shape
+
+DROPOUT = 5
+"""The use of the seed that this is."""
+LEVELS = 2**16
+"""A value is drawn in 16 bits, so that ``rate`` is taken in steps of 1/65536."""
+
+
+class DropoutCache:
+    """Memory for slices of n samples."""
+
+    def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
+        self.turn = Turn(0, np.arange(n))
+        self.kept = np.empty((n, math.prod(shape)), np.bool_)
+        self.mask, self.y = (np.empty((*shape, n), dtype) for _ in range(2))
+
+
+@final
+class Dropout(Layer[DropoutCache]):
+    """y = mask ⊙ x in training, y = x in use.
+
+    Shape:
+        x ``(H, C, W, N)`` or ``(features, N)`` -> y of the same shape.
+    """
+
+    kind = "dropout"
+
+    def __init__(self, index: int, options: DropoutOptions, in_shape: Shape, seed: int):
+        self.index, self.params = index, {}
+        self.in_shape = self.out_shape = in_shape
+        self.draws = Draws(seed, (DROPOUT, index))
+        self.dropped = min(round(options.rate * LEVELS), LEVELS - 1)
+        self.scale = LEVELS / (LEVELS - self.dropped)
+
+    def kept(self, iteration: int, sample: int, out: NDArray[np.bool_]) -> None:
+        """Write which values of a sample stay, in the order in which they lie inside the network."""
+        bits = self.draws.generator(iteration, sample).bit_generator.random_raw(-(-out.size // 4))
+        np.greater_equal(bits.view(np.uint16)[: out.size], self.dropped, out=out)
+
+    def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
+        return DropoutCache(self.in_shape, n, dtype)
+
+    def forward(self, x: Array, cache: DropoutCache) -> Array:
+        for sample, kept in zip(cache.turn.samples.tolist(), cache.kept, strict=True):
+            self.kept(cache.turn.iteration, sample, kept)
+        by_sample = cache.y.reshape(cache.kept.shape)  # on the way to the mask, whose samples come last
+        np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=by_sample)
+        np.copyto(cache.mask.reshape(by_sample.shape[::-1]), by_sample.T)
+        return np.multiply(x, cache.mask, out=cache.y)
+
+    def infer(self, x: Array, cache: DropoutCache) -> Array:
+        return x
+
+    def backward(
+        self, delta: Array, cache: DropoutCache, grads: dict[str, Array], want_delta: bool = True
+    ) -> Array | None:
+        return np.multiply(delta, cache.mask, out=delta) if want_delta else None
