@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.config import Config, check_augmentation, check_shapes
-from cnntrain.data import Data, load_data
+from cnntrain.config.schema import ImagesOptions
+from cnntrain.data import Data, Watch, load_data, split_file
+from cnntrain.data.watching import SILENT
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
@@ -64,8 +67,13 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
     return build_for(config, data_of(config), dtype)
 
 
-def data_of(config: Config) -> Data:
+def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT) -> Data:
     """Load the data that ``config`` names.
+
+    Args:
+        config: With data.
+        run: The folder of a run; if it holds a split file, the samples are split as they were in that run.
+        watch: Who is told how far it is, and what the user should know.
 
     Raises:
         ConfigError: It names none.
@@ -73,7 +81,21 @@ def data_of(config: Config) -> Data:
     """
     if config.data is None:
         raise ConfigError(f"{config.where(())}: there is no data section, and it is needed here")
-    return load_data(**config.data.model_dump(), seed=config.training.seed)
+    options = config.data.model_dump()
+    if run is not None and "split" in options and options["split"] is None and (run / split_file.NAME).is_file():
+        options["split"] = run / split_file.NAME
+    return load_data(**options, seed=config.training.seed, watch=watch)
+
+
+def with_size_of(config: Config, data: Data) -> Config:
+    """The config with the size that its pictures were brought to, where it left that to the data.
+
+    So pictures that come later do not change the size that the network is made for.
+    """
+    if not isinstance(config.data, ImagesOptions) or config.data.size is not None:
+        return config
+    _, H, W = data.input_shape
+    return config.model_copy(update={"data": config.data.model_copy(update={"size": (H, W)})})
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:

@@ -15,6 +15,7 @@ from cnntrain.config.schema import (
     AnyData,
     Cifar10Options,
     IdxOptions,
+    ImagesOptions,
     NamedOptions,
     NetworkOptions,
     NpzOptions,
@@ -33,6 +34,7 @@ SECTIONS = {
     "source: npz": (NpzOptions, COMMON),
     "source: mnist": (NamedOptions, COMMON),
     "source: cifar10": (Cifar10Options, COMMON),
+    "source: images": (ImagesOptions, COMMON - {"validation"}),
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
     "training": (TrainingOptions, set()),
@@ -69,7 +71,7 @@ def test_every_source_and_table_is_of_the_schema():
     headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
     assert headings == set(SECTIONS)
     named = {"mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"}
-    assert set(SOURCES) == {"digits", "idx", "npz"} | named
+    assert set(SOURCES) == {"digits", "idx", "npz", "images"} | named
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

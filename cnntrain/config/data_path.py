@@ -1,21 +1,31 @@
-"""``data.path``: relative to what, and made absolute."""
+"""``data.path`` and ``data.split``: relative to what, and made absolute."""
 
 import os
 from pathlib import Path
 
 from cnntrain.config.faults import Fault
 from cnntrain.config.tree import Node, Scalar, entry_at, place, put
+from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import shown
 
-PATH = ("data", "path")
+PATHS = (("data", "path"), ("data", "split"))
 
 
-def with_absolute_path(root: Node, folder: Path) -> tuple[Node, list[Fault]]:
-    """Return the tree with ``data.path`` absolute, or a fault if it cannot be a path.
+def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Fault]]:
+    """Return the tree with the paths in it absolute, and a fault for each that cannot be a path.
 
-    In a file it is relative to ``folder``, elsewhere to the current folder; ``~`` is the user's home.
+    In a file they are relative to ``folder``, elsewhere to the current folder; ``~`` is the user's home.
     """
-    entry = entry_at(root, PATH)
+    faults: list[Fault] = []
+    for path in PATHS:
+        root, more = with_absolute_path(root, path, folder)
+        faults += more
+    return root, faults
+
+
+def with_absolute_path(root: Node, path: Place, folder: Path) -> tuple[Node, list[Fault]]:
+    """Return the tree with one path absolute."""
+    entry = entry_at(root, path)
     if entry is None or not isinstance(entry.node, Scalar) or not isinstance(entry.node.value, str):
         return root, []
     text, mark = entry.node.value, entry.node.mark
@@ -23,8 +33,8 @@ def with_absolute_path(root: Node, folder: Path) -> tuple[Node, list[Fault]]:
         base = "" if mark.line is None else folder
         absolute = os.path.realpath(os.path.join(base, os.path.expanduser(text)))
         if is_text(absolute):
-            return put(root, PATH, entry._replace(node=Scalar(mark, absolute, absolute))), []
-    return root, [Fault(mark, place(root, PATH), f"expected the path of a file or folder, got {shown(entry.node)}")]
+            return put(root, path, entry._replace(node=Scalar(mark, absolute, absolute))), []
+    return root, [Fault(mark, place(root, path), f"expected the path of a file or folder, got {shown(entry.node)}")]
 
 
 def is_text(path: str) -> bool:

@@ -105,7 +105,7 @@ def branches(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def words_of(schema: dict[str, Any]) -> list[str]:
     """Return the words that a key may have as its value."""
-    return [word for branch in branches(schema) for word in branch.get("enum", [branch.get("const")]) if word]
+    return [str(word) for branch in branches(schema) for word in branch.get("enum", [branch.get("const")]) if word]
 
 
 def expectation(schema: dict[str, Any]) -> str:

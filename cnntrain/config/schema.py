@@ -24,6 +24,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 AnyPath = Annotated[Path, Field(strict=False)]
 """Text, in a file."""
 URL = "^https?://[^/]"
@@ -79,6 +80,28 @@ class Cifar10Options(AnyData):
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 
+class ImagesOptions(AnyData):
+    """``source: images``, a folder of pictures, one subfolder a class."""
+
+    source: Literal["images"]
+    path: AnyPath = Field(description="the folder")
+    validation: Share = Field(
+        0.1, description="share of the training samples held out, where the folder has no split for it"
+    )
+    test: Share | None = Field(
+        None, description="share of the pictures set apart for the test; 0.2 where the folder has no splits"
+    )
+    split: AnyPath | None = Field(None, description="split.csv of an earlier run, to take the same pictures")
+    size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
+        None, description="[H, W]: rows and columns that every picture is brought to"
+    )
+    channels: Literal[1, 3] = Field(3, description="1 for grey, 3 for colour")
+    fit: Literal["crop", "stretch", "pad"] = Field(
+        "crop", description="how a picture of other proportions is brought to size"
+    )
+    on_bad: Literal["error", "skip"] = Field("error", description="what to do about pictures that cannot be read")
+
+
 SOURCES: dict[str, type[AnyData]] = {
     "digits": DigitsOptions,
     "idx": IdxOptions,
@@ -88,10 +111,12 @@ SOURCES: dict[str, type[AnyData]] = {
     "kmnist": NamedOptions,
     "emnist-letters": NamedOptions,
     "cifar10": Cifar10Options,
+    "images": ImagesOptions,
 }
 
 DataOptions = Annotated[
-    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options, Field(discriminator="source")
+    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options | ImagesOptions,
+    Field(discriminator="source"),
 ]
 
 

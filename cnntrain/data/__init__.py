@@ -1,26 +1,29 @@
 """Labelled images from files: one format a file, all of them giving the same ``Data``."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cnntrain.data import digits, idx, named, npz
+from cnntrain.data import digits, idx, images, named, npz
 from cnntrain.data.catalogue import NAMED
-from cnntrain.data.dataset import Dataset, Splits
+from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.loaded import Data
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.split import hold_out
+from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError
 
-__all__ = ["SOURCES", "Data", "Dataset", "Preprocessing", "Splits", "load_data"]
+__all__ = ["SOURCES", "Data", "Dataset", "Preprocessing", "SettledSplits", "Splits", "Watch", "load_data"]
 
-SOURCES: dict[str, Callable[..., Splits]] = {
+SOURCES: dict[str, Callable[..., Splits | SettledSplits]] = {
     "digits": digits.load,
     "idx": idx.load,
     "npz": npz.load,
     **{name: partial(named.load, name) for name in NAMED},
+    "images": images.load,
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
 
@@ -28,16 +31,25 @@ VALIDATION_STREAM = 1
 """The spawn key of the random numbers that draw the validation samples; others are free for other uses of the seed."""
 
 
-def load_data(source: str, *, validation: float = 0.0, standardize: bool = True, seed: int = 0, **options: Any) -> Data:
+def load_data(
+    source: str,
+    *,
+    validation: float = 0.0,
+    standardize: bool = True,
+    seed: int = 0,
+    watch: Watch = SILENT,
+    **options: Any,
+) -> Data:
     """Read a data set, hold out the validation samples, and measure what is needed to standardise.
 
     Args:
         source: A key of ``SOURCES``.
-        validation: Share of the training samples to hold out, 0..1.
+        validation: Share of the training samples to hold out, 0..1, where the source does not say which they are.
         standardize: Whether preprocessing subtracts the mean and divides by the deviation of the training samples
             that remain; otherwise pixels stay in 0..1.
         seed: Decides which samples are held out.
-        options: The source's own keys: ``path`` for idx and cifar10; ``path`` and ``layout`` for npz.
+        watch: Who is told how far it is, and what the user should know.
+        options: The source's own keys, as ``config/schema.py`` has them.
 
     Raises:
         DataError: The data are missing or malformed.
@@ -45,10 +57,17 @@ def load_data(source: str, *, validation: float = 0.0, standardize: bool = True,
     if source not in SOURCES:
         raise DataError(f"data.source: there is no source {source[:80]!r}; there are {', '.join(SOURCES)}")
     try:
+        if source == "images":
+            options = {"fit": "crop", "seed": seed, "watch": watch} | options
+        elif source in NAMED:
+            options["tell"] = watch.progress
         splits = SOURCES[source](**options)
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
-        train, held = hold_out(splits.train, validation, rng)
+        if isinstance(splits, SettledSplits):
+            train, held = splits.train, splits.validation
+        else:
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
+            train, held = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
-    return Data(train, held, splits.test, splits.classes, preprocessing)
+    return Data(train, held, splits.test, splits.classes, replace(preprocessing, fit=options.get("fit")))

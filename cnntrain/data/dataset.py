@@ -67,6 +67,15 @@ class Splits(NamedTuple):
     classes: tuple[str, ...]
 
 
+class SettledSplits(NamedTuple):
+    """What a source holds that also says which samples are for validation; none are drawn."""
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset | None
+    classes: tuple[str, ...]
+
+
 class Arrays(NamedTuple):
     """One split as a file holds it: numbers of any type, and what to call them in a message."""
 

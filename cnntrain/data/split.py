@@ -8,7 +8,7 @@ from cnntrain.errors import DataError
 from cnntrain.types import Labels
 
 
-def hold_out(dataset: Dataset, share: float, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
+def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int = 0) -> tuple[Dataset, Dataset | None]:
     """Split off a ``share`` of the samples, drawn at random, of each class alike.
 
     Both parts keep the order of the samples.
@@ -17,6 +17,7 @@ def hold_out(dataset: Dataset, share: float, rng: np.random.Generator) -> tuple[
         dataset: The training samples.
         share: 0..1; 0 holds out nothing. Rounded to whole samples, but one at least.
         rng: Decides which samples of a class are held out.
+        keep: So many samples of each class remain, even if fewer are then held out.
 
     Returns:
         The samples that remain, and those held out, or None.
@@ -32,15 +33,17 @@ def hold_out(dataset: Dataset, share: float, rng: np.random.Generator) -> tuple[
             f"data.validation: {share:g} of {len(dataset):,} training samples leaves none to train on; choose a "
             "smaller share"
         )
-    held = stratified(dataset.labels, total, rng)
+    held = stratified(dataset.labels, total, rng, keep)
+    if not held.any():
+        return dataset, None
     return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
 
 
-def stratified(labels: Labels, total: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
     """Draw ``total`` samples, of each class by its share, within one sample.
 
     A class gives ``total * n_class / n`` samples, rounded down; those that are still missing come from the classes that
-    lost most by rounding (the method of the largest remainder).
+    lost most by rounding (the method of the largest remainder). Of each class, ``keep`` samples are never drawn.
 
     Shape:
         labels ``(N,)`` -> chosen ``(N,)``, True for the samples that are drawn
@@ -49,6 +52,7 @@ def stratified(labels: Labels, total: int, rng: np.random.Generator) -> NDArray[
     quotas, remainders = np.divmod(total * counts, len(labels))
     missing = total - int(quotas.sum())
     quotas[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    quotas = np.minimum(quotas, np.maximum(counts - keep, 0))
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -29,7 +29,7 @@ def evaluate(run: str | Path, split: str = "test", overrides: Sequence[str] = ()
 def judge_saved(run: str | Path, split: str, overrides: Sequence[str] = ()) -> Judgement:
     """Judge saved weights on a split of the data that they were trained with, see ``evaluate``."""
     saved = weights.load_saved(run, overrides)
-    data = data_of(saved.config)
+    data = data_of(saved.config, saved.path.parent)
     saved.check_fits(data)
     dataset = data.splits().get(split)
     if dataset is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain import weights
-from cnntrain.builder import build_for, data_of
+from cnntrain.builder import build_for, data_of, with_size_of
 from cnntrain.config import Config
-from cnntrain.data import Data
+from cnntrain.data import Data, split_file
 from cnntrain.errors import CnntrainError, DivergedError, WorkerError
 from cnntrain.judging.scoring import Score
 from cnntrain.network import Network
@@ -39,9 +39,11 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
             those of the last whole iteration.
     """
     data = data_of(config)
+    config = with_size_of(config, data)
     network = build_for(config, data)
     run = RunFolder.create(out, config.name)
     run.write_config(config)
+    split_file.write(run.path / split_file.NAME, data)
     began = time.perf_counter()
     outcome = Outcome()
     size = number_of_workers(config, network, data)

@@ -1,0 +1,249 @@
+"""Finding the pictures of ``source: images``: which files there are, of which class, of which split.
+
+::
+
+    folder/cat/1.jpg                  a folder for each class, or
+    folder/train/cat/1.jpg            such folders in train/, validation/ (also val/, valid/) and test/
+
+Files are found however deep they lie in a class's folder. Only names and a few first bytes are read here.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cnntrain.data.folder import entries
+from cnntrain.data.labels import to_class_names
+from cnntrain.data.listing import listing
+from cnntrain.errors import DataError
+
+ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"}
+"""A file with such a name counts as a picture, and as an unreadable one if it is none."""
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+"""Bytes by which a file under another name is known as a picture; WebP's are in two pieces."""
+NOT_OURS = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
+"""What operating systems leave in folders, hidden on their own grounds."""
+SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
+"""Names of folders, in small letters, that are splits."""
+FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
+
+HIDDEN, OUTSIDE, LINKS = "hidden", "beside the class folders", "links to folders that are read already"
+
+
+class Picture(NamedTuple):
+    """A file that is to be decoded."""
+
+    name: str
+    """Its path in the folder, with slashes."""
+    label: int
+    split: str
+    """``train``, ``validation`` or ``test``; empty where the folder has no splits."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+
+
+class Found(NamedTuple):
+    """What a folder holds."""
+
+    pictures: list[Picture]
+    classes: tuple[str, ...]
+    splits: frozenset[str]
+    """The splits that have a folder of their own."""
+    skipped: Counter[str]
+    """How many files and folders of which kind are left out."""
+    empty: list[str]
+    """Folders that could be classes, but hold no pictures."""
+
+
+def find(root: Path) -> Found:
+    """Look through the folder ``root``.
+
+    Raises:
+        DataError: There is no such folder, it has fewer than two classes, or its splits contradict each other.
+    """
+    walk = _Walk(root)
+    tops = walk.folders(root)
+    parts = _split_folders(root, tops)
+    trees = {split: walk.folders(folder) for split, folder in parts.items()} if parts else {"": tops}
+    if parts:
+        walk.skipped[OUTSIDE] += len(tops) - len(parts)
+    held = {split: walk.classes(folders) for split, folders in trees.items()}
+    train = "train" if parts else ""
+    names = sorted(name for name, pictures in held[train].items() if pictures)
+    empty = sorted(f"{split}/{name}".lstrip("/") for split in held for name, files in held[split].items() if not files)
+    if len(names) < 2:
+        raise DataError(_too_few(root / train if parts else root, names, walk))
+    for split, pictures in held.items():
+        unknown = sorted(name for name, files in pictures.items() if files and name not in names)
+        if unknown:
+            raise DataError(f"{parts[split]} holds classes that {parts['train']} does not have: {listing(unknown)}")
+    classes = to_class_names(names, f"{root}: the folder of a class")
+    number = {name: label for label, name in enumerate(classes)}
+    found = [
+        Picture(name, number[class_name], split, size, mtime)
+        for split, pictures in held.items()
+        for class_name in sorted(pictures)
+        for name, size, mtime in sorted(pictures[class_name])
+    ]
+    return Found(found, classes, frozenset(held) - {""}, walk.skipped, empty)
+
+
+def _too_few(folder: Path, names: list[str], walk: "_Walk") -> str:
+    loose = walk.loose
+    there = f"only one, {names[0]!r}" if names else "none"
+    more = f"; {loose:,} pictures lie in no such folder" if loose else ""
+    return f"{folder}: two classes are needed, each a subfolder that holds its pictures, and there is {there}{more}"
+
+
+def _split_folders(root: Path, tops: dict[str, Path]) -> dict[str, Path]:
+    """The folders that are splits; none where ``train`` is just the name of a class, beside ``bus`` and ``car``."""
+    by_split: dict[str, list[Path]] = {}
+    for name, folder in tops.items():
+        if name.lower() in SPLITS:
+            by_split.setdefault(SPLITS[name.lower()], []).append(folder)
+    if "train" not in by_split or (len(by_split) == 1 and len(tops) > 1):
+        return {}
+    if len(tops) == 1 and not any(entry.is_dir() for entry in by_split["train"][0].iterdir()):
+        return {}
+    for split, folders in by_split.items():
+        if len(folders) > 1:
+            raise DataError(f"{root} holds {listing(f.name for f in folders)}, and only one can be the {split} split")
+    return {split: by_split[split][0] for split in ("train", "validation", "test") if split in by_split}
+
+
+class _Walk:
+    """Looks through folders, each only once, whatever the links between them; counts what it leaves out."""
+
+    def __init__(self, root: Path) -> None:
+        self._cut = len(os.path.join(root, ""))
+        self._real_root = os.path.join(os.path.realpath(root), "")
+        self.skipped: Counter[str] = Counter()
+        self.loose = 0
+        """Pictures that lie in no class's folder."""
+        self._seen: set[tuple[int, int]] = set()
+
+    def folders(self, folder: Path) -> dict[str, Path]:
+        """The visible folders in ``folder``, by name; links come last, since what they lead to may be among them."""
+        found = []
+        listed = entries(folder, FOLDER)
+        self._is_new(str(folder))
+        for path in listed:
+            if is_hidden(path.name):
+                self.skipped[HIDDEN] += 1
+            elif path.is_dir():
+                found.append(path)
+            else:
+                self.skipped[OUTSIDE] += 1
+                self.loose += os.path.splitext(path.name)[1].lower() in ENDINGS
+        return {path.name: path for path in sorted(found, key=lambda path: path.is_symlink())}
+
+    def classes(self, folders: dict[str, Path]) -> dict[str, list[tuple[str, int, int]]]:
+        """Name, size and time of each picture in each of the ``folders``; a link to another of them is no class."""
+        found: dict[str, list[tuple[str, int, int]]] = {}
+        links: list[tuple[str, str]] = []
+        for name, folder in folders.items():
+            if folder.is_symlink():
+                links.append((name, str(folder)))
+            else:
+                found[name] = list(self._files(str(folder), name, links))
+        while links:  # those inside the folders, too; and those that they lead to
+            name, link = links.pop(0)
+            if self._leads_up(link) or not self._is_new(link):
+                self.skipped[LINKS] += 1
+            else:
+                found.setdefault(name, []).extend(self._files(link, name, links, entered=True))
+        return found
+
+    def _files(
+        self, top: str, class_name: str, links: list[tuple[str, str]], entered: bool = False
+    ) -> Iterator[tuple[str, int, int]]:
+        """The pictures in a folder and those in it; links to folders are put off."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            if not entered and not self._is_new(folder):
+                self.skipped[LINKS] += 1
+                continue
+            entered = False
+            for entry in _listed(folder):
+                if is_hidden(entry.name):
+                    self.skipped[HIDDEN] += 1
+                elif entry.is_symlink() and os.path.isdir(entry.path):
+                    links.append((class_name, entry.path))
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    yield from self._picture(entry)
+
+    def _picture(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
+        """The file if it is a picture; it is counted if not."""
+        ending = os.path.splitext(entry.name)[1].lower()
+        try:
+            about = entry.stat()
+        except OSError:  # a link that leads nowhere: reading it will tell
+            about = entry.stat(follow_symlinks=False)
+        is_link = stat.S_ISLNK(about.st_mode)
+        if ending in ENDINGS and (stat.S_ISREG(about.st_mode) or is_link):
+            is_picture = True
+        else:
+            is_picture = stat.S_ISREG(about.st_mode) and _begins_as_picture(entry.path)
+        if is_picture:
+            yield entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns
+        else:
+            self.skipped[ending if len(ending) <= 8 and ending.isprintable() else ""] += 1
+
+    def _leads_up(self, link: str) -> bool:
+        """Whether a link leads to the folder itself or to one above it."""
+        return self._real_root.startswith(os.path.join(os.path.realpath(link), ""))
+
+    def _is_new(self, folder: str) -> bool:
+        """Note a folder; whether it was not known."""
+        try:
+            about = os.stat(folder)
+        except OSError as error:
+            raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
+        key = (about.st_dev, about.st_ino)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is not meant to be seen."""
+    return name.startswith(".") or name.lower() in NOT_OURS
+
+
+def _begins_as_picture(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(BEGINNINGS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
+def skipped_text(skipped: Counter[str]) -> str:
+    """``skipped 3 files that are no pictures (.txt 2, .heic 1), 4 hidden``; empty if nothing was."""
+    places = {kind: count for kind, count in skipped.items() if count and kind in (HIDDEN, OUTSIDE, LINKS)}
+    others = {
+        kind or "others": count for kind, count in sorted(skipped.items()) if kind not in (HIDDEN, OUTSIDE, LINKS)
+    }
+    texts = [f"{count:,} {kind}" for kind, count in places.items()]
+    if others:
+        total = sum(others.values())
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(others.items(), key=lambda item: -item[1])[:8])
+        texts.insert(0, f"{total:,} file{'s that are no pictures' if total > 1 else ' that is no picture'} ({kinds})")
+    return f"skipped {', '.join(texts)}" if texts else ""

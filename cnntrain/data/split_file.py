@@ -1,0 +1,80 @@
+"""``split.csv``: which picture was in which split, so that a run can be repeated and judged on the same pictures.
+
+::
+
+    file,class,split
+    cat/1.jpg,cat,train
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from cnntrain.data.loaded import Data
+from cnntrain.errors import DataError
+
+NAME = "split.csv"
+COLUMNS = ["file", "class", "split"]
+SPLITS = ("train", "validation", "test")
+LARGEST = 1 << 30
+"""Bytes."""
+
+
+def split_text(data: Data) -> str | None:
+    """What ``split.csv`` says of ``data``; None where the samples come from no files of their own."""
+    if data.train.names is None:
+        return None
+    text = io.StringIO()
+    names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
+    # Left to itself, csv puts names with a carriage return into no quotes, and could not read them.
+    is_odd = any("\r" in name for name in names)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL)
+    writer.writerow(COLUMNS)
+    for split, dataset in data.splits().items():
+        if dataset is not None and dataset.names is not None:
+            labels = dataset.labels.tolist()
+            writer.writerows((name, data.classes[i], split) for name, i in zip(dataset.names, labels, strict=True))
+    return text.getvalue()
+
+
+def write(path: Path, data: Data) -> None:
+    """Write ``split.csv``, if the samples come from files of their own. Names need not be valid text."""
+    text = split_text(data)
+    if text is not None:
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def read(path: Path) -> dict[str, tuple[str, str]]:
+    """File -> its class and split.
+
+    Raises:
+        DataError: There is no such file, or it is malformed: the first line that is.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} has more than {LARGEST:,} bytes, too many for a split file")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise DataError(f"{path}: the split file cannot be read: {error.strerror or error}") from None
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    found: dict[str, tuple[str, str]] = {}
+    try:
+        if next(rows, None) != COLUMNS:
+            raise DataError(f"{path} is no split file: its first line is not {','.join(COLUMNS)}")
+        for row in rows:
+            if not row:
+                continue
+            where = f"{path}: line {rows.line_num}"
+            if len(row) != len(COLUMNS):
+                raise DataError(f"{where} has {len(row)} values, and not {', '.join(COLUMNS)}")
+            name, class_name, split = row
+            if split not in SPLITS:
+                raise DataError(f"{where} names the split {split[:80]!r}; there are {', '.join(SPLITS)}")
+            if name in found:
+                raise DataError(f"{where} names {name[:80]!r} a second time")
+            found[name] = class_name, split
+    except csv.Error as error:
+        raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None
+    if not any(split == "train" for _, split in found.values()):
+        raise DataError(f"{path} names no picture to train on")
+    return found
