@@ -23,7 +23,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTATION = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {
+    " ".join((name, *rest)): leaf
+    for name, command in typer.main.get_command(app).commands.items()
+    for rest, leaf in (
+        [((sub,), leaf) for sub, leaf in command.commands.items()] if hasattr(command, "commands") else [((), command)]
+    )
+}
+"""By name; a command of a group has two words: ``data list``."""
+GROUPS = {name.split()[0] for name in COMMANDS if " " in name}
 OPTIONS = {
     name: {"--help", *(option for parameter in command.params for option in parameter.opts)}
     for name, command in COMMANDS.items()
@@ -97,6 +105,12 @@ def test_the_picture_shows_the_run_that_the_readme_begins_with():
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
+def command_in(words):
+    """The name of the command that ``words`` begin with; the first word if there is none."""
+    two = " ".join(words[:2])
+    return two if two in COMMANDS else words[0]
+
+
 def commands(text):
     """The cnntrain commands in fences, as lists of words."""
     for fence in fences(text, "sh") + fences(text, "text"):
@@ -108,7 +122,8 @@ def commands(text):
 def test_the_commands_shown_are_understood(page, monkeypatch):
     monkeypatch.chdir(ROOT)
     for words in commands(page.read_text(encoding="utf-8")):
-        given = COMMANDS[words[0]].make_context(words[0], words[1:]).params
+        name = command_in(words)
+        given = COMMANDS[name].make_context(name, words[len(name.split()) :]).params
         path = given.get("config") or given.get("run")
         if path is not None and path.suffix == ".yaml":
             assert load_config(path, given["overrides"] or ())
@@ -119,10 +134,11 @@ def test_options_and_commands_in_the_text_exist(page):
     for span in spans(page.read_text(encoding="utf-8")):
         words = span.removeprefix("cnntrain ").split()
         options = {word for word in words if word.startswith("--")}
+        name = command_in(words) if words else ""
         if span.startswith("cnntrain ") and words[0] not in options:
-            assert words[0] in COMMANDS, span
-        if words and (words[0] in COMMANDS or options == {words[0]}):
-            assert options <= OPTIONS.get(words[0], set().union(*OPTIONS.values())), span
+            assert name in COMMANDS or words in ([group] for group in GROUPS), span
+        if words and (name in COMMANDS or options == {words[0]}):
+            assert options <= OPTIONS.get(name, set().union(*OPTIONS.values())), span
 
 
 def test_setting_up_takes_two_commands_of_a_line_each():
@@ -135,7 +151,7 @@ def test_setting_up_takes_two_commands_of_a_line_each():
 
 
 def test_the_table_of_commands_names_them_all():
-    told = {row[0].strip("`").split()[1]: row for row in rows(README, "command")}
+    told = {command_in(row[0].strip("`").split()[1:]): row for row in rows(README, "command")}
     assert list(told) == list(COMMANDS)
     for name, row in told.items():
         assert {span.split()[0] for span in spans(row[1]) if span.startswith("--")} <= OPTIONS[name]
@@ -143,7 +159,8 @@ def test_the_table_of_commands_names_them_all():
 
 def test_every_command_takes_what_is_said_of_all():
     assert all("--json" in options for options in OPTIONS.values())
-    assert {name for name, options in OPTIONS.items() if "--progress" in options} == {"train", "gradcheck", "bench"}
+    long = {"train", "gradcheck", "bench", "data fetch", "data info"}
+    assert {name for name, options in OPTIONS.items() if "--progress" in options} == long
 
 
 def test_the_table_of_exit_statuses_has_those_of_the_errors():

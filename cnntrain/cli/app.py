@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cnntrain.cli.bench import bench
+from cnntrain.cli.data import data
 from cnntrain.cli.eval import evaluate
 from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
@@ -57,6 +58,7 @@ app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml
 app.command("summary", epilog="Example: cnntrain summary configs/digits.yaml network.layers.0.conv.K=8")(summary)
 app.command("bench", epilog="Example: cnntrain bench configs/mnist.yaml training.batch_size=32 --workers 2")(bench)
 app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(schema)
+app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png")
 
 
 def _make_streams_safe() -> None:

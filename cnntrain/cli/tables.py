@@ -23,12 +23,12 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
     add_columns(table, "left", "layer", "output")
     add_columns(table, "right", "parameters", "multiply-adds")
     table.add_column("", overflow="fold")
-    table.add_row("", "input", _shape_text(in_shape))
+    table.add_row("", "input", shape_text(in_shape))
     for layer, entry in zip(description["layers"], entries, strict=True):
         table.add_row(
             str(layer["index"]),
             layer_text(entry),
-            _shape_text(layer["output_shape"]),
+            shape_text(layer["output_shape"]),
             f"{layer['parameters']:,}",
             f"{layer['multiply_adds']:,}",
             Text("; ".join(layer["notes"]), "yellow"),
@@ -46,7 +46,7 @@ def layer_text(entry: LayerEntry) -> str:
 
 def memory_text(description: dict[str, Any]) -> str:
     """One line on the memory that training takes."""
-    return f"memory for training: {_bytes_text(description['memory_bytes'])}, without the images"
+    return f"memory for training: {bytes_text(description['memory_bytes'])}, without the images"
 
 
 def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry]) -> Table:
@@ -65,7 +65,7 @@ def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry]) -> Table:
         table.add_row(
             str(layer["index"]),
             layer_text(entry),
-            _shape_text(layer["output_shape"]),
+            shape_text(layer["output_shape"]),
             *(cell for way in ("forward", "backward") for cell in _speed_cells(layer, way)),
         )
     totals = [sum(layer[f"{way}_ms"] for layer in result["layers"]) for way in ("forward", "backward")]
@@ -83,7 +83,7 @@ def bench_lines(result: dict[str, Any]) -> list[str]:
         f"whole steps of {result['batch_size']:,} samples: {result['step_ms']:,.3f} ms with {workers}, "
         f"{result['samples_per_second']:,.0f} samples/s (median of {batches})",
         f"layers on one core; share of its {letter}gemm, {result['gemm_gflops']:,.1f} GFLOP/s on 2048 x 2048 matrices",
-        memory_text(result) + ("" if peak is None else f"; of this process so far, at most {_bytes_text(peak)}"),
+        memory_text(result) + ("" if peak is None else f"; of this process so far, at most {bytes_text(peak)}"),
     ]
 
 
@@ -127,11 +127,13 @@ def _mark(tensor: dict[str, Any], threshold: float) -> Text:
     return Text("ok", "green") if tensor["max_relative_error"] < threshold else Text("FAILED", "bold red")
 
 
-def _shape_text(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int]) -> str:
+    """``1 x 28 x 28``."""
     return " x ".join(map(str, shape))
 
 
-def _bytes_text(size: float) -> str:
+def bytes_text(size: float) -> str:
+    """A number of bytes, with three digits: ``11.6 MB``."""
     unit = "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if size < 1000:

@@ -1,0 +1,183 @@
+"""``cnntrain data``: what sources of images there are, fetching them, and looking at one."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnntrain.cli.options import JsonOption, Overrides, Progress, ProgressOption
+from cnntrain.cli.terminal import errors_as_messages, print_json, results
+from cnntrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnntrain.config import Config
+    from cnntrain.data import Data
+    from cnntrain.data.catalogue import NamedSet
+
+data = typer.Typer(
+    name="data", no_args_is_help=True, rich_markup_mode=None, help="List, fetch and look at sources of images."
+)
+
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Data sets known by name, such as mnist.", show_default=False)
+]
+MirrorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror",
+        metavar="URL",
+        help="A server that is asked first; it has the files under URL/ or URL/NAME/. May be given several times.",
+        show_default=False,
+    ),
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A data set known by name, a folder, a file of data, or a YAML file with a section data.",
+        show_default=False,
+    ),
+]
+SheetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Draw some images of each class into this PNG file; no file is overwritten.",
+        show_default=False,
+    ),
+]
+
+
+@data.command("list", epilog="Example: cnntrain data list")
+def list_sources(json: JsonOption = False) -> None:
+    """Show which sources there are, and which data sets are in the cache."""
+    with errors_as_messages():
+        from cnntrain.cli.data_text import files_table, known_sources, named_table  # late: `--help` needs none of it
+        from cnntrain.data.cache import VARIABLE, cache_folder
+
+        sources = known_sources()
+        if json:
+            print_json({"cache": str(cache_folder()), "sources": sources})
+            return
+        results().print(named_table(sources))
+        results().print()
+        results().print(files_table(sources))
+        results().print()
+        results().print(f"cache: {cache_folder()} (the environment variable {VARIABLE} names another)", soft_wrap=True)
+
+
+@data.command("fetch", epilog="Example: cnntrain data fetch mnist fashion-mnist")
+def fetch(
+    names: NamesArgument,
+    mirror: MirrorOption = None,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Download data sets into the cache, checked; what is there already is not downloaded again."""
+    with errors_as_messages():
+        from cnntrain.cli.loading_view import open_view
+        from cnntrain.cli.tables import bytes_text
+        from cnntrain.data.fetching import fetch
+
+        chosen = [_named(name) for name in names]
+        mirrors = [_mirror(url) for url in mirror or ()]
+        fetched: list[dict[str, Any]] = []
+        for named in chosen:
+            with open_view(progress) as tell:
+                folder = fetch(named, mirrors, tell)
+            size = sum((folder / name).stat().st_size for name in named.kept)
+            fetched.append({"source": named.name, "path": str(folder), "bytes": size})
+            if not json:
+                results().print(f"{named.name}: {folder} ({bytes_text(size)})", soft_wrap=True)
+        if json:
+            print_json({"fetched": fetched})
+
+
+@data.command("info", epilog="Example: cnntrain data info photos --sheet photos.png")
+def info(
+    source: SourceArgument,
+    overrides: Overrides = None,
+    sheet: SheetOption = None,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Show how many images of which class there are, their size, mean and deviation; draw a contact sheet."""
+    with errors_as_messages():
+        from cnntrain.builder import data_of
+        from cnntrain.cli.data_text import classes_table, facts_lines
+        from cnntrain.cli.loading_view import open_view
+        from cnntrain.data.catalogue import NAMED
+        from cnntrain.data.facts import facts
+        from cnntrain.data.fetching import fetch
+
+        if sheet is not None:
+            _check_sheet(sheet)
+        config = _config_of(source, overrides or [])
+        if config.data is None:
+            raise UsageError(f"{source}: this config has no section data")
+        with open_view(progress) as tell:
+            if config.data.source in NAMED and getattr(config.data, "path", None) is None:
+                fetch(NAMED[config.data.source], getattr(config.data, "mirrors", None) or (), tell)
+            data = data_of(config)
+        path = getattr(config.data, "path", None)
+        result = {"source": config.data.source, "path": None if path is None else str(path), **facts(data)}
+        if sheet is not None:
+            _draw(sheet, source, data)
+            result["sheet"] = str(sheet)
+        if json:
+            print_json(result)
+            return
+        for line in facts_lines(result):
+            results().print(line, soft_wrap=True)
+        results().print()
+        results().print(classes_table(result))
+
+
+def _named(name: str) -> "NamedSet":
+    from cnntrain.config.wording import did_you_mean
+    from cnntrain.data.catalogue import NAMED
+
+    if name not in NAMED:
+        hint = did_you_mean(name, NAMED) or f"; there are {', '.join(NAMED)}"
+        raise UsageError(f"there is no data set of the name {name[:80]!r} to fetch{hint}")
+    return NAMED[name]
+
+
+def _mirror(url: str) -> str:
+    from cnntrain.config.schema import URL
+
+    if not re.match(URL, url):
+        raise UsageError(f"--mirror: expected a URL that begins with http:// or https://, got {url[:80]!r}")
+    return url
+
+
+def _config_of(source: str, overrides: list[str]) -> "Config":
+    """A config with the section ``data`` that ``source`` stands for; of a network it needs none."""
+    from cnntrain.config import config_from_dict, load_config
+    from cnntrain.data.recognition import recognise
+
+    if Path(source).suffix.lower() in (".yaml", ".yml"):
+        return load_config(source, overrides)
+    network = {"input": [1, 1, 1], "layers": [{"fc": {"units": 1}}]}
+    return config_from_dict({"data": recognise(source), "network": network}, source, overrides)
+
+
+def _check_sheet(path: Path) -> None:
+    """Look at where the sheet goes before any work is done."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a contact sheet is a PNG file; give it a name that ends in .png")
+    if path.exists():
+        raise UsageError(f"{path} is there already, and no file is overwritten; choose another name, or remove it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def _draw(path: Path, source: str, data: "Data") -> None:
+    from cnntrain.data.sheet import contact_sheet
+    from cnntrain.storage import write_file
+
+    title = f"{source}: {len(data.classes)} classes, {len(data.train):,} training images of "
+    title += " x ".join(map(str, data.input_shape))
+    write_file(path, contact_sheet(title, data.train, data.classes))

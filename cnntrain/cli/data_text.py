@@ -1,0 +1,105 @@
+"""The tables that ``cnntrain data`` prints."""
+
+from typing import Any
+
+from rich.table import Table
+
+from cnntrain.cli.tables import add_columns, bytes_text, plain_table, shape_text
+from cnntrain.config.schema import SOURCES, AnyData
+from cnntrain.data.catalogue import NAMED
+from cnntrain.data.fetching import folder_of, is_cached
+from cnntrain.judging.names import visible
+
+MOST_CLASSES = 100
+"""Classes that are listed; ``--json`` has them all."""
+
+
+def known_sources() -> list[dict[str, Any]]:
+    """What there is to know of each source without loading it: what ``cnntrain data list --json`` prints."""
+    return [_about(name, options) for name, options in SOURCES.items()]
+
+
+def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
+    named = NAMED.get(name)
+    if named is None:
+        what = (options.__doc__ or "").strip().partition(", ")[2].rstrip(".")
+        return {"source": name, "what": what, "named": False}
+    return {
+        "source": name,
+        "what": named.what,
+        "named": True,
+        "train": named.train,
+        "test": named.test,
+        "image_shape": list(named.shape),
+        "classes": list(named.classes),
+        "download_bytes": named.size,
+        "cached": is_cached(named),
+        "path": str(folder_of(named)),
+        "licence": named.licence,
+        "page": named.page,
+    }
+
+
+def named_table(sources: list[dict[str, Any]]) -> Table:
+    """The data sets that are known by name."""
+    table = plain_table()
+    add_columns(table, "left", "source")
+    table.add_column("what", overflow="fold")
+    add_columns(table, "right", "images", "size", "classes", "download")
+    add_columns(table, "left", "in the cache")
+    for source in sources:
+        if source["named"]:
+            table.add_row(
+                source["source"],
+                source["what"],
+                f"{source['train']:,} + {source['test']:,}",
+                shape_text(source["image_shape"]),
+                str(len(source["classes"])),
+                bytes_text(source["download_bytes"]),
+                "yes" if source["cached"] else "no",
+            )
+    return table
+
+
+def files_table(sources: list[dict[str, Any]]) -> Table:
+    """The sources that read files of one's own."""
+    table = plain_table()
+    add_columns(table, "left", "source")
+    table.add_column("what", overflow="fold")
+    for source in sources:
+        if not source["named"]:
+            table.add_row(source["source"], source["what"])
+    return table
+
+
+def facts_lines(result: dict[str, Any]) -> list[str]:
+    """What stands above the table of classes."""
+    samples = ", ".join(f"{count:,} {split}" for split, count in result["samples"].items() if count is not None)
+    channels = len(result["mean"])
+    of = "" if channels == 1 else f" of the {channels} channels"
+    return [
+        f"source     {result['source']}" + (f": {result['path']}" if result["path"] else ""),
+        f"samples    {samples}; {len(result['classes'])} classes",
+        f"images     {shape_text(result['image_shape'])} (channels x rows x columns), {result['pixels']}",
+        f"mean       {_numbers(result['mean'])}{of}, pixels in 0..1, training images",
+        f"deviation  {_numbers(result['std'])}",
+    ]
+
+
+def classes_table(result: dict[str, Any]) -> Table:
+    """How many samples of each split are of each class."""
+    table = plain_table()
+    splits = [split for split, count in result["samples"].items() if count is not None]
+    add_columns(table, "right", "")
+    table.add_column("class", overflow="fold")
+    add_columns(table, "right", *splits)
+    for i, row in enumerate(result["classes"][:MOST_CLASSES]):
+        table.add_row(str(i), visible(row["name"]), *(f"{row[split]:,}" for split in splits))
+    more = len(result["classes"]) - MOST_CLASSES
+    if more > 0:
+        table.add_row("", f"and {more:,} more; --json lists them all")
+    return table
+
+
+def _numbers(values: list[float]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)

@@ -1,0 +1,131 @@
+"""A contact sheet: some images of each class in a row beside its name, to see at a glance what there is."""
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cnntrain.data.dataset import Dataset
+from cnntrain.data.pixels import brightest
+
+SMALLEST, LARGEST = 56, 96
+"""Pixels of an image's longer side: smaller ones are shown as many times as large, larger ones are shrunk."""
+GAP, LABEL_GAP, MARGIN = 3, 14, 16
+TEXT, SMALL = 15, 11
+"""Heights of the letters."""
+WIDEST = 200
+"""Pixels of a class's name."""
+ROWS = 25
+"""Classes below each other; more go beside them."""
+MOST = 400
+"""Classes that are drawn."""
+PAPER, INK, PALE = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+PER_CLASS = 10
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+class _Plan(NamedTuple):
+    """Where things go."""
+
+    tile: tuple[int, int]
+    """Columns and rows of an image as it is shown."""
+    rows: int
+    columns: int
+    """How many blocks of classes stand beside each other."""
+    each: int
+    """Images of a class."""
+    label: int
+    """Pixels for its name."""
+
+    @property
+    def pitch(self) -> int:
+        """From one class to the one below it."""
+        return max(self.tile[1], TEXT + SMALL + 6) + GAP
+
+    @property
+    def block(self) -> int:
+        """Columns of a block of classes."""
+        return self.label + self.each * (self.tile[0] + GAP)
+
+
+def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes:
+    """Draw some samples of each class, evenly taken from all of ``dataset``.
+
+    Args:
+        title: Stands above.
+        dataset: The samples.
+        classes: Their names. The first 400 are drawn.
+
+    Returns:
+        A PNG file.
+    """
+    font, small = ImageFont.load_default(TEXT), ImageFont.load_default(SMALL)
+    counts = np.bincount(dataset.labels, minlength=len(classes))
+    classes = classes[:MOST]
+    texts = max(font.getlength(name[:100]) for name in classes), small.getlength(f"{counts.max():,}")
+    plan = _plan(dataset, len(classes), int(counts.max()), math.ceil(max(texts)))
+    width = max(plan.columns * (plan.block + MARGIN) - MARGIN, math.ceil(font.getlength(title)))
+    head = TEXT + MARGIN
+    sheet = Image.new("RGB", (width + 2 * MARGIN, head + plan.rows * plan.pitch + 2 * MARGIN), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, MARGIN), title, INK, font)
+    order = np.argsort(dataset.labels, kind="stable")
+    ends = np.cumsum(counts)
+    for i, name in enumerate(classes):
+        column, row = divmod(i, plan.rows)
+        x, y = MARGIN + column * (plan.block + MARGIN), MARGIN + head + row * plan.pitch
+        draw.text((x, y + 1), _fitting(name, plan.label - LABEL_GAP, font), INK, font)
+        draw.text((x, y + TEXT + 5), f"{counts[i]:,}", PALE, small)
+        own = order[ends[i] - counts[i] : ends[i]]
+        chosen = own[np.linspace(0, len(own), min(plan.each, len(own)), endpoint=False).astype(np.intp)]
+        for place, picture in enumerate(_pictures(dataset, chosen)):
+            sheet.paste(
+                picture.resize(plan.tile, _filter(picture, plan)), (x + plan.label + place * (plan.tile[0] + GAP), y)
+            )
+    file = BytesIO()
+    sheet.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _plan(dataset: Dataset, classes: int, most: int, text: int) -> _Plan:
+    """Where things go: ``most`` images of the largest class, ``text`` pixels for the longest name."""
+    _, H, W = dataset.image_shape
+    longer = max(H, W)
+    scale = math.ceil(SMALLEST / longer) if longer < SMALLEST else min(1.0, LARGEST / longer)
+    columns = math.ceil(classes / ROWS)
+    each = min(most, PER_CLASS if columns < 3 else PER_CLASS // 2)
+    tile = max(1, round(W * scale)), max(1, round(H * scale))
+    return _Plan(tile, math.ceil(classes / columns), columns, each, min(WIDEST, text) + LABEL_GAP)
+
+
+def _filter(picture: Image.Image, plan: _Plan) -> Image.Resampling:
+    """Small images keep their pixels as squares."""
+    return Image.Resampling.NEAREST if plan.tile[0] >= picture.width else Image.Resampling.BOX
+
+
+def _pictures(dataset: Dataset, indices: NDArray[np.intp]) -> list[Image.Image]:
+    pixels = dataset.gather(indices)
+    if brightest(pixels.dtype) == 1:
+        pixels = np.rint(pixels * 255).astype(np.uint8)
+    return [_picture(image) for image in pixels]
+
+
+def _picture(image: NDArray[np.uint8]) -> Image.Image:
+    """An image of any number of channels: three are colours; of others the first is shown, in grey."""
+    if len(image) == 3:
+        return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    return Image.fromarray(np.ascontiguousarray(image[0])).convert("RGB")
+
+
+def _fitting(name: str, width: int, font: Font) -> str:
+    """As much of ``name``, on one line, as there is room for."""
+    name = "".join(c if c.isprintable() else "?" for c in name[:100])
+    if font.getlength(name) <= width:
+        return name
+    while name and font.getlength(name + "...") > width:
+        name = name[:-1]
+    return name + "..."

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from cnntrain.data import Data, Dataset, Preprocessing, load_data
+from cnntrain.data.facts import facts
+
+
+def test_the_digits():
+    found = facts(load_data("digits", validation=0.1))
+    assert found["samples"] == {"train": 1293, "validation": 144, "test": 360}
+    assert found["image_shape"] == [1, 8, 8]
+    assert found["pixels"] == "uint8"
+    assert found["mean"] == pytest.approx([0.305], abs=0.002)
+    assert found["std"] == pytest.approx([0.376], abs=0.002)
+    assert found["classes"][3] == {"name": "3", "train": 131, "validation": 15, "test": 37}
+    for split, total in found["samples"].items():
+        assert sum(row[split] for row in found["classes"]) == total
+
+
+def test_splits_that_are_not_there_and_channels_that_are_constant():
+    images = np.zeros((4, 2, 3, 3), np.float32)
+    images[:2, 0] = 1
+    train = Dataset(images, np.array([0, 0, 2, 0]))
+    found = facts(Data(train, None, None, ("a", "b", "c"), Preprocessing.none(2)))
+    assert found["samples"] == {"train": 4, "validation": None, "test": None}
+    assert [row["train"] for row in found["classes"]] == [3, 0, 1]
+    assert found["classes"][0]["test"] is None
+    assert found["mean"] == [0.5, 0.0]
+    assert found["std"] == [0.5, 0.0]

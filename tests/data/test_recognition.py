@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from cnntrain.data.catalogue import NAMED
+from cnntrain.data.recognition import recognise
+from cnntrain.errors import DataError
+
+
+@pytest.mark.parametrize("name", ["digits", *NAMED])
+def test_a_name_stands_for_itself(name):
+    assert recognise(name) == {"source": name}
+
+
+def test_a_name_is_no_folder(tmp_path, monkeypatch, idx_folder):
+    monkeypatch.chdir(tmp_path.parent)
+    tmp_path.rename("mnist")
+    assert recognise("mnist") == {"source": "mnist"}
+    assert recognise("./mnist") == {"source": "idx", "path": "./mnist"}
+
+
+def test_folders_are_known_by_their_files(idx_folder):
+    assert recognise(str(idx_folder)) == {"source": "idx", "path": str(idx_folder)}
+
+
+def test_cifar10_is_known_by_its_batches_and_by_the_folder_above(cifar10_folder, tmp_path):
+    assert recognise(str(cifar10_folder))["source"] == "cifar10"
+    (tmp_path / "above" / "cifar-10-batches-bin").mkdir(parents=True)
+    assert recognise(str(tmp_path / "above"))["source"] == "cifar10"
+
+
+def test_a_file_is_known_by_its_ending(write_npz, images):
+    path = write_npz(images=images, labels=np.arange(10))
+    assert recognise(str(path)) == {"source": "npz", "path": str(path)}
+
+
+def test_what_is_nothing_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(DataError, match=r"notes.txt: a file of data ends in .npz.*; a folder is read as a whole"):
+        recognise(str(tmp_path / "notes.txt"))
+    with pytest.raises(
+        DataError, match=r"mnits is neither a folder, nor a file, nor a data set known by name: digits, mn"
+    ):
+        recognise("mnits")
