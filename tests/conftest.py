@@ -11,6 +11,7 @@ from hypothesis import settings
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
+from cnntrain.judging import run_end
 from cnntrain.network import Network
 from cnntrain.training import fit
 
@@ -18,6 +19,21 @@ settings.register_profile("cnntrain", deadline=None)  # a busy computer is no fa
 settings.load_profile("cnntrain")
 
 MakeConfig = Callable[..., Config]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def draw_run() -> Iterator[Callable[..., Iterator[str]]]:
+    """No run of the tests draws plots, which takes longer than most runs; gives what would."""
+    real = run_end.draw_run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_end, "draw_run", lambda *args, **options: iter(()))
+        yield real
+
+
+@pytest.fixture
+def plots(draw_run, monkeypatch) -> None:
+    """Lets the runs of a test draw plots."""
+    monkeypatch.setattr(run_end, "draw_run", draw_run)
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_the_errors_shown_are_those_of_the_page_on_configs():
     assert set(shown.splitlines()) <= set(told.splitlines())
 
 
-def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys):
+def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys, plots):
     (example,) = fences(README, "python")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     (tmp_path / "example.py").write_text(example, encoding="utf-8")

@@ -9,8 +9,9 @@ from typing import Any, final
 
 from rich.cells import cell_len
 
-from cnntrain.cli.terminal import finite, visible
+from cnntrain.cli.terminal import finite
 from cnntrain.cli.training_text import accuracy_text
+from cnntrain.judging.names import visible
 
 Entries = Sequence[dict[str, Any]]
 _GAP = "   "

@@ -10,8 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from cnntrain.cli import prediction_text as text
 from cnntrain.cli.options import Progress as ProgressMode
-from cnntrain.cli.terminal import is_live, messages, print_error, visible
+from cnntrain.cli.terminal import is_live, messages, print_error
 from cnntrain.errors import PictureError
+from cnntrain.judging.names import visible
 from cnntrain.training.interrupts import Interrupts
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ import typer
 
 from cnntrain.cli.options import Progress
 from cnntrain.errors import CnntrainError
+from cnntrain.judging.names import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,7 @@ def is_live(mode: Progress) -> bool:
 
 def print_json(result: dict[str, Any]) -> None:
     """Print ``result`` as one line of JSON; a number that is not finite becomes null, since JSON has no word for it."""
-    print(json.dumps(finite(result), allow_nan=False))
+    print(json.dumps(finite(result), allow_nan=False), flush=True)
 
 
 def finite(value: Any) -> Any:
@@ -56,18 +57,21 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def visible(text: str) -> str:
-    """Return ``text`` with control characters as they are written in Python; they could move the cursor or worse."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def print_error(text: str, console: "Console | None" = None) -> None:
     """Print each line of ``text`` as ``error: <line>``, unwrapped, with control characters made visible."""
+    _print_marked(console or messages(), "error:", "bold red", text)
+
+
+def print_warning(text: str, console: "Console | None" = None) -> None:
+    """Print each line of ``text`` as ``warning: <line>``, as ``print_error`` does; by default on stderr."""
+    _print_marked(console or messages(), "warning:", "bold yellow", text)
+
+
+def _print_marked(console: "Console", mark: str, style: str, text: str) -> None:
     from rich.text import Text
 
-    console = console or messages()
     for line in text.split("\n"):
-        console.print(Text.assemble(("error:", "bold red"), " ", visible(line)), soft_wrap=True)
+        console.print(Text.assemble((mark, style), " ", visible(line)), soft_wrap=True)
 
 
 @contextmanager

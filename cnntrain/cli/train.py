@@ -58,17 +58,14 @@ def train(
         if dry_run:
             _show_dry_run(loaded, json)
             return
-        result: dict[str, Any] | None = None
-        try:
-            with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
-                for event in fit(loaded, out, interrupts):
-                    view.show(event)
-                    if isinstance(event, Finished):
-                        result = event.result
-        finally:  # a run that diverges has a result, too: the error follows it
-            if result is not None:
-                _print_result(result, json)
-        if result is not None and result["stop"] == "interrupted":
+        stop = ""
+        with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
+            for event in fit(loaded, out, interrupts):
+                view.show(event)
+                if isinstance(event, Finished):  # what follows are plots, and the error of a run that diverged
+                    stop = event.result["stop"]
+                    _print_result(event.result, json)
+        if stop == "interrupted":
             raise typer.Exit(128 + (interrupts.signal or signal.SIGINT))
 
 

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from cnntrain.cli import training_text as text
 from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.tables import layers_table
-from cnntrain.cli.terminal import is_live, messages
+from cnntrain.cli.terminal import is_live, messages, print_warning
 from cnntrain.config import LayerEntry
 from cnntrain.summary import describe
-from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started
+from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started, Warned
 
 _REFRESH_SECONDS = 0.1
 """A step may take 0.2 ms and a picture 2 ms: ten pictures a second cost 2 %."""
@@ -54,7 +54,9 @@ class SilentView(TrainingView):
     """``--progress none``."""
 
     def show(self, event: Event) -> None:
-        """Show nothing."""
+        """Show nothing but warnings."""
+        if isinstance(event, Warned):
+            print_warning(event.text)
 
     def stopping(self) -> None:
         """Say nothing."""
@@ -97,6 +99,8 @@ class PlainView(_ConsoleView):
                 self._show_header(event)
             case IterationEnded():
                 print(text.iteration_line(event, self._started), file=self._console.file, flush=True)
+            case Warned():
+                print_warning(event.text, self._console)
             case Finished():
                 self._console.print()
 
@@ -146,6 +150,9 @@ class RichView(_ConsoleView):
                 self._batch = event
             case IterationEnded():
                 self._waiting.append(text.iteration_line(event, self._started))
+            case Warned():
+                print_warning(event.text, self._console)
+                return
             case Finished():
                 self.close()
                 self._console.print()

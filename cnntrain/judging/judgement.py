@@ -36,6 +36,10 @@ class Judgement:
             return None
         return metrics.confusion_matrix(self.dataset.labels, self.answers.predicted, len(self.classes))
 
+    def right(self) -> int:
+        """How many samples the network is right about."""
+        return int(np.count_nonzero(self.answers.predicted == self.dataset.labels))
+
     def bins(self) -> list[metrics.Bin] | None:
         """The bins of the calibration error; None where outputs are no probabilities."""
         answers = self.answers

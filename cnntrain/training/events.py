@@ -3,6 +3,8 @@
 ::
 
     Started  (BatchEnded* IterationEnded)*  Finished
+
+and anywhere behind Started ``Warned``, where something goes wrong that does not stop the run.
 """
 
 from dataclasses import dataclass
@@ -68,4 +70,11 @@ class Finished:
     result: dict[str, Any]
 
 
-Event = Started | BatchEnded | IterationEnded | Finished
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something went wrong, and the run goes on without it."""
+
+    text: str
+
+
+Event = Started | BatchEnded | IterationEnded | Finished | Warned

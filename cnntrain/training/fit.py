@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +14,14 @@ from cnntrain.builder import build_for, data_of, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data, split_file
 from cnntrain.errors import CnntrainError, DivergedError, WorkerError
+from cnntrain.judging.environment import environment
+from cnntrain.judging.run_end import complete
 from cnntrain.judging.scoring import Score
 from cnntrain.network import Network
 from cnntrain.parallel import available_cores, one_blas_thread
+from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
-from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started
+from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started, Warned
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.run import RunFolder
@@ -44,6 +48,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     run = RunFolder.create(out, config.name)
     run.write_config(config)
     split_file.write(run.path / split_file.NAME, data)
+    write_json(run.path / "environment.json", environment())
     began = time.perf_counter()
     outcome = Outcome()
     size = number_of_workers(config, network, data)
@@ -69,6 +74,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     result = {"run": str(run.path), **outcome.result(time.perf_counter() - began)}
     run.write_summary(result)
     yield Finished(result)
+    yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
     if outcome.error is not None:
         raise outcome.error
 
@@ -134,6 +140,8 @@ def keep_interrupted(run: RunFolder, network: Network, config: Config, data: Dat
 def train(config: Config, out: str | Path | None = None) -> dict[str, Any]:
     """Train as ``cnntrain train`` does and return what its ``--json`` prints; tqdm shows the batches.
 
+    What goes wrong without stopping the run is a ``UserWarning``.
+
     Raises:
         CnntrainError: See ``fit``.
     """
@@ -147,6 +155,8 @@ def train(config: Config, out: str | Path | None = None) -> dict[str, Any]:
                 case BatchEnded():
                     bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)
                     bar.update()
+                case Warned():
+                    warnings.warn(event.text, stacklevel=2)
                 case Finished():
                     result = event.result
     return result

@@ -7,6 +7,8 @@ best.safetensors         of the iteration with the best validation loss (trainin
 metrics.jsonl            a line an iteration
 split.csv                which picture is in which split, where the samples are pictures in files of their own
 summary.json             how it ended
+environment.json         versions, processor, cores
+metrics.csv, *.png       see ``cnntrain.judging.run_end`` and ``cnntrain.judging.drawing``
 =======================  ================================================================================
 """
 

@@ -49,6 +49,8 @@ def test_overrides_and_options_mix(train, tmp_path):
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
         "best.safetensors",
         "config.yaml",
+        "environment.json",
+        "metrics.csv",
         "metrics.jsonl",
         "summary.json",
         "weights.safetensors",

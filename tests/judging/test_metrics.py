@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain.judging import metrics
@@ -86,6 +86,7 @@ def test_figures_are_those_of_the_matrix(case):
     assert weighted["recall"] == pytest.approx((labels == predicted).mean())
 
 
+@settings(max_examples=25)
 @given(answers)
 def test_figures_are_those_of_scikit_learn(case):
     sklearn_metrics = pytest.importorskip("sklearn.metrics")

@@ -9,7 +9,15 @@ import pytest
 import cnntrain
 from cnntrain.errors import DataError, UsageError
 
-FILES = {"config.yaml", "weights.safetensors", "best.safetensors", "metrics.jsonl", "summary.json"}
+FILES = {
+    "config.yaml",
+    "environment.json",
+    "weights.safetensors",
+    "best.safetensors",
+    "metrics.jsonl",
+    "metrics.csv",
+    "summary.json",
+}
 METRICS = [
     "iteration", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "max_change", "seconds",
 ]  # fmt: skip

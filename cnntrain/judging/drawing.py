@@ -1,0 +1,158 @@
+"""The PNG files that a run and ``cnntrain eval --plots`` leave.
+
+===============  =====================================================================
+curves.png       losses and accuracies against the iterations; alpha, if it changes
+confusion.png    which classes are taken for which
+mistakes.png     the pictures that the network is wrong about and surest of
+calibration.png  how sure it is against how right it is (``eval --plots`` alone)
+filters.png      W of the first convolution
+===============  =====================================================================
+
+Matplotlib is imported when the first of them is drawn.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnntrain.data import Data
+from cnntrain.judging.judgement import Judgement, judge
+from cnntrain.judging.names import short
+from cnntrain.layers.conv import Conv
+from cnntrain.network import Network
+from cnntrain.storage import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Plots = dict[str, Callable[[], "Figure"]]
+"""Names of files, and what draws them."""
+
+
+def draw_run(folder: Path, network: Network, data: Data, ended: bool) -> Iterator[str]:
+    """Draw what a run folder gets at its end; yield a sentence for each plot that cannot be drawn.
+
+    Args:
+        folder: Of the run, with its metrics.jsonl.
+        network: With the weights of the last iteration.
+        data: Of the training; test samples are judged, validation samples where there are none, else training samples.
+        ended: Whether training came to its end. Otherwise there is no more than the curves.
+    """
+    try:
+        title = short(folder.name, 40)
+        plots = _curves(folder, title)
+        if ended:
+            split = next(name for name in ("test", "validation", "train") if data.splits()[name])
+            dataset = data.splits()[split]
+            assert dataset is not None
+            judgement = judge(network, split, dataset, data.preprocessing, data.classes)
+            plots |= _answers(title, judgement) | _filters(title, network)
+    except Exception as error:  # a run that is trained and saved does not fail for a picture
+        yield f"{folder}: the plots cannot be drawn: {_reason(error)}"
+        return
+    for name, draw in plots.items():
+        try:
+            draw_file(folder / name, draw)
+        except Exception as error:  # as above
+            yield f"{folder / name}: the plot cannot be drawn: {_reason(error)}"
+
+
+def draw_judgement(folder: Path, judgement: Judgement, title: str) -> list[Path]:
+    """Draw what ``cnntrain eval --plots`` leaves in ``folder``, and return the files.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    plots = _answers(title, judgement) | _calibration(title, judgement)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in plots.items():
+        draw_file(folder / name, draw)
+    return [folder / name for name in plots]
+
+
+def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:
+    """Draw one figure and save it."""
+    from cnntrain.judging.plots.style import png, styled  # imported late: so is Matplotlib
+
+    with styled():
+        content = png(draw())
+    write_file(path, content)
+
+
+def _curves(folder: Path, title: str) -> Plots:
+    def draw() -> "Figure":
+        from cnntrain.judging.plots.curves import curves
+
+        return curves(rows, title)
+
+    metrics = folder / "metrics.jsonl"
+    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.exists() else []
+    return {"curves.png": draw} if rows else {}
+
+
+def _answers(title: str, judgement: Judgement) -> Plots:
+    on = f"on {judgement.score.samples:,} {judgement.split} samples"
+    matrix = judgement.confusion()
+
+    def draw_confusion() -> "Figure":
+        from cnntrain.judging.plots.confusion import confusion
+
+        assert matrix is not None
+        return confusion(matrix, judgement.classes, f"{title}\naccuracy {100 * judgement.score.accuracy:.2f} % {on}")
+
+    def draw_mistakes() -> "Figure":
+        from cnntrain.judging.plots.mistakes import Mistake, mistakes
+
+        samples, wrong = judgement.mistakes(), judgement.score.samples - judgement.right()
+        which = f"the {len(samples)} surest of {wrong:,} mistakes" if wrong > len(samples) else _count(wrong, "mistake")
+        shown = [
+            Mistake(image, *_words(judgement, sample))
+            for sample, image in zip(samples.tolist(), judgement.dataset.gather(samples), strict=True)
+        ]
+        return mistakes(shown, f"{title}: {which if wrong else 'no mistakes'} {on}")
+
+    return ({} if matrix is None else {"confusion.png": draw_confusion}) | {"mistakes.png": draw_mistakes}
+
+
+def _words(judgement: Judgement, sample: int) -> tuple[str, str, str, str]:
+    """True and predicted class, how sure it is, and where the picture is from."""
+    answers, classes = judgement.answers, judgement.classes
+    sureness = float(answers.sureness[sample])
+    return (
+        classes[judgement.dataset.labels[sample]],
+        classes[answers.predicted[sample]],
+        f"{100 * sureness:.0f} %" if answers.are_probabilities else f"{sureness:.3g}",
+        judgement.file(sample) or f"{judgement.split} sample {sample:,}",
+    )
+
+
+def _calibration(title: str, judgement: Judgement) -> Plots:
+    def draw() -> "Figure":
+        from cnntrain.judging.plots.calibration import calibration
+
+        assert bins is not None
+        return calibration(bins, f"{title}: {judgement.score.samples:,} {judgement.split} samples")
+
+    bins = judgement.bins()
+    return {} if bins is None else {"calibration.png": draw}
+
+
+def _filters(title: str, network: Network) -> Plots:
+    def draw() -> "Figure":
+        from cnntrain.judging.plots.filters import filters
+
+        assert first is not None
+        W = network.parameters()[f"layers.{first.index}.W"]
+        return filters(W, f"{title}: {_count(len(W), 'filter')} of layers[{first.index}]")
+
+    first = next((layer for layer in network.layers if isinstance(layer, Conv)), None)
+    return {} if first is None else {"filters.png": draw}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

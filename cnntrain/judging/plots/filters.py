@@ -1,0 +1,65 @@
+"""The filters of the first convolution as small pictures."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnntrain.types import Array
+
+MOST = 144
+"""Filters that are drawn."""
+WIDEST = 8.0
+"""Inches of all of them."""
+
+
+def filters(W: Array, title: str) -> Figure:
+    """Draw kernels: of three channels in their colours, others by the sign and size of each number.
+
+    Channels of another number stand side by side.
+
+    Shape:
+        W ``(K, C, F, F)``
+    """
+    K, C, _, _ = W.shape
+    shown = W[:MOST]
+    tile_width = 1 if C in (1, 3) else C
+    columns = max(1, min(len(shown), round(math.sqrt(len(shown) * 1.6 / tile_width))))
+    rows = -(-len(shown) // columns)
+    side = min(0.85, WIDEST / (columns * tile_width))
+    width, height = max(columns * tile_width * side, 2.8) + (0.3 if C == 3 else 1.3), rows * side + 0.9
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title if K <= MOST else f"{title} (the first {MOST})", x=0.01, ha="left", fontsize=11)
+    axes = figure.subplots()
+    axes.grid(visible=False)
+    axes.set_axis_off()
+    greatest = float(np.abs(shown).max(initial=0)) or 1.0
+    if C == 3:
+        axes.imshow(sheet([colours(kernel) for kernel in shown], columns), interpolation="nearest")
+        return figure
+    tiles = [np.concatenate(list(kernel), axis=1) for kernel in shown]
+    image = axes.imshow(sheet(tiles, columns), cmap="RdBu", vmin=-greatest, vmax=greatest, interpolation="nearest")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="W")
+    return figure
+
+
+def colours(kernel: Array) -> Array:
+    """Return a kernel ``(3, F, F)`` as a picture ``(F, F, 3)`` in 0..1: grey is 0, its greatest number an end."""
+    picture: Array = 0.5 + kernel.transpose(1, 2, 0) / (2 * (np.abs(kernel).max(initial=0) or 1.0))
+    return picture
+
+
+def sheet(tiles: list[Array], columns: int) -> Array:
+    """Lay pictures of one size out in rows, with a gap between them where nothing is drawn.
+
+    Shape:
+        tiles ``(h, w)`` or ``(h, w, 3)`` each
+    """
+    h, w, *channels = tiles[0].shape
+    gap = max(1, h // 8)
+    rows = -(-len(tiles) // columns)
+    whole = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, *channels), 1.0 if channels else np.nan)
+    for place, tile in enumerate(tiles):
+        top, left = place // columns * (h + gap), place % columns * (w + gap)
+        whole[top : top + h, left : left + w] = tile
+    return whole

@@ -1,0 +1,65 @@
+"""The surest mistakes as a sheet of pictures."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnntrain.judging.names import short
+from cnntrain.judging.plots.style import GREY, ORANGE
+from cnntrain.types import Array
+
+COLUMNS = 5
+SIDE, GAP, TEXT, TITLE = 1.7, 0.14, 0.6, 0.45
+"""Inches of a picture's width, between two of them, for the lines below one, for the title."""
+
+
+class Mistake(NamedTuple):
+    """One picture and what is said below it."""
+
+    image: Array
+    """(C, H, W), uint8 or floats in 0..1"""
+    true: str
+    predicted: str
+    sureness: str
+    where: str
+    """File, or number of the sample."""
+
+
+def mistakes(shown: list[Mistake], title: str) -> Figure:
+    """Draw each picture with its true and its predicted class."""
+    columns = min(COLUMNS, max(3, len(shown)))
+    rows = -(-len(shown) // columns)
+    H, W = shown[0].image.shape[1:] if shown else (1, 1)
+    tall = SIDE * min(max(H / W, 0.3), 2.0)
+    width, height = columns * (SIDE + GAP) + GAP, rows * (tall + TEXT) + TITLE
+    figure = Figure(figsize=(width, height))
+    figure.text(GAP / width, 1 - 0.12 / height, title, va="top", fontsize=11)
+    for place, mistake in enumerate(shown):
+        row, column = divmod(place, columns)
+        left, top = GAP + column * (SIDE + GAP), TITLE + row * (tall + TEXT)
+        panel = figure.add_axes((left / width, 1 - (top + tall) / height, SIDE / width, tall / height), anchor="SW")
+        panel.set_axis_off()
+        picture = drawable(mistake.image)
+        smooth = min(picture.shape[:2]) > 64
+        panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="antialiased" if smooth else "nearest")
+        lines = (
+            (f"is {short(mistake.true, 22)}", "#202020"),
+            (f"taken for {short(mistake.predicted, 15)}", ORANGE),
+            (short(f"{mistake.sureness}, {mistake.where}", 32), GREY),
+        )
+        for number, (line, color) in enumerate(lines):
+            below = 1 - (top + tall + 0.04 + 0.15 * number) / height
+            figure.text(left / width, below, line, va="top", color=color, fontsize=6.5 if number == 2 else 8)
+    return figure
+
+
+def drawable(image: Array) -> Array:
+    """Return an image as ``(H, W)`` or ``(H, W, 3)`` in 0..1; other numbers of channels than 1 and 3 become grey.
+
+    Shape:
+        image ``(C, H, W)``
+    """
+    pixels = image / (255 if image.dtype == np.uint8 else 1.0)
+    pixels = np.clip(np.nan_to_num(pixels), 0, 1)
+    return pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels.mean(axis=0)

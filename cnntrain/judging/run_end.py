@@ -1,0 +1,41 @@
+"""What a run folder gets when training is over: metrics.csv, and the plots."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from cnntrain.data import Data
+from cnntrain.judging.drawing import draw_run
+from cnntrain.network import Network
+from cnntrain.storage import write_text
+
+
+def complete(folder: Path, network: Network, data: Data, ended: bool) -> Iterator[str]:
+    """Write metrics.csv and draw the plots; yield a sentence for each file that cannot be made.
+
+    Args:
+        folder: Of the run.
+        network: With the weights of the last iteration.
+        data: Of the training.
+        ended: Whether training came to its end by itself; otherwise the only plot is that of the curves.
+    """
+    try:
+        write_csv(folder)
+    except (OSError, ValueError) as error:
+        yield f"{folder / 'metrics.csv'} cannot be written: {error}"
+    yield from draw_run(folder, network, data, ended)
+
+
+def write_csv(folder: Path) -> None:
+    """Write the lines of metrics.jsonl as a table, a column for each key that occurs, empty where a value is null."""
+    metrics = folder / "metrics.jsonl"
+    if not metrics.exists():
+        return
+    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "metrics.csv", table.getvalue())
