@@ -18,14 +18,9 @@ from typing import NamedTuple
 from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
+from cnntrain.data.picture_files import ENDINGS, begins_as_picture, is_hidden
 from cnntrain.errors import DataError
 
-ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"}
-"""A file with such a name counts as a picture, and as an unreadable one if it is none."""
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
-"""Bytes by which a file under another name is known as a picture; WebP's are in two pieces."""
-NOT_OURS = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
-"""What operating systems leave in folders, hidden on their own grounds."""
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
 """Names of folders, in small letters, that are splits."""
 FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
@@ -190,7 +185,7 @@ class _Walk:
         if ending in ENDINGS and (stat.S_ISREG(about.st_mode) or is_link):
             is_picture = True
         else:
-            is_picture = stat.S_ISREG(about.st_mode) and _begins_as_picture(entry.path)
+            is_picture = stat.S_ISREG(about.st_mode) and begins_as_picture(entry.path)
         if is_picture:
             yield entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns
         else:
@@ -219,20 +214,6 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
             return list(found)
     except OSError as error:
         raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder is not meant to be seen."""
-    return name.startswith(".") or name.lower() in NOT_OURS
-
-
-def _begins_as_picture(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
-    return head.startswith(BEGINNINGS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def skipped_text(skipped: Counter[str]) -> str:

@@ -4,9 +4,9 @@ import heapq
 import os
 from collections.abc import Iterator
 
+from cnntrain.data.picture_files import ENDINGS, begins_as_picture, is_hidden
 from cnntrain.errors import PictureError
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff")
 AT_A_TIME = 20_000
 """Names of a folder that are held at a time. A folder is read again for the next ones."""
 
@@ -14,7 +14,7 @@ AT_A_TIME = 20_000
 def walk(top: str) -> Iterator[str | PictureError]:
     """Yield the pictures below ``top``, each folder in the order of its names; for a folder that fails an error.
 
-    Hidden files and folders, and files whose name is not that of a picture, are left out. A link to a folder is
+    Hidden files and folders, and files that are no pictures by name or first bytes, are left out. A link to a folder is
     followed once, and never to a folder that it lies in.
     """
     found = False
@@ -38,7 +38,7 @@ def walk(top: str) -> Iterator[str | PictureError]:
                     continue
                 linked.add(identity)
             way.append((path, identity, names_in(path)))
-        elif name.lower().endswith(SUFFIXES):
+        elif is_picture(path):
             found = True
             yield path
     if not found:
@@ -54,12 +54,19 @@ def names_in(folder: str) -> Iterator[str]:
     last = ""
     while True:
         with os.scandir(folder) as entries:
-            later = (entry.name for entry in entries if entry.name > last and not entry.name.startswith("."))
+            later = (entry.name for entry in entries if entry.name > last and not is_hidden(entry.name))
             names = heapq.nsmallest(AT_A_TIME, later)
         yield from names
         if len(names) < AT_A_TIME:
             return
         last = names[-1]
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file counts as a picture: as for ``source: images``, by its name, or else by its first bytes."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return False  # a pipe or a device; a link that leads nowhere is told by who reads it
+    return os.path.splitext(path)[1].lower() in ENDINGS or begins_as_picture(path)
 
 
 def _identity(folder: str) -> tuple[int, int]:

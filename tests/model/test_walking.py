@@ -27,8 +27,15 @@ def test_every_folder_in_the_order_of_its_names(tmp_path):
 
 
 def test_hidden_ones_and_what_is_no_picture_are_left_out(tmp_path):
-    make(tmp_path, ".a.jpg", ".git/b.jpg", "c.txt", "jpg", "d.jpg.part", "e.gif")
+    make(tmp_path, ".a.jpg", ".git/b.jpg", "c.txt", "jpg", "d.jpg.part", "e.gif", "Thumbs.db", "__MACOSX/f.png")
+    os.mkfifo(tmp_path / "g.png")
     assert found(tmp_path) == ["e.gif"]
+
+
+def test_a_picture_under_another_name_is_one(tmp_path):
+    (tmp_path / "png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "nowhere.png").symlink_to("gone")
+    assert found(tmp_path) == ["nowhere.png", "png"]
 
 
 def test_links_in_a_circle_end(tmp_path):
