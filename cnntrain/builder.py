@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from cnntrain.layers.options import (
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
-from cnntrain.objective import Objective
+from cnntrain.objective import Objective, balanced
 from cnntrain.types import Shape
 
 LARGEST_SLICE = 32
@@ -99,7 +100,7 @@ def with_size_of(config: Config, data: Data) -> Config:
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:
-    """Build the network for images and classes of ``data``.
+    """Build the network for images and classes of ``data``, whose training samples also say what ``balanced`` means.
 
     Raises:
         ConfigError: A layer does not fit, or the network does not fit the data.
@@ -117,6 +118,9 @@ def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Net
         raise ConfigError(
             f"{config.where(last)}: the network ends in {outputs} values, but the data have {len(data.classes)} classes"
         )
+    if config.training.class_weights == "balanced":
+        weights = balanced(data.train.labels, outputs)
+        network.set_objective(replace(network.objective, class_weights=weights))
     return network
 
 
@@ -131,8 +135,25 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     C, H, W = input_shape
     entries = [entry.options for entry in config.network.layers]
     layers = list(make_layers(entries, (H, C, W), classes, options.seed))
-    objective = Objective(options.loss, options.reduction, options.l1, options.l2)
+    objective = objective_of(config, math.prod(layers[-1].out_shape))
     return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
+
+
+def objective_of(config: Config, classes: int) -> Objective:
+    """Return what ``training`` asks to minimise; ``class_weights: balanced`` waits for the data.
+
+    Raises:
+        ConfigError: There are not as many class weights as classes.
+    """
+    options, weights = config.training, config.training.class_weights
+    if weights == "balanced":
+        weights = None
+    if weights is not None and len(weights) != classes:
+        raise ConfigError(
+            f"{config.where(('training', 'class_weights'))}: expected {classes} numbers, one for each class, "
+            f"got {len(weights)}"
+        )
+    return Objective(options.loss, options.reduction, options.l1, options.l2, options.label_smoothing, weights)
 
 
 def count_W(config: Config, shape: Shape, classes: int | None) -> int:

@@ -19,7 +19,7 @@ from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
 from cnntrain.memory import SliceMemory
 from cnntrain.objective import Objective
-from cnntrain.ops.losses import LOSSES
+from cnntrain.ops.losses import LOSSES, Loss
 from cnntrain.types import Array, Labels
 
 
@@ -38,17 +38,14 @@ class Network:
         self, layers: Sequence[Layer[Any]], objective: Objective, dtype: DTypeLike = "float32", slice_size: int = 32
     ):
         self.layers = list(layers)
-        self.objective, self.loss = objective, LOSSES[objective.loss]
         self.dtype = np.dtype(dtype)
         self.slice_size = slice_size
         self.in_shape = edge_shape(self.layers[0].in_shape)
         self.out_shape = edge_shape(self.layers[-1].out_shape)
-        # Behind Softmax the cross entropy takes the logits, and its delta is already the one at z.
-        skips_softmax = objective.loss == "cross_entropy" and isinstance(self.layers[-1], Softmax)
-        self.learning_layers = self.layers[:-1] if skips_softmax else self.layers
         self._memories: dict[int, SliceMemory] = {}
         self.layout = Layout(self.layers)
         self.bind(np.empty(self.layout.size, self.dtype))
+        self.set_objective(objective)
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of W, b, gamma, ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
@@ -62,6 +59,14 @@ class Network:
         """
         self.layout.take_over(parameters, self.layout.parameters)
 
+    def set_objective(self, objective: Objective) -> None:
+        """Choose what is minimised."""
+        self.objective, self.loss = objective, LOSSES[objective.loss]
+        self.training_loss = objective.training_loss(self.layers[-1].out_shape, self.dtype)
+        # Behind Softmax the cross entropy takes the logits, and its delta is already the one at z.
+        skips_softmax = objective.loss == "cross_entropy" and isinstance(self.layers[-1], Softmax)
+        self.learning_layers = self.layers[:-1] if skips_softmax else self.layers
+
     def state(self) -> dict[str, Array]:
         """Return copies of the parameters and of the running averages: all that a weights file holds."""
         return self.layout.named(self.theta, self.layout.places)
@@ -70,8 +75,7 @@ class Network:
         """Take over parameters and running averages, named and shaped as ``state()`` gives them.
 
         Raises:
-            WeightsError: Names are missing or unknown, a shape differs, or a variance is negative; nothing is changed
-                then.
+            WeightsError: As ``set_parameters``, or a variance is negative; nothing is changed then.
         """
         self.layout.take_over(state, self.layout.places)
 
@@ -110,16 +114,15 @@ class Network:
             y = layer.infer(y, cache)
         return y
 
-    def judge(self, output: Array, y: Labels) -> tuple[float, int, Array]:
-        """Compare the output that the loss takes with labels.
+    def judge(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
+        """Compare the output that the loss takes with labels, by the plain loss or another, such as ``training_loss``.
 
         Returns:
-            Sum of the samples' losses (not scaled), how many samples the output is right about, and dJ/d output
-            ``(features, N)`` of a sum (not scaled).
+            Sum of the samples' losses, how many the output is right about, and that sum's delta ``(features, N)``.
         """
         output = output.reshape(-1, len(y))
         y = self.class_places[y]
-        loss, delta = self.loss(output, y)
+        loss, delta = (loss_of or self.loss)(output, y)
         right = int(np.count_nonzero(output.argmax(axis=0) == y))
         return float(loss.sum(dtype=np.float64)), right, delta
 
@@ -143,7 +146,7 @@ class Network:
         Returns:
             Loss and right answers as ``judge``, and dJ/dx ``(H, C, W, N)`` or None.
         """
-        loss, right, delta = self.judge(self.forward_slice(memory), y)
+        loss, right, delta = self.judge(self.forward_slice(memory), y, self.training_loss)
         delta *= scale
         dx: Array | None = delta.reshape(*self.learning_layers[-1].out_shape, memory.n)
         for i in reversed(range(len(self.learning_layers))):
@@ -202,8 +205,7 @@ class Network:
             y: Labels ``(N,)``.
 
         Returns:
-            J (reduced as the config says, with the penalties), gradients named and shaped as ``parameters()``, and dx
-            like x.
+            J with the penalties, gradients named and shaped as ``parameters()``, and dx like x.
 
         Raises:
             ShapeError: x does not have the network's input shape.
@@ -236,7 +238,7 @@ class Network:
         J, pattern = 0.0, b""
         for part in self.slices(len(x)):
             memory = self._load(x[part], part.start)
-            J += self.judge(self.forward_slice(memory), y[part])[0] * scale
+            J += self.judge(self.forward_slice(memory), y[part], self.training_loss)[0] * scale
             pattern += self.pattern(memory)
         return J + self.objective.penalty(self.theta[: self.layout.W_count]), pattern
 

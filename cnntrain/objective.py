@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from cnntrain.types import Array
+from cnntrain.edges import class_places
+from cnntrain.ops.losses import Loss, training_loss
+from cnntrain.types import Array, Labels, Shape
 
 CHUNK = 2**14
 """Entries of W that are penalised at a time: what is made on the way stays small."""
@@ -13,16 +16,30 @@ CHUNK = 2**14
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """J = the samples' losses, summed or averaged, + l2/2 sum W² + l1 sum |W|."""
+    """J = the samples' losses, summed or averaged, + l2/2 sum W² + l1 sum |W|.
+
+    A sample's loss is that of its smoothed label, times the weight of its class.
+    """
 
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
     reduction: Literal["mean", "sum"] = "mean"
     l1: float = 0.0
     l2: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | None = None
+    """Of each class; None where all weigh 1."""
 
     def scale(self, batch: int) -> float:
         """Weight of one sample's loss in J."""
         return 1 / batch if self.reduction == "mean" else 1.0
+
+    def training_loss(self, out_shape: Shape, dtype: DTypeLike) -> Loss:
+        """Return the loss of a sample in J, for outputs of a shape inside the network."""
+        weights = None
+        if self.class_weights is not None:
+            weights = np.empty(len(self.class_weights), dtype)
+            weights[class_places(out_shape)] = self.class_weights
+        return training_loss(self.loss, self.label_smoothing, weights)
 
     def penalty(self, W: Array) -> float:
         """L2/2 sum W² + l1 sum |W| over all W, in one vector."""
@@ -43,3 +60,12 @@ class Objective:
                 dW[part] += W[part] * dW.dtype.type(self.l2)
             if self.l1:
                 dW[part] += np.sign(W[part]) * dW.dtype.type(self.l1)
+
+
+def balanced(labels: Labels, classes: int) -> tuple[float, ...]:
+    """Return weights N / (classes n_c), n_c being the samples of class c: all classes count alike.
+
+    The mean weight of a sample is 1. A class without samples gets the weight that one sample would give it.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    return tuple(len(labels) / (classes * max(1, int(count))) for count in counts)

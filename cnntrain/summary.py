@@ -16,11 +16,16 @@ from cnntrain.network import Network
 from cnntrain.types import Array
 
 
-def describe(network: Network) -> dict[str, Any]:
+def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
     """Return layers, parameters and memory: what ``cnntrain summary --json`` prints.
 
     ``multiply_adds`` counts the products of one sample's way forward. ``memory_bytes`` is what training keeps:
-    parameters, two gradients and a velocity of their size, and the memory of one slice, forward and backward.
+    parameters, those before the iteration, two gradients and what the optimizer remembers, and the memory of one slice,
+    forward and backward.
+
+    Args:
+        network: The network.
+        state_rows: Vectors as long as all parameters that the optimizer keeps, see ``TrainingOptions.state_rows``.
     """
     rows: dict[int, dict[str, Any]] = {}
     for layer in network.layers:
@@ -44,7 +49,7 @@ def describe(network: Network) -> dict[str, Any]:
     return {
         "layers": layers,
         "parameters": network.layout.trained_count,
-        "memory_bytes": memory_bytes(network),
+        "memory_bytes": memory_bytes(network, state_rows),
     }
 
 
@@ -80,14 +85,14 @@ def unread(layer: Layer[Any]) -> list[str]:
     return notes
 
 
-def memory_bytes(network: Network) -> int:
+def memory_bytes(network: Network, state_rows: int) -> int:
     """Bytes that training holds, the images left out; measured on one slice of black images."""
     memory = network.memory(network.slice_size)
     memory.x.fill(0)
     network.learn_slice(memory, np.zeros(memory.n, np.int64), 1.0, network.layout.views(np.empty_like(network.theta)))
     arrays = [memory.x, *(value for cache in memory.caches for value in held(cache))]
     owned = {id(array): array.nbytes for array in arrays if array.base is None}
-    return 4 * network.theta.nbytes + sum(owned.values())
+    return (4 + state_rows) * network.theta.nbytes + sum(owned.values())
 
 
 def held(cache: Any) -> Iterator[Array]:

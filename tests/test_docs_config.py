@@ -90,7 +90,7 @@ def test_each_key_is_told_with_its_names_values_and_default(heading, key):
     if field.is_required():
         assert default == "needed"
     elif field.default is None:
-        assert re.match(r"(as|by|from) ", default)
+        assert re.match(r"(as|by|from) |none$", default)
     else:
         told = yaml.safe_load(default.strip("`"))
         assert (type(field.default)(**told) if isinstance(told, dict) else told) == field.default

@@ -8,6 +8,7 @@ For each tensor, and for the input, two kinds of derivative are compared with wh
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,12 +90,21 @@ def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[N
         path = Path(config)
         if path.is_dir() or path.suffix == ".safetensors":
             saved = weights.load_saved(path, overrides, dtype="float64")
+            weigh_classes(saved.network, saved.config)
             return saved.network, saved.config.training.seed
         config = load_config(path, overrides)
     network, seed = build(config, dtype="float64"), config.training.seed
+    weigh_classes(network, config)
     others = network.theta[network.layout.W_count : network.layout.trained_count]
     others += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, others.size)
     return network, seed
+
+
+def weigh_classes(network: Network, config: Config) -> None:
+    """Give the classes weights of which no two are the same, where ``balanced`` would take them from the data."""
+    if config.training.class_weights == "balanced":
+        made_up = tuple(np.linspace(0.5, 1.5, math.prod(network.out_shape)).tolist())
+        network.set_objective(replace(network.objective, class_weights=made_up))
 
 
 class Check:

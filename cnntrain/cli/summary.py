@@ -18,7 +18,7 @@ def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: Json
         from cnntrain.summary import describe
 
         network, loaded = _load(config, overrides or [])
-        description = describe(network)
+        description = describe(network, loaded.training.state_rows)
         if json:
             print_json(description)
             return

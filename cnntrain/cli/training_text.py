@@ -8,9 +8,13 @@ if TYPE_CHECKING:
 
 _GAP = "   "
 
+_ALPHA = 8
+"""Columns of alpha."""
+
 _STOPS = {
     "max": "the greatest number of iterations (Max) is reached",
     "epsilon": "every change is below epsilon",
+    "patience": "the validation loss got no better for as many iterations as patience says",
     "interrupted": "interrupted, and what was learned is saved",
     "diverged": "the loss diverged",
     "failed": "a worker ended before its time",
@@ -53,6 +57,8 @@ def titles(started: "Started") -> list[str]:
         against.rjust(change),
         "seconds".rjust(8),
     ]
+    if started.alpha_varies:
+        below.append("alpha".rjust(_ALPHA))
     return [_GAP.join(above), _GAP.join(below)]
 
 
@@ -68,6 +74,8 @@ def iteration_line(event: "IterationEnded", started: "Started") -> str:
         _change_text(event.max_change, started.epsilon).rjust(change),
         f"{event.seconds:.3f}".rjust(8),
     ]
+    if started.alpha_varies:
+        cells.append(f"{event.alpha:.2e}".rjust(_ALPHA))
     return _GAP.join(cells)
 
 
@@ -90,6 +98,12 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"{split} accuracy {accuracy_text(scores['accuracy'])}, loss {loss_text(scores['loss'])}, "
             f"on {scores['samples']:,} samples"
+        )
+    best = result["best"]
+    if best is not None and best["iteration"] < result["iterations"] and result["validation"] is not None:
+        lines.append(
+            f"best validation loss {loss_text(best['loss'])}, after iteration {best['iteration']}: "
+            "those weights are in best.safetensors"
         )
     lines.append(f"run in {result['run']}")
     if result["stop"] not in ("diverged", "failed"):

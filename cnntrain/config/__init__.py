@@ -2,8 +2,9 @@
 
 from cnntrain.config.dumping import dump
 from cnntrain.config.loading import config_from_dict, load_config
-from cnntrain.config.schema import Config, DataOptions, LayerEntry, NetworkOptions, TrainingOptions
+from cnntrain.config.schema import Config, DataOptions, LayerEntry, NetworkOptions
 from cnntrain.config.shapes import Misfit, check_augmentation, check_shapes
+from cnntrain.config.training import TrainingOptions
 
 __all__ = [
     "Config",

@@ -38,5 +38,7 @@ def dump(config: Config) -> str:
     network["layers"] = [{kind: Flow(options) for kind, options in layer.items()} for layer in network["layers"]]
     if "input" in network:
         network["input"] = FlowList(network["input"])
+    if isinstance(data["training"].get("class_weights"), list):
+        data["training"]["class_weights"] = FlowList(data["training"]["class_weights"])
     text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10**6)
     return text

@@ -11,12 +11,15 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.names import model_at, short_name
 from cnntrain.config.scalars import value_of
-from cnntrain.config.schema import SOURCES, URL, LayerEntry, TrainingOptions
+from cnntrain.config.schema import SOURCES, URL, LayerEntry
+from cnntrain.config.training import TrainingOptions
 from cnntrain.config.tree import Node, Path, Scalar, find
 from cnntrain.config.wording import did_you_mean, either, near, quoted, shown
 from cnntrain.layers.options import OPTIONS, Options
 
 SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+EXAMPLES = 8
+"""Keys that are named where a mapping is missing."""
 COUNTS = {1: "one", 2: "two", 3: "three"}
 
 
@@ -46,7 +49,7 @@ def sentence_of(error: ErrorDetails, root: Node, path: Path) -> str:
         return f"missing key '{path[-1]}'" + (f", {expected}" if expected else "")
     model = model_at(root, path)
     if model:
-        return f"expected a mapping with keys such as {either(model.model_fields)}, got {shown(node)}"
+        return f"expected a mapping with keys such as {either([*model.model_fields][:EXAMPLES])}, got {shown(node)}"
     schema = schema_of(root, path)
     return f"expected {expectation(schema)}, got {shown(node)}{mend(node, schema)}"
 
@@ -110,8 +113,9 @@ def words_of(schema: dict[str, Any]) -> list[str]:
 
 def expectation(schema: dict[str, Any]) -> str:
     """Return what a key may have as its value: ``a whole number of at least 1 or all``."""
-    kinds = [text for branch in branches(schema) if not words_of(branch) and (text := description(branch))]
-    parts = kinds + words_of(schema)
+    kinds = [(branch, text) for branch in branches(schema) if not words_of(branch) and (text := description(branch))]
+    lists = [text for branch, text in kinds if branch.get("type") == "array"]
+    parts = [text for _, text in kinds if text not in lists] + words_of(schema) + lists
     return either(parts) if parts else ""
 
 

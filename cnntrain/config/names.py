@@ -2,7 +2,8 @@
 
 from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.faults import Fault
-from cnntrain.config.schema import SOURCES, AnyData, Config, LayerEntry, NetworkOptions, TrainingOptions
+from cnntrain.config.schema import SOURCES, AnyData, Config, LayerEntry, NetworkOptions
+from cnntrain.config.training import TrainingOptions
 from cnntrain.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, child, entry_at, find, place, put
 from cnntrain.layers.options import OPTIONS, Options
 

@@ -2,12 +2,20 @@
 
 from collections.abc import Container, Iterator, Sequence
 
-from cnntrain.config.schema import LayerEntry, TrainingOptions
+from cnntrain.config.schema import SOURCES, LayerEntry
+from cnntrain.config.training import ONLY_WITH, TrainingOptions
 from cnntrain.config.tree import Mapping, Node, Path, Scalar, find
+from cnntrain.config.wording import either
 from cnntrain.layers.options import ConvOptions, DropoutOptions, FcOptions, PoolOptions
 
 Broken = tuple[Path, str]
 """Where a rule is broken, and a sentence."""
+
+MENDS = {
+    "momentum": "leave it out (beta1 is the momentum of adam and adamw), or use optimizer sgd",
+    "weight_decay": "use optimizer adamw, or l2 in place of weight_decay",
+}
+"""What to do about a key that means nothing here, where more than leaving it out comes to mind."""
 
 
 def has_softmax(layer: LayerEntry | None) -> bool:
@@ -29,7 +37,7 @@ def broken_rules(
     yield from input_rules(root, meant)
     yield from layer_rules(layers)
     if training:
-        yield from training_rules(training)
+        yield from training_rules(root, training)
         yield from loss_rules(training, layers[-1] if layers else None)
         yield from batch_rules(training, layers)
 
@@ -83,10 +91,33 @@ def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:
         yield path, "a dropout at the end would leave out the network's answers; put it before the last fc"
 
 
-def training_rules(training: TrainingOptions) -> Iterator[Broken]:
+def training_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
     """Yield what does not go together in ``training``."""
-    if training.nesterov and not training.momentum:
+    for key, (other, values) in ONLY_WITH.items():
+        given, mend = getattr(training, other), MENDS.get(key, f"leave it out, or use {other} {values[0]}")
+        if key in training.model_fields_set and getattr(training, key) and given not in values:
+            yield ("training", key), f"{key} goes with {other} {either(values)}, and this is {given}; {mend}"
+    if training.nesterov and not training.momentum and training.optimizer == "sgd":
         yield ("training", "nesterov"), "nesterov needs a momentum; add 'momentum: 0.9', or leave nesterov out"
+    if training.warmup and training.warmup > training.Max:
+        yield (
+            ("training", "warmup"),
+            f"the warm-up takes {training.warmup:g} iterations, but Max is {training.Max}; shorten it, or raise Max",
+        )
+    if training.patience and not has_validation(root):
+        yield (
+            ("training", "patience"),
+            "patience needs a validation loss, and no samples are held out; add 'validation: 0.1' to data",
+        )
+
+
+def has_validation(root: Node) -> bool:
+    """Return whether there will be a validation split, as far as the config shows it."""
+    source, share = find(root, ("data", "source")), find(root, ("data", "validation"))
+    options = SOURCES.get(source.text) if isinstance(source, Scalar) else None
+    if options is None or options.may_bring_validation:
+        return True  # without data there is no training; a source that is not known is told elsewhere
+    return not (share is None or (isinstance(share, Scalar) and share.value == 0))
 
 
 def loss_rules(training: TrainingOptions, output: LayerEntry | None) -> Iterator[Broken]:

@@ -5,13 +5,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer, model_validator
 
-from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.places import Places
+from cnntrain.config.training import TrainingOptions
 from cnntrain.config.tree import Path as Place
+from cnntrain.config.values import Share
 from cnntrain.config.wording import either
 from cnntrain.layers.options import (
     AtLeastOne,
-    AtLeastZero,
     BatchNormOptions,
     ConvOptions,
     DropoutOptions,
@@ -20,10 +20,6 @@ from cnntrain.layers.options import (
     PoolOptions,
 )
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-NonNegative = Annotated[Number, Field(ge=0)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 AnyPath = Annotated[Path, Field(strict=False)]
 """Text, in a file."""
@@ -34,6 +30,9 @@ Mirrors = Annotated[tuple[Mirror, ...], Field(min_length=1, strict=False)]
 
 class AnyData(Options):
     """What every source of data has."""
+
+    may_bring_validation: ClassVar[bool] = False
+    """Whether there may be validation samples without a share being held out."""
 
     source: str
     validation: Share = Field(0.0, description="share of the training samples held out, to judge each iteration by")
@@ -82,6 +81,8 @@ class Cifar10Options(AnyData):
 
 class ImagesOptions(AnyData):
     """``source: images``, a folder of pictures, one subfolder a class."""
+
+    may_bring_validation: ClassVar[bool] = True
 
     source: Literal["images"]
     path: AnyPath = Field(description="the folder")
@@ -166,41 +167,6 @@ class NetworkOptions(Options):
     )
     layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1, strict=False)] = Field(
         description="the layers, from the image to the output"
-    )
-
-
-class TrainingOptions(Options):
-    """``training``: how the weights are found."""
-
-    long_names: ClassVar[dict[str, str]] = {
-        "learning_rate": "alpha",
-        "α": "alpha",
-        "epochs": "Max",
-        "tolerance": "epsilon",
-        "ε": "epsilon",
-    }
-
-    alpha: Positive = Field(0.05, description="step size α")
-    Max: AtLeastOne = Field(10, description="greatest number of iterations, each one pass over the training set")
-    epsilon: NonNegative = Field(
-        0.0, description="stop when no weight changed by as much in an iteration; 0 never stops"
-    )
-    batch_size: AtLeastOne | Literal["all"] = Field(128, description="samples a step, or all")
-    reduction: Literal["mean", "sum"] = Field("mean", description="what is made of the gradients of a batch's samples")
-    momentum: Share = Field(0.0, description="share of the last step that is added to the next")
-    nesterov: bool = Field(False, description="Nesterov's momentum: look ahead before the gradient is taken")
-    loss: Literal["cross_entropy", "mse"] = Field(
-        "cross_entropy",
-        description="log-likelihood on a softmax output, or 1/2 |a - y|²; mse by default without softmax",
-    )
-    l1: NonNegative = Field(0.0, description="weight of the penalty sum |W|")
-    l2: NonNegative = Field(0.0, description="weight of the penalty 1/2 sum W²")
-    seed: AtLeastZero = Field(0, description="the same seed gives the same run")
-    dtype: Literal["float32", "float64"] = Field("float32", description="of weights and pixels")
-    shuffle: bool = Field(True, description="take the samples in a new order each iteration")
-    workers: AtLeastOne | Literal["auto"] = Field("auto", description="processes that share the work, or auto")
-    augmentation: AugmentationOptions = Field(
-        AugmentationOptions(), description="how training images are changed at random, each time anew"
     )
 
 

@@ -12,8 +12,9 @@ from cnntrain.config.messages import meant_by, path_of, sentence_of
 from cnntrain.config.names import with_short_names
 from cnntrain.config.places import Places
 from cnntrain.config.rules import broken_rules, has_softmax
-from cnntrain.config.schema import Config, LayerEntry, NetworkOptions, TrainingOptions
+from cnntrain.config.schema import Config, LayerEntry, NetworkOptions
 from cnntrain.config.shapes import check_augmentation, check_shapes
+from cnntrain.config.training import TrainingOptions
 from cnntrain.config.tree import Node, Sequence, entry_at, find, nearest, place, plain
 from cnntrain.config.tree import Path as Place
 from cnntrain.errors import ConfigError, ShapeError

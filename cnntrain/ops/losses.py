@@ -4,6 +4,7 @@ Outputs are ``(features, N)``, labels ``(N,)``; a label stands for the vector y 
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -39,6 +40,24 @@ def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
     return loss, delta
 
 
+def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Array]:
+    """Cross entropy with smoothed labels: J = -sum_k t_k ln a_k, delta = a - t.
+
+    The label is t = (1 - share) at the class + share / features everywhere (Szegedy et al. 2016, arXiv:1512.00567).
+    """
+    samples = np.arange(len(y))
+    each = share / len(z)
+    delta = z - z.max(axis=0)
+    loss = -(1 - share) * delta[y, samples] - each * delta.sum(axis=0)
+    np.exp(delta, out=delta)
+    total = delta.sum(axis=0)
+    loss += np.log(total)
+    delta /= total
+    delta -= each
+    delta[y, samples] -= 1 - share
+    return loss, delta
+
+
 def mse(a: Array, y: Labels) -> tuple[Array, Array]:
     """Squared error: J = 1/2 |a - y|², delta = a - y (still to pass through the output's activation)."""
     delta = a.copy()
@@ -50,3 +69,26 @@ Loss = Callable[[Array, Labels], tuple[Array, Array]]
 """(output, y) -> J of each sample ``(N,)``, and dJ/d output ``(features, N)``."""
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}
+
+
+def training_loss(name: str, label_smoothing: float, weights: Array | None) -> Loss:
+    """Return the loss that is minimised: that of the smoothed label, times the weight of the label's feature.
+
+    Args:
+        name: Of ``LOSSES``.
+        label_smoothing: For the cross entropy alone.
+        weights: ``(features,)``; None where all weigh 1.
+    """
+    loss_of = LOSSES[name]
+    if label_smoothing:
+        loss_of = partial(smoothed_cross_entropy, share=label_smoothing)
+    if weights is None:
+        return loss_of
+
+    def weighted(output: Array, y: Labels) -> tuple[Array, Array]:
+        loss, delta = loss_of(output, y)
+        delta *= weights[y]
+        loss *= weights[y]
+        return loss, delta
+
+    return weighted

@@ -9,6 +9,7 @@ Every rank runs the same program on the same data. A batch is cut into slices, a
         ... write the gradient into comm.place(i, count) ...
         comm.learned(i, count, loss, right)
     gradient, loss, right = comm.sum(count)  the groups' sum, in their order, for my part of theta
+    ... comm.norm(gradient) ...              the length of all of it, if it is wanted
     theta[comm.part] -= ...
     comm.publish()                           everybody's part of theta is new
 
@@ -31,6 +32,15 @@ GROUPS = 12
 """Gradients that a batch is summed from, at most: 1, 2, 3, 4, 6 or 12 ranks share them evenly."""
 
 
+BLOCK = 2**12
+"""Entries of theta whose squares are summed by one rank; parts of theta begin at multiples of it."""
+
+
+def blocks(size: int) -> int:
+    """How many blocks ``size`` entries are."""
+    return -(-size // BLOCK)
+
+
 def group_starts(count: int) -> list[int]:
     """First slice of each group, and the end of the last."""
     groups = min(count, GROUPS)
@@ -44,15 +54,21 @@ class Communicator(ABC):
         rank: 0 .. size - 1; rank 0 is the one that tells and saves.
         size: How many ranks there are.
         part: This rank's entries of theta.
+        states: ``(rows, layout.size)``, what the optimizer keeps from step to step; every rank sees all of it, and
+            changes its part.
+        squares: Sum of the squares of each block of a gradient, see ``norm``.
     """
 
     rank: int
     size: int
     part: slice
+    states: Array
+    squares: Array
 
     def __init__(self, layout: Layout, dtype: np.dtype[Any]):
         self.scratch = np.empty(layout.size, dtype)
         self.scratch_views = layout.views(self.scratch)
+        self.block = np.empty(BLOCK)
 
     def slices(self, count: int) -> range:
         """Which of ``count`` slices this rank computes: those of neighbouring groups, as evenly as it goes."""
@@ -71,6 +87,16 @@ class Communicator(ABC):
         starts = group_starts(count)
         if i not in starts:
             self.add_to_group(sum(start <= i for start in starts) - 1)
+
+    def norm(self, gradient: Array) -> float:
+        """Return the length of the whole gradient, of which ``gradient`` is my part: the same bits on every rank."""
+        for start in range(0, len(gradient), BLOCK):
+            values = gradient[start : start + BLOCK]
+            block = self.block[: len(values)]
+            block[...] = values  # in float64 no square overflows
+            self.squares[(self.part.start + start) // BLOCK] = np.dot(block, block)
+        self.publish()
+        return math.sqrt(self.squares.sum())
 
     @abstractmethod
     def group_views(self, group: int) -> Views:
@@ -93,7 +119,7 @@ class Communicator(ABC):
 
     @abstractmethod
     def publish(self) -> None:
-        """Wait until everybody's part of theta is new."""
+        """Wait until everybody has published its part: of theta, or of what ``norm`` needs."""
 
     @abstractmethod
     def gather(self, count: int) -> tuple[float, int]:
@@ -102,10 +128,17 @@ class Communicator(ABC):
 
 @final
 class Alone(Communicator):
-    """The only rank: adds a group to the sum as soon as the next one begins."""
+    """The only rank: adds a group to the sum as soon as the next one begins.
 
-    def __init__(self, layout: Layout, dtype: np.dtype[Any]):
+    Args:
+        layout: Of theta.
+        dtype: Of gradients.
+        rows: Of ``states``.
+    """
+
+    def __init__(self, layout: Layout, dtype: np.dtype[Any], rows: int = 0):
         super().__init__(layout, dtype)
+        self.states, self.squares = np.zeros((rows, layout.size), dtype), np.zeros(blocks(layout.size))
         self.rank, self.size, self.part = 0, 1, slice(0, layout.size)
         self.total, self.group = np.zeros(layout.size, dtype), np.empty(layout.size, dtype)
         self.total_views, self.views = layout.views(self.total), layout.views(self.group)

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from cnntrain.layout import Layout
-from cnntrain.parallel.communicator import GROUPS, Communicator, Views
+from cnntrain.parallel.communicator import BLOCK, GROUPS, Communicator, Views, blocks
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.types import Array
 
@@ -23,12 +23,23 @@ CACHE_LINE = 8
 """Counters that lie in one cache line; each rank's has a line of its own."""
 
 
-def fields(layout: Layout, dtype: str, size: int, most_slices: int, batch_slices: int) -> Fields:
-    """What the ranks share: counters, theta, a gradient for each group, and the slices' losses and right answers."""
+def fields(layout: Layout, dtype: str, size: int, most_slices: int, batch_slices: int, rows: int = 0) -> Fields:
+    """What the ranks share: counters, theta, a gradient for each group, and the slices' losses and right answers.
+
+    Args:
+        layout: Of theta.
+        dtype: Of theta.
+        size: Ranks.
+        most_slices: Slices that are judged at a time, at most.
+        batch_slices: Slices of a batch, at most.
+        rows: Of the optimizer's states.
+    """
     return {
         "counters": ((size, CACHE_LINE), "int64"),
         "theta": ((layout.size,), dtype),
         "gradients": ((min(batch_slices, GROUPS), layout.size), dtype),
+        "states": ((rows, layout.size), dtype),
+        "squares": ((blocks(layout.size),), "float64"),
         "losses": ((most_slices,), "float64"),
         "rights": ((most_slices,), "int64"),
     }
@@ -50,11 +61,12 @@ class Shared(Communicator):
         theta = arrays["theta"]
         super().__init__(layout, theta.dtype)
         self.rank, self.size, self.watch = rank, size, watch
-        # Parts begin at multiples of 16 entries: whole cache lines.
-        bounds = [min(layout.size, -(-(r * layout.size // size) // 16) * 16) for r in range(size + 1)]
+        # Whole blocks, and so whole cache lines.
+        bounds = [min(layout.size, r * blocks(layout.size) // size * BLOCK) for r in range(size + 1)]
         self.part = slice(bounds[rank], bounds[rank + 1] if rank + 1 < size else layout.size)
         self.gradients = arrays["gradients"]
         self.views = [layout.views(row) for row in self.gradients]
+        self.states, self.squares = arrays["states"], arrays["squares"]
         self.losses, self.rights = arrays["losses"], arrays["rights"]
         self.counters = arrays["counters"].data.cast("B").cast("q")
         self.step = 0

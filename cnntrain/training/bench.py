@@ -45,7 +45,7 @@ def bench(config: Config, batches: int | None = None, tell: Callable[[str], None
     seconds = time_layers(network, data, batch_size, Timings(batches))
     tell("timing the product of two large matrices on one core")
     gemm = peak_rate(network.dtype)
-    description = describe(network)
+    description = describe(network, config.training.state_rows)
     counts = operations(network, batch_size)
     return {
         "batch_size": batch_size,

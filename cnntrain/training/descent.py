@@ -1,52 +1,53 @@
-"""Gradient descent: W -= alpha dJ/dW, plain or with momentum.
-
-====================  ==========================================================
-plain                 theta -= alpha g
-momentum (classical)  v = momentum v - alpha g;  theta += v
-nesterov              v = momentum v - alpha g;  theta += momentum v - alpha g
-====================  ==========================================================
-
-References: Polyak 1964; Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
-"""
+"""Gradient descent: a step of theta along the gradient of J, its length cut, alpha as the schedule says."""
 
 import numpy as np
 
+from cnntrain.config import TrainingOptions
 from cnntrain.network import Network
+from cnntrain.parallel import Communicator
+from cnntrain.training.optimizers import optimizer_of
+from cnntrain.training.schedules import alpha_of
 from cnntrain.types import Array
 
 
 class Descent:
-    """Steps a part of a network's parameters along a gradient.
+    """Steps a part of a network's parameters.
 
     Args:
         network: Its theta is changed.
-        part: Entries of theta that are stepped here.
-        alpha: Step size.
-        momentum: 0 for plain steps.
-        nesterov: Whether to look ahead.
+        part: Entries of theta that are stepped here, all of them trained; see ``Layout.split``.
+        comm: Keeps the optimizer's states, and knows the other ranks.
+        options: Of ``training``.
+        steps: Steps of an iteration.
     """
 
-    def __init__(self, network: Network, part: slice, alpha: float, momentum: float = 0.0, nesterov: bool = False):
-        self.network, self.part = network, part
-        self.alpha, self.momentum, self.nesterov = alpha, momentum, nesterov
-        self.v = np.zeros_like(network.theta[part])
+    def __init__(self, network: Network, part: slice, comm: Communicator, options: TrainingOptions, steps: int):
+        self.network, self.part, self.comm, self.options, self.steps = network, part, comm, options, steps
         # Entries of a W come first in theta; only they are penalised.
         self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
+        self.optimizer = optimizer_of(options, comm.states[:, part], self.W_count)
 
-    def step(self, gradient: Array) -> None:
-        """Take one step; ``gradient`` is dJ/d theta of the part, without the penalties, and is overwritten."""
-        theta, v = self.network.theta[self.part], self.v
+    def step(self, gradient: Array, t: int) -> float:
+        """Take step t = 1, 2, ... of the run; return its alpha.
+
+        Args:
+            gradient: dJ/d theta of the part, without the penalties; overwritten.
+            t: Counted from the run's first step on.
+        """
+        theta = self.network.theta[self.part]
+        alpha = alpha_of(t, self.steps, self.options)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the next loss
             self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
-            gradient *= -self.alpha
-            if not self.momentum:
-                theta += gradient
-                return
-            v *= self.momentum
-            v += gradient
-            if self.nesterov:
-                theta += gradient
-                np.multiply(v, self.momentum, out=gradient)
-                theta += gradient
-            else:
-                theta += v
+            if self.options.clip_norm:
+                self.clip(gradient, self.options.clip_norm)
+            self.optimizer.step(theta, gradient, alpha, t)
+        return alpha
+
+    def clip(self, gradient: Array, longest: float) -> None:
+        """Scale a gradient that is longer than ``longest`` down to it (Pascanu et al. 2013, arXiv:1211.5063).
+
+        One with infinities or NaN stays as it is, so that these are found.
+        """
+        norm = self.comm.norm(gradient)
+        if longest < norm < np.inf:
+            gradient *= longest / norm

@@ -33,6 +33,8 @@ class Started:
     """Batches in one iteration."""
     Max: int
     epsilon: float
+    alpha_varies: bool
+    """Whether alpha changes from step to step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class IterationEnded:
     validation_accuracy: float | None
     max_change: float
     seconds: float
+    alpha: float
+    """Of the last step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cnntrain import weights
 from cnntrain.builder import build_for, data_of, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data, split_file
-from cnntrain.errors import CnntrainError, DivergedError, WorkerError
+from cnntrain.errors import CnntrainError, ConfigError, DivergedError, WorkerError
 from cnntrain.judging.environment import environment
 from cnntrain.judging.run_end import complete
 from cnntrain.judging.scoring import Score
@@ -45,6 +45,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     data = data_of(config)
     config = with_size_of(config, data)
     network = build_for(config, data)
+    check_patience(config, data)
     run = RunFolder.create(out, config.name)
     run.write_config(config)
     split_file.write(run.path / split_file.NAME, data)
@@ -60,7 +61,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
                 event = next(steps)
                 match event:
                     case Judged():
-                        outcome.end(event, config.training.epsilon)
+                        outcome.scores, outcome.stop = event.scores, event.stop
                         break
                     case IterationEnded():
                         keep(run, outcome, event, network, config, data)
@@ -79,6 +80,15 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
         raise outcome.error
 
 
+def check_patience(config: Config, data: Data) -> None:
+    """Raise ConfigError where ``patience`` would wait for a validation loss that never comes."""
+    if config.training.patience and data.validation is None:
+        raise ConfigError(
+            f"{config.where(('training', 'patience'))}: patience needs a validation loss, and no samples are held out; "
+            "add 'validation: 0.1' to data"
+        )
+
+
 @dataclass
 class Outcome:
     """How far a run has come, and how it ended."""
@@ -86,30 +96,26 @@ class Outcome:
     iterations: int = 0
     best: float = math.inf
     """Least validation loss, or training loss where there is no validation split."""
-    max_change: float = math.inf
+    best_iteration: int = 0
     stop: str = ""
     error: CnntrainError | None = None
     scores: dict[str, Score | None] = field(default_factory=lambda: dict.fromkeys(("train", "validation", "test")))
 
-    def end(self, judged: Judged, epsilon: float) -> None:
-        """Note that the program ended by itself."""
-        self.scores = judged.scores
-        self.stop = "epsilon" if self.max_change < epsilon else "max"
-
     def result(self, seconds: float) -> dict[str, Any]:
         """What ``train --json`` prints, the folder left out."""
+        best = {"iteration": self.best_iteration, "loss": self.best} if self.best_iteration else None
         scores = {split: None if score is None else asdict(score) for split, score in self.scores.items()}
-        return {"stop": self.stop, "iterations": self.iterations, "seconds": seconds, **scores}
+        return {"stop": self.stop, "iterations": self.iterations, "seconds": seconds, "best": best, **scores}
 
 
 def keep(run: RunFolder, outcome: Outcome, event: IterationEnded, network: Network, config: Config, data: Data) -> None:
     """Save what an iteration has brought."""
-    outcome.iterations, outcome.max_change = event.iteration, event.max_change
+    outcome.iterations = event.iteration
     run.add_metrics(event)
     weights.save(run.weights, network, config, data)
     judged = event.train_loss if event.validation_loss is None else event.validation_loss
     if judged < outcome.best:
-        outcome.best = judged
+        outcome.best, outcome.best_iteration = judged, event.iteration
         weights.save(run.best, network, config, data)
 
 
@@ -127,6 +133,7 @@ def started(run: RunFolder, config: Config, network: Network, data: Data, worker
         batches=batch_count(samples["train"], config.training.batch_size),
         Max=config.training.Max,
         epsilon=config.training.epsilon,
+        alpha_varies=config.training.alpha_varies,
     )
 
 

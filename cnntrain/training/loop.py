@@ -6,8 +6,9 @@
         for each batch:  theta -= alpha * sum over its samples of dJ/d theta
         stop when every W and b changed by less than epsilon in the iteration
 
-With ``batch_size: all`` and ``reduction: sum`` this is the article's algorithm; mini-batches, means and momentum extend
-it. An iteration is one pass over the training set. Every rank runs this same program, see ``cnntrain.parallel``.
+With ``batch_size: all`` and ``reduction: sum`` this is the article's algorithm; mini-batches, means, other optimizers
+and schedules of alpha extend it. An iteration is one pass over the training set. Every rank runs this same program, see
+``cnntrain.parallel``.
 """
 
 import time
@@ -28,13 +29,16 @@ from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
 from cnntrain.training.events import BatchEnded, IterationEnded
 from cnntrain.training.loading import TrainingSamples
+from cnntrain.training.stopping import Stopping
 from cnntrain.types import Array, Labels
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The end of the program: the trained network's score on each split, None where there is none."""
+    """The end of the program: why it ended, and the trained network's score on each split, None where there is none."""
 
+    stop: str
+    """As ``Stopping.after`` says."""
     scores: dict[str, Score | None]
 
 
@@ -51,7 +55,8 @@ def program(
     samples = TrainingSamples(data, options)
     trained, averaged = network.layout.split(comm.part)
     averages = RunningAverages(network, averaged)
-    descent = Descent(network, trained, options.alpha, options.momentum, options.nesterov)
+    steps = batch_count(len(data.train), options.batch_size)
+    descent, stopping = Descent(network, trained, comm, options, steps), Stopping(options)
     weights = network.theta[: network.layout.trained_count]
     for iteration in range(1, options.Max + 1):
         before = weights.copy()
@@ -63,14 +68,14 @@ def program(
             if not np.isfinite(batch_loss):
                 raise DivergedError(divergence.of_batch(network, samples, iteration, batch, places, options))
             averages.step(gradient[len(gradient) - averages.count :], len(places))
-            descent.step(gradient[: len(gradient) - averages.count])
+            alpha = descent.step(gradient[: len(gradient) - averages.count], (iteration - 1) * steps + batch)
             comm.publish()
             loss, right, seen = loss + batch_loss, right + batch_right, seen + len(places)
             yield BatchEnded(iteration, batch, seen, loss / seen, time.perf_counter() - began)
         with np.errstate(invalid="ignore"):
             max_change = float(np.abs(weights - before).max(initial=0.0))
         seconds = time.perf_counter() - began
-        where = f"iteration {iteration}, batch {batch_count(len(data.train), options.batch_size)}"
+        where = f"iteration {iteration}, batch {steps}"
         if not np.isfinite(max_change):
             raise DivergedError(divergence.of_parameters(network, where, options))
         validation = judge(network, data, "validation", comm, where, options)
@@ -82,15 +87,18 @@ def program(
             validation_accuracy=validation.accuracy if validation else None,
             max_change=max_change,
             seconds=seconds,
+            alpha=alpha,
         )
-        if max_change < options.epsilon:
+        stop = stopping.after(iteration, max_change, validation.loss if validation else None)
+        if stop:
             break
     yield Judged(
+        stop,
         {
             "train": judge(network, data, "train", comm, where, options),
             "validation": validation,
             "test": judge(network, data, "test", comm, where, options),
-        }
+        },
     )
 
 

@@ -30,7 +30,8 @@ def shared_fields(config: Config, network: Network, data: Data, workers: int) ->
     """Shapes and types of all that the ranks share."""
     sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
     slices = [len(list(network.slices(size))) for size in sizes]
-    shared = dict(fields(network.layout, network.dtype.name, workers, max(slices), slices[0]))
+    rows = config.training.state_rows
+    shared = dict(fields(network.layout, network.dtype.name, workers, max(slices), slices[0], rows))
     for name, array in sample_arrays(data).items():
         shared[name] = (array.shape, array.dtype.name)
     return shared

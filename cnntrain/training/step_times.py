@@ -56,7 +56,7 @@ def random_data(config: Config, network: Network, batch_size: int) -> Data:
 
 def endless(config: Config) -> Config:
     """The config with a step size that changes next to nothing, and no end."""
-    training = config.training.model_copy(update={"alpha": TINY, "Max": 10**9, "epsilon": 0.0})
+    training = config.training.model_copy(update={"alpha": TINY, "Max": 10**9, "epsilon": 0.0, "patience": 0})
     return config.model_copy(update={"training": training})
 
 

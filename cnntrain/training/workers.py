@@ -23,7 +23,7 @@ def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterato
         WorkerError: There is no room for what they share, or one could not be started, or has ended.
     """
     if workers == 1:
-        yield Alone(network.layout, network.dtype), data
+        yield Alone(network.layout, network.dtype, config.training.state_rows), data
         return
     arrays = SharedArrays(shared_fields(config, network, data, workers))
     try:
@@ -42,7 +42,7 @@ def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterato
                 "handle": arrays.handle,
                 **arrays.to_json(),
                 "maps": maps,
-                "config": config.resolved(),
+                "config": settled(config, network).resolved(),
                 "input": list(network.in_shape),
                 "classes": list(data.classes),
                 "preprocessing": data.preprocessing.to_dict(),
@@ -53,6 +53,12 @@ def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterato
     finally:
         network.bind(network.theta.copy())  # whoever keeps the network does not keep all that was shared
         arrays.close()
+
+
+def settled(config: Config, network: Network) -> Config:
+    """Return the config with the class weights that rank 0 has found, which a worker would not find by itself."""
+    weights = {"class_weights": network.objective.class_weights}
+    return config.model_copy(update={"training": config.training.model_copy(update=weights)})
 
 
 def number_of_workers(config: Config, network: Network, data: Data) -> int:

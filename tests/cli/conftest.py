@@ -54,6 +54,7 @@ def started(config: Config) -> Callable[..., Started]:
             "batches": 4,
             "Max": 20,
             "epsilon": 0.0,
+            "alpha_varies": False,
         }
         return Started(**(values | changes))  # type: ignore[arg-type]
 
@@ -77,6 +78,7 @@ def iteration() -> Callable[..., IterationEnded]:
             "validation_accuracy": 0.875,
             "max_change": 0.0123,
             "seconds": 0.2,
+            "alpha": 0.01,
         }
         return IterationEnded(**(values | changes))  # type: ignore[arg-type]
 

@@ -35,6 +35,16 @@ def test_the_largest_change_is_set_against_epsilon(started, iteration):
     ]
 
 
+def test_alpha_is_shown_where_it_changes(started, iteration):
+    run = started(alpha_varies=True)
+    lines = [*text.titles(run), text.iteration_line(iteration(1, alpha=0.00125), run)]
+    assert lines == [
+        "                           train             validation    largest",
+        "iteration        loss   accuracy        loss   accuracy     change    seconds      alpha",
+        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200   1.25e-03",
+    ]
+
+
 def test_header_names_data_device_and_run(started):
     run = started(samples={"train": 1437, "validation": 0, "test": 360}, cores=1, workers=1)
     assert text.header(run) == [
@@ -54,6 +64,7 @@ RESULT = {
     "stop": "max",
     "iterations": 20,
     "seconds": 1.84,
+    "best": {"iteration": 20, "loss": 0.0812},
     "train": SCORES,
     "validation": SCORES,
     "test": SCORES,
@@ -73,6 +84,7 @@ def test_last_lines_say_why_how_good_where_and_what_next():
     ("stop", "words"),
     [
         ("epsilon", "every change is below epsilon"),
+        ("patience", "no better for as many iterations as patience says"),
         ("interrupted", "what was learned is saved"),
         ("diverged", "the loss diverged"),
         ("failed", "a worker ended before its time"),
@@ -80,6 +92,14 @@ def test_last_lines_say_why_how_good_where_and_what_next():
 )
 def test_last_lines_name_other_reasons(stop, words):
     assert words in text.result_lines(RESULT | {"stop": stop})[0]
+
+
+def test_weights_that_were_better_before_the_end_are_pointed_at():
+    better = RESULT | {"best": {"iteration": 12, "loss": 0.07}}
+    words = "best validation loss 0.0700, after iteration 12: those weights are in best.safetensors"
+    assert words in text.result_lines(better)
+    assert words not in text.result_lines(better | {"validation": None})
+    assert not any("best" in line for line in text.result_lines(RESULT))
 
 
 def test_without_a_test_split_the_next_best_is_told():

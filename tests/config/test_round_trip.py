@@ -107,10 +107,15 @@ training:
   alpha: 1.0e-07
   Max: 10
   epsilon: 0.0
+  patience: 0
   batch_size: 128
   reduction: mean
+  optimizer: sgd
   momentum: 0.0
   nesterov: false
+  schedule: constant
+  warmup: 0.0
+  clip_norm: 0.0
   loss: mse
   l1: 0.0
   l2: 0.0

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from cnntrain.parallel import Alone, shared
+from cnntrain.parallel import Alone, communicator, shared
 from cnntrain.parallel.communicator import GROUPS, group_starts
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.shared import Shared, fields
@@ -25,9 +25,11 @@ def crew(layout, monkeypatch):
     """Makes ranks that share memory, and runs a program on each."""
     # Threads have one interpreter between them: who waits for another one must sleep.
     monkeypatch.setattr(shared, "SPINS", 0)
+    for module in (shared, communicator):  # a network of few parameters shall have several blocks
+        monkeypatch.setattr(module, "BLOCK", 16)
 
-    def make(size, most_slices=128, watch=lambda: None):
-        arrays = SharedArrays(fields(layout, "float32", size, most_slices, most_slices))
+    def make(size, most_slices=128, watch=lambda: None, rows=0):
+        arrays = SharedArrays(fields(layout, "float32", size, most_slices, most_slices, rows))
         ranks = [Shared(rank, size, arrays, layout, watch) for rank in range(size)]
         arrays.close()
         return ranks
@@ -91,6 +93,38 @@ def test_sums_are_the_same_bits_on_any_number_of_ranks(crew, layout, size):
         parts = [results[batch] for results in together]
         assert np.concatenate([part[0] for part in parts]).tobytes() == gradient.tobytes()
         assert {part[1:] for part in parts} == {(loss, right)}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_length_of_a_gradient_is_the_same_bits_on_every_rank(crew, layout, size):
+    gradients = [np.random.default_rng(i).normal(size=layout.size).astype("float32") for i in range(5)]
+
+    def program(comm):
+        lengths = []
+        for gradient in gradients:
+            lengths.append(comm.norm(gradient[comm.part]))
+            comm.publish()
+        return lengths
+
+    ranks = crew(size)
+    alone = program(Alone(layout, np.dtype("float32")))
+    np.testing.assert_allclose(alone, [np.linalg.norm(gradient.astype(float)) for gradient in gradients], rtol=1e-12)
+    assert crew.run(ranks, program) == [alone] * size
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_rank_sees_all_states(crew, layout, size):
+    def program(comm):
+        comm.states[:, comm.part] = comm.rank + 1
+        comm.publish()
+        return comm.states.copy()
+
+    results = crew.run(crew(size, rows=2), program)
+    assert results[0].shape == (2, layout.size)
+    assert results[0].min() >= 1
+    for states in results:
+        np.testing.assert_array_equal(states, results[0])
+    assert not Alone(layout, np.dtype("float64"), 2).states.any()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,7 +13,8 @@ from cnntrain.parallel import Alone, one_blas_thread
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import program
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(FOLDER.glob("*.yaml"))
 SHAPES = {"digits": (1, 8, 8), "idx": (1, 28, 28), "cifar10": (3, 32, 32)}
 LIMIT = 2**20
 
@@ -25,9 +26,14 @@ def random_data(shape, samples):
     return Data(train, None, None, tuple("0123456789"), Preprocessing((0.5,) * shape[0], (0.3,) * shape[0]))
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_a_warm_step_allocates_less_than_a_megabyte(path):
-    config = load_config(path, ["training.Max=4", "training.epsilon=0"])
+OPTIONS = ["optimizer=adam", "optimizer=adamw", "optimizer=rmsprop", "clip_norm=1e-3", "class_weights=balanced"]
+CASES = [(path.stem, "") for path in CONFIGS] + [("mnist", option) for option in OPTIONS]
+
+
+@pytest.mark.parametrize(("name", "option"), CASES)
+def test_a_warm_step_allocates_less_than_a_megabyte(name, option):
+    words = [f"training.{option}", "training.momentum=0"] if option else []
+    config = load_config(FOLDER / f"{name}.yaml", ["training.Max=4", "training.epsilon=0", *words])
     size = config.training.batch_size
     data = random_data(SHAPES[config.data.source], 1437 if size == "all" else 4 * size)
     network = build_for(config, data)
@@ -36,7 +42,8 @@ def test_a_warm_step_allocates_less_than_a_megabyte(path):
         tracemalloc.start()
         try:
             before = 0
-            for event in program(network, data, config.training, Alone(network.layout, network.dtype)):
+            comm = Alone(network.layout, network.dtype, config.training.state_rows)
+            for event in program(network, data, config.training, comm):
                 if isinstance(event, BatchEnded):
                     peaks.append(tracemalloc.get_traced_memory()[1] - before)
                     if len(peaks) == 4:

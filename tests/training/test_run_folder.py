@@ -20,6 +20,7 @@ FILES = {
 }
 METRICS = [
     "iteration", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "max_change", "seconds",
+    "alpha",
 ]  # fmt: skip
 SCORE = {"loss", "accuracy", "samples"}
 
@@ -40,7 +41,7 @@ def test_files_and_their_keys(tiny_config, record, tmp_path, validation):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary == run.result
     assert summary["run"] == str(folder)
-    assert list(summary) == ["run", "stop", "iterations", "seconds", "train", "validation", "test"]
+    assert list(summary) == ["run", "stop", "iterations", "seconds", "best", "train", "validation", "test"]
     held_out = summary["validation"]["samples"] if validation else 0
     assert (summary["train"]["samples"], held_out, summary["test"]["samples"]) == (40 - held_out, held_out, 12)
     assert summary["train"].keys() == summary["test"].keys() == SCORE
