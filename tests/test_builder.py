@@ -122,3 +122,25 @@ def test_networks_that_no_computer_could_hold_are_refused_before_they_are_made(m
     monkeypatch.setattr(builder, limit, most - 1)
     with pytest.raises(ConfigError, match=f"layers.0..conv: the network is too large.* of {most - 1} at most"):
         builder.build(config)
+
+
+def test_there_are_as_many_class_weights_as_classes(make_config, tmp_path):
+    for layers, shape, data in ((LAYERS, (1, 8, 8), None), (OPEN, None, {"source": "digits"})):
+        config = make_config(layers, shape, data, class_weights=[1.0, 2.0])
+        with pytest.raises(ConfigError, match=r"training.class_weights: expected 10 numbers, .* each class, got 2"):
+            cnntrain.build(config)
+    with pytest.raises(ConfigError, match=r"training.class_weights: expected 10 numbers"):
+        cnntrain.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_balanced_class_weights_are_those_of_the_training_samples(make_config):
+    config = make_config(OPEN, data={"source": "digits", "validation": 0.2}, class_weights="balanced")
+    labels = builder.data_of(config).train.labels
+    expected = [len(labels) / (10 * count) for count in np.bincount(labels)]
+    assert cnntrain.build(config).objective.class_weights == pytest.approx(expected)
+
+
+def test_without_data_balanced_class_weights_are_left_out(make_config):
+    network = cnntrain.build(make_config(LAYERS, (1, 8, 8), data=NOWHERE, class_weights="balanced"))
+    assert network.objective.class_weights is None

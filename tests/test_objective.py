@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from cnntrain.objective import balanced
+
 LAYERS = [
     {"conv": {"K": 2, "F": 2, "activation": "tanh"}},
     {"pool": {"k": 2, "type": "max"}},
@@ -41,9 +43,21 @@ def numeric_gradient(J, values, h=1e-5):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
-@pytest.mark.parametrize("penalties", [{}, {"l2": 0.3}, {"l1": 0.2}, {"l1": 0.1, "l2": 0.4}], ids=str)
-def test_gradients_are_those_of_J(build, x, y, reduction, loss, penalties):
-    network = build(reduction=reduction, loss=loss, **penalties)
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"l2": 0.3}, {"l1": 0.2}, {"l1": 0.1, "l2": 0.4}, {"class_weights": [0.3, 2.0, 1.1]}],
+    ids=str,
+)
+def test_gradients_are_those_of_J(build, x, y, reduction, loss, terms):
+    assert_gradients_are_those_of_J(build(reduction=reduction, loss=loss, **terms), x, y)
+
+
+@pytest.mark.parametrize("class_weights", [None, [0.3, 2.0, 1.1]])
+def test_gradients_are_those_of_J_with_smoothed_labels(build, x, y, class_weights):
+    assert_gradients_are_those_of_J(build(label_smoothing=0.2, class_weights=class_weights), x, y)
+
+
+def assert_gradients_are_those_of_J(network, x, y):
     parameters = network.parameters()
 
     def J():
@@ -67,6 +81,36 @@ def test_J_is_the_loss_of_the_output(build, x, y):
         assert build(loss=loss, reduction="mean").loss_and_gradients(x, y)[0] == pytest.approx(
             samples.mean(), rel=1e-13
         )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_J_weighs_the_losses_of_smoothed_labels(build, x, y, reduction):
+    """With mean, too, J is divided by the number of samples, not by the sum of their weights."""
+    weights = np.array([0.3, 2.0, 1.1])
+    a = build().forward(x)
+    t = 0.8 * np.eye(3)[y] + 0.2 / 3
+    expected = (weights[y] * -(t * np.log(a)).sum(axis=1)).sum() / (N if reduction == "mean" else 1)
+    J, _, _ = build(reduction=reduction, label_smoothing=0.2, class_weights=weights.tolist()).loss_and_gradients(x, y)
+    assert pytest.approx(expected, rel=1e-13) == J
+
+
+def test_weights_go_to_their_classes_where_an_image_is_the_output(make_network, x):
+    """Outputs stand in H, C, W order inside the network, classes in C, H, W order."""
+    weights = [1.0, 10.0, 100.0, 1000.0]
+    layers = [{"conv": {"K": 2, "F": 2, "S": 2}}]
+    plain, weighted = (make_network(layers, (1, 5, 3), class_weights=given) for given in (None, weights))
+    for label, weight in enumerate(weights):
+        y = np.full(N, label)
+        assert weighted.loss_and_gradients(x, y)[0] == pytest.approx(weight * plain.loss_and_gradients(x, y)[0])
+
+
+def test_balanced_weights_make_all_classes_count_alike():
+    labels = np.array([0, 0, 0, 0, 0, 2, 2, 1])
+    weights = balanced(labels, 4)
+    assert weights == (8 / 20, 8 / 4, 8 / 8, 8 / 4)  # no sample of class 3, and so nothing to weigh
+    assert np.mean(np.take(weights, labels)) == pytest.approx(3 / 4)
+    counts = np.bincount(labels, weights=np.take(weights, labels))
+    np.testing.assert_allclose(counts[:3], 2)
 
 
 def test_classes_of_an_image_are_counted_in_C_H_W_order(make_network, x):

@@ -78,3 +78,9 @@ def test_network_that_ends_in_an_image_is_described(make_config, layer):
 )  # fmt: skip
 def test_rows_and_columns_that_are_never_read_are_noted(make_config, layer, input, notes):
     assert summary(make_config, [layer], input)["layers"][0]["notes"] == notes
+
+
+def test_memory_holds_what_the_optimizer_keeps(make_config):
+    network = cnntrain.build(make_config(LENET, (1, 28, 28)))
+    none, one, two = (describe(network, rows)["memory_bytes"] for rows in (0, 1, 2))
+    assert two - one == one - none == network.theta.nbytes

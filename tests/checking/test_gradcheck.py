@@ -10,6 +10,7 @@ from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.options import ActivationName
 from cnntrain.layers.pool import MaxPool
+from cnntrain.network import Network
 
 SMALL = [
     {"conv": {"K": 2, "F": 3, "activation": "relu"}},
@@ -187,3 +188,27 @@ def test_progress_is_told(small):
     cnntrain.gradcheck(small, samples=2, progress=lambda *step: told.append(step))
     assert told[:5] == [("layers.0.W", done, 5) for done in range(1, 6)]
     assert told[-1] == ("input", 5, 5)
+
+
+TERMS = [
+    {"label_smoothing": 0.1},
+    {"class_weights": [0.5, 3.0, 1.0]},
+    {"class_weights": "balanced", "label_smoothing": 0.3},
+]
+
+
+@pytest.mark.parametrize("terms", TERMS, ids=str)
+def test_smoothed_labels_and_class_weights_are_checked(make_config, terms):
+    assert_proven(cnntrain.gradcheck(make_config(SMALL, INPUT, **terms)))
+
+
+@pytest.mark.parametrize("terms", TERMS, ids=str)
+def test_a_delta_without_them_is_seen(make_config, monkeypatch, terms):
+    """The way forward with them, the way back as if there were none."""
+    judge = Network.judge
+
+    def forgetful(network, output, y, loss_of=None):
+        return *judge(network, output, y, loss_of)[:2], judge(network, output, y)[2]
+
+    monkeypatch.setattr(Network, "judge", forgetful)
+    assert cnntrain.gradcheck(make_config(SMALL, INPUT, **terms))["worst"] > 1e-3

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from cnntrain.ops.losses import LOSSES, cross_entropy, mse, softmax, softmax_backward
+from cnntrain import textbook
+from cnntrain.ops.losses import (
+    LOSSES,
+    cross_entropy,
+    mse,
+    smoothed_cross_entropy,
+    softmax,
+    softmax_backward,
+    training_loss,
+)
 
 both_types = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -80,3 +89,42 @@ def test_one_class_leaves_nothing_to_learn():
     loss, delta = cross_entropy(np.array([[3.0, -8.0]]), np.array([0, 0]))
     np.testing.assert_array_equal(loss, [0, 0])
     np.testing.assert_array_equal(delta, [[0, 0]])
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.999])
+def test_smoothed_labels_are_those_of_the_textbook(z, y, share):
+    loss, delta = smoothed_cross_entropy(z, y, share)
+    for n, label in enumerate(y):
+        t = np.full(5, share / 5)
+        t[label] += 1 - share
+        assert loss[n] == pytest.approx(textbook.loss_value(z[:, n], t, "softmax", "cross_entropy"), rel=1e-12)
+        expected = textbook.output_delta(z[:, n], t, "softmax", "cross_entropy")
+        np.testing.assert_allclose(delta[:, n], expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_share_of_next_to_nothing_is_the_plain_cross_entropy(z, y):
+    for smoothed, plain in zip(smoothed_cross_entropy(z, y, 1e-300), cross_entropy(z, y), strict=True):
+        np.testing.assert_allclose(smoothed, plain, rtol=1e-14, atol=1e-15)
+
+
+@both_types
+def test_smoothed_labels_and_logits_far_apart_give_finite_numbers(dtype):
+    z = np.array([[1e30, 1e30], [-1e30, -1e30]], dtype)
+    loss, delta = smoothed_cross_entropy(z, np.array([0, 1]), 0.1)
+    np.testing.assert_allclose(loss, [0.05 * 2e30, 0.95 * 2e30], rtol=1e-6)
+    np.testing.assert_allclose(delta, [[0.05, 0.95], [-0.05, -0.95]], rtol=1e-6)
+    assert loss.dtype == delta.dtype == dtype
+
+
+def test_without_smoothing_and_weights_the_loss_is_the_plain_function():
+    for name, function in LOSSES.items():
+        assert training_loss(name, 0.0, None) is function
+
+
+@pytest.mark.parametrize(("name", "share"), [("cross_entropy", 0.0), ("cross_entropy", 0.2), ("mse", 0.0)])
+def test_weights_multiply_the_loss_and_its_delta(z, y, name, share):
+    weights = np.array([0.5, 1.0, 2.0, 4.0, 0.1])
+    loss, delta = training_loss(name, share, weights)(z, y)
+    plain_loss, plain_delta = training_loss(name, share, None)(z, y)
+    np.testing.assert_allclose(loss, plain_loss * weights[y], rtol=1e-15)
+    np.testing.assert_allclose(delta, plain_delta * weights[y], rtol=1e-15)
