@@ -10,6 +10,7 @@ from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
 from cnntrain.training.sharing import samples_in_batch
 from cnntrain.training.step_times import time_steps
+from cnntrain.training.stopping import check_patience
 from cnntrain.training.timings import Timings
 from cnntrain.training.workers import number_of_workers
 
@@ -33,7 +34,8 @@ def dry_run(config: Config) -> dict[str, Any]:
     """
     data = data_of(config)
     network = build_for(config, data)
-    description = describe(network)
+    check_patience(config, data)
+    description = describe(network, config.training.state_rows)
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     workers = number_of_workers(config, network, data)
     batch_size = samples_in_batch(config, data)

@@ -13,7 +13,7 @@ from cnntrain import weights
 from cnntrain.builder import build_for, data_of, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data, split_file
-from cnntrain.errors import CnntrainError, ConfigError, DivergedError, WorkerError
+from cnntrain.errors import CnntrainError, DivergedError, WorkerError
 from cnntrain.judging.environment import environment
 from cnntrain.judging.run_end import complete
 from cnntrain.judging.scoring import Score
@@ -25,6 +25,7 @@ from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.run import RunFolder
+from cnntrain.training.stopping import check_patience
 from cnntrain.training.workers import number_of_workers, ranks
 
 
@@ -78,15 +79,6 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
     if outcome.error is not None:
         raise outcome.error
-
-
-def check_patience(config: Config, data: Data) -> None:
-    """Raise ConfigError where ``patience`` would wait for a validation loss that never comes."""
-    if config.training.patience and data.validation is None:
-        raise ConfigError(
-            f"{config.where(('training', 'patience'))}: patience needs a validation loss, and no samples are held out; "
-            "add 'validation: 0.1' to data"
-        )
 
 
 @dataclass

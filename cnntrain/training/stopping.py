@@ -2,7 +2,9 @@
 
 import math
 
-from cnntrain.config import TrainingOptions
+from cnntrain.config import Config, TrainingOptions
+from cnntrain.data import Data
+from cnntrain.errors import ConfigError
 
 
 class Stopping:
@@ -28,3 +30,12 @@ class Stopping:
         if self.options.patience and self.waited >= self.options.patience:
             return "patience"
         return "max" if iteration >= self.options.Max else ""
+
+
+def check_patience(config: Config, data: Data) -> None:
+    """Raise ConfigError where ``patience`` would wait for a validation loss that never comes."""
+    if config.training.patience and data.validation is None:
+        raise ConfigError(
+            f"{config.where(('training', 'patience'))}: patience needs a validation loss, and no samples are held out; "
+            "add 'validation: 0.1' to data"
+        )
