@@ -22,7 +22,7 @@ def images_of(saved: Saved) -> tuple[Dataset, str]:
         DataError: The run's data are missing or malformed.
         WeightsError: They are not what the network was trained for.
     """
-    data = data_of(saved.config)
+    data = data_of(saved.config, saved.path.parent)
     saved.check_fits(data)
     splits = data.splits()
     for split in ("test", "validation"):

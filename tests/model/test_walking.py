@@ -1,3 +1,4 @@
+import inspect
 import os
 import sys
 
@@ -69,19 +70,15 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(tmp_path, mon
     assert file == f"{tmp_path}/b/x.png"
 
 
-def test_folders_deeper_than_functions_may_be(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    depth = sys.getrecursionlimit() + 10
-    for _ in range(depth):
-        os.mkdir("d")
-        os.chdir("d")
-    open("a.png", "w").close()
-    found = list(walk(os.path.relpath(tmp_path)))
-    os.remove("a.png")
-    for _ in range(depth):  # what is left would be too deep for pytest to clean up
-        os.chdir("..")
-        os.rmdir("d")
-    assert len(found) == 1
+def test_folders_deeper_than_functions_may_be(tmp_path):
+    make(tmp_path, "/".join(["d"] * 120 + ["a.png"]))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        items = list(walk(str(tmp_path)))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert len(items) == 1
 
 
 @pytest.fixture(scope="module")
