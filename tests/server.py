@@ -12,7 +12,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     right; wrong (one byte is another); short (breaks off half way); liar (announces half of what it sends); garbage (a
     page of HTML); open (half, without a length); flood (never ends); 404; 500; hang (no answer); stall (half, and then
-    nothing); drip (a byte at a time); redirect.
+    nothing); drip (a byte at a time); redirect; encoded (the file, called a page that is packed for the way)
     """
 
     daemon_threads = True
@@ -72,8 +72,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.give_oddly(content, mode)
 
-    def give(self, content: bytes, length: int | None = None) -> None:
+    def give(self, content: bytes, length: int | None = None, encoding: str = "") -> None:
         self.send_response(200)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(len(content) if length is None else length))
         self.end_headers()
         self.wfile.write(content)
@@ -82,6 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         half = len(content) // 2
         if mode == "right":
             self.give(content)
+        elif mode == "encoded":
+            self.give(content, encoding="gzip")
         elif mode == "wrong":
             self.give(content[:-1] + b"?")
         elif mode == "short":

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnntrain.data.cache import VARIABLE, cache_folder
-from cnntrain.data.catalogue import NamedSet
+from cnntrain.data.catalogue import File, NamedSet
 from cnntrain.data.downloads import PATIENCE, Patience, download
 from cnntrain.data.listing import listing
 from cnntrain.data.members import extract
@@ -117,26 +117,32 @@ def _complete(
             def tell_bytes(done: int, begun: int = begun, what: str = what) -> None:
                 tell(begun + done, total, what)
 
-            _download(named, file.name, working, mirrors, tell_bytes, patience)
+            _download(named, file, working, mirrors, tell_bytes, patience)
             begun += file.size
+            if not members:
+                _keep(file.name, working, folder)
         if members:
             tell(total, total, f"unpacking {files[0].name}")
             extract(working / files[0].name, members, working)
-        for name in lacking:
-            os.chmod(working / name, 0o644)  # readable for all whom the folder lets in
-            os.replace(working / name, folder / name)
+            for member in members:
+                _keep(member.name, working, folder)
     finally:
         shutil.rmtree(working, ignore_errors=True)
 
 
+def _keep(name: str, working: Path, folder: Path) -> None:
+    """Put a file that is right into its place."""
+    os.chmod(working / name, 0o644)  # readable for all whom the folder lets in
+    os.replace(working / name, folder / name)
+
+
 def _download(
-    named: NamedSet, name: str, working: Path, mirrors: Sequence[str], tell: Callable[[int], None], patience: Patience
+    named: NamedSet, file: File, working: Path, mirrors: Sequence[str], tell: Callable[[int], None], patience: Patience
 ) -> None:
     """Download one file from a mirror, or else from a server of the data set."""
-    (file,) = [file for file in named.files if file.name == name]
     folders = [folder for mirror in mirrors for folder in (mirror.rstrip("/"), f"{mirror.rstrip('/')}/{named.name}")]
     try:
-        download([f"{url}/{name}" for url in (*folders, *named.servers)], file, working, tell, patience)
+        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, tell, patience)
     except DataError as error:
         raise DataError(
             f"{named.name}: {error}; try again later, name a mirror that has it, or put the "

@@ -43,8 +43,9 @@ def test_a_file_is_there_once_it_is_right(tmp_path, server):
     assert told == sorted(told)
 
 
-def test_a_redirect_is_followed(tmp_path, server):
-    server.mode = "redirect"
+@pytest.mark.parametrize("mode", ["redirect", "encoded"])
+def test_odd_ways_to_give_the_file_are_right(tmp_path, server, mode):
+    server.mode = mode
     assert get(tmp_path, server.url) == CONTENT
 
 

