@@ -107,20 +107,16 @@ def info(
     with errors_as_messages():
         from cnntrain.builder import data_of
         from cnntrain.cli.data_text import classes_table, facts_lines
-        from cnntrain.cli.loading_view import open_view
-        from cnntrain.data.catalogue import NAMED
+        from cnntrain.cli.loading_view import open_watch
         from cnntrain.data.facts import facts
-        from cnntrain.data.fetching import fetch
 
         if sheet is not None:
             _check_sheet(sheet)
         config = _config_of(source, overrides or [])
         if config.data is None:
             raise UsageError(f"{source}: this config has no section data")
-        with open_view(progress) as tell:
-            if config.data.source in NAMED and getattr(config.data, "path", None) is None:
-                fetch(NAMED[config.data.source], getattr(config.data, "mirrors", None) or (), tell)
-            data = data_of(config)
+        with open_watch(progress) as watch:
+            data = data_of(config, watch=watch)
         path = getattr(config.data, "path", None)
         result = {"source": config.data.source, "path": None if path is None else str(path), **facts(data)}
         if sheet is not None:

@@ -32,9 +32,11 @@ def evaluate(
     """
     with errors_as_messages():
         from cnntrain.cli.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.loading_view import open_watch
         from cnntrain.judging.evaluation import judge_saved
 
-        result = judge_saved(run, split.value, overrides or ()).result()
+        with open_watch() as watch:
+            result = judge_saved(run, split.value, overrides or (), watch).result()
         if json:
             print_json(result)
         else:

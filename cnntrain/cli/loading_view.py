@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from cnntrain.cli.options import Progress as ProgressMode
-from cnntrain.cli.terminal import is_live, messages
+from cnntrain.cli.terminal import is_live, messages, print_note
+from cnntrain.data.watching import SILENT, Watch
 
 Tell = Callable[[int, int, str], None]
 """Takes what is done, the total (0: unknown) and what is being done."""
@@ -25,13 +26,28 @@ def open_view(mode: ProgressMode) -> Iterator[Tell]:
     if mode is ProgressMode.NONE:
         yield lambda _done, _total, _what: None
     elif is_live(mode):
-        with _bar(messages(live=True)) as progress:
+        with bar(messages(live=True)) as progress:
             yield Bar(progress).tell
     else:
         yield Lines(messages()).tell
 
 
-def _bar(console: Console) -> Progress:
+@contextmanager
+def open_watch(mode: ProgressMode = ProgressMode.AUTO) -> Iterator[Watch]:
+    """What ``--progress`` asks for, on stderr, with the notes of whoever loads data."""
+    if mode is ProgressMode.NONE:
+        yield SILENT
+    elif is_live(mode):
+        console = messages(live=True)
+        with bar(console) as progress:
+            yield Watch(Bar(progress).tell, lambda text: print_note(text, console))
+    else:
+        console = messages()
+        yield Watch(Lines(console).tell, lambda text: print_note(text, console))
+
+
+def bar(console: Console) -> Progress:
+    """A bar that is not there yet: a context."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -62,6 +62,11 @@ def print_error(text: str, console: "Console | None" = None) -> None:
     _print_marked(console or messages(), "error:", "bold red", text)
 
 
+def print_note(text: str, console: "Console | None" = None) -> None:
+    """Print each line of ``text`` as ``note: <line>``: what should be known, though nothing went wrong."""
+    _print_marked(console or messages(), "note:", "bold", text)
+
+
 def print_warning(text: str, console: "Console | None" = None) -> None:
     """Print each line of ``text`` as ``warning: <line>``, as ``print_error`` does; by default on stderr."""
     _print_marked(console or messages(), "warning:", "bold yellow", text)

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cnntrain.cli import training_text as text
+from cnntrain.cli.loading_view import Bar, Lines, bar
 from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.tables import layers_table
-from cnntrain.cli.terminal import is_live, messages, print_warning
+from cnntrain.cli.terminal import is_live, messages, print_note, print_warning
 from cnntrain.config import LayerEntry
 from cnntrain.summary import describe
-from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started, Warned
+from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Loading, Noted, Started, Warned
 
 _REFRESH_SECONDS = 0.1
 """A step may take 0.2 ms and a picture 2 ms: ten pictures a second cost 2 %."""
@@ -92,9 +93,17 @@ class _ConsoleView(TrainingView):
 class PlainView(_ConsoleView):
     """Lines that stay, for a log or a pipe: no bar, no control codes."""
 
+    def __init__(self, console: Console, layers: Sequence[LayerEntry]) -> None:
+        super().__init__(console, layers)
+        self._lines = Lines(console)
+
     def show(self, event: Event) -> None:
         """Print the header, or the line of an iteration."""
         match event:
+            case Loading():
+                self._lines.tell(event.done, event.total, event.what)
+            case Noted():
+                print_note(event.text, self._console)
             case Started():
                 self._show_header(event)
             case IterationEnded():
@@ -137,13 +146,23 @@ class RichView(_ConsoleView):
             redirect_stdout=False,
         )
         self._task = self._bar.add_task("", total=None, state="")
+        self._loading = bar(console)
+        self._loading_bar = Bar(self._loading)
         self._waiting: list[str] = []
         self._began = self._next_refresh = 0.0
 
     def show(self, event: Event) -> None:
         """Draw, at most ten times a second."""
         match event:
+            case Loading():
+                self._loading.start()
+                self._loading_bar.tell(event.done, event.total, event.what)
+                return
+            case Noted():
+                print_note(event.text, self._console)
+                return
             case Started():
+                self._loading.stop()
                 self._start(event)
                 return
             case BatchEnded():
@@ -199,6 +218,7 @@ class RichView(_ConsoleView):
         """Print the lines that wait, and wipe the bar."""
         if self._waiting:
             self._draw()
+        self._loading.stop()
         self._bar.stop()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cnntrain import weights
 from cnntrain.builder import data_of
+from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import UsageError
 from cnntrain.judging.judgement import Judgement, judge
 
@@ -26,10 +27,13 @@ def evaluate(run: str | Path, split: str = "test", overrides: Sequence[str] = ()
     return judge_saved(run, split, overrides).result()
 
 
-def judge_saved(run: str | Path, split: str, overrides: Sequence[str] = ()) -> Judgement:
-    """Judge saved weights on a split of the data that they were trained with, see ``evaluate``."""
+def judge_saved(run: str | Path, split: str, overrides: Sequence[str] = (), watch: Watch = SILENT) -> Judgement:
+    """Judge saved weights on a split of the data that they were trained with, see ``evaluate``.
+
+    Pictures are split as the run split them, if its folder tells how (``split.csv``).
+    """
     saved = weights.load_saved(run, overrides)
-    data = data_of(saved.config, saved.path.parent)
+    data = data_of(saved.config, saved.path.parent, watch)
     saved.check_fits(data)
     dataset = data.splits().get(split)
     if dataset is None:

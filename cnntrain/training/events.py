@@ -2,7 +2,7 @@
 
 ::
 
-    Started  (BatchEnded* IterationEnded)*  Finished
+    (Loading | Noted)*  Started  (BatchEnded* IterationEnded)*  Finished
 
 and anywhere behind Started ``Warned``, where something goes wrong that does not stop the run.
 """
@@ -12,6 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How far the loading of the data is."""
+
+    done: int
+    total: int
+    """0 where nobody knows."""
+    what: str
+    """``decoding pictures``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something about the data that the user should know: what was left out, or is there twice."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +99,4 @@ class Warned:
     text: str
 
 
-Event = Started | BatchEnded | IterationEnded | Finished | Warned
+Event = Loading | Noted | Started | BatchEnded | IterationEnded | Finished | Warned

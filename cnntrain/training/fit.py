@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain import weights
-from cnntrain.builder import build_for, data_of, with_size_of
+from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data, split_file
 from cnntrain.errors import CnntrainError, DivergedError, WorkerError
@@ -24,6 +24,7 @@ from cnntrain.training.batches import batch_count
 from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started, Warned
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import Judged, program
+from cnntrain.training.opening import loaded
 from cnntrain.training.run import RunFolder
 from cnntrain.training.stopping import check_patience
 from cnntrain.training.workers import number_of_workers, ranks
@@ -43,7 +44,7 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
         WorkerError: A worker could not be started, or, after ``Finished``, ended before its time; the weights are
             those of the last whole iteration.
     """
-    data = data_of(config)
+    data = yield from loaded(config, interrupts=interrupts)
     config = with_size_of(config, data)
     network = build_for(config, data)
     check_patience(config, data)

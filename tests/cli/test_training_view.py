@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cnntrain.cli.options import Progress
 from cnntrain.cli.training_view import PlainView, RichView, SilentView, open_view
-from cnntrain.training.events import Finished
+from cnntrain.training.events import Finished, Loading, Noted
 
 
 class Clock:
@@ -199,3 +199,39 @@ def test_silent_view_is_silent(started, iteration, capfd, layers):
         view.show(iteration(1))
         view.stopping()
     assert capfd.readouterr() == ("", "")
+
+
+def test_loading_is_lines_in_a_log(started, layers):
+    stream = io.StringIO()
+    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False), layers) as view:
+        for done in range(0, 100, 10):
+            view.show(Loading(done, 100, "decoding pictures"))
+        view.show(Noted("skipped [x]\x1b[2J"))
+    assert stream.getvalue().splitlines() == ["decoding pictures", "note: skipped [x]\\x1b[2J"]
+
+
+def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started, layers):
+    stream, console = terminal()
+    with RichView(console, layers) as view:
+        view.show(Loading(0, 776, "decoding pictures"))
+        view.show(Noted("skipped 2 hidden"))
+        view.show(Loading(388, 776, "decoding pictures"))
+        view.show(started())
+    assert re.search(r"decoding pictures .* 50%", stream.getvalue())
+    lines = visible_lines(stream.getvalue())
+    assert lines[0] == "note: skipped 2 hidden"
+    assert not any("decoding" in line for line in lines)
+
+
+def test_a_view_that_is_closed_while_loading_leaves_nothing(layers):
+    stream, console = terminal()
+    with RichView(console, layers) as view:
+        view.show(Loading(1, 776, "decoding pictures"))
+    assert not "".join(visible_lines(stream.getvalue()))
+
+
+def test_no_view_shows_no_loading(capsys, layers):
+    with SilentView() as view:
+        view.show(Loading(1, 776, "decoding pictures"))
+        view.show(Noted("skipped 2 hidden"))
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,65 @@
+"""Loading the data of a run, told as events: a download or thousands of pictures take their time."""
+
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from cnntrain.builder import data_of
+from cnntrain.config import Config
+from cnntrain.data import Data, Watch
+from cnntrain.training.events import Loading, Noted
+from cnntrain.training.interrupts import Interrupts
+
+LISTEN_SECONDS = 0.1
+"""Between two looks at whether the run is to be stopped."""
+
+
+class _Stopped(BaseException):
+    """Nobody waits for the data any more."""
+
+
+def loaded(
+    config: Config, run: Path | None = None, interrupts: Interrupts | None = None
+) -> Generator[Loading | Noted, None, Data]:
+    """Load the data of ``config``, as ``data_of`` does; yield how far it is, and return the data.
+
+    A thread of its own loads, so that this one can be told meanwhile, and can stop.
+
+    Raises:
+        ConfigError, DataError: As ``data_of``.
+        KeyboardInterrupt: ``interrupts.signal`` was set; the signal is its argument.
+    """
+    told: SimpleQueue[Loading | Noted | Data | BaseException] = SimpleQueue()
+    stopped = threading.Event()
+
+    def tell(event: Loading | Noted) -> None:
+        if stopped.is_set():
+            raise _Stopped
+        told.put(event)
+
+    def load() -> None:
+        watch = Watch(lambda *how_far: tell(Loading(*how_far)), lambda text: tell(Noted(text)))
+        try:
+            told.put(data_of(config, run, watch))
+        except BaseException as error:  # raised again below
+            told.put(error)
+
+    thread = threading.Thread(target=load, name="cnntrain-load", daemon=True)
+    thread.start()
+    try:
+        while True:
+            if interrupts is not None and interrupts.signal is not None:
+                raise KeyboardInterrupt(interrupts.signal)
+            try:
+                event = told.get(timeout=LISTEN_SECONDS)
+            except Empty:
+                continue
+            if isinstance(event, BaseException):
+                raise event
+            if isinstance(event, Data):
+                return event
+            yield event
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,91 @@
+"""Data are loaded while events tell how far it is."""
+
+import threading
+
+import pytest
+
+from cnntrain.data import Data
+from cnntrain.errors import DataError
+from cnntrain.training import opening
+from cnntrain.training.events import Loading, Noted
+from cnntrain.training.interrupts import Interrupts
+from cnntrain.training.opening import loaded
+
+
+def run(generator):
+    """The events, and what is returned."""
+    events = []
+    while True:
+        try:
+            events.append(next(generator))
+        except StopIteration as end:
+            return events, end.value
+
+
+def loader(monkeypatch, load):
+    monkeypatch.setattr(opening, "data_of", lambda config, run, watch: load(watch))
+
+
+def test_what_is_told_comes_as_events(monkeypatch, tiny_config):
+    data = Data.__new__(Data)
+
+    def load(watch):
+        watch.progress(0, 5, "decoding")
+        watch.note("a note")
+        watch.progress(5, 5, "decoding")
+        return data
+
+    loader(monkeypatch, load)
+    events, result = run(loaded(tiny_config()))
+    assert events == [Loading(0, 5, "decoding"), Noted("a note"), Loading(5, 5, "decoding")]
+    assert result is data
+
+
+def test_data_that_are_at_hand_tell_nothing(tiny_config):
+    events, data = run(loaded(tiny_config()))
+    assert events == []
+    assert len(data.train) == 40
+
+
+def test_errors_come_through(monkeypatch, tiny_config):
+    def load(watch):
+        raise DataError("no such folder")
+
+    loader(monkeypatch, load)
+    with pytest.raises(DataError, match="no such folder"):
+        run(loaded(tiny_config()))
+
+
+def test_a_signal_stops_the_loading(monkeypatch, tiny_config):
+    ended = threading.Event()
+    interrupts = Interrupts()
+
+    def load(watch):
+        try:
+            while True:
+                watch.progress(1, 2, "decoding")
+        finally:
+            ended.set()
+
+    loader(monkeypatch, load)
+    events = loaded(tiny_config(), interrupts=interrupts)
+    assert next(events) == Loading(1, 2, "decoding")
+    interrupts.signal = 15
+    with pytest.raises(KeyboardInterrupt) as caught:
+        next(events)
+    assert caught.value.args == (15,)
+    assert ended.is_set()
+
+
+def test_whoever_stops_listening_stops_the_loading(monkeypatch, tiny_config):
+    before = threading.active_count()
+
+    def load(watch):
+        while True:
+            watch.progress(1, 2, "decoding")
+
+    loader(monkeypatch, load)
+    events = loaded(tiny_config())
+    next(events)
+    events.close()
+    assert threading.active_count() == before
