@@ -108,7 +108,7 @@ def info(
         from cnntrain.builder import data_of
         from cnntrain.cli.data_text import classes_table, facts_lines
         from cnntrain.cli.loading_view import open_watch
-        from cnntrain.data.facts import facts
+        from cnntrain.data.facts import facts, picture_sizes
 
         if sheet is not None:
             _check_sheet(sheet)
@@ -119,6 +119,7 @@ def info(
             data = data_of(config, watch=watch)
         path = getattr(config.data, "path", None)
         result = {"source": config.data.source, "path": None if path is None else str(path), **facts(data)}
+        result["picture_sizes"] = None if path is None else picture_sizes(data, path)
         if sheet is not None:
             _draw(sheet, source, data)
             result["sheet"] = str(sheet)

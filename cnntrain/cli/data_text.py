@@ -76,11 +76,15 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
     """What stands above the table of classes."""
     samples = ", ".join(f"{count:,} {split}" for split, count in result["samples"].items() if count is not None)
     channels = len(result["mean"])
+    named = None if result["path"] else NAMED.get(result["source"])
+    about = f": {named.what}; licence: {named.licence}; {named.page}" if named else ""
+    sizes = result["picture_sizes"]
     of = "" if channels == 1 else f" of the {channels} channels"
     return [
-        f"source     {result['source']}" + (f": {result['path']}" if result["path"] else ""),
+        f"source     {result['source']}" + (f": {result['path']}" if result["path"] else about),
         f"samples    {samples}; {len(result['classes'])} classes",
         f"images     {shape_text(result['image_shape'])} (channels x rows x columns), {result['pixels']}",
+        *([f"files      {_sizes(sizes)}"] if sizes else []),
         f"mean       {_numbers(result['mean'])}{of}, pixels in 0..1, training images",
         f"deviation  {_numbers(result['std'])}",
     ]
@@ -99,6 +103,13 @@ def classes_table(result: dict[str, Any]) -> Table:
     if more > 0:
         table.add_row("", f"and {more:,} more; --json lists them all")
     return table
+
+
+def _sizes(sizes: dict[str, Any]) -> str:
+    smallest, middle, largest = (shape_text(sizes[which]) for which in ("smallest", "median", "largest"))
+    if smallest == largest:
+        return f"pictures of {smallest} (rows x columns)"
+    return f"pictures from {smallest} to {largest} (rows x columns), in the middle {middle}"
 
 
 def _numbers(values: list[float]) -> str:

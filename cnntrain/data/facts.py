@@ -1,5 +1,7 @@
 """What there is in a data set: how many of which class, how large, how bright."""
 
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,10 @@ import numpy as np
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.loaded import Data
 from cnntrain.data.preprocessing import Preprocessing
+from cnntrain.errors import PictureError
+
+SAMPLE = 1000
+"""Picture files whose headers are read at most."""
 
 
 def facts(data: Data) -> dict[str, Any]:
@@ -36,3 +42,33 @@ def facts(data: Data) -> dict[str, Any]:
 def _counts(dataset: Dataset | None, classes: int) -> list[int] | None:
     """Samples of each class."""
     return None if dataset is None else np.bincount(dataset.labels, minlength=classes).tolist()
+
+
+def picture_sizes(data: Data, folder: Path) -> dict[str, Any] | None:
+    """How large the picture files are before they are brought to one size; None where images are from no such files.
+
+    Returns:
+        ``smallest`` and ``largest`` by their pixels, and ``median``, each (H, W), the last of H and W by themselves;
+        ``files``, how many were looked at: a thousand at most, evenly taken from all.
+    """
+    names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
+    if not names:
+        return None
+    from cnntrain.data.pictures import read_size  # imported late, for Pillow
+
+    sizes = []
+    for name in names[:: -(-len(names) // SAMPLE)]:
+        try:
+            sizes.append(read_size(folder / name))
+        except PictureError:
+            continue  # it was decoded before, and has changed since
+    if not sizes:
+        return None
+    by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])
+    middle = [int(median(size[axis] for size in sizes)) for axis in (0, 1)]
+    return {
+        "smallest": list(by_pixels[0]),
+        "median": middle,
+        "largest": list(by_pixels[-1]),
+        "files": len(sizes),
+    }

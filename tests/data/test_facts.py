@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnntrain.data import Data, Dataset, Preprocessing, load_data
-from cnntrain.data.facts import facts
+from cnntrain.data.facts import facts, picture_sizes
 
 
 def test_the_digits():
@@ -27,3 +28,15 @@ def test_splits_that_are_not_there_and_channels_that_are_constant():
     assert found["classes"][0]["test"] is None
     assert found["mean"] == [0.5, 0.0]
     assert found["std"] == [0.5, 0.0]
+
+
+def test_the_sizes_of_picture_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNTRAIN_CACHE", str(tmp_path / ".cache"))
+    for i, (W, H) in enumerate([(10, 20), (30, 30), (40, 20), (8, 9), (50, 60)]):
+        folder = tmp_path / "ab"[i % 2]
+        folder.mkdir(exist_ok=True)
+        Image.new("RGB", (W, H), (i, 0, 0)).save(folder / f"{i}.png")
+    data = load_data("images", path=tmp_path, test=0.2, validation=0.2)
+    expected = {"smallest": [9, 8], "median": [20, 30], "largest": [60, 50], "files": 5}
+    assert picture_sizes(data, tmp_path) == expected
+    assert picture_sizes(load_data("digits"), tmp_path) is None
