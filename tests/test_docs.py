@@ -236,8 +236,5 @@ def test_the_files_and_names_told_are_there(text):
 def test_every_formula_of_the_textbook_is_told():
     told = {name for row in rows(section(NOTATION, "Where each formula runs"), "§") for name in spans(row[2])}
     assert all(hasattr(textbook, name) for name in told)
-    helpers = {"activation_of", "sigmoid", "true_convolution"}
-    functions = {
-        name for name, value in vars(textbook).items() if getattr(value, "__module__", "") == textbook.__name__
-    }
-    assert functions - helpers == told - {"SIGMA"}
+    helpers = {"activation_of", "region_shape", "sigmoid", "true_convolution"}
+    assert set(textbook.__all__) - helpers == told

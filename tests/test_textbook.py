@@ -100,6 +100,56 @@ def test_gradients_match_finite_differences(network):
         assert relative_error(gradient, numeric_gradient(loss_of_sample, array)) < 1e-7, name
 
 
+def test_gradients_of_a_slice_match_finite_differences():
+    layers = [
+        {"batch_norm": {"activation": "sigmoid"}},
+        conv(F=2),
+        {"dropout": {"rate": 0.5}},
+        {"batch_norm": {"eps": 0.1}},
+        {"pool": {"k": "all", "type": "average"}},
+        {"batch_norm": {"activation": "tanh"}},
+        SOFTMAX,
+    ]
+    rng = np.random.default_rng(5)
+    parameters = parameters_of([conv(F=2)], (2, 3, 4), rng) | {"layers.6.W": rng.normal(size=(3, 2))}
+    parameters = {f"layers.{1 if 'layers.0' in name else 6}.{name[9:]}": W for name, W in parameters.items()}
+    parameters["layers.6.b"] = rng.normal(size=3)
+    for at in (0, 3, 5):
+        parameters |= {f"layers.{at}.gamma": rng.normal(1, 0.3, 2), f"layers.{at}.b": rng.normal(size=2)}
+    samples, labels = list(rng.normal(size=(5, 2, 3, 4))), [0, 2, 1, 1, 0]
+    masks = {2: list(2.0 * (rng.random((5, 2, 2, 3)) < 0.5))}
+
+    def loss_of_slice():
+        return textbook.slice_gradients(layers, parameters, samples, labels, "cross_entropy", masks)[0]
+
+    _, gradients, dx = textbook.slice_gradients(layers, parameters, samples, labels, "cross_entropy", masks)
+    assert gradients.keys() == parameters.keys()
+    arrays = parameters | {f"x{n}": x for n, x in enumerate(samples)}
+    scale = max(np.abs(gradient).max() for gradient in gradients.values())
+    for name, array in arrays.items():
+        gradient = (gradients | {f"x{n}": delta for n, delta in enumerate(dx)})[name]
+        assert gradient.shape == array.shape
+        assert_allclose(gradient, numeric_gradient(loss_of_slice, array), rtol=0, atol=1e-7 * scale, err_msg=name)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(0, 99))
+def test_batch_norm_is_that_of_numpys_mean_and_variance(n, C, pixels, seed):
+    rng = np.random.default_rng(seed)
+    a, gamma, b = rng.normal(2, 3, (n, C, pixels)), rng.normal(size=C), rng.normal(size=C)
+    mean, var = textbook.batch_norm_statistics(a)
+    assert_allclose(mean, a.mean(axis=(0, 2)), atol=1e-12)
+    assert_allclose(var, a.var(axis=(0, 2)), atol=1e-12)
+    expected = gamma[:, None] * (a - mean[:, None]) / np.sqrt(var[:, None] + 0.1) + b[:, None]
+    assert_allclose(textbook.batch_norm_forward(gamma, b, a, 0.1), expected, atol=1e-12)
+    for_one = textbook.batch_norm_evaluation(gamma, b, mean, var, a[0], 0.1)
+    assert_allclose(for_one, expected[0], atol=1e-12)
+
+
+def test_a_running_average_keeps_its_share():
+    assert_array_equal(textbook.running_average(np.array([1.0, 2.0]), np.array([3.0, 6.0]), 0.75), [1.5, 3.0])
+
+
 def test_an_iteration_takes_alpha_times_the_sum_of_the_samples_gradients():
     rng = np.random.default_rng(4)
     layers = [conv(), SOFTMAX]

@@ -5,6 +5,7 @@ import pytest
 
 import cnntrain
 from cnntrain.config import config_from_dict
+from cnntrain.training.averages import RunningAverages
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -31,17 +32,24 @@ def random_network(rng):
     _, H, W = shape = [int(rng.integers(1, high)) for high in (4, 14, 14)]
     layers = []
     for _ in range(rng.integers(0, 5)):
+        if rng.random() < 0.3:
+            layers.append(random_batch_norm(rng))
         if rng.random() < 0.6:
             P, S, K = int(rng.integers(0, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 6))
             F = int(rng.integers(1, min(5, min(H, W) + 2 * P) + 1))
             layers.append({"conv": {"K": K, "F": F, "P": P, "S": S, "activation": str(rng.choice(ELEMENTWISE))}})
             H, W = (H + 2 * P - F) // S + 1, (W + 2 * P - F) // S + 1
+        elif rng.random() < 0.15:
+            layers.append({"pool": {"k": "all", "type": str(rng.choice(["max", "average"]))}})
+            H = W = 1
         else:
             k, S = int(rng.integers(1, min(3, H, W) + 1)), int(rng.integers(1, 4))
             layers.append({"pool": {"k": k, "S": S, "type": str(rng.choice(["max", "average"]))}})
             H, W = (H - k) // S + 1, (W - k) // S + 1
     for _ in range(rng.integers(0, 3)):
         layers.append({"fc": {"units": int(rng.integers(1, 9)), "activation": str(rng.choice(ELEMENTWISE))}})
+        if rng.random() < 0.3:
+            layers.append(random_batch_norm(rng))
     loss = str(rng.choice(["cross_entropy", "mse"]))
     output = "softmax" if loss == "cross_entropy" or rng.random() < 0.4 else str(rng.choice(ELEMENTWISE))
     if output == "softmax" or not layers or rng.random() < 0.8:
@@ -50,19 +58,35 @@ def random_network(rng):
     return {"network": {"input": shape, "layers": layers}, "training": training}
 
 
-def torch_loss(config, parameters, x, y):
-    """J of the batch, by PyTorch's own layers and losses."""
+def random_batch_norm(rng):
+    eps, momentum = float(rng.choice([1e-3, 0.1])), float(rng.uniform(0, 0.9))
+    return {"batch_norm": {"activation": str(rng.choice(ELEMENTWISE)), "eps": eps, "momentum": momentum}}
+
+
+def torch_outputs(config, parameters, x, training):
+    """The output for a batch, by PyTorch's own layers; in training the running averages are moved."""
     a = x
     for place, layer in enumerate(config["network"]["layers"]):
         [(kind, options)] = layer.items()
         if kind == "pool":
             pool = functional.max_pool2d if options["type"] == "max" else functional.avg_pool2d
-            z = pool(a, options["k"], options["S"])
+            z = pool(a, a.shape[2:]) if options["k"] == "all" else pool(a, options["k"], options["S"])
+        elif kind == "batch_norm":
+            keys = ("running_mean", "running_var", "gamma", "b")
+            tensors = [parameters[f"layers.{place}.{key}"] for key in keys]
+            share = 1 - options["momentum"]  # PyTorch's momentum is what the new batch counts
+            z = functional.batch_norm(a, *tensors, training=training, momentum=share, eps=options["eps"])
         elif kind == "conv":
             z = functional.conv2d(a, *parameters_at(parameters, place), stride=options["S"], padding=options["P"])
         else:
             z = functional.linear(a.flatten(1), *parameters_at(parameters, place))
         a = SIGMA[options.get("activation", "identity")](z)
+    return z, a
+
+
+def torch_loss(config, parameters, x, y):
+    """J of the batch, by PyTorch's own losses."""
+    z, a = torch_outputs(config, parameters, x, training=True)
     if config["training"]["loss"] == "cross_entropy":
         return functional.cross_entropy(z, y, reduction=config["training"]["reduction"])
     target = functional.one_hot(y, a[0].numel()).to(a.dtype)
@@ -71,14 +95,14 @@ def torch_loss(config, parameters, x, y):
 
 
 def parameters_at(parameters, place):
-    return parameters[f"layers.{place}.W"], parameters[f"layers.{place}.b"]
+    return parameters[f"layers.{place}.W"], parameters.get(f"layers.{place}.b")
 
 
-def relative_error(value, expected):
-    """The greatest difference over the greatest expected magnitude; 0 where both are 0."""
+def relative_error(value, expected, least=0.0):
+    """The greatest difference over the greatest expected magnitude, or over ``least`` if that is greater."""
     expected = np.asarray(expected)
     assert np.shape(value) == expected.shape
-    return np.abs(value - expected).max() / max(np.abs(expected).max(), np.finfo(float).tiny)
+    return np.abs(value - expected).max() / max(np.abs(expected).max(), least, np.finfo(float).tiny)
 
 
 def relative_errors(seed):
@@ -86,23 +110,42 @@ def relative_errors(seed):
     rng = np.random.default_rng(seed)
     config = random_network(rng)
     network = cnntrain.build(config_from_dict(config, "random"), dtype="float64")
-    parameters = {
+    state = {
         name: rng.normal(size=value.shape) / (np.sqrt(value[0].size) if name.endswith("W") else 3)
-        for name, value in network.parameters().items()
+        for name, value in network.state().items()
     }
-    network.set_parameters(parameters)
-    N = int(rng.integers(1, 8))
+    state = {name: np.abs(value) if "running_var" in name else value for name, value in state.items()}
+    network.set_state(state)
+    normalised = any("batch_norm" in layer for layer in config["network"]["layers"])
+    N = int(rng.integers(3 if normalised else 1, 8))  # PyTorch refuses to normalise a single value
+    network.slice_size = N
     x = rng.normal(size=(N, *config["network"]["input"]))
     y = rng.integers(np.prod(network.out_shape), size=N)
 
-    tensors = {name: torch.tensor(value, requires_grad=True) for name, value in {**parameters, "dx": x}.items()}
-    expected_J = torch_loss(config, tensors, tensors["dx"], torch.tensor(y))
+    tensors = {name: torch.tensor(value, requires_grad="running" not in name) for name, value in state.items()}
+    outputs = torch_outputs(config, tensors, torch.tensor(x), training=False)[1].detach()
+    dx = torch.tensor(x, requires_grad=True)
+    expected_J = torch_loss(config, tensors, dx, torch.tensor(y))
     expected_J.backward()
-    J, gradients, dx = network.loss_and_gradients(x, y)
-    errors = {"J": relative_error(J, expected_J.item())}
-    for name, gradient in {**gradients, "dx": dx}.items():
-        errors[name] = relative_error(gradient, tensors[name].grad)
-    return errors
+    J, gradients, our_dx = network.loss_and_gradients(x, y)
+    errors = {"J": relative_error(J, expected_J.item()), "outputs": relative_error(network.forward(x), outputs)}
+    expected = {name: tensors[name].grad for name in gradients} | {"dx": dx.grad}
+    # In front of a batch_norm a gradient may be nothing but rounding: a mean that is taken off again.
+    least = 1e-4 * max(float(value.abs().max()) for value in expected.values()) if normalised else 0
+    for name, gradient in {**gradients, "dx": our_dx}.items():
+        errors[name] = relative_error(gradient, expected[name], least)
+    return errors | averages_errors(network, x, y, tensors)
+
+
+def averages_errors(network, x, y, tensors):
+    """The relative error of the running averages after a step."""
+    before = network.state()
+    _, total, _ = network.gradient(x, y)
+    averages = RunningAverages(network, slice(network.layout.trained_count, network.layout.size))
+    averages.step(total[network.layout.trained_count :], len(x))
+    after = network.state()
+    assert all((after[name] == before[name]).all() for name in network.parameters())
+    return {name: relative_error(after[name], tensors[name], 1e-3) for name in network.layout.statistics}
 
 
 @pytest.mark.parametrize("seed", range(NETWORKS))

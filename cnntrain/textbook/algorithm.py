@@ -1,0 +1,183 @@
+"""The article's algorithm (section 5): forward, back, and a step; for one sample, or for a slice of several.
+
+Samples of a slice go their ways side by side, and only batch normalisation makes them meet.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.textbook.activations import loss_value, output_delta, sigma, sigma_prime
+from cnntrain.textbook.batch_norm import (
+    batch_norm_db,
+    batch_norm_dgamma,
+    batch_norm_evaluation,
+    batch_norm_forward,
+    delta_through_batch_norm,
+    delta_through_dropout,
+    dropout_forward,
+)
+from cnntrain.textbook.layers import (
+    conv_db,
+    conv_dW,
+    conv_forward,
+    delta_through_conv,
+    delta_through_fc,
+    fc_db,
+    fc_dW,
+    fc_forward,
+    pool_forward,
+    upsample,
+)
+
+Array = NDArray[np.float64]
+Layer = Mapping[str, Mapping[str, Any]]  # as in the YAML file: {"conv": {"K": 2, "F": 3, "activation": "relu"}}
+Parameters = Mapping[str, Array]  # {"layers.0.W": ..., "layers.0.b": ...}, numbered by the layer's place
+Masks = Mapping[int, Sequence[Array]]  # by the place of a dropout, a mask a sample
+
+EPS = 1e-5
+
+
+def forward(layers: Sequence[Layer], parameters: Parameters, x: Array) -> tuple[list[Array], list[Array]]:
+    """One sample forward in evaluation (section 5): the z of every layer, and x and the a of every layer."""
+    z, a = [], [x]
+    for at, layer in enumerate(layers):
+        [(kind, options)] = layer.items()
+        if kind == "batch_norm":
+            keys = ("gamma", "b", "running_mean", "running_var")
+            gamma, b, mean, var = (parameters[f"layers.{at}.{key}"] for key in keys)
+            z.append(batch_norm_evaluation(gamma, b, mean, var, a[at], options.get("eps", EPS)))
+        else:
+            z.append(z_of(layer, parameters, at, a[at]))
+        a.append(sigma(z[at], activation_of(layer)))
+    return z, a
+
+
+def z_of(layer: Layer, parameters: Parameters, at: int, a: Array) -> Array:
+    """The z of a layer in which samples do not meet, for one of them; W and b are 0 where there are none of them."""
+    [(kind, options)] = layer.items()
+    if kind == "dropout":
+        return a
+    if kind == "pool":
+        return pool_forward(a, options["k"], stride_of(options), options["type"])
+    W = parameters[f"layers.{at}.W"]
+    b = parameters.get(f"layers.{at}.b", np.zeros(len(W)))  # in front of a batch_norm there is none
+    if kind == "conv":
+        return conv_forward(W, b, a, options.get("P", 0), options.get("S", 1))
+    return fc_forward(W, b, a.reshape(-1))  # an image is read in C, H, W order
+
+
+def activation_of(layer: Layer) -> str:
+    """The layer's activation; identity if it names none, and for pool, where sigma(z) = z (section 2)."""
+    [options] = layer.values()
+    return str(options.get("activation", "identity"))
+
+
+def stride_of(pool: Mapping[str, Any]) -> int:
+    """The S of a pool: k if it names none; over the whole image it plays no part."""
+    return 1 if pool["k"] == "all" else int(pool.get("S", pool["k"]))
+
+
+def slice_forward(
+    layers: Sequence[Layer], parameters: Parameters, samples: Sequence[Array], masks: Masks | None = None
+) -> tuple[list[list[Array]], list[list[Array]]]:
+    """A slice forward in training: z[layer][sample], and a[layer][sample], where a[0] are the samples."""
+    z: list[list[Array]] = []
+    a = [list(samples)]
+    for at, layer in enumerate(layers):
+        [(kind, options)] = layer.items()
+        if kind == "batch_norm":
+            gamma, b = parameters[f"layers.{at}.gamma"], parameters[f"layers.{at}.b"]
+            z.append(batch_norm_forward(gamma, b, a[at], options.get("eps", EPS)))
+        elif kind == "dropout":
+            z.append([dropout_forward(*pair) for pair in zip((masks or {})[at], a[at], strict=True)])
+        else:
+            z.append([z_of(layer, parameters, at, a_n) for a_n in a[at]])
+        a.append([sigma(z_n, activation_of(layer)) for z_n in z[at]])
+    return z, a
+
+
+def slice_gradients(
+    layers: Sequence[Layer],
+    parameters: Parameters,
+    samples: Sequence[Array],
+    labels: Sequence[int],
+    loss: str,
+    masks: Masks | None = None,
+) -> tuple[float, dict[str, Array], list[Array]]:
+    """A slice forward and back (section 5): J, the dW, db, dgamma of every layer, and dJ/dx of every sample.
+
+    J and the gradients are sums over the samples.
+    delta^l = (delta^(l+1) taken through layer l + 1, by the rule of that layer) ⊙ sigma'(z^l), for l = L - 1 down to 1.
+    """
+    z, a = slice_forward(layers, parameters, samples, masks)
+    y = [np.zeros(z_n.shape) for z_n in z[-1]]
+    for y_n, label in zip(y, labels, strict=True):
+        y_n.flat[label] = 1
+    last = activation_of(layers[-1])
+    J = sum(loss_value(z_n, y_n, last, loss) for z_n, y_n in zip(z[-1], y, strict=True))
+    delta = [output_delta(z_n, y_n, last, loss) for z_n, y_n in zip(z[-1], y, strict=True)]
+    gradients: dict[str, Array] = {}
+    for at in reversed(range(len(layers))):
+        gradients |= gradients_of(layers[at], parameters, at, a[at], delta)
+        delta = delta_through(layers[at], parameters, at, a[at], delta, (masks or {}).get(at, ()))
+        if at > 0:
+            sigma_before = activation_of(layers[at - 1])
+            delta = [d_n * sigma_prime(z_n, sigma_before) for d_n, z_n in zip(delta, z[at - 1], strict=True)]
+    return J, gradients, delta
+
+
+def gradients_of(
+    layer: Layer, parameters: Parameters, at: int, a: Sequence[Array], delta: Sequence[Array]
+) -> dict[str, Array]:
+    """The dW, db and dgamma of a layer by name, summed over the samples."""
+    [(kind, options)] = layer.items()
+    pairs = list(zip(a, delta, strict=True))
+    found: dict[str, Array] = {}
+    if kind == "batch_norm":
+        found = {"gamma": batch_norm_dgamma(a, delta, options.get("eps", EPS)), "b": batch_norm_db(delta)}
+    elif kind == "conv":
+        F, P, S = options["F"], options.get("P", 0), options.get("S", 1)
+        found = {"W": np.sum([conv_dW(a_n, d_n, F, P, S) for a_n, d_n in pairs], axis=0)}
+        found["b"] = np.sum([conv_db(d_n) for d_n in delta], axis=0)
+    elif kind == "fc":
+        found = {"W": np.sum([fc_dW(a_n.reshape(-1), d_n) for a_n, d_n in pairs], axis=0)}
+        found["b"] = np.sum([fc_db(d_n) for d_n in delta], axis=0)
+    return {f"layers.{at}.{key}": value for key, value in found.items() if f"layers.{at}.{key}" in parameters}
+
+
+def delta_through(
+    layer: Layer, parameters: Parameters, at: int, a: Sequence[Array], delta: Sequence[Array], masks: Sequence[Array]
+) -> list[Array]:
+    """Delta taken through a layer, by its rule: dJ/d what came in, for every sample."""
+    [(kind, options)] = layer.items()
+    pairs = list(zip(a, delta, strict=True))
+    if kind == "batch_norm":
+        return delta_through_batch_norm(parameters[f"layers.{at}.gamma"], a, delta, options.get("eps", EPS))
+    if kind == "dropout":
+        return [delta_through_dropout(mask, d_n) for mask, d_n in zip(masks, delta, strict=True)]
+    if kind == "pool":
+        return [upsample(d_n, a_n, options["k"], stride_of(options), options["type"]) for a_n, d_n in pairs]
+    W = parameters[f"layers.{at}.W"]
+    if kind == "conv":
+        P, S = options.get("P", 0), options.get("S", 1)
+        return [delta_through_conv(W, d_n, a_n.shape, P, S) for a_n, d_n in pairs]
+    return [delta_through_fc(W, d_n).reshape(a_n.shape) for a_n, d_n in pairs]
+
+
+def sample_gradients(
+    layers: Sequence[Layer], parameters: Parameters, x: Array, label: int, loss: str
+) -> tuple[float, dict[str, Array], Array]:
+    """One sample forward and back (section 5): J, the dW and db of every layer by parameter name, and dJ/dx."""
+    J, gradients, [dx] = slice_gradients(layers, parameters, [x], [label], loss)
+    return J, gradients, dx
+
+
+def iteration(
+    layers: Sequence[Layer], parameters: Parameters, samples: Array, labels: Sequence[int], alpha: float, loss: str
+) -> dict[str, Array]:
+    """One iteration over m samples (section 5): W = W - alpha sum_i dW_i, b = b - alpha sum_i db_i."""
+    gradients = [sample_gradients(layers, parameters, *pair, loss)[1] for pair in zip(samples, labels, strict=True)]
+    return {name: W - alpha * sum(dW[name] for dW in gradients) for name, W in parameters.items()}

@@ -1,0 +1,90 @@
+"""Batch normalisation and dropout, which the article does not have.
+
+Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalisation is the one layer in which
+samples meet: ``a`` and ``delta`` are lists here, of the samples of a slice, images (C, H, W) or vectors (C,). A channel
+c has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy import ndindex
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def channel(a: Sequence[Array], c: int) -> list[float]:
+    """The m values of a channel: all its pixels in all samples."""
+    return [float(value) for sample in a for value in np.ravel(sample[c])]
+
+
+def batch_norm_statistics(a: Sequence[Array]) -> tuple[Array, Array]:
+    """mean_c = 1/m sum_i x_i and var_c = 1/m sum_i (x_i - mean_c)^2 over the m values x_i of channel c."""
+    values = [channel(a, c) for c in range(len(a[0]))]
+    mean = [sum(x) / len(x) for x in values]
+    var = [sum((x_i - mean_c) ** 2 for x_i in x) / len(x) for x, mean_c in zip(values, mean, strict=True)]
+    return np.array(mean), np.array(var)
+
+
+def running_average(average: Array, batch: Array, momentum: float) -> Array:
+    """average = momentum average + (1 - momentum) batch; of the variance the batch's is m / (m - 1) var."""
+    return momentum * average + (1 - momentum) * batch
+
+
+def batch_norm_evaluation(gamma: Array, b: Array, mean: Array, var: Array, a: Array, eps: float) -> Array:
+    """z_c = gamma_c x_hat_c + b_c with x_hat_c = (x_c - mean_c) / sqrt(var_c + eps). One sample, of the shape of z."""
+    z = np.zeros(a.shape)
+    for c, *pixel in ndindex(a.shape):
+        at = (c, *pixel)
+        z[at] = gamma[c] * (a[at] - mean[c]) / np.sqrt(var[c] + eps) + b[c]
+    return z
+
+
+def batch_norm_forward(gamma: Array, b: Array, a: Sequence[Array], eps: float) -> list[Array]:
+    """The same in training, where mean and var are those of the slice itself."""
+    mean, var = batch_norm_statistics(a)
+    return [batch_norm_evaluation(gamma, b, mean, var, sample, eps) for sample in a]
+
+
+def batch_norm_dgamma(a: Sequence[Array], delta: Sequence[Array], eps: float) -> Array:
+    """dJ/dgamma_c = sum_i delta_i x_hat_i over the values of channel c."""
+    one, zero = np.ones(len(a[0])), np.zeros(len(a[0]))
+    x_hat = batch_norm_forward(one, zero, a, eps)
+    products = [delta_n * x_n for delta_n, x_n in zip(delta, x_hat, strict=True)]
+    return np.array([sum(channel(products, c)) for c in range(len(one))])
+
+
+def batch_norm_db(delta: Sequence[Array]) -> Array:
+    """dJ/db_c = sum_i delta_i over the values of channel c."""
+    return np.array([sum(channel(delta, c)) for c in range(len(delta[0]))])
+
+
+def delta_through_batch_norm(gamma: Array, a: Sequence[Array], delta: Sequence[Array], eps: float) -> list[Array]:
+    """dJ/dx_i, by the paper's chain rule: x_i acts on J by itself, through var and through mean.
+
+    dJ/dx_hat_i = delta_i gamma
+    dJ/dvar  = sum_i dJ/dx_hat_i (x_i - mean) (-1/2) (var + eps)^(-3/2)
+    dJ/dmean = sum_i dJ/dx_hat_i (-1) / sqrt(var + eps) + dJ/dvar 1/m sum_i -2 (x_i - mean)
+    dJ/dx_i  = dJ/dx_hat_i / sqrt(var + eps) + dJ/dvar 2 (x_i - mean) / m + dJ/dmean / m
+    """
+    mean, var = batch_norm_statistics(a)
+    result = [np.zeros(sample.shape) for sample in a]
+    for c in range(len(gamma)):
+        x, d = channel(a, c), [delta_i * gamma[c] for delta_i in channel(delta, c)]
+        m, v = len(x), var[c] + eps
+        dvar = sum(d_i * (x_i - mean[c]) for d_i, x_i in zip(d, x, strict=True)) * -0.5 * v**-1.5
+        dmean = -sum(d) / np.sqrt(v) + dvar * sum(-2 * (x_i - mean[c]) for x_i in x) / m
+        for sample, delta_n, x_n in zip(result, delta, a, strict=True):
+            sample[c] = delta_n[c] * gamma[c] / np.sqrt(v) + dvar * 2 * (x_n[c] - mean[c]) / m + dmean / m
+    return result
+
+
+def dropout_forward(mask: Array, a: Array) -> Array:
+    """z = mask ⊙ a in training, with mask_i = 0 with probability ``rate``, else 1 / (1 - rate); z = a in evaluation."""
+    return mask * a
+
+
+def delta_through_dropout(mask: Array, delta: Array) -> Array:
+    """dJ/da = mask ⊙ delta: nothing comes back where nothing went forward."""
+    return mask * delta

@@ -1,0 +1,129 @@
+"""What each layer computes, and how delta goes back through it: fc, conv and pool.
+
+Shapes of one sample, with indices counted from 0 where the article counts from 1:
+
+- an image ``a`` is ``(C, H, W)``, a vector ``(features,)``; ``z`` and ``delta`` = dJ/dz have the shape of their ``a``;
+- conv: ``W`` is ``(K, C, F, F)``, ``b`` ``(K,)``; fc: ``W`` is ``(units, features)``, ``b`` ``(units,)``.
+"""
+
+import numpy as np
+from numpy import ndindex
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def fc_forward(W: Array, b: Array, a: Array) -> Array:
+    """z_u = sum_v W_uv a_v + b_u, that is z = W a + b (section 5). ``a`` (features,) -> ``z`` (units,)."""
+    return np.array([sum(W[u, v] * a[v] for v in range(len(a))) + b[u] for u in range(len(b))])
+
+
+def conv_forward(W: Array, b: Array, a: Array, P: int = 0, S: int = 1) -> Array:
+    """z_kij = sum_cpq W_kcpq a_c,Si+p-P,Sj+q-P + b_k, that is z = a * W + b (section 3).
+
+    ``a`` (C, H, W) -> ``z`` (K, OH, OW) with OH = (H + 2P - F) // S + 1. Pixels outside the image are 0. The kernel is
+    not flipped: the article's ``*`` is what mathematics calls a cross-correlation.
+    """
+    (K, C, F, _), a = W.shape, np.pad(a, ((0, 0), (P, P), (P, P)))
+    z = np.zeros((K, (a.shape[1] - F) // S + 1, (a.shape[2] - F) // S + 1))
+    for k, i, j in ndindex(z.shape):
+        z[k, i, j] = sum(W[k, c, p, q] * a[c, S * i + p, S * j + q] for c, p, q in ndindex(C, F, F)) + b[k]
+    return z
+
+
+def pool_forward(a: Array, k: int | str, S: int, type: str) -> Array:
+    """z_cij = max or average of the k x k region of a_c whose first pixel is Si, Sj (section 5).
+
+    ``a`` (C, H, W) -> ``z`` (C, OH, OW) with OH = (H - k) // S + 1: regions that do not fit are left out. With k "all"
+    the one region is the whole image.
+    """
+    (C, H, width), (rows, columns) = a.shape, region_shape(a, k)
+    z = np.zeros((C, (H - rows) // S + 1, (width - columns) // S + 1))
+    for c, i, j in ndindex(z.shape):
+        region = [a[c, S * i + p, S * j + q] for p, q in ndindex(rows, columns)]
+        z[c, i, j] = max(region) if type == "max" else sum(region) / len(region)
+    return z
+
+
+def region_shape(a: Array, k: int | str) -> tuple[int, int]:
+    """Rows and columns of a region: k x k, or those of the image ``a`` (C, H, W) where k is "all"."""
+    return (a.shape[1], a.shape[2]) if k == "all" else (int(k), int(k))
+
+
+def rot180(W: Array) -> Array:
+    """W upside down, then left to right: each kernel turned by 180 degrees (section 3)."""
+    return W[..., ::-1, :][..., ::-1]
+
+
+def true_convolution(x: Array, w: Array) -> Array:
+    """The convolution of mathematics, x_i-p,j-q w_pq summed over p and q. ``x`` (H, W) -> (H + F - 1, W + F - 1).
+
+    It is what the article writes as (x with F - 1 zeros around it) * rot180(w): why its section 3 turns the kernel.
+    """
+    result = np.zeros(np.add(x.shape, w.shape) - 1)
+    for i, j, p, q in ndindex(*x.shape, *w.shape):
+        result[i + p, j + q] += x[i, j] * w[p, q]
+    return result
+
+
+def delta_through_fc(W: Array, delta: Array) -> Array:
+    """dJ/da_v = sum_u W_uv delta_u, that is W^T delta (section 1). ``delta`` (units,) -> (features,)."""
+    return np.array([sum(W[u, v] * delta[u] for u in range(len(delta))) for v in range(W.shape[1])])
+
+
+def delta_through_conv(W: Array, delta: Array, a_shape: tuple[int, ...], P: int = 0, S: int = 1) -> Array:
+    """dJ/da = delta * rot180(W) (section 3). ``delta`` (K, OH, OW) -> ``a_shape`` (C, H, W).
+
+    delta is spread out, S - 1 zeros between its values, and F - 1 zeros go around it (more at the end where a stride
+    leaves rows or columns unread). The flipped kernels turn it into dJ/d(padded a), whose padding is then cut off.
+    """
+    (K, C, F, _), (_, H, width) = W.shape, a_shape
+    spread = np.zeros((K, H + 2 * P + F - 1, width + 2 * P + F - 1))
+    for k, i, j in ndindex(delta.shape):
+        spread[k, F - 1 + S * i, F - 1 + S * j] = delta[k, i, j]
+    padded = conv_forward(rot180(W).swapaxes(0, 1), np.zeros(C), spread)  # a sum over the K filters
+    return padded[:, P : P + H, P : P + width]
+
+
+def upsample(delta: Array, a: Array, k: int | str, S: int, type: str) -> Array:
+    """dJ/da = upsample(delta) (section 3). ``delta`` (C, OH, OW), the pool's input ``a`` (C, H, W) -> (C, H, W).
+
+    Max puts a value where the maximum was found: one position, in a tie the first, row by row. Average puts 1 / k^2 of
+    it on each pixel of its region. Where regions overlap, they add up; a pixel in no region gets 0.
+    """
+    result = np.zeros(a.shape)
+    for c, i, j in ndindex(delta.shape):
+        region = [(c, S * i + p, S * j + q) for p, q in ndindex(*region_shape(a, k))]
+        if type == "max":
+            result[max(region, key=lambda pixel: a[pixel])] += delta[c, i, j]
+        else:
+            for pixel in region:
+                result[pixel] += delta[c, i, j] / len(region)
+    return result
+
+
+def fc_dW(a: Array, delta: Array) -> Array:
+    """dJ/dW_uv = delta_u a_v, that is delta a^T (section 1). ``delta`` (units,) -> (units, features)."""
+    return np.array([[delta_u * a_v for a_v in a] for delta_u in delta])
+
+
+def fc_db(delta: Array) -> Array:
+    """dJ/db = delta (section 1)."""
+    return delta.copy()
+
+
+def conv_dW(a: Array, delta: Array, F: int, P: int = 0, S: int = 1) -> Array:
+    """dJ/dW_kcpq = sum_ij delta_kij a_c,Si+p-P,Sj+q-P, that is a * delta, not flipped (section 4).
+
+    ``a`` (C, H, W), ``delta`` (K, OH, OW) -> (K, C, F, F).
+    """
+    (K, OH, OW), a = delta.shape, np.pad(a, ((0, 0), (P, P), (P, P)))
+    dW = np.zeros((K, len(a), F, F))
+    for k, c, p, q in ndindex(dW.shape):
+        dW[k, c, p, q] = sum(delta[k, i, j] * a[c, S * i + p, S * j + q] for i, j in ndindex(OH, OW))
+    return dW
+
+
+def conv_db(delta: Array) -> Array:
+    """dJ/db_k = sum_uv delta_kuv (section 4). ``delta`` (K, OH, OW) -> (K,)."""
+    return np.array([sum(delta_k[u, v] for u, v in ndindex(delta_k.shape)) for delta_k in delta])

@@ -1,0 +1,73 @@
+"""Dropout: how much is left out, that nothing is in use, and that a mask belongs to its sample and iteration."""
+
+import numpy as np
+import pytest
+
+from cnntrain.layers.dropout import Dropout
+from cnntrain.layers.options import DropoutOptions
+from cnntrain.memory import SliceMemory
+
+
+def mask_of(layer, iteration, samples, dtype="float64"):
+    """What a slice of ones becomes."""
+    memory = SliceMemory([layer], len(samples), dtype)
+    memory.turn.iteration, memory.turn.samples = iteration, np.array(samples)
+    memory.x.fill(1)
+    return layer.forward(memory.x, memory.caches[0]).copy()
+
+
+def layer_of(rate, shape=(5, 4, 3), index=2, seed=7):
+    return Dropout(index, DropoutOptions(rate=rate), shape, seed)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])
+def test_the_share_that_is_left_out_and_the_scale_of_the_rest(rate):
+    mask = mask_of(layer_of(rate, (20, 10, 10)), 1, range(30))
+    assert np.mean(mask == 0) == pytest.approx(rate, abs=0.01)
+    assert np.unique(mask[mask != 0]) == pytest.approx(1 / (1 - rate), rel=1e-3)
+    assert mask.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_a_rate_just_below_one_is_finite():
+    assert np.isfinite(mask_of(layer_of(0.999999999), 1, range(8))).all()
+
+
+def test_the_mask_of_a_sample_does_not_depend_on_its_slice():
+    layer = layer_of(0.4)
+    together = mask_of(layer, 3, [9, 0, 250, 4])
+    apart = np.concatenate(
+        [mask_of(layer_of(0.4), 3, [9]), mask_of(layer, 3, [0, 250]), mask_of(layer, 3, [4])], axis=-1
+    )
+    np.testing.assert_array_equal(together, apart)
+    np.testing.assert_array_equal(together[..., [3, 1]], mask_of(layer, 3, [4, 0]))
+
+
+def test_samples_iterations_layers_and_seeds_have_masks_of_their_own():
+    masks = [
+        mask_of(layer_of(0.5, index=index, seed=seed), iteration, [sample]).tobytes()
+        for index in (1, 2)
+        for seed in (0, 1)
+        for iteration in (1, 2)
+        for sample in (0, 1)
+    ]
+    assert len(set(masks)) == 16
+
+
+def test_a_vector_whose_size_is_no_multiple_of_four():
+    mask = mask_of(layer_of(0.5, (7,)), 1, range(200), "float32")
+    assert mask.shape == (7, 200)
+    assert mask.dtype == np.float32
+    np.testing.assert_allclose(mask.mean(axis=1), 1, atol=0.35)
+
+
+def test_in_use_nothing_is_left_out():
+    layer, x = layer_of(0.5), np.random.default_rng(0).normal(size=(5, 4, 3, 2))
+    np.testing.assert_array_equal(layer.infer(x, layer.cache(2, "float64")), x)
+
+
+def test_what_comes_in_is_left_as_it_is():
+    """Others may still need it: an activation its a, for sigma'."""
+    layer, x = layer_of(0.5), np.random.default_rng(0).normal(size=(5, 4, 3, 2))
+    before = x.copy()
+    layer.forward(x, layer.cache(2, "float64"))
+    np.testing.assert_array_equal(x, before)
