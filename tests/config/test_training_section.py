@@ -1,7 +1,7 @@
 """The section ``training``: defaults that depend on other keys, and keys that mean nothing beside others."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain.config import config_from_dict, dump
@@ -149,6 +149,7 @@ def test_patience_needs_samples_that_are_held_out(data, told):
         },
     )
 )
+@settings(max_examples=40)
 def test_what_is_written_loads_again_and_has_no_idle_keys(tmp_path_factory, training):
     from cnntrain.config import load_config
 

@@ -52,7 +52,7 @@ optimizers = st.one_of(
 
 
 @given(optimizers, st.lists(st.lists(st.floats(-100, 100), min_size=4, max_size=4), min_size=1, max_size=7))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_steps_are_those_of_the_papers(options, gradients):
     theta = np.array([1.0, -2.0, 0.5, 0.0])
     states = np.zeros((options.state_rows, 4))

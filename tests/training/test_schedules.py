@@ -29,7 +29,7 @@ def runs(draw, schedules=SCHEDULES):
 
 
 @given(runs())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_alpha_rises_to_its_value_and_never_rises_again(run):
     options, steps = run
     values = alphas(options, steps)
@@ -41,6 +41,7 @@ def test_alpha_rises_to_its_value_and_never_rises_again(run):
 
 
 @given(runs(["constant", "cosine", "one_cycle"]))
+@settings(max_examples=50)
 def test_alpha_does_not_jump(run):
     """From one step to the next it changes by no more than the steepest place of its curve allows."""
     options, steps = run
