@@ -22,8 +22,8 @@ def images_in(array: NDArray[Any], in_shape: Shape, form: Form | None) -> Iterat
     Images that have the network's shape are used as they are; others are brought to it as picture files are.
 
     Args:
-        array: One image ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, of
-            whole numbers in 0..255 or floats in 0..1.
+        array: One image ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``,
+            for a grey network also ``(N, H, W)``, of whole numbers in 0..255 or floats in 0..1.
         in_shape: Of the network.
         form: What pictures are brought to; None if the network takes none.
 
@@ -58,6 +58,8 @@ def as_batch(array: NDArray[Any], in_shape: Shape) -> NDArray[Any]:
     batch = array[None] if array.ndim == 3 else array
     shape = batch.shape[1:]
     C, H, W = in_shape
+    if array.ndim == 3 and array.shape[1:] == (H, W) and C == 1:
+        return array[:, None]
     if shape == (C, H, W):
         return batch
     if shape == (H, W, C) or shape[-1] in CHANNELS:

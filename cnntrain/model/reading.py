@@ -3,6 +3,7 @@
 Pillow decodes without Python's lock, so threads share that work among the cores. Only a few pictures are ever ahead.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,8 +23,12 @@ from cnntrain.model.walking import walk
 from cnntrain.parallel import available_cores
 from cnntrain.types import Shape
 
+MOST_THREADS = 8
+"""The network runs on one thread; more than this cannot be needed to feed it."""
 AHEAD = 16
-"""Pictures that each thread may be ahead."""
+"""Pictures that each thread may be ahead,"""
+BYTES_AHEAD = 1 << 26
+"""but for one each no more than so many bytes of pixels."""
 
 
 class Image(NamedTuple):
@@ -50,7 +55,8 @@ def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Ima
     """
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
     sources = _sources([images] if is_one else images, in_shape, form)
-    threads = available_cores()
+    threads = min(available_cores(), MOST_THREADS)
+    ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
     waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:
@@ -60,7 +66,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Ima
                 waiting.append((source, pool.submit(_read, source, form)))
             else:
                 waiting.append(source)
-            if len(waiting) >= AHEAD * threads:
+            if len(waiting) > ahead:
                 yield _done(waiting.popleft())
         while waiting:
             yield _done(waiting.popleft())

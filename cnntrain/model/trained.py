@@ -72,9 +72,9 @@ class Model(Network):
         Args:
             images: A path, a picture of Pillow, a NumPy array, or several of these. A path is that of a picture file or
                 of a folder, which stands for all pictures in it and below. An array is an image ``(H, W)``,
-                ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, of whole numbers in
-                0..255 or floats in 0..1. Pictures of any size and mode are brought to the network's as they were in
-                training; arrays that have its size already are used as they are.
+                ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, for a grey network also
+                ``(N, H, W)``, of whole numbers in 0..255 or floats in 0..1. Pictures of any size and mode are brought
+                to the network's as they were in training; arrays that have its size already are used as they are.
             top: How many classes to tell, the most probable first.
 
         Returns:

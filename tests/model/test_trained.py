@@ -75,6 +75,13 @@ def test_a_batch_is_many_images_in_order(model):
     assert entries == model.predict(list(pixels)) == model.predict(pixels.transpose(0, 2, 3, 1))
 
 
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_grey_images_without_a_side_for_channels(make_model, count):
+    model = make_model((1, 5, 6))
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 5, 6), dtype=np.uint8)
+    assert model.predict(pixels) == model.predict(pixels[:, None]) == model.predict(list(pixels))
+
+
 def test_mixed_images_keep_their_order(model, draw, tmp_path):
     a, b = draw(tmp_path / "a.png", seed=1), draw(tmp_path / "b.gif", seed=2)
     floats = np.random.default_rng(3).random((8, 10, 3))
