@@ -13,6 +13,7 @@ from cnntrain.cli.eval import evaluate
 from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.predict import predict
+from cnntrain.cli.runs import runs
 from cnntrain.cli.schema import schema
 from cnntrain.cli.summary import summary
 from cnntrain.cli.train import train
@@ -50,6 +51,7 @@ def cnntrain(
 
 app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
+app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Pictures --top 3")(predict)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml --inject layers.0.W:no_flip")(

@@ -19,11 +19,17 @@ class Split(StrEnum):
 
 SplitOption = Annotated[Split, typer.Option("--split", help="Part of the data to evaluate on.")]
 
+PlotsOption = Annotated[
+    bool,
+    typer.Option("--plots", help="Draw confusion matrix, mistakes and calibration as PNG files into RUN/eval."),
+]
+
 
 def evaluate(
     run: RunArgument,
     overrides: Overrides = None,
     split: SplitOption = Split.TEST,
+    plots: PlotsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Measure how good the saved weights in RUN are: for each class, which are mixed up, the surest mistakes.
@@ -33,10 +39,11 @@ def evaluate(
     with errors_as_messages():
         from cnntrain.cli.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.loading_view import open_watch
-        from cnntrain.judging.evaluation import judge_saved
+        from cnntrain.judging.evaluation import judge_saved, told
 
         with open_watch() as watch:
-            result = judge_saved(run, split.value, overrides or (), watch).result()
+            judgement = judge_saved(run, split.value, overrides or (), watch)
+        result = told(run, judgement, plots)
         if json:
             print_json(result)
         else:

@@ -26,10 +26,18 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(classes_table(result, width))
     if len(result["classes"]) > MOST_CLASSES:
         console.print(f"the {MOST_CLASSES} of {len(result['classes']):,} classes with the least F1; --json has all")
-    if not result["mistakes"]:
-        console.print("\nno mistakes")
-        return
     console.print()
+    if result["mistakes"]:
+        _show_mistakes(result, console, width)
+    else:
+        console.print("no mistakes")
+    if result["plots"]:
+        console.print()
+        for path in result["plots"]:
+            console.print(f"plot in {path}", soft_wrap=True)
+
+
+def _show_mistakes(result: dict[str, Any], console: Console, width: int) -> None:
     matrix = confusion_table(result, width)
     if matrix is None:
         console.print(confused_table(result, width))

@@ -84,7 +84,7 @@ def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float
     speed = event.samples / event.seconds if event.seconds > 0 else 0.0
     return (
         f"{speed:,.0f} samples/s{_GAP}loss {loss_text(event.loss)}"
-        f"{_GAP}{_duration(seconds_left)} left, run {_duration(run_seconds_left)}"
+        f"{_GAP}{duration(seconds_left)} left, run {duration(run_seconds_left)}"
     )
 
 
@@ -137,7 +137,8 @@ def _widths(started: "Started") -> tuple[int, int]:
     return max(iteration, len("iteration")), max(change, len("against epsilon")) if started.epsilon else change
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Minutes and seconds, or hours, minutes and seconds."""
     minutes, seconds = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     run = RunFolder.create(out, config.name)
     run.write_config(config)
     split_file.write(run.path / split_file.NAME, data)
-    write_json(run.path / "environment.json", environment())
+    write_json(
+        run.path / "environment.json",
+        {"started": datetime.now().astimezone().isoformat(timespec="seconds"), **environment()},
+    )
     began = time.perf_counter()
     outcome = Outcome()
     size = number_of_workers(config, network, data)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -47,3 +48,21 @@ def test_missing_weights_are_status_5():
     shown = evaluate("runs/[conv]")
     assert shown.exit_code == 5
     assert shown.stderr.startswith("error: runs/[conv]")
+
+
+def test_plots_are_drawn_beside_the_weights(run):
+    folder = Path(run[0])
+    shown = evaluate(f"{folder}/best.safetensors", "--split", "validation", "--plots", "--json")
+    drawn = [
+        str(folder / "eval" / "best-validation" / f"{name}.png") for name in ("confusion", "mistakes", "calibration")
+    ]
+    assert json.loads(shown.stdout)["plots"] == drawn
+    assert all(Path(path).exists() for path in drawn)
+    assert json.loads(evaluate(run[0], "--json").stdout)["plots"] is None
+
+
+def test_a_folder_that_cannot_be_made_is_told(run):
+    (Path(run[0]) / "eval").write_text("in the way")
+    shown = evaluate(run[0], "--plots")
+    assert shown.exit_code == 2
+    assert shown.stderr.startswith(f"error: {run[0]}/eval")

@@ -41,6 +41,7 @@ def result():
                 }
                 for i in range(mistakes)
             ],
+            "plots": None,
         }
         return values | changes
 

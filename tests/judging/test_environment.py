@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import platform
+from datetime import datetime
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -39,4 +40,6 @@ def test_the_processor_is_named_where_linux_names_it(tmp_path):
 
 def test_a_run_keeps_it(tiny_config, record, tmp_path):
     record(tiny_config(), tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "environment.json").read_text()) == environments.environment()
+    told = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert datetime.fromisoformat(told.pop("started")) <= datetime.now().astimezone()
+    assert told == environments.environment()

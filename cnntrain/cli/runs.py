@@ -1,0 +1,34 @@
+"""``cnntrain runs``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.options import JsonOption
+from cnntrain.cli.terminal import errors_as_messages, print_json, print_warning, results
+
+FoldersArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FOLDER]...", help="Run folders, or folders of them; by default runs.", show_default=False),
+]
+
+
+def runs(folders: FoldersArgument = None, json: JsonOption = False) -> None:
+    """List runs with their best figures; where two or more run folders are named, compare them.
+
+    What is compared are the keys of the config that differ.
+    """
+    with errors_as_messages():
+        from cnntrain.judging.runs import runs as find  # imported late: `cnntrain --help` needs none of it
+
+        result = find(folders or [Path("runs")])
+        if json:
+            print_json(result)
+            return
+        from cnntrain.cli.runs_view import show
+
+        show(result, results())
+        for run in result["runs"]:
+            if run["problem"]:
+                print_warning(f"{run['run']}: {run['problem']}")
