@@ -40,8 +40,10 @@ def export(
         show.print(f"wrote {result['onnx']}: opset {result['opset']}, {result['bytes']:,} bytes", soft_wrap=True)
         report = result["verified"]
         if report:
+            others = report["classes_that_differ"]
             show.print(
-                f"verified on {report['samples']:,} images of the {report['split']} split: outputs differ by up to "
-                f"{report['largest_difference']:.1e}, classes on {report['classes_that_differ']:,}",
+                f"verified on {report['samples']:,} images of the {report['split']} split: largest difference "
+                f"{report['largest_difference']:.1e}, "
+                + (f"another class on {others:,} of them" if others else "the same class on all of them"),
                 soft_wrap=True,
             )
