@@ -34,7 +34,7 @@ class AnyData(Options):
     may_bring_validation: ClassVar[bool] = False
     """Whether there may be validation samples without a share being held out."""
 
-    source: str
+    source: str = Field(description="the kind of data")
     validation: Share = Field(0.0, description="share of the training samples held out, to judge each iteration by")
     standardize: bool = Field(
         True, description="subtract the training set's mean and divide by its deviation, by channel"
@@ -44,20 +44,20 @@ class AnyData(Options):
 class DigitsOptions(AnyData):
     """``source: digits``, 8 x 8 handwritten digits that come with cnntrain."""
 
-    source: Literal["digits"]
+    source: Literal["digits"] = Field(description="the kind of data")
 
 
 class IdxOptions(AnyData):
     """``source: idx``, a folder of files as MNIST has them."""
 
-    source: Literal["idx"]
+    source: Literal["idx"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the folder")
 
 
 class NpzOptions(AnyData):
     """``source: npz``, a file of NumPy arrays."""
 
-    source: Literal["npz"]
+    source: Literal["npz"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the file")
     layout: Literal["NHWC", "NCHW"] | None = Field(
         None, description="order of the axes, where the shape leaves it open"
@@ -67,14 +67,14 @@ class NpzOptions(AnyData):
 class NamedOptions(AnyData):
     """``source: mnist`` and other sets that are downloaded."""
 
-    source: Literal["mnist", "fashion-mnist", "kmnist", "emnist-letters"]
+    source: Literal["mnist", "fashion-mnist", "kmnist", "emnist-letters"] = Field(description="the kind of data")
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 
 class Cifar10Options(AnyData):
     """``source: cifar10``, downloaded, or a folder with the binary version of CIFAR-10."""
 
-    source: Literal["cifar10"]
+    source: Literal["cifar10"] = Field(description="the kind of data")
     path: AnyPath | None = Field(None, description="the folder, or the one above it; downloaded without")
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
@@ -84,7 +84,7 @@ class ImagesOptions(AnyData):
 
     may_bring_validation: ClassVar[bool] = True
 
-    source: Literal["images"]
+    source: Literal["images"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the folder")
     validation: Share = Field(
         0.1, description="share of the training samples held out, where the folder has no split for it"

@@ -18,6 +18,8 @@ Small = Annotated[float, Field(ge=1e-12, allow_inf_nan=False)]
 """Added to a variance: enough to divide by in float32, too."""
 ActivationName = Literal["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"]
 InitName = Literal["he", "xavier", "normal", "uniform"]
+APPLIED = "applied to each value that comes out"
+DRAWN = "how W is drawn; by default he for relu, leaky_relu, elu and softplus, xavier for the others"
 
 
 class Options(BaseModel):
@@ -34,12 +36,12 @@ class ConvOptions(Options):
 
     long_names = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
 
-    K: AtLeastOne
-    F: AtLeastOne
-    P: AtLeastZero = 0
-    S: AtLeastOne = 1
-    activation: ActivationName = "identity"
-    init: InitName | None = None
+    K: AtLeastOne = Field(description="number of filters, and so of channels that come out")
+    F: AtLeastOne = Field(description="side of a filter, in pixels")
+    P: AtLeastZero = Field(0, description="rows and columns of zeros put around the image")
+    S: AtLeastOne = Field(1, description="pixels from one position of a filter to the next")
+    activation: ActivationName = Field("identity", description=APPLIED)
+    init: InitName | None = Field(None, description=DRAWN)
 
 
 class PoolOptions(Options):
@@ -47,9 +49,9 @@ class PoolOptions(Options):
 
     long_names = {"size": "k", "stride": "S"}
 
-    k: AtLeastOne | Literal["all"]
-    S: AtLeastOne | None = None
-    type: Literal["max", "average"]
+    k: AtLeastOne | Literal["all"] = Field(description="side of a region, in pixels; all for the whole image")
+    S: AtLeastOne | None = Field(None, description="pixels from one region to the next; as k if not given")
+    type: Literal["max", "average"] = Field(description="which value a region becomes")
 
     @property
     def stride(self) -> int:
@@ -64,9 +66,13 @@ class PoolOptions(Options):
 class FcOptions(Options):
     """``fc``: every unit sees the whole input; the last layer's units default to the number of classes."""
 
-    units: AtLeastOne | None = None
-    activation: ActivationName | Literal["softmax"] = "identity"
-    init: InitName | None = None
+    units: AtLeastOne | None = Field(
+        None, description="number of values that come out; only the last layer can leave it to the data's classes"
+    )
+    activation: ActivationName | Literal["softmax"] = Field(
+        "identity", description=f"{APPLIED}; softmax for the last layer alone"
+    )
+    init: InitName | None = Field(None, description=DRAWN)
 
 
 class BatchNormOptions(Options):
@@ -74,15 +80,15 @@ class BatchNormOptions(Options):
 
     long_names = {"epsilon": "eps"}
 
-    activation: ActivationName = "identity"
-    eps: Small = 1e-5
-    momentum: Share = 0.9
+    activation: ActivationName = Field("identity", description=APPLIED)
+    eps: Small = Field(1e-5, description="added to the variance, so that nothing is divided by 0")
+    momentum: Share = Field(0.9, description="share of the running averages that stays in a step")
 
 
 class DropoutOptions(Options):
     """``dropout``: in training each value is left out with probability ``rate``."""
 
-    rate: Share = 0.5
+    rate: Share = Field(0.5, description="probability with which a value is left out")
 
 
 OPTIONS: dict[str, type[Options]] = {

@@ -33,6 +33,9 @@ RIGHT = [
     with_layer("conv: {K: 2, F: 3}"),
     with_layer("conv: {filters: 2, kernel: 3, padding: 1, stride: 2, activation: relu}"),
     with_layer("pool: {size: 2, type: max}"),
+    with_layer("pool: {k: all, type: average}, dropout: , batch_norm: {epsilon: 1.0e-3}"),
+    END + "training: {class_weights: [1, 2.5]}",
+    END + "training: {class_weights: balanced, optimizer: adamw, schedule: one_cycle, warmup: }",
     "network: {input: [1, 8, 8], layers: [fc: ]}\ndata: {source: digits}",
 ]
 WRONG = [
@@ -106,3 +109,13 @@ def test_what_no_schema_should_let_through_is_invalid(text, tmp_path):
         load_config(tmp_path / "a.yaml")
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(yaml.safe_load(text))
+
+
+def test_every_key_says_what_it_means():
+    mute = [
+        f"{name}.{key}"
+        for name, definition in SCHEMA["definitions"].items()
+        for key, value in definition["properties"].items()
+        if not value.get("description")
+    ]
+    assert mute == []
