@@ -1,0 +1,59 @@
+"""``cnntrain init``."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.options import JsonOption, Progress, ProgressOption
+from cnntrain.cli.terminal import errors_as_messages, print_json, results
+
+WordArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FOLDER|SOURCE",
+        help="A folder with a subfolder of pictures for each class; or other data: a folder or a file, or a name such "
+        "as mnist.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The YAML file to write; by default <name of the data>.yaml. No file is overwritten.",
+        show_default=False,
+    ),
+]
+
+
+def init(
+    source: WordArgument,
+    out: OutOption = None,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Look at data and write a config with a network and settings that suit them, each with its reason."""
+    with errors_as_messages():
+        from cnntrain.cli.loading_view import open_view  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.data.watching import Watch
+        from cnntrain.starting import begin
+
+        with open_view(progress) as tell:
+            result = begin(source, out, Watch(progress=tell))
+        if json:
+            print_json(result)
+            return
+        words = shlex.join(["cnntrain", "train", result["config"]])
+        classes = f"{len(result['classes'])} classes"
+        size = " x ".join(map(str, result["image_shape"]))
+        for line in (
+            f"found {result['samples']:,} samples of {classes}",
+            f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
+            f"next: {words}",
+            f"or, to see how long that takes: {words} --dry-run",
+        ):
+            results().print(line, soft_wrap=True)

@@ -1,0 +1,81 @@
+"""``cnntrain init``: look at data, choose, write."""
+
+from pathlib import Path
+from typing import Any
+
+from cnntrain.builder import build_shaped
+from cnntrain.config import load_config
+from cnntrain.data.watching import SILENT, Watch
+from cnntrain.errors import UsageError
+from cnntrain.starting.looking import Findings, look
+from cnntrain.starting.recipe import picture_size, recipe
+from cnntrain.starting.writing import text_of
+
+
+def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str, Any]:
+    """Write a config for the data that ``word`` names.
+
+    Args:
+        word: A folder of pictures or data files, a file, or the name of a data set.
+        out: The file; by default ``NAME.yaml`` in the current folder.
+        watch: Who is told how far it is.
+
+    Returns:
+        What ``cnntrain init --json`` prints.
+
+    Raises:
+        UsageError: The file is there already, or cannot be written.
+        DataError: The data are missing or malformed.
+    """
+    if out is not None:
+        check(out)
+    found = look(word, picture_size, watch)
+    path = Path(f"{found.name}.yaml") if out is None else out
+    check(path)
+    write(path, text_of(found, recipe(found), path, [f"{summary(found)}. Written by cnntrain init."]))
+    config = load_config(path)
+    channels = 1 if found.is_grey and found.picture_size else found.shape[0]
+    network = build_shaped(config, (channels, *found.shape[1:]), len(found.classes))
+    return {
+        "config": str(path),
+        "source": found.source["source"],
+        "path": found.source.get("path"),
+        "image_shape": [channels, *found.shape[1:]],
+        "samples": found.samples,
+        "classes": dict(zip(found.classes, found.counts, strict=True)),
+        "has_test": found.has_test,
+        "has_validation": found.has_validation,
+        "parameters": network.layout.trained_count,
+        "Max": config.training.Max,
+    }
+
+
+def summary(found: Findings) -> str:
+    """What was found, in a line."""
+    fewest, most = min(found.counts), max(found.counts)
+    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    kind = "pictures" if found.picture_size else "images"
+    colour = "grey" if found.is_grey else "colour" if found.shape[0] == 3 else f"{found.shape[0]} channels"
+    H, W = found.picture_size or found.shape[1:]
+    sizes = f"about {H} x {W}" if found.picture_size else f"{H} x {W}"
+    return f"{found.name}: {found.samples:,} {kind} of {len(found.classes)} classes, {each} each; {colour}, {sizes}"
+
+
+def check(path: Path) -> None:
+    """Raise UsageError if ``path`` cannot become a new file."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} is there already, and no file is overwritten; name another with --out FILE")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a new file; one that has come in the meantime stays as it is."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        check(path)
+        raise
+    except OSError as error:
+        raise UsageError(f"{path}: the file cannot be written: {error.strerror}") from error

@@ -1,0 +1,132 @@
+"""What there is to know about data before a network for them is chosen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from cnntrain.builder import data_of
+from cnntrain.config import config_from_dict
+from cnntrain.config.schema import SOURCES
+from cnntrain.data import Data, Dataset, Watch
+from cnntrain.data.image_folders import find
+from cnntrain.data.recognition import recognise
+from cnntrain.errors import DataError, PictureError
+
+LOOKED_AT = 500
+"""Pictures whose size is read, and images that are searched for colours."""
+COLOURLESS = 8
+"""Of 255: channels that differ by less look grey."""
+NO_NETWORK = {"input": [1, 1, 1], "layers": [{"fc": {"units": 1}}]}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found."""
+
+    source: dict[str, Any]
+    """Keys of the section ``data`` that say where the samples are: ``source``, perhaps ``path``."""
+    name: str
+    shape: tuple[int, int, int]
+    """(C, H, W) of an image, as the network will see it."""
+    picture_size: tuple[int, int] | None
+    """Rows and columns of a middling picture; None where no pictures are brought to another size."""
+    is_grey: bool
+    """Whether the images are grey, though they may be stored in colour."""
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    """Samples of each class that are not set apart by the source itself."""
+    has_test: bool
+    """Whether the source itself says which samples are for the test."""
+    has_validation: bool
+    has_unreadable: bool
+    """Whether there are pictures that cannot be read."""
+
+    @property
+    def samples(self) -> int:
+        """Samples that can be trained on, before any are held out."""
+        return sum(self.counts)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times larger the largest class is than the smallest."""
+        return max(self.counts) / max(1, min(self.counts))
+
+    @property
+    def can_set_test_apart(self) -> bool:
+        """Whether the source can set test samples apart."""
+        return "test" in SOURCES[self.source["source"]].model_fields
+
+
+def look(word: str, size_for: Any, watch: Watch) -> Findings:
+    """Look at the data that ``word`` names.
+
+    Args:
+        word: A folder, a file, or a name.
+        size_for: Chooses the (H, W) that pictures are brought to, from that of a middling one.
+        watch: Who is told how far it is.
+
+    Raises:
+        DataError: There are none, or they cannot be used.
+    """
+    source = recognise(word)
+    if "path" in source:
+        source["path"] = str(Path(source["path"]).expanduser().absolute())
+    extra: dict[str, Any] = {"validation": 0}
+    picture_size, has_validation, has_unreadable = None, False, False
+    if source["source"] == "images":
+        picture_size = middling_size(Path(source["path"]))
+        extra |= {"test": 0, "size": list(size_for(picture_size))}
+    try:
+        data = loaded(source | extra, watch)
+    except DataError:
+        if source["source"] != "images":
+            raise
+        data = loaded(source | extra | {"on_bad": "skip"}, watch)
+        has_unreadable = True
+    if source["source"] == "images":
+        has_validation = data.validation is not None
+    return Findings(
+        source=source,
+        name=Path(source["path"]).stem if "path" in source else source["source"],
+        shape=data.input_shape,
+        picture_size=picture_size,
+        is_grey=is_grey(data.train),
+        classes=data.classes,
+        counts=tuple(np.bincount(data.train.labels, minlength=len(data.classes)).tolist()),
+        has_test=data.test is not None,
+        has_validation=has_validation,
+        has_unreadable=has_unreadable,
+    )
+
+
+def loaded(section: dict[str, Any], watch: Watch) -> Data:
+    """The data of a section ``data``."""
+    return data_of(config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), watch=watch)
+
+
+def middling_size(folder: Path) -> tuple[int, int]:
+    """Medians of the rows and of the columns of the pictures in a folder."""
+    from cnntrain.data.pictures import read_size  # imported late, for Pillow
+
+    pictures = find(folder).pictures
+    sizes = []
+    for picture in pictures[:: -(-len(pictures) // LOOKED_AT)]:
+        try:
+            sizes.append(read_size(folder / picture.name))
+        except PictureError:
+            continue  # loading will tell
+    rows, columns = zip(*sizes, strict=True) if sizes else ((64,), (64,))
+    return int(median(rows)), int(median(columns))
+
+
+def is_grey(dataset: Dataset) -> bool:
+    """Whether the channels of all images that are looked at agree."""
+    step = -(-len(dataset) // LOOKED_AT)
+    pixels = dataset.gather(np.arange(0, len(dataset), step))
+    if pixels.dtype.kind != "u":
+        pixels = np.rint(pixels * 255)
+    difference = pixels.max(axis=1).astype(np.int16) - pixels.min(axis=1)
+    return bool(difference.max() < COLOURLESS)

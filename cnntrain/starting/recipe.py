@@ -1,0 +1,147 @@
+"""Which network and which settings suit which data: rules that have proven good, each with its reason.
+
+The network is a row of blocks, convolution, batch normalisation, relu, that a max pool halves again and again until
+about 4 x 4 pixels are left. What is left goes into one fully connected layer: for photographs the mean of each channel,
+as a thing may be anywhere in the picture; for letters and digits, which fill theirs, each pixel.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnntrain.starting.looking import Findings
+
+SIDE = 64
+"""Rows and columns that pictures are brought to, at most."""
+SMALLEST = 4
+"""Rows and columns below which no image is pooled."""
+CHARACTER = 32
+"""Grey images up to this side count as letters and digits."""
+PASSES = 60_000
+"""Images seen in training, about, if there are not too few or too many of them."""
+UNEVEN = 3
+"""A class that is so many times larger than another would drown it."""
+FEW = 30
+"""Of so few samples none can be spared to judge each iteration by."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A key of the config, its value, and why."""
+
+    key: str
+    value: Any
+    reason: str = ""
+
+
+@dataclass
+class Recipe:
+    """The three sections of a config, line by line."""
+
+    data: list[Line] = field(default_factory=list)
+    layers: list[Line] = field(default_factory=list)
+    training: list[Line] = field(default_factory=list)
+
+
+def picture_size(middling: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns that pictures are brought to, given those of a middling one."""
+    H, W = middling
+    if max(H, W) <= SIDE:
+        return H, W
+    side = min(SIDE, H, W)
+    return side, side
+
+
+def recipe(found: Findings) -> Recipe:
+    """Choose."""
+    return Recipe(data_lines(found), layer_lines(found), training_lines(found))
+
+
+def is_character(found: Findings) -> bool:
+    """Whether the images are taken for letters or digits: small and grey."""
+    return found.is_grey and max(found.shape[1:]) <= CHARACTER
+
+
+def data_lines(found: Findings) -> list[Line]:
+    """``data``, but for where the samples are."""
+    lines = []
+    if found.picture_size is not None:
+        H, W = found.shape[1:]
+        lines.append(Line("size", [H, W], "every picture is brought to so many rows and columns; more take longer"))
+        if found.picture_size != (H, W):
+            lines.append(
+                Line("fit", "stretch", "the whole picture is seen, if distorted; crop would cut off its sides")
+            )
+        if found.is_grey:
+            lines.append(Line("channels", 1, "the pictures have no colours"))
+        if found.has_unreadable:
+            lines.append(Line("on_bad", "skip", "some pictures cannot be read, and training goes on without them"))
+    if not found.has_test and found.can_set_test_apart:
+        lines.append(Line("test", 0.2, "a fifth is never trained on: it shows how good the network really is"))
+    if not found.has_validation:
+        few = found.samples < FEW
+        share = 0 if few else 0.1 if found.has_test or found.can_set_test_apart else 0.2
+        reason = "so few samples are all needed to train on" if few else "held out, to judge each iteration by"
+        lines.append(Line("validation", share, reason))
+    return lines
+
+
+def layer_lines(found: Findings) -> list[Line]:
+    """``network.layers``."""
+    _, H, W = found.shape
+    pools = max(0, round(math.log2(min(H, W) / SMALLEST) - 0.3)) if min(H, W) > SMALLEST else 0
+    twice = max(H, W) <= CHARACTER
+    lines: list[Line] = []
+    for stage in range(max(1, pools)):
+        K = min(32 * 2**stage, 256)
+        for first in (True, False) if twice else (True,):
+            says = "" if stage else "filters of 3 x 3 pixels look for edges and colours" if first else ""
+            if stage == 1 and first:
+                says = "more kinds of patterns, each over a larger part of the image"
+            lines.append(Line("conv", {"K": K, "F": 3, "P": 1}, says))
+            says = "keeps values in a good range, which makes training faster and steadier" if not lines[1:] else ""
+            lines.append(Line("batch_norm", {"activation": "relu"}, says))
+        if pools:
+            says = "" if stage else "of each 2 x 2 pixels the strongest answer: half the rows and columns"
+            lines.append(Line("pool", {"k": 2, "type": "max"}, says))
+    if not is_character(found):
+        says = "the mean of each channel, wherever in the picture a thing is"
+        lines.append(Line("pool", {"k": "all", "type": "average"}, says))
+    lines.append(Line("dropout", {"rate": 0.3}, "leaves values out at random, so that no single one is relied on"))
+    lines.append(Line("fc", {"activation": "softmax"}, f"a probability for each of the {len(found.classes)} classes"))
+    return lines
+
+
+def training_lines(found: Findings) -> list[Line]:
+    """``training``."""
+    n = found.samples
+    passes = min(100, max(10, round(PASSES / n)))
+    batch_size = 16 if n < 200 else 32 if n < 5_000 else 64 if n < 20_000 else 128
+    lines = [
+        Line("optimizer", "adamw", "adapts the step of each weight, and needs little tuning"),
+        Line("alpha", 0.002, "the largest step size; raise or lower it first when training goes badly"),
+        Line("weight_decay", 0.05, "pulls weights towards 0, against learning by heart"),
+        Line("schedule", "one_cycle", "small steps at first, then large ones, then smaller and smaller"),
+        Line("Max", passes, f"passes over the {n:,} samples; more take longer and may be better"),
+        Line("batch_size", batch_size, "samples a step"),
+    ]
+    if len(found.classes) > 2:
+        lines.append(Line("label_smoothing", 0.1, "does not let the network become too sure of itself"))
+    if found.imbalance > UNEVEN:
+        reason = f"the largest class is {found.imbalance:.1f} times the smallest; each counts the same"
+        lines.append(Line("class_weights", "balanced", reason))
+    lines.append(Line("augmentation", augmentation(found), "each image is changed a little, at random, each time"))
+    lines.append(Line("seed", 0, "the same seed gives the same network"))
+    return lines
+
+
+def augmentation(found: Findings) -> dict[str, Any]:
+    """``training.augmentation``: changes after which an image is still of its class."""
+    side = min(found.shape[1:])
+    crop = min(max(1, round(side / 8)), side - 1)
+    if is_character(found):  # which mean something else when they are mirrored
+        return {"crop": min(max(1, side // 14), side - 1), "rotation": 10}
+    changes: dict[str, Any] = {"crop": crop}
+    if not found.is_grey:
+        changes = {"horizontal_flip": True, "crop": crop, "brightness": 0.2, "contrast": 0.2}
+    return changes

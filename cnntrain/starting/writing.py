@@ -1,0 +1,76 @@
+"""A recipe as a YAML file with a reason beside each choice."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config.json_schema import SCHEMA_FILE
+from cnntrain.starting.looking import Findings
+from cnntrain.starting.recipe import Line, Recipe
+
+PLAIN = re.compile(r"[A-Za-z_./~][\w./ ~+-]*[\w/]")
+"""Text that means itself in YAML without quotes."""
+WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
+WIDEST = 48
+"""Columns left of the reasons, at most."""
+
+
+def text_of(found: Findings, recipe: Recipe, out: Path, header: list[str]) -> str:
+    """Return the YAML text.
+
+    Args:
+        found: Where the samples are.
+        recipe: What was chosen.
+        out: Where the file will be; a path beside or below it is written relative to it.
+        header: Comment lines at the beginning.
+    """
+    begin = [f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}"] if SCHEMA_FILE.exists() else []
+    source = [Line(key, found.source[key]) for key in found.source if key != "path"]
+    if "path" in found.source:
+        path, relative = path_from(Path(found.source["path"]), out.absolute().parent)
+        source.append(Line("path", path, "relative to the folder of this file" if relative else ""))
+    rows = [
+        ("data:", ""),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in [*source, *recipe.data]),
+        ("network:", ""),
+        ("  layers:", ""),
+        *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recipe.layers),
+        ("training:", ""),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in recipe.training),
+    ]
+    width = min(WIDEST, max(len(left) for left, reason in rows if reason)) + 2
+    lines = []
+    for left, reason in rows:
+        if reason and len(left) > width - 2:
+            lines += [f"{left[: len(left) - len(left.lstrip())]}# {reason}", left]
+        else:
+            lines.append(f"{left.ljust(width)}# {reason}" if reason else left)
+    return "\n".join([*begin, *(f"# {line}".rstrip() for line in header), *lines]) + "\n"
+
+
+def path_from(path: Path, folder: Path) -> tuple[str, bool]:
+    """A path as it is written in a file in ``folder``, and whether it is relative: if it lies in it, or close by."""
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # another drive of Windows
+        return str(path), False
+    if relative.count("..") > 1:
+        return str(path), False
+    return Path(relative).as_posix(), True
+
+
+def value(of: Any) -> str:
+    """A value as YAML on one line."""
+    match of:
+        case dict():
+            return "{" + ", ".join(f"{key}: {value(item)}" for key, item in of.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(value, of)) + "]"
+        case bool():
+            return "true" if of else "false"
+        case str() if PLAIN.fullmatch(of) and of.lower() not in WORDS:
+            return of
+        case _:
+            return json.dumps(of, ensure_ascii=False)
