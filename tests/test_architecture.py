@@ -14,7 +14,7 @@ ROOT = Path(cnntrain.__file__).parent
 # From the top down; a module may import its own floor and those below.
 FLOORS = [
     ["cli", "__main__"],
-    ["training", "checking"],
+    ["training", "checking", "starting"],
     ["judging", "model", "exporting"],
     ["builder", "weights", "summary"],
     ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel", "storage"],

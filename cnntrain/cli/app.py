@@ -12,6 +12,7 @@ from cnntrain.cli.data import data
 from cnntrain.cli.eval import evaluate
 from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.init import init
 from cnntrain.cli.predict import predict
 from cnntrain.cli.runs import runs
 from cnntrain.cli.schema import schema
@@ -49,6 +50,7 @@ def cnntrain(
     """Train convolutional neural networks from a YAML file, on a CPU, with every gradient proven."""
 
 
+app.command("init", epilog="Example: cnntrain init photos")(init)
 app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)

@@ -38,12 +38,11 @@ def init(
 ) -> None:
     """Look at data and write a config with a network and settings that suit them, each with its reason."""
     with errors_as_messages():
-        from cnntrain.cli.loading_view import open_view  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.data.watching import Watch
+        from cnntrain.cli.loading_view import open_watch  # imported late: `cnntrain --help` needs none of it
         from cnntrain.starting import begin
 
-        with open_view(progress) as tell:
-            result = begin(source, out, Watch(progress=tell))
+        with open_watch(progress) as watch:
+            result = begin(source, out, watch)
         if json:
             print_json(result)
             return

@@ -56,7 +56,7 @@ def train(
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)
         if dry_run:
-            _show_dry_run(loaded, json)
+            _show_dry_run(loaded, progress, json)
             return
         stop = ""
         with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
@@ -79,12 +79,14 @@ def _print_result(result: dict[str, Any], json: bool) -> None:
         results().print(line, soft_wrap=True)
 
 
-def _show_dry_run(config: "Config", json: bool) -> None:
+def _show_dry_run(config: "Config", progress: Progress, json: bool) -> None:
     from cnntrain.cli.dry_run_text import dry_run_lines
+    from cnntrain.cli.loading_view import open_watch
     from cnntrain.cli.tables import layers_table
     from cnntrain.training.dry_run import dry_run
 
-    result = dry_run(config)
+    with open_watch(progress) as watch:
+        result = dry_run(config, watch)
     if json:
         print_json(result)
         return

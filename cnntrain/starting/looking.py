@@ -1,5 +1,6 @@
 """What there is to know about data before a network for them is chosen."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -73,7 +74,7 @@ def look(word: str, size_for: Any, watch: Watch) -> Findings:
     """
     source = recognise(word)
     if "path" in source:
-        source["path"] = str(Path(source["path"]).expanduser().absolute())
+        source["path"] = os.path.abspath(os.path.expanduser(source["path"]))
     extra: dict[str, Any] = {"validation": 0}
     picture_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
@@ -90,7 +91,7 @@ def look(word: str, size_for: Any, watch: Watch) -> Findings:
         has_validation = data.validation is not None
     return Findings(
         source=source,
-        name=Path(source["path"]).stem if "path" in source else source["source"],
+        name=name_of(source),
         shape=data.input_shape,
         picture_size=picture_size,
         is_grey=is_grey(data.train),
@@ -100,6 +101,14 @@ def look(word: str, size_for: Any, watch: Watch) -> Findings:
         has_validation=has_validation,
         has_unreadable=has_unreadable,
     )
+
+
+def name_of(source: dict[str, Any]) -> str:
+    """What to call the data: the folder, the file without its ending, or the name by which they are known."""
+    if "path" not in source:
+        return str(source["source"])
+    path = Path(source["path"])
+    return (path.name if path.is_dir() else path.stem) or "data"
 
 
 def loaded(section: dict[str, Any], watch: Watch) -> Data:

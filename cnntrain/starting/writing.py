@@ -10,7 +10,7 @@ from cnntrain.config.json_schema import SCHEMA_FILE
 from cnntrain.starting.looking import Findings
 from cnntrain.starting.recipe import Line, Recipe
 
-PLAIN = re.compile(r"[A-Za-z_./~][\w./ ~+-]*[\w/]")
+PLAIN = re.compile(r"(\.{0,2}/|~/)?[A-Za-z_]([\w./ +-]*[\w/])?")
 """Text that means itself in YAML without quotes."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
 WIDEST = 48

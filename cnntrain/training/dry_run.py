@@ -5,6 +5,7 @@ from typing import Any
 
 from cnntrain.builder import build_for, data_of
 from cnntrain.config import Config
+from cnntrain.data.watching import SILENT, Watch
 from cnntrain.parallel import available_cores
 from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
@@ -20,10 +21,14 @@ FORWARD = 1 / 3
 """Share of a step that is its way forward: the way back takes two products where that takes one."""
 
 
-def dry_run(config: Config) -> dict[str, Any]:
+def dry_run(config: Config, watch: Watch = SILENT) -> dict[str, Any]:
     """Load the data, build the network, time a step, and leave nothing behind.
 
     Steps are real ones, on the training samples and with all workers; validation is counted as the way forward alone.
+
+    Args:
+        config: With data.
+        watch: Who is told how far the loading is.
 
     Returns:
         What ``cnntrain train --dry-run --json`` prints: what ``describe`` says of the network, and what a run takes.
@@ -32,7 +37,7 @@ def dry_run(config: Config) -> dict[str, Any]:
         ConfigError, DataError: What a run would raise before anything is written.
         WorkerError: A worker could not be started, or ended.
     """
-    data = data_of(config)
+    data = data_of(config, watch=watch)
     network = build_for(config, data)
     check_patience(config, data)
     description = describe(network, config.training.state_rows)

@@ -1,0 +1,179 @@
+"""``cnntrain init``: what it writes can be trained as it is, and it overwrites nothing."""
+
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import cnntrain
+from cnntrain.builder import data_of
+from cnntrain.cli.app import app
+from cnntrain.config import load_config
+from cnntrain.config.json_schema import SCHEMA_FILE, json_schema
+from cnntrain.errors import DataError, UsageError
+from cnntrain.starting import begin
+
+
+def npz(name="data.npz", count=40, shape=(12, 12), classes=2, **more):
+    rng = np.random.default_rng(0)
+    np.savez(name, images=rng.integers(0, 256, (count, *shape), np.uint8), labels=np.arange(count) % classes, **more)
+    return name
+
+
+def idx(folder="idx"):
+    Path(folder).mkdir()
+    for name, count in (("train", 60), ("t10k", 12)):
+        pixels = np.random.default_rng(0).integers(0, 256, (count, 10, 10), np.uint8)
+        header = struct.pack(">4i", 0x803, *pixels.shape)
+        Path(folder, f"{name}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+        labels = (np.arange(count) % 3).astype(np.uint8)
+        Path(folder, f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, count) + labels.tobytes())
+    return folder
+
+
+def kinds(config):
+    return [layer.kind for layer in config.network.layers]
+
+
+@pytest.mark.parametrize("make", [lambda _: "digits", lambda _: npz(), lambda _: idx(), lambda make: str(make())])
+def test_it_can_be_trained_as_it_is(make, pictures, here):
+    result = begin(make(pictures))
+    config = load_config(result["config"], ["training.Max=1", "training.workers=1"])
+    trained = cnntrain.train(config, "run")
+    assert trained["stop"] == "max"
+    assert cnntrain.load("run").in_shape == tuple(result["image_shape"])
+    held = [trained[split]["samples"] for split in ("train", "validation", "test") if trained[split]]
+    assert sum(held) == result["samples"] + (trained["test"]["samples"] if result["has_test"] else 0)
+
+
+@pytest.mark.parametrize("make", [lambda _: "digits", lambda _: npz(), lambda make: str(make(size=(8, 9)))])
+def test_its_gradients_are_right(make, pictures):
+    assert cnntrain.gradcheck(begin(make(pictures))["config"], samples=2)["passed"]
+
+
+def test_it_begins_with_the_schema_that_editors_need_and_is_valid(pictures):
+    jsonschema = pytest.importorskip("jsonschema")
+    text = Path(begin(str(pictures()))["config"]).read_text(encoding="utf-8")
+    first, second, *_ = text.splitlines()
+    assert first == f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}"
+    assert second.startswith("# photos: 11 pictures of 2 classes, 5 to 6 each; colour, about 20 x 24.")
+    jsonschema.validate(yaml.safe_load(text), json_schema())
+    assert max(map(len, text.splitlines())) <= 140
+
+
+def test_photographs_are_mirrored_and_digits_are_not(pictures):
+    photos = load_config(begin(str(pictures(size=(70, 90))))["config"])
+    assert photos.data.size == (64, 64)
+    assert photos.training.augmentation.horizontal_flip
+    assert kinds(photos)[-3:] == ["pool", "dropout", "fc"]
+    assert photos.network.layers[-3].options.k == "all"
+    digits = load_config(begin("digits")["config"])
+    assert not digits.training.augmentation.horizontal_flip
+    assert digits.training.augmentation.crop
+    assert kinds(digits)[-3:] == ["pool", "dropout", "fc"]
+    assert digits.network.layers[-3].options.k == 2
+
+
+def test_grey_pictures_are_read_as_grey(pictures):
+    for mode in ("L", "RGB"):
+        result = begin(str(pictures(name=mode, mode=mode)))
+        config = load_config(result["config"])
+        assert (config.data.channels, result["image_shape"][0]) == ((1, 1) if mode == "L" else (3, 3))
+
+
+def test_splits_of_the_folder_are_kept(pictures):
+    pictures(name="a/train")
+    pictures(name="a/test")
+    first = load_config(begin("a")["config"])
+    assert (first.data.test, first.data.validation) == (None, 0)  # too few to hold any out
+    pictures(name="a/val")
+    result = begin("a", Path("b.yaml"))
+    assert "validation:" not in Path("b.yaml").read_text()
+    assert (result["has_test"], result["has_validation"]) == (True, True)
+    data = data_of(load_config("b.yaml"))
+    assert [len(split) for split in data.splits().values()] == [11, 11, 11]
+
+
+def test_without_splits_a_fifth_is_for_the_test_and_a_tenth_for_validation(pictures):
+    config = load_config(begin(str(pictures(counts={"cat": 30, "dog": 20})))["config"])
+    assert (config.data.test, config.data.validation) == (0.2, 0.1)
+    assert [len(split) for split in data_of(config).splits().values()] == [36, 4, 10]
+
+
+def test_a_source_that_cannot_set_a_test_apart_holds_out_more():
+    assert load_config(begin(npz())["config"]).data.validation == 0.2
+
+
+def test_classes_of_uneven_size_are_balanced(pictures):
+    uneven = load_config(begin(str(pictures(counts={"cat": 13, "dog": 4})))["config"])
+    assert uneven.training.class_weights == "balanced"
+    even = load_config(begin(str(pictures("even", counts={"cat": 12, "dog": 4})))["config"])
+    assert even.training.class_weights is None
+
+
+def test_pictures_that_cannot_be_read_are_left_out(pictures):
+    folder = pictures()
+    (folder / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    config = load_config(begin(str(folder))["config"])
+    assert config.data.on_bad == "skip"
+    assert len(data_of(config).train) > 5
+
+
+@pytest.mark.parametrize(
+    "name", ["my photos", "my.photos", "näme: {x}", "yes", "1e3", ".5", ".inf", "# a", "'quoted'", "x"]
+)
+def test_any_path_is_found_again(pictures, here, name):
+    if os.name == "nt" and set(name) & set(':"?*'):
+        pytest.skip("no such names on Windows")
+    pictures(name=name)
+    Path("configs").mkdir()
+    for word, out in (
+        (name, Path("a.yaml")),
+        (str(here / name), Path("configs/b.yaml")),
+        (name, here.parent / "c.yaml"),
+    ):
+        begin(word, out)
+        assert load_config(out).data.path == (here / name).resolve()
+    assert begin(name)["config"] == f"{name}.yaml"
+    assert "relative" in Path("a.yaml").read_text(encoding="utf-8")
+
+
+def test_nothing_is_overwritten(pictures):
+    folder = str(pictures())
+    begin(folder)
+    before = Path("photos.yaml").read_bytes()
+    with pytest.raises(UsageError, match=r"photos\.yaml is there already"):
+        begin(folder)
+    with pytest.raises(UsageError, match="is there already"):
+        begin(folder, Path("photos.yaml"))
+    with pytest.raises(UsageError, match="there is no folder"):
+        begin(folder, Path("nowhere/a.yaml"))
+    assert Path("photos.yaml").read_bytes() == before
+
+
+def test_what_is_no_data_is_told(here):
+    (here / "empty").mkdir()
+    (here / "a.txt").write_text("a")
+    for word in ("nothing", "empty", "a.txt"):
+        with pytest.raises(DataError):
+            begin(word)
+    assert not list(here.glob("*.yaml"))
+
+
+def test_the_command_says_what_to_do_next(pictures):
+    folder = str(pictures())
+    shown = CliRunner().invoke(app, ["init", folder])
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[0] == "found 11 samples of 2 classes"
+    assert "next: cnntrain train photos.yaml" in shown.stdout.splitlines()
+    again = CliRunner().invoke(app, ["init", folder])
+    assert (again.exit_code, again.stdout) == (2, "")
+    shown = CliRunner().invoke(app, ["init", folder, "--out", "b.yaml", "--json"])
+    result = json.loads(shown.stdout)
+    assert (result["config"], result["classes"]) == ("b.yaml", {"cat": 6, "dog": 5})
+    assert CliRunner().invoke(app, ["init", "nothing"]).exit_code == 4
