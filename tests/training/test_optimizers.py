@@ -1,6 +1,5 @@
-"""Optimizers against their papers, one parameter at a time, and the length to which gradients are cut."""
+"""Optimizers against the textbook, one parameter at a time, and the length to which gradients are cut."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnntrain import textbook
 from cnntrain.config.training import TrainingOptions
 from cnntrain.parallel import Alone
 from cnntrain.training.descent import Descent
@@ -19,7 +19,7 @@ DECAYED = 2
 
 @dataclass
 class Literal:
-    """One parameter, stepped as the paper writes it."""
+    """One parameter, stepped as the textbook writes it."""
 
     options: TrainingOptions
     is_W: bool
@@ -30,16 +30,17 @@ class Literal:
         o = self.options
         match o.optimizer:
             case "sgd":
-                self.v = o.momentum * self.v - o.alpha * g
-                return theta + (o.momentum * self.v - o.alpha * g if o.nesterov else self.v)
+                step = textbook.nesterov_step if o.nesterov else textbook.momentum_step
+                theta, self.v = step(theta, g, self.v, o.alpha, o.momentum)
             case "rmsprop":
-                self.v = o.rho * self.v + (1 - o.rho) * g**2
-                return theta - o.alpha * g / (math.sqrt(self.v) + o.eps)
-        self.m = o.beta1 * self.m + (1 - o.beta1) * g
-        self.v = o.beta2 * self.v + (1 - o.beta2) * g**2
-        m_hat, v_hat = self.m / (1 - o.beta1**t), self.v / (1 - o.beta2**t)
-        decay = o.weight_decay * theta if o.optimizer == "adamw" and self.is_W else 0.0
-        return theta - o.alpha * (m_hat / (math.sqrt(v_hat) + o.eps) + decay)
+                theta, self.v = textbook.rmsprop_step(theta, g, self.v, o.alpha, o.rho, o.eps)
+            case "adam" | "adamw":
+                if o.optimizer == "adamw" and self.is_W:
+                    theta = textbook.decayed(theta, o.alpha, o.weight_decay)
+                theta, self.m, self.v = textbook.adam_step(
+                    theta, g, self.m, self.v, t, o.alpha, o.beta1, o.beta2, o.eps
+                )
+        return theta
 
 
 share = st.floats(0, 0.99)
@@ -53,7 +54,7 @@ optimizers = st.one_of(
 
 @given(optimizers, st.lists(st.lists(st.floats(-100, 100), min_size=4, max_size=4), min_size=1, max_size=7))
 @settings(max_examples=100)
-def test_steps_are_those_of_the_papers(options, gradients):
+def test_steps_are_those_of_the_textbook(options, gradients):
     theta = np.array([1.0, -2.0, 0.5, 0.0])
     states = np.zeros((options.state_rows, 4))
     optimizer = optimizer_of(options, states, DECAYED)
@@ -137,7 +138,9 @@ def test_a_longer_gradient_is_cut_and_a_shorter_one_is_not(descent):
         direction = np.random.default_rng(1).normal(size=16)
         direction /= np.linalg.norm(direction)
         cut.step(length * direction, 1)
-        np.testing.assert_allclose(before - cut.network.theta, expected * direction, rtol=1e-12, atol=1e-15)
+        step = before - cut.network.theta
+        np.testing.assert_allclose(step, expected * direction, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(step, textbook.clipped(length * direction, 2.0), rtol=1e-12, atol=1e-15)
 
 
 def test_penalties_belong_to_the_gradient_that_is_cut(descent):
