@@ -14,6 +14,7 @@ from cnntrain.config.schema import (
     SOURCES,
     AnyData,
     Cifar10Options,
+    CsvOptions,
     IdxOptions,
     ImagesOptions,
     NamedOptions,
@@ -34,6 +35,7 @@ SECTIONS = {
     "source: npz": (NpzOptions, COMMON),
     "source: mnist": (NamedOptions, COMMON),
     "source: cifar10": (Cifar10Options, COMMON),
+    "source: csv": (CsvOptions, COMMON),
     "source: images": (ImagesOptions, COMMON - {"validation"}),
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
@@ -71,7 +73,7 @@ def test_every_source_and_table_is_of_the_schema():
     headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
     assert headings == set(SECTIONS)
     named = {"mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"}
-    assert set(SOURCES) == {"digits", "idx", "npz", "images"} | named
+    assert set(SOURCES) == {"digits", "idx", "npz", "csv", "images"} | named
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -79,6 +79,19 @@ class Cifar10Options(AnyData):
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 
+class CsvOptions(AnyData):
+    """``source: csv``, a label and all pixels of an image on each line."""
+
+    source: Literal["csv"]
+    path: AnyPath = Field(description="the file, or a folder with train.csv and test.csv")
+    shape: Annotated[tuple[AtLeastOne, AtLeastOne, AtLeastOne], Field(strict=False)] | None = Field(
+        None, description="[C, H, W] of an image; grey and square if not given"
+    )
+    label: int | str | None = Field(
+        None, description="column of the labels: its name, or its place counted from 0; -1 is the last"
+    )
+
+
 class ImagesOptions(AnyData):
     """``source: images``, a folder of pictures, one subfolder a class."""
 
@@ -112,11 +125,12 @@ SOURCES: dict[str, type[AnyData]] = {
     "kmnist": NamedOptions,
     "emnist-letters": NamedOptions,
     "cifar10": Cifar10Options,
+    "csv": CsvOptions,
     "images": ImagesOptions,
 }
 
 DataOptions = Annotated[
-    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options | ImagesOptions,
+    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options | CsvOptions | ImagesOptions,
     Field(discriminator="source"),
 ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.data import digits, idx, images, named, npz
+from cnntrain.data import csv_files, digits, idx, images, named, npz
 from cnntrain.data.catalogue import NAMED
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.loaded import Data
@@ -23,6 +23,7 @@ SOURCES: dict[str, Callable[..., Splits | SettledSplits]] = {
     "idx": idx.load,
     "npz": npz.load,
     **{name: partial(named.load, name) for name in NAMED},
+    "csv": csv_files.load,
     "images": images.load,
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
@@ -59,6 +60,8 @@ def load_data(
     try:
         if source == "images":
             options = {"fit": "crop", "seed": seed, "watch": watch} | options
+        elif source == "csv":
+            options["watch"] = watch
         elif source in NAMED:
             options["tell"] = watch.progress
         splits = SOURCES[source](**options)
