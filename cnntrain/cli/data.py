@@ -54,16 +54,20 @@ SheetOption = Annotated[
 def list_sources(json: JsonOption = False) -> None:
     """Show which sources there are, and which data sets are in the cache."""
     with errors_as_messages():
-        from cnntrain.cli.data_text import files_table, known_sources, named_table  # late: `--help` needs none of it
+        from cnntrain.cli.data_text import (  # imported late: `cnntrain --help` needs none of it
+            downloads_table,
+            known_sources,
+            sources_table,
+        )
         from cnntrain.data.cache import VARIABLE, cache_folder
 
         sources = known_sources()
         if json:
             print_json({"cache": str(cache_folder()), "sources": sources})
             return
-        results().print(named_table(sources))
+        results().print(sources_table(sources))
         results().print()
-        results().print(files_table(sources))
+        results().print(downloads_table(sources))
         results().print()
         results().print(f"cache: {cache_folder()} (the environment variable {VARIABLE} names another)", soft_wrap=True)
 

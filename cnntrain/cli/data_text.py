@@ -40,35 +40,32 @@ def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
     }
 
 
-def named_table(sources: list[dict[str, Any]]) -> Table:
-    """The data sets that are known by name."""
+def sources_table(sources: list[dict[str, Any]]) -> Table:
+    """What each source is."""
     table = plain_table()
     add_columns(table, "left", "source")
     table.add_column("what", overflow="fold")
-    add_columns(table, "right", "images", "size", "classes", "download")
-    add_columns(table, "left", "in the cache")
+    for source in sources:
+        table.add_row(source["source"], source["what"])
+    return table
+
+
+def downloads_table(sources: list[dict[str, Any]]) -> Table:
+    """The data sets that are known by name."""
+    table = plain_table()
+    add_columns(table, "left", "downloads")
+    add_columns(table, "right", "images", "size", "classes", "bytes")
+    add_columns(table, "left", "cached")
     for source in sources:
         if source["named"]:
             table.add_row(
                 source["source"],
-                source["what"],
                 f"{source['train']:,} + {source['test']:,}",
                 shape_text(source["image_shape"]),
                 str(len(source["classes"])),
                 bytes_text(source["download_bytes"]),
                 "yes" if source["cached"] else "no",
             )
-    return table
-
-
-def files_table(sources: list[dict[str, Any]]) -> Table:
-    """The sources that read files of one's own."""
-    table = plain_table()
-    add_columns(table, "left", "source")
-    table.add_column("what", overflow="fold")
-    for source in sources:
-        if not source["named"]:
-            table.add_row(source["source"], source["what"])
     return table
 
 

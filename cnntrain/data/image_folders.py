@@ -91,7 +91,17 @@ def _too_few(folder: Path, names: list[str], walk: "_Walk") -> str:
     loose = walk.loose
     there = f"only one, {names[0]!r}" if names else "none"
     more = f"; {loose:,} pictures lie in no such folder" if loose else ""
+    if len(names) == 1:
+        more += _hint(folder / names[0])
     return f"{folder}: two classes are needed, each a subfolder that holds its pictures, and there is {there}{more}"
+
+
+def _hint(only: Path) -> str:
+    """What was probably meant where a folder holds a single one."""
+    inside = [path.name for path in entries(only, FOLDER) if path.is_dir() and not is_hidden(path.name)]
+    if only.name.lower() in SPLITS and SPLITS[only.name.lower()] != "train":
+        return "; beside it there must be a folder 'train'"
+    return f"; was {only} meant, which holds {listing(map(repr, inside))}?" if len(inside) > 1 else ""
 
 
 def _split_folders(root: Path, tops: dict[str, Path]) -> dict[str, Path]:
@@ -178,9 +188,9 @@ class _Walk:
         """The file if it is a picture; it is counted if not."""
         ending = os.path.splitext(entry.name)[1].lower()
         try:
-            about = entry.stat()
-        except OSError:  # a link that leads nowhere: reading it will tell
-            about = entry.stat(follow_symlinks=False)
+            about = entry.stat() if os.path.exists(entry.path) else entry.stat(follow_symlinks=False)
+        except OSError:  # gone since the folder was listed; a link that leads nowhere, reading it will tell
+            return
         is_link = stat.S_ISLNK(about.st_mode)
         if ending in ENDINGS and (stat.S_ISREG(about.st_mode) or is_link):
             is_picture = True

@@ -215,7 +215,9 @@ def test_twins_in_train_and_test_are_noted(flat):
     ("names", "words"),
     [
         ([], "there is none"),
-        (["a/1.png"], "there is only one, 'a'"),
+        (["a/1.png"], "there is only one, 'a'$"),
+        (["a/b/1.png", "a/c/1.png"], r"there is only one, 'a'; was \S+/a meant, which holds 'b', 'c'\?"),
+        (["Test/b/1.png", "Test/c/1.png"], "there is only one, 'Test'; beside it there must be a folder 'train'"),
         (["1.png", "2.png"], "there is none; 2 pictures lie in no such folder"),
         (["train/1.png", "test/2.png"], "train: two classes are needed"),
     ],
