@@ -37,8 +37,9 @@ def plots(draw_run, monkeypatch) -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[dict[str, bytes]], Any]]:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, bytes]], Any]]:
     """Starts servers on this computer that give files by name, and end with the test; see tests/server.py."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     servers: list[Any] = []
     Server = runpy.run_path(str(Path(__file__).with_name("server.py")))["Server"]
 

@@ -12,7 +12,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     right; wrong (one byte is another); short (breaks off half way); liar (announces half of what it sends); garbage (a
     page of HTML); open (half, without a length); flood (never ends); 404; 500; hang (no answer); stall (half, and then
-    nothing); drip (a byte at a time); redirect; encoded (the file, called a page that is packed for the way)
+    nothing); drip (a byte at a time); redirect; encoded (the file, called a page that is
+    packed for the way); closed (no answer, but the connection ends); gibberish (no HTTP).
     """
 
     daemon_threads = True
@@ -52,13 +53,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        self.close_connection = True
         path = self.path.lstrip("/")
         self.server.asked[path] += 1
         mode = self.server.first.pop(0) if self.server.first else self.server.mode
         if path.startswith("moved/"):
             path, mode = path.removeprefix("moved/"), "right"
         content = self.server.files.get(path)
-        self.close_connection = True
+        if mode == "closed":
+            return
         if content is None or mode in ("404", "500"):
             self.send_error(500 if mode == "500" else 404)
         elif mode == "redirect":
@@ -67,6 +70,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif mode == "garbage":
             self.give(b"<html>Please log in</html>")
+        elif mode == "gibberish":
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
         elif mode == "hang":
             self.server.ended.wait(5)
         else:

@@ -4,6 +4,7 @@ A server may be gone, break off, hang, say that a file has another length than i
 page, say. None of that may end in a wrong file, nor take for ever, nor fill the disk.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 NO_ANSWER = "no answer"
+PASSWORD = re.compile("//[^/]*@")
+"""In a URL: it is not shown."""
 LEAST_SPEED = 1000
 """Bytes a second; below that, a server counts as one that hangs."""
 LONGEST_REASON = 80
@@ -67,13 +70,14 @@ def download(
     """
     reasons: dict[str, str] = {}
     for url in urls:
-        host = url.split("/")[2]
-        if host in reasons and NO_ANSWER in reasons[host]:
+        shown = PASSWORD.sub("//", url)
+        host = shown.split("/")[2]
+        if host in reasons:  # it gave no answer at all
             continue
         reason = _try(url, file, folder, tell, patience)
         if reason is None:
             return
-        reasons[host if NO_ANSWER in reason else url] = reason
+        reasons[host if reason.startswith(NO_ANSWER) else shown] = reason
     told = "; ".join(f"{where}: {reason}" for where, reason in reasons.items())
     raise DataError(f"{file.name} could not be downloaded: {told}")
 
@@ -110,7 +114,8 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
         # A .gz file is wanted as it is: not packed once more, and not unpacked on the way.
         response = requests.get(url, stream=True, timeout=patience.answer, headers={"Accept-Encoding": "identity"})
     except (requests.RequestException, HTTPError, ValueError) as error:
-        raise _Failed(f"{NO_ANSWER} ({_cause(error)})") from None
+        passing = any(isinstance(cause, ConnectionResetError) for cause in _causes(error))
+        raise _Failed(f"{NO_ANSWER} ({_cause(error)})", passing) from None
     with response, path.open("wb") as output:
         _check_answer(response, file)
         received, began = 0, time.monotonic()
@@ -166,5 +171,6 @@ def _cause(error: BaseException) -> str:
     """What the network says, without the names of classes and objects around it."""
     if _is_timeout(error):
         return "timed out"
-    texts = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
-    return (texts[-1] if texts else str(error))[:LONGEST_REASON]
+    causes = _causes(error)
+    texts = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return (texts[-1] if texts else " ".join(str(causes[-1]).split()))[:LONGEST_REASON]

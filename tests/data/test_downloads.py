@@ -49,7 +49,7 @@ def test_odd_ways_to_give_the_file_are_right(tmp_path, server, mode):
     assert get(tmp_path, server.url) == CONTENT
 
 
-@pytest.mark.parametrize("fault", ["short", "500", "stall", "open"])
+@pytest.mark.parametrize("fault", ["short", "500", "stall", "open", "closed"])
 def test_what_may_pass_is_tried_again(tmp_path, server, fault):
     server.first = [fault, fault]
     assert get(tmp_path, server.url) == CONTENT
@@ -69,12 +69,14 @@ def test_what_may_pass_is_tried_again(tmp_path, server, fault):
         ("flood", 1, "sends more than the 100,000 bytes of this file"),
         ("stall", 3, "sends nothing more after 50,000 of 100,000 bytes"),
         ("hang", 1, "no answer (timed out)"),
+        ("closed", 3, "no answer (Remote end closed connection without response)"),
+        ("gibberish", 1, "no answer (SSH-2.0-OpenSSH_9.6)"),
     ],
 )
 def test_a_server_that_fails_is_told_and_leaves_nothing(tmp_path, server, mode, tries, told):
     server.mode = mode
     host = server.url.removeprefix("http://")
-    where = host if mode == "hang" else "URL/a.gz"
+    where = host if told.startswith("no answer") else "URL/a.gz"
     assert reason(tmp_path, server) == f"a.gz could not be downloaded: {where}: {told}"
     assert server.asked == {"a.gz": tries}
 
@@ -89,6 +91,15 @@ def test_the_next_server_is_asked(tmp_path, serve, server, mode):
     server.mode = mode
     other = serve({"a.gz": CONTENT})
     assert get(tmp_path, server.url, other.url) == CONTENT
+
+
+def test_a_password_in_a_url_is_not_shown(tmp_path, server):
+    server.mode = "404"
+    secret = server.url.replace("http://", "http://me:secret@")
+    with pytest.raises(DataError) as caught:
+        get(tmp_path, secret)
+    assert f"{server.url}/a.gz: the server answers 404" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_is_off_is_asked_once(tmp_path, serve, server):
