@@ -9,6 +9,7 @@ from onnxruntime import InferenceSession, SessionOptions
 from cnntrain.builder import data_of
 from cnntrain.data import Dataset
 from cnntrain.model import Model
+from cnntrain.parallel import available_cores
 from cnntrain.weights import Saved
 
 BATCH = 256
@@ -46,6 +47,7 @@ def compare(content: bytes, model: Model, dataset: Dataset, split: str) -> dict[
     """
     options = SessionOptions()
     options.log_severity_level = 3  # errors alone: they come as exceptions, too
+    options.intra_op_num_threads = available_cores()  # by itself it would count cores that are not ours
     session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
     largest, classes = 0.0, 0
     for start in range(0, len(dataset), BATCH):

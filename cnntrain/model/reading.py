@@ -54,6 +54,8 @@ def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Ima
         UsageError: Something else is given.
     """
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
+    if not (is_one or isinstance(images, Iterable)):
+        raise UsageError(wrong_type(images))
     sources = _sources([images] if is_one else images, in_shape, form)
     threads = min(available_cores(), MOST_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
@@ -99,9 +101,12 @@ def _sources(images: Iterable[Any], in_shape: Shape, form: Form | None) -> Itera
         elif is_picture(item):
             yield Image(getattr(item, "filename", "") or None, fit_picture(item, form))
         else:
-            raise UsageError(
-                f"images are paths, pictures of Pillow or NumPy arrays, but one is of type {type(item).__name__}"
-            )
+            raise UsageError(wrong_type(item))
+
+
+def wrong_type(given: object) -> str:
+    """A sentence on something that is no image."""
+    return f"images are paths, pictures of Pillow or NumPy arrays, but one is of type {type(given).__name__}"
 
 
 def _files(path: str) -> Iterator[str | Image]:
