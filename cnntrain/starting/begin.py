@@ -8,7 +8,7 @@ from cnntrain.config import load_config
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import UsageError
 from cnntrain.starting.looking import Findings, look
-from cnntrain.starting.recipe import picture_size, recipe
+from cnntrain.starting.recipe import FIT, picture_size, recipe
 from cnntrain.starting.writing import text_of
 
 
@@ -29,7 +29,7 @@ def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str
     """
     if out is not None:
         check(out)
-    found = look(word, picture_size, watch)
+    found = look(word, picture_size, FIT, watch)
     path = Path(f"{found.name}.yaml") if out is None else out
     check(path)
     write(path, text_of(found, recipe(found), path, [f"{summary(found)}. Written by cnntrain init."]))

@@ -1,6 +1,7 @@
 """What there is to know about data before a network for them is chosen."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,7 @@ LOOKED_AT = 500
 """Pictures whose size is read, and images that are searched for colours."""
 COLOURLESS = 8
 """Of 255: channels that differ by less look grey."""
+Size = tuple[int, int]
 NO_NETWORK = {"input": [1, 1, 1], "layers": [{"fc": {"units": 1}}]}
 
 
@@ -32,7 +34,7 @@ class Findings:
     name: str
     shape: tuple[int, int, int]
     """(C, H, W) of an image, as the network will see it."""
-    picture_size: tuple[int, int] | None
+    picture_size: Size | None
     """Rows and columns of a middling picture; None where no pictures are brought to another size."""
     is_grey: bool
     """Whether the images are grey, though they may be stored in colour."""
@@ -61,12 +63,13 @@ class Findings:
         return "test" in SOURCES[self.source["source"]].model_fields
 
 
-def look(word: str, size_for: Any, watch: Watch) -> Findings:
+def look(word: str, size_for: Callable[[Size], Size], fit: str, watch: Watch) -> Findings:
     """Look at the data that ``word`` names.
 
     Args:
         word: A folder, a file, or a name.
         size_for: Chooses the (H, W) that pictures are brought to, from that of a middling one.
+        fit: How they are brought to it: as in training, which then finds them decoded.
         watch: Who is told how far it is.
 
     Raises:
@@ -79,7 +82,7 @@ def look(word: str, size_for: Any, watch: Watch) -> Findings:
     picture_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
         picture_size = middling_size(Path(source["path"]))
-        extra |= {"test": 0, "size": list(size_for(picture_size))}
+        extra |= {"test": 0, "size": list(size_for(picture_size)), "fit": fit}
     try:
         data = loaded(source | extra, watch)
     except DataError:
@@ -116,7 +119,7 @@ def loaded(section: dict[str, Any], watch: Watch) -> Data:
     return data_of(config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), watch=watch)
 
 
-def middling_size(folder: Path) -> tuple[int, int]:
+def middling_size(folder: Path) -> Size:
     """Medians of the rows and of the columns of the pictures in a folder."""
     from cnntrain.data.pictures import read_size  # imported late, for Pillow
 

@@ -9,20 +9,26 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnntrain.starting.looking import Findings
+from cnntrain.starting.looking import Findings, Size
 
 SIDE = 64
 """Rows and columns that pictures are brought to, at most."""
+FIT = "stretch"
+"""How pictures of other proportions are brought to that size."""
 SMALLEST = 4
 """Rows and columns below which no image is pooled."""
 CHARACTER = 32
 """Grey images up to this side count as letters and digits."""
-PASSES = 60_000
-"""Images seen in training, about, if there are not too few or too many of them."""
+PASSES = 2_500
+"""Passes over the samples, times the square root of their number: fewer samples bear more passes, but not as many more
+as would make up for it."""
 UNEVEN = 3
 """A class that is so many times larger than another would drown it."""
 FEW = 30
 """Of so few samples none can be spared to judge each iteration by."""
+
+NORMALISED = "keeps values in a good range, which makes training faster and steadier"
+POOLED = "of each 2 x 2 pixels the strongest answer: half the rows and columns"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Recipe:
     training: list[Line] = field(default_factory=list)
 
 
-def picture_size(middling: tuple[int, int]) -> tuple[int, int]:
+def picture_size(middling: Size) -> Size:
     """Rows and columns that pictures are brought to, given those of a middling one."""
     H, W = middling
     if max(H, W) <= SIDE:
@@ -69,9 +75,7 @@ def data_lines(found: Findings) -> list[Line]:
         H, W = found.shape[1:]
         lines.append(Line("size", [H, W], "every picture is brought to so many rows and columns; more take longer"))
         if found.picture_size != (H, W):
-            lines.append(
-                Line("fit", "stretch", "the whole picture is seen, if distorted; crop would cut off its sides")
-            )
+            lines.append(Line("fit", FIT, "the whole picture is seen, if distorted; crop would cut off its sides"))
         if found.is_grey:
             lines.append(Line("channels", 1, "the pictures have no colours"))
         if found.has_unreadable:
@@ -89,21 +93,23 @@ def data_lines(found: Findings) -> list[Line]:
 def layer_lines(found: Findings) -> list[Line]:
     """``network.layers``."""
     _, H, W = found.shape
-    pools = max(0, round(math.log2(min(H, W) / SMALLEST) - 0.3)) if min(H, W) > SMALLEST else 0
+    pools = int(math.log2(max(min(H, W), SMALLEST) / SMALLEST))
     twice = max(H, W) <= CHARACTER
+    what = "edges" if found.is_grey else "edges and colours"
+    of_conv = {
+        0: f"filters of 3 x 3 pixels look for {what}",
+        1: "more kinds of patterns, each over a larger part of the image",
+    }
     lines: list[Line] = []
     for stage in range(max(1, pools)):
         K = min(32 * 2**stage, 256)
         for first in (True, False) if twice else (True,):
-            says = "" if stage else "filters of 3 x 3 pixels look for edges and colours" if first else ""
-            if stage == 1 and first:
-                says = "more kinds of patterns, each over a larger part of the image"
-            lines.append(Line("conv", {"K": K, "F": 3, "P": 1}, says))
-            says = "keeps values in a good range, which makes training faster and steadier" if not lines[1:] else ""
-            lines.append(Line("batch_norm", {"activation": "relu"}, says))
+            lines += [
+                Line("conv", {"K": K, "F": 3, "P": 1}, of_conv.get(stage, "") if first else ""),
+                Line("batch_norm", {"activation": "relu"}, NORMALISED if len(lines) == 0 else ""),
+            ]
         if pools:
-            says = "" if stage else "of each 2 x 2 pixels the strongest answer: half the rows and columns"
-            lines.append(Line("pool", {"k": 2, "type": "max"}, says))
+            lines.append(Line("pool", {"k": 2, "type": "max"}, POOLED if stage == 0 else ""))
     if not is_character(found):
         says = "the mean of each channel, wherever in the picture a thing is"
         lines.append(Line("pool", {"k": "all", "type": "average"}, says))
@@ -115,7 +121,7 @@ def layer_lines(found: Findings) -> list[Line]:
 def training_lines(found: Findings) -> list[Line]:
     """``training``."""
     n = found.samples
-    passes = min(100, max(10, round(PASSES / n)))
+    passes = min(100, max(10, round(PASSES / math.sqrt(n))))
     batch_size = 16 if n < 200 else 32 if n < 5_000 else 64 if n < 20_000 else 128
     lines = [
         Line("optimizer", "adamw", "adapts the step of each weight, and needs little tuning"),

@@ -177,3 +177,12 @@ def test_the_command_says_what_to_do_next(pictures):
     result = json.loads(shown.stdout)
     assert (result["config"], result["classes"]) == ("b.yaml", {"cat": 6, "dog": 5})
     assert CliRunner().invoke(app, ["init", "nothing"]).exit_code == 4
+
+
+def test_training_finds_the_pictures_decoded(pictures, here):
+    cache = here.parent / "cache"
+    config = load_config(begin(str(pictures(size=(70, 90))))["config"])
+    before = sorted(path for path in cache.rglob("*") if path.is_file())
+    assert before
+    data_of(config)
+    assert sorted(path for path in cache.rglob("*") if path.is_file()) == before
