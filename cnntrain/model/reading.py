@@ -99,9 +99,17 @@ def _sources(images: Iterable[Any], in_shape: Shape, form: Form | None) -> Itera
         elif isinstance(item, (str, os.PathLike)):
             yield from _files(os.fsdecode(item))
         elif is_picture(item):
-            yield Image(getattr(item, "filename", "") or None, fit_picture(item, form))
+            yield _shown(item, form)
         else:
             raise UsageError(wrong_type(item))
+
+
+def _shown(picture: Any, form: Form) -> Image:
+    name = os.fsdecode(getattr(picture, "filename", "")) or None
+    try:
+        return Image(name, fit_picture(picture, form))
+    except PictureError as error:
+        return Image(name, error)
 
 
 def wrong_type(given: object) -> str:

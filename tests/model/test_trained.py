@@ -125,10 +125,14 @@ def test_a_picture_that_cannot_be_read_is_an_error_that_names_it(model, draw, tm
     good = draw(tmp_path / "good.png")
     with pytest.raises(PictureError, match=r"bad\.jpg: it is no JPEG"):
         model.predict([good, bad])
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(good.read_bytes()[:-100])
     errors = []
-    batches = model.predictions([bad, good, tmp_path / "none.png", good], on_error=errors.append)
+    with Image.open(cut) as picture:
+        images = [bad, good, tmp_path / "none.png", picture, Image.new("F", (5, 5)), good]
+        batches = list(model.predictions(images, on_error=errors.append))
     assert [entry["file"] for batch in batches for entry in batch] == [str(good)] * 2
-    assert [error.path for error in errors] == [str(bad), str(tmp_path / "none.png")]
+    assert [error.path for error in errors] == [str(bad), str(tmp_path / "none.png"), str(cut), "a picture"]
 
 
 def test_images_without_end_are_read_as_they_are_needed(model, draw, tmp_path):
