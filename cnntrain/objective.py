@@ -40,7 +40,8 @@ class Objective:
         weights = None
         if self.class_weights is not None:
             weights = np.empty(len(self.class_weights), dtype)
-            weights[class_places(out_shape)] = self.class_weights
+            with np.errstate(over="ignore"):  # what overflows is found by the next loss
+                weights[class_places(out_shape)] = self.class_weights
         return training_loss(self.loss, self.label_smoothing, weights)
 
     def penalty(self, W: Array) -> float:

@@ -12,7 +12,7 @@ Broken = tuple[Path, str]
 """Where a rule is broken, and a sentence."""
 
 MENDS = {
-    "momentum": "leave it out (beta1 is the momentum of adam and adamw), or use optimizer sgd",
+    "momentum": "set it to 0 (adam and adamw have beta1 in its place), or use optimizer sgd",
     "weight_decay": "use optimizer adamw, or l2 in place of weight_decay",
 }
 """What to do about a key that means nothing here, where more than leaving it out comes to mind."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cnntrain.config.augmentation import AugmentationOptions
-from cnntrain.config.values import Factor, NonNegative, Positive, Share
+from cnntrain.config.values import Factor, NonNegative, Number, Positive, Share
 from cnntrain.layers.options import AtLeastOne, AtLeastZero, Options
 
 ADAPTIVE_ALPHA = 0.001
@@ -14,6 +14,8 @@ LONGEST = 10**15
 """Iterations that no run reaches: a larger Max counts as this where a schedule depends on it."""
 ADAMS = ("adam", "adamw")
 
+NotNothing = Annotated[Number, Field(ge=1e-30)]
+"""Other than 0 in float32, too."""
 ClassWeights = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 
 ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -60,7 +62,7 @@ class TrainingOptions(Options):
     beta1: Share = Field(0.9, description="adam, adamw: share of the past in the mean of the gradients")
     beta2: Share = Field(0.999, description="adam, adamw: share of the past in the mean of their squares")
     rho: Share = Field(0.9, description="rmsprop: share of the past in the mean of the squared gradients")
-    eps: Positive = Field(1e-8, description="adam, adamw, rmsprop: added to the root that a step is divided by")
+    eps: NotNothing = Field(1e-8, description="adam, adamw, rmsprop: added to the root that a step is divided by")
     weight_decay: NonNegative = Field(0.01, description="adamw: share of alpha W that is taken off W in a step")
     schedule: Literal["constant", "step", "cosine", "one_cycle"] = Field(
         "constant", description="how alpha changes from step to step"

@@ -36,15 +36,10 @@ def alpha_of(t: int, steps: int, options: TrainingOptions) -> float:
             low = alpha / FIRST
             return low + (alpha - low) * gone / warmup
         return alpha * (gone + 1) / (warmup + 1)
+    if options.schedule == "constant":
+        return alpha
+    if options.schedule == "step":
+        return alpha * options.step_factor ** (int(gone - warmup) // ((options.step_every or 1) * steps))
     share = (gone - warmup) / (min(options.Max, LONGEST) * steps - warmup)
-    falling = (1 + math.cos(math.pi * min(share, 1.0))) / 2
-    match options.schedule:
-        case "constant":
-            return alpha
-        case "step":
-            return alpha * options.step_factor ** (int(gone - warmup) // ((options.step_every or 1) * steps))
-        case "cosine":
-            return alpha * falling
-        case "one_cycle":
-            low = alpha / LOWEST
-            return low + (alpha - low) * falling
+    low = 0.0 if options.schedule == "cosine" else alpha / LOWEST
+    return low + (alpha - low) * (1 + math.cos(math.pi * min(share, 1.0))) / 2

@@ -47,8 +47,8 @@ def test_defaults_depend_on_other_keys(given, key, value):
     [
         (
             {"optimizer": "adam", "momentum": 0.9},
-            "momentum: momentum goes with optimizer sgd, and this is adam; leave it out (beta1 is the momentum of adam "
-            "and adamw), or use optimizer sgd",
+            "momentum: momentum goes with optimizer sgd, and this is adam; set it to 0 (adam and adamw have beta1 "
+            "in its place), or use optimizer sgd",
         ),
         (
             {"optimizer": "rmsprop", "nesterov": True},

@@ -7,6 +7,7 @@ import pytest
 
 import cnntrain
 from cnntrain.builder import build_for, data_of
+from cnntrain.errors import DivergedError
 
 SOFTMAX = [{"fc": {"activation": "softmax"}}]
 TERMS = [{"label_smoothing": 0.2}, {"class_weights": [0.2, 1.0, 5.0]}, {"class_weights": "balanced"}]
@@ -38,6 +39,11 @@ def test_saved_weights_need_no_class_counts(tiny_config, record, tmp_path, terms
     record(tiny_config(layers=SOFTMAX, Max=1, **terms), tmp_path / "run")
     assert cnntrain.load(tmp_path / "run").parameters().keys() == {"layers.0.W", "layers.0.b"}
     assert cnntrain.gradcheck(tmp_path / "run")["passed"]
+
+
+def test_a_weight_beyond_all_numbers_ends_like_any_loss_that_is_not_finite(tiny_config, tmp_path):
+    with pytest.raises(DivergedError, match="the loss is not finite"):
+        cnntrain.train(tiny_config(layers=SOFTMAX, class_weights=[1.0, 1e300, 1.0]), tmp_path / "run")
 
 
 def test_a_rare_class_is_found_where_it_weighs_more(make_config, tmp_path):
