@@ -27,9 +27,9 @@ def confusion_table(result: dict[str, Any], width: int) -> Table | None:
     numbered = len(heads[-1]) + 1
     longest = max(map(cell_len, names)) + (0 if short else numbered)
     cells = [[f"{count:,}" for count in row] for row in confusion]
-    columns = [max(cell_len(heads[j]), *(len(row[j]) for row in cells)) for j in range(len(names))]
+    column = max(max(map(cell_len, heads)), *(len(cell) for row in cells for cell in row))
     for gap in (3, 2, 1):
-        left = width - sum(columns) - gap * len(columns)
+        left = width - (column + gap) * len(names)
         if left >= min(longest, LEAST_LABEL):
             break
     else:
@@ -37,7 +37,7 @@ def confusion_table(result: dict[str, Any], width: int) -> Table | None:
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
     for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right", no_wrap=True, min_width=column)
     for i, name in enumerate(names):
         label = cut(name, left) if short else f"{i:>{numbered - 1}} {cut(name, left - numbered)}"
         table.add_row(Text(label, "bold"), *(_cell(cells[i][j], i == j) for j in range(len(names))))

@@ -40,12 +40,21 @@ def show(result: dict[str, Any], console: Console) -> None:
 def _show_mistakes(result: dict[str, Any], console: Console, width: int) -> None:
     matrix = confusion_table(result, width)
     if matrix is None:
+        console.print("what is mixed up most often", style="bold")
         console.print(confused_table(result, width))
     else:
-        console.print("how often a class (row) was taken for another (column)")
+        console.print("how often a class (row) was taken for another (column)", style="bold")
         console.print(matrix)
     console.print()
+    wrong, shown = result["samples"] - round(result["samples"] * result["accuracy"]), len(_shown(result))
+    mistakes = "1 mistake" if wrong == 1 else f"{wrong:,} mistakes"
+    console.print(mistakes if wrong == shown else f"the {shown} surest of {mistakes}", style="bold")
     console.print(mistakes_table(result, width))
+
+
+def _shown(result: dict[str, Any]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = result["mistakes"][:MOST_LINES]
+    return shown
 
 
 def figures_table(result: dict[str, Any]) -> Table:
@@ -95,10 +104,10 @@ def confused_table(result: dict[str, Any], width: int) -> Table:
 
 def mistakes_table(result: dict[str, Any], width: int) -> Table:
     """The mistakes that the network is surest of."""
-    mistakes = result["mistakes"][:MOST_LINES]
+    mistakes = _shown(result)
     are_files, are_probabilities = mistakes[0]["file"] is not None, mistakes[0]["probability"] is not None
     table = plain_table()
-    add_columns(table, "left" if are_files else "right", "surest mistakes" if are_files else "sample")
+    add_columns(table, "left" if are_files else "right", "file" if are_files else "sample")
     add_columns(table, "left", "class", "taken for")
     add_columns(table, "right", "probability" if are_probabilities else "output")
     side = (width - 21) // 4

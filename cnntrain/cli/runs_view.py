@@ -94,7 +94,9 @@ def _side_by_side(rows: dict[str, list[str]], runs: list[dict[str, Any]], part: 
     for name in _names(runs)[part]:
         table.add_column(cut(name, side), justify="right", no_wrap=True)
     for key, cells in rows.items():
-        table.add_row(cut(key, keys), *(cut(cell, side) for cell in cells[part]), end_section=key == "stopped")
+        if key == "stopped":
+            table.add_row()
+        table.add_row(cut(key, keys), *(cut(cell, side) for cell in cells[part]))
     return table
 
 

@@ -122,7 +122,7 @@ def _words(judgement: Judgement, sample: int) -> tuple[str, str, str, str]:
     return (
         classes[judgement.dataset.labels[sample]],
         classes[answers.predicted[sample]],
-        f"{100 * sureness:.0f} %" if answers.are_probabilities else f"{sureness:.3g}",
+        f"{100 * sureness:.1f} %" if answers.are_probabilities else f"{sureness:.3g}",
         judgement.file(sample) or f"{judgement.split} sample {sample:,}",
     )
 

@@ -96,7 +96,7 @@ def best(rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 
 def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the values of each key in which flat configs differ; None where a config has no such key."""
-    keys = dict.fromkeys(key for config in configs for key in config)
+    keys = sorted(dict.fromkeys(key for config in configs for key in config), key=_section)
     values = {key: [config.get(key) for config in configs] for key in keys}
     return {key: of_key for key, of_key in values.items() if any(value != of_key[0] for value in of_key)}
 
@@ -173,6 +173,12 @@ def _changed(folder: Path) -> str | None:
         return datetime.fromtimestamp(folder.stat().st_mtime).astimezone().isoformat(timespec="seconds")
     except (OSError, ValueError, OverflowError):
         return None
+
+
+def _section(key: str) -> tuple[str, int]:
+    """Keys of ``data``, then of ``network``, layer by layer, then of ``training``."""
+    section, *rest = key.split(".")
+    return section, int(rest[1]) + 1 if rest[:1] == ["layers"] and len(rest) > 1 else 0
 
 
 def _order(path: Path) -> tuple[str, int, str]:

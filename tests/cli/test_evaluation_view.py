@@ -64,6 +64,7 @@ def test_a_small_problem(result):
     assert lines[3].split() == ["class", "precision", "recall", "F1", "samples"]
     assert lines[4].split() == ["class", "0", "-", "50.00", "%", "66.67", "%", "1,000"]
     assert "how often a class (row) was taken for another (column)" in lines
+    assert lines[-3] == "the 1 surest of 27 mistakes"
     assert lines[-2].split() == ["sample", "class", "taken", "for", "probability"]
     assert lines[-1].split() == ["1,000", "class", "0", "class", "2", "98.70", "%"]
 

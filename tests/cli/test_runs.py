@@ -52,9 +52,10 @@ def test_compares_runs_that_are_named(run):
     run("a")
     run("b", alpha=0.2)
     shown = call("runs/a", "runs/b")
-    assert [line.split() for line in shown.stdout.splitlines()[:3]] == [
+    assert [line.split() for line in shown.stdout.splitlines()[:4]] == [
         ["a", "b"],
         ["training.alpha", "0.1", "0.2"],
+        [],
         ["stopped", "max", "max"],
     ]
     assert json.loads(call("runs/a", "runs/b", "--json").stdout)["differences"] == {"training.alpha": [0.1, 0.2]}

@@ -13,7 +13,7 @@ from cnntrain.judging.names import short, visible
 from cnntrain.judging.plots.calibration import calibration
 from cnntrain.judging.plots.confusion import MOST_LABELS, confusion
 from cnntrain.judging.plots.curves import curves
-from cnntrain.judging.plots.filters import colours, filters, sheet
+from cnntrain.judging.plots.filters import colours, columns_of, filters, sheet
 from cnntrain.judging.plots.mistakes import Mistake, drawable, mistakes
 from cnntrain.judging.plots.style import png, styled
 
@@ -131,6 +131,11 @@ def test_a_sheet_has_gaps_between_its_tiles():
     assert whole[1, 3] == 1
     assert whole[4, 1] == 2
     assert np.isnan([whole[0, 2], whole[2, 0], whole[4, 4]]).all()
+
+
+@pytest.mark.parametrize(("count", "wanted", "columns"), [(16, 5.1, 4), (32, 7.2, 8), (7, 3.3, 3), (1, 1.3, 1)])
+def test_rows_of_filters_are_full_where_that_looks_well(count, wanted, columns):
+    assert columns_of(count, wanted) == columns
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (8, 3, 5, 5), (200, 1, 3, 3), (4, 7, 2, 2), (300, 3, 1, 1)])

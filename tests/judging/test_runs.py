@@ -139,3 +139,10 @@ def test_a_folder_that_may_not_be_read(two):
             runs([two])
     finally:
         two.chmod(0o755)
+
+
+def test_differences_are_in_the_order_of_a_config():
+    a, b = {"training.a": 1, "network.layers.10.fc.units": 2}, {"network.layers.2.fc.units": 1, "data.p": 3}
+    assert list(differences([a, b])) == [
+        "data.p", "network.layers.2.fc.units", "network.layers.10.fc.units", "training.a",
+    ]  # fmt: skip

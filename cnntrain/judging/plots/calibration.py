@@ -21,7 +21,7 @@ def calibration(bins: Sequence[Bin], title: str) -> Figure:
     upper.set_ylabel("share that is right")
     upper.set_ylim(0, 1.02)
     upper.yaxis.set_major_formatter(FuncFormatter(percent))
-    upper.legend(loc="upper left")
+    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     lower.bar(lefts, [b.samples for b in bins], width, align="edge", color=GREY, edgecolor="white")
     lower.set_ylabel("samples")
     lower.set_xlabel("probability of the predicted class")

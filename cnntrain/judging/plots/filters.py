@@ -24,7 +24,7 @@ def filters(W: Array, title: str) -> Figure:
     K, C, _, _ = W.shape
     shown = W[:MOST]
     tile_width = 1 if C in (1, 3) else C
-    columns = max(1, min(len(shown), round(math.sqrt(len(shown) * 1.6 / tile_width))))
+    columns = columns_of(len(shown), math.sqrt(1.6 * len(shown) / tile_width))
     rows = -(-len(shown) // columns)
     side = min(0.85, WIDEST / (columns * tile_width))
     width, height = max(columns * tile_width * side, 2.8) + (0.3 if C == 3 else 1.3), rows * side + 0.9
@@ -41,6 +41,13 @@ def filters(W: Array, title: str) -> Figure:
     image = axes.imshow(sheet(tiles, columns), cmap="RdBu", vmin=-greatest, vmax=greatest, interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.8, label="W")
     return figure
+
+
+def columns_of(count: int, wanted: float) -> int:
+    """Return a number of columns near ``wanted`` that leaves no row half empty, if there is one."""
+    near = [columns for columns in range(1, count + 1) if 0.6 * wanted <= columns <= 1.6 * wanted]
+    full = [columns for columns in near if count % columns == 0]
+    return min(full or near or [1], key=lambda columns: abs(columns - wanted))
 
 
 def colours(kernel: Array) -> Array:
