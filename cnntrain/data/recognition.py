@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from cnntrain.data import SOURCES, cifar10, idx
+from cnntrain.config.wording import did_you_mean, either
+from cnntrain.data import cifar10, csv_files, idx
 from cnntrain.data.catalogue import NAMED
 from cnntrain.data.folder import entries
 from cnntrain.errors import DataError
 
-FILES = {".npz": "npz", ".csv": "csv"}
+FILES = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
 """The source that reads a file, by the end of its name."""
 FOLDER = "this was expected to be a folder"
 
@@ -16,8 +17,8 @@ FOLDER = "this was expected to be a folder"
 def recognise(word: str) -> dict[str, Any]:
     """The section ``data`` of a config for ``word``: its ``source``, and its ``path`` where it is no name.
 
-    A folder is told by the files in it: those of MNIST's or CIFAR-10's form; any other is a folder of pictures. A word
-    that can be a name is one: ``./mnist`` is the folder.
+    A folder is told by the files in it: those of MNIST's or CIFAR-10's form, or ``train.csv``; any other is a folder of
+    pictures. A word that can be a name is one: ``./mnist`` is the folder.
 
     Raises:
         DataError: It is neither a name nor a folder nor a file that can be read.
@@ -27,24 +28,26 @@ def recognise(word: str) -> dict[str, Any]:
     path = Path(word).expanduser()
     if path.is_dir():
         return {"source": _source_of(path), "path": word}
-    source = FILES.get(path.suffix.lower())
-    if path.is_file() and source in SOURCES:
-        return {"source": source, "path": word}
     if path.exists():
-        known = " or ".join(ending for ending, source in FILES.items() if source in SOURCES)
-        raise DataError(f"{word}: a file of data ends in {known}; a folder is read as a whole")
-    raise DataError(
-        f"{word} is neither a folder, nor a file, nor a data set known by name: {', '.join(['digits', *NAMED])}"
-    )
+        for ending, source in FILES.items():
+            if path.name.lower().endswith(ending):
+                return {"source": source, "path": word}
+        raise DataError(
+            f"{word}: a file of data ends in {either(FILES)}; files of other kinds are given by their folder"
+        )
+    names = ["digits", *NAMED]
+    hint = did_you_mean(word, names) or f": {', '.join(names)}"
+    raise DataError(f"{word} is neither a folder, nor a file, nor a data set known by name{hint}")
 
 
 def _source_of(folder: Path) -> str:
     """The source that reads a folder."""
-    names = [file.name for file in entries(folder, FOLDER)]
+    files = entries(folder, FOLDER)
+    names = [file.name for file in files]
     if any(idx.FILE_NAME.fullmatch(name) for name in names):
         return "idx"
     if cifar10.SUBFOLDER in names or any(cifar10.TRAIN.fullmatch(name) for name in names):
         return "cifar10"
-    if "images" in SOURCES:
-        return "images"
-    raise DataError(f"{folder}: there are no files of MNIST's or CIFAR-10's form in this folder")
+    if any(csv_files.FILE_NAME.fullmatch(name) for name in names) and not any(file.is_dir() for file in files):
+        return "csv"  # beside folders of pictures, it may say anything
+    return "images"

@@ -155,7 +155,7 @@ def test_a_place_where_no_sheet_can_be_is_told(tmp_path, name, told):
 def test_what_is_no_source_is_told():
     shown = run("info", "mnits")
     assert shown.exit_code == 4
-    assert "mnits is neither a folder, nor a file, nor a data set known by name" in shown.stderr
+    assert "mnits is neither a folder, nor a file, nor a data set known by name; did you mean 'mnist'?" in shown.stderr
 
 
 # --- how loading is shown --------------------------------------------------------------------------------------------

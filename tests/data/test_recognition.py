@@ -33,11 +33,26 @@ def test_a_file_is_known_by_its_ending(write_npz, images):
     assert recognise(str(path)) == {"source": "npz", "path": str(path)}
 
 
+@pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a.csv.gz"])
+def test_a_file_of_lines_is_known_by_its_ending(tmp_path, name):
+    (tmp_path / name).write_text("0,0\n")
+    assert recognise(str(tmp_path / name))["source"] == "csv"
+
+
+def test_train_csv_makes_a_folder_of_lines_but_not_beside_folders(tmp_path):
+    (tmp_path / "mnist_train.csv").write_text("0,0\n")
+    assert recognise(str(tmp_path))["source"] == "csv"
+    (tmp_path / "cat").mkdir()
+    assert recognise(str(tmp_path))["source"] == "images"
+
+
 def test_what_is_nothing_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(DataError, match=r"notes.txt: a file of data ends in .npz.*; a folder is read as a whole"):
-        recognise(str(tmp_path / "notes.txt"))
     with pytest.raises(
-        DataError, match=r"mnits is neither a folder, nor a file, nor a data set known by name: digits, mn"
+        DataError, match=r"notes.txt: a file of data ends in .npz, .csv or .csv.gz; files of other kinds"
     ):
+        recognise(str(tmp_path / "notes.txt"))
+    with pytest.raises(DataError, match=r"mnits is neither a folder, .* known by name; did you mean 'mnist'\?$"):
         recognise("mnits")
+    with pytest.raises(DataError, match=r"photos is neither a folder, .* known by name: digits, mnist, fashion"):
+        recognise("photos")
