@@ -14,6 +14,9 @@ class TrainingSamples:
         self._data = data
         self._augment = Augmentation(options.augmentation, options.seed, data.preprocessing.mean)
 
+    def __len__(self) -> int:
+        return len(self._data.train)
+
     def load(self, memory: SliceMemory, iteration: int, samples: Labels) -> Labels:
         """Write samples into the memory of a slice, as they are in this iteration; return their labels.
 
