@@ -30,6 +30,7 @@ def fuzz(name: str, arguments: list[str]) -> None:
 
     target = TARGETS[name]
     with tempfile.TemporaryDirectory() as base, tempfile.TemporaryDirectory() as corpus:
+        os.environ["CNNTRAIN_CACHE"] = str(Path(base) / "cache")
         (Path(base) / "seeds").mkdir()
         for number, content in enumerate(seeds_of(name, Path(base) / "seeds")):
             (Path(corpus) / f"seed-{number}").write_bytes(content)

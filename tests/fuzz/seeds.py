@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import cnntrain
 from cnntrain import weights
@@ -51,6 +52,16 @@ def npz_bytes() -> bytes:
     return file.getvalue()
 
 
+CSV = b"label,p0,p1,p2,p3\n" + b"1,0,9,255,7\n0,1,2,3,4\n" * 3
+
+
+def picture(form: str) -> bytes:
+    """A picture of 6 x 5 in colour."""
+    file = io.BytesIO()
+    Image.fromarray(np.arange(90, dtype="uint8").reshape(5, 6, 3)).save(file, form)
+    return file.getvalue()
+
+
 def with_length(first: bytes, second: bytes) -> bytes:
     """Two files in one, after two bytes for the length of the first."""
     return struct.pack("<H", len(first)) + first + second
@@ -81,6 +92,14 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
             return [npz_bytes()]
         case "cifar10":
             return [with_length(b"cat\ndog\n", b"\1" + 3072 * b"\7")]
+        case "csv":
+            return [CSV, CSV.partition(b"\n")[2]]
+        case "csv_packed":
+            return [gzip.compress(CSV)]
+        case "images":
+            return [picture(form) for form in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")]
+        case "split_file":
+            return [b"file,class,split\na/1.png,a,train\nb/1.png,b,train\na/2.png,a,test\n"]
         case "safetensors":
             return [weights_bytes(folder)]
         case "weights_about":

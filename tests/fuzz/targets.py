@@ -4,17 +4,28 @@ of ours, told in a sentence. Anything else is a bug.
 The hypothesis tests and the fuzzer run the same functions.
 """
 
+import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from cnntrain import weights
 from cnntrain.config import load_config
 from cnntrain.data import load_data
 from cnntrain.errors import CnntrainError
 from cnntrain.tensors import serialise
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A grey picture."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
 
 Target = Callable[[Path, bytes], object]
 """Reads bytes as a file in an empty folder."""
@@ -63,6 +74,36 @@ def cifar10(folder: Path, content: bytes) -> object:
     return load_data("cifar10", path=folder)
 
 
+def csv(folder: Path, content: bytes) -> object:
+    """Lines of a label and pixels."""
+    (folder / "a.csv").write_bytes(content)
+    return load_data("csv", path=folder / "a.csv")
+
+
+def csv_packed(folder: Path, content: bytes) -> object:
+    """The same, packed by gzip."""
+    (folder / "train.csv.gz").write_bytes(content)
+    return load_data("csv", path=folder)
+
+
+def images(folder: Path, content: bytes) -> object:
+    """A picture among good ones, in a folder of classes."""
+    picture = png(np.zeros((2, 2), "uint8"))
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/3.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content if name == "b/3.jpg" else picture)
+    return load_data("images", path=folder, size=(4, 4), test=0.5)
+
+
+def split_file(folder: Path, content: bytes) -> object:
+    """The split file of a folder of pictures."""
+    (folder / "split.csv").write_bytes(content)
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(png(np.zeros((2, 2), "uint8")))
+    return load_data("images", path=folder, size=(4, 4), split=folder / "split.csv")
+
+
 def safetensors(folder: Path, content: bytes) -> object:
     """A weights file."""
     (folder / "a.safetensors").write_bytes(content)
@@ -84,6 +125,10 @@ TARGETS: dict[str, Target] = {
     "idx_packed": idx_packed,
     "npz": npz,
     "cifar10": cifar10,
+    "csv": csv,
+    "csv_packed": csv_packed,
+    "images": images,
+    "split_file": split_file,
     "safetensors": safetensors,
     "weights_about": weights_about,
 }

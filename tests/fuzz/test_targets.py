@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,6 +28,7 @@ def test_what_the_fuzzer_found_interesting_is_answered(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_malformed_files_are_answered_with_a_sentence(name, data):
     with tempfile.TemporaryDirectory() as folder:
