@@ -16,7 +16,7 @@ import numpy as np
 
 from cnntrain import weights
 from cnntrain.builder import build
-from cnntrain.checking.differences import Difference, central_difference, relative_error
+from cnntrain.checking.differences import Evaluate, least_error
 from cnntrain.checking.faults import inject as inject_fault
 from cnntrain.config import Config, load_config
 from cnntrain.errors import UsageError
@@ -136,19 +136,19 @@ class Check:
                 else:
                     # Signs at random, of length 1 together: each entry moves as far as every other.
                     where, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
-                numeric = self.difference(values, where, direction)
-                if numeric is None:
+                analytic = float(np.sum(gradient[where] * direction))
+                error = least_error(analytic, self.along(values, where, direction), threshold)
+                if error is None:
                     kinks += 1
                 else:
                     checked += 1
-                    analytic = float(np.sum(gradient[where] * direction))
-                    worst = max(worst, relative_error(analytic, numeric, threshold))
+                    worst = max(worst, error)
                 if self.progress is not None:
                     self.progress(name, done + 1, total)
             yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
 
-    def difference(self, values: Array, where: Any, direction: Any) -> Difference | None:
-        """Return the numeric derivative of J along a direction of one tensor."""
+    def along(self, values: Array, where: Any, direction: Any) -> Evaluate:
+        """Return J, and its pattern, as a function of how far one tensor is moved in a direction."""
         before = np.copy(values[where])
 
         def evaluate(t: float) -> tuple[float, bytes]:
@@ -157,4 +157,4 @@ class Check:
             values[where] = before
             return J, pattern
 
-        return central_difference(evaluate)
+        return evaluate

@@ -42,6 +42,33 @@ RIGHT = {
         {"fc": {"units": 4, "activation": "softmax"}},
     ],
     "no conv": [{"fc": {"units": 6, "activation": "elu"}}, {"fc": {"units": 4, "activation": "softmax"}}],
+    "normalised at every place": [
+        {"batch_norm": {"activation": "elu"}},
+        {"conv": {"K": 3, "F": 3, "P": 1}},
+        {"batch_norm": {"activation": "relu"}},
+        {"pool": {"k": 2, "type": "max"}},
+        {"dropout": {"rate": 0.2}},
+        {"conv": {"K": 4, "F": 2, "activation": "relu"}},
+        {"batch_norm": {}},
+        {"pool": {"k": "all", "type": "max"}},
+        {"batch_norm": {}},
+        {"fc": {"units": 6}},
+        {"batch_norm": {"activation": "relu"}},
+        {"dropout": {}},
+        {"fc": {"units": 4, "activation": "softmax"}},
+    ],
+    "deep and normalised": [
+        *([{"conv": {"K": 4, "F": 3, "P": 1}}, {"batch_norm": {"activation": "relu"}}] * 8),
+        {"pool": {"k": "all", "type": "average"}},
+        *([{"fc": {"units": 12}}, {"batch_norm": {"activation": "relu"}}] * 3),
+        {"fc": {"units": 4, "activation": "softmax"}},
+    ],
+    "a gradient of exactly 0: a bias whose mean is taken off again": [
+        {"conv": {"K": 2, "F": 2}},
+        {"pool": {"k": 2, "type": "average"}},
+        {"batch_norm": {"activation": "tanh"}},
+        {"fc": {"units": 4, "activation": "softmax"}},
+    ],
     "image at the end": [{"conv": {"K": 2, "F": 3}}, {"pool": {"k": 2, "type": "average"}}],
 }
 
@@ -62,6 +89,14 @@ def assert_proven(result):
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_right_networks_pass(make_config, layers, reduction):
     assert_proven(cnntrain.gradcheck(make_config(layers, INPUT, reduction=reduction), samples=10))
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, "all"])
+def test_batch_norm_is_checked_over_several_samples_whatever_the_batch_size(make_config, batch_size):
+    layers = [{"fc": {"units": 5}}, {"batch_norm": {}}, {"fc": {"units": 3, "activation": "softmax"}}]
+    config = make_config(layers, INPUT, batch_size=batch_size)
+    assert_proven(cnntrain.gradcheck(config, samples=5))
+    assert not cnntrain.gradcheck(config, samples=5, inject=["layers.1:no_mean"])["passed"]
 
 
 @pytest.mark.parametrize("activation", ActivationName.__args__)

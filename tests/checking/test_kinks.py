@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 import cnntrain
-from cnntrain.checking.differences import central_difference, relative_error
+from cnntrain.checking.differences import central_differences, least_error, relative_error
+
+
+def first_difference(evaluate):
+    return next(central_differences(evaluate))
+
 
 RELU = [{"fc": {"units": 4, "activation": "relu"}}, {"fc": {"activation": "softmax"}}]
 INPUTS = 64
@@ -62,7 +67,7 @@ def test_weight_at_zero_is_a_kink_of_l1_alone(save_weights):
 
 
 def test_difference_of_a_smooth_function():
-    numeric = central_difference(lambda t: (np.exp(t), b""))
+    numeric = first_difference(lambda t: (np.exp(t), b""))
     assert numeric.value == pytest.approx(1, abs=1e-9)
     assert 0 < numeric.noise < 1e-8
 
@@ -75,16 +80,17 @@ def test_step_shrinks_until_both_sides_are_alike(kink_at):
         steps.append(abs(t))
         return 2 * t + max(0.0, t - kink_at), bytes([t > kink_at])
 
-    assert central_difference(bent).value == pytest.approx(2, abs=1e-6)
+    assert next(central_differences(bent)).value == pytest.approx(2, abs=1e-6)
     assert steps[-1] < kink_at < steps[0]
 
 
 def test_kink_at_the_point_itself_has_no_difference():
-    assert central_difference(lambda t: (abs(t), bytes([t > 0]))) is None
+    assert list(central_differences(lambda t: (abs(t), bytes([t > 0])))) == []
+    assert least_error(0.0, lambda t: (abs(t), bytes([t > 0])), 1e-6) is None
 
 
 def test_relative_error_is_the_difference_over_the_sum_of_sizes():
-    numeric = central_difference(lambda t: (2 * t, b""))
+    numeric = first_difference(lambda t: (2 * t, b""))
     assert relative_error(2.0, numeric, 1e-6) == pytest.approx(0, abs=1e-9)
     assert relative_error(6.0, numeric, 1e-6) == pytest.approx(0.5)
     assert relative_error(-2.0, numeric, 1e-6) == pytest.approx(1)
@@ -92,5 +98,14 @@ def test_relative_error_is_the_difference_over_the_sum_of_sizes():
 
 
 def test_rounding_alone_is_no_error():
-    flat = central_difference(lambda t: (1e3 * (1 + 1e-16 * np.sign(t)), b""))
+    flat = first_difference(lambda t: (1e3 * (1 + 1e-16 * np.sign(t)), b""))
     assert relative_error(0.0, flat, 1e-6) < 1e-6
+
+
+def test_where_j_bends_much_a_smaller_step_is_taken():
+    def bent(t):
+        return np.sin(1e3 * t) / 1e3, b""
+
+    assert relative_error(1.0, first_difference(bent), 1e-6) > 1e-6
+    assert least_error(1.0, bent, 1e-6) < 1e-6
+    assert least_error(1.001, bent, 1e-6) > 1e-4
