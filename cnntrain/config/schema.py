@@ -68,6 +68,7 @@ class NamedOptions(AnyData):
     """``source: mnist`` and other sets that are downloaded."""
 
     source: Literal["mnist", "fashion-mnist", "kmnist", "emnist-letters"] = Field(description="the kind of data")
+    path: AnyPath | None = Field(None, description="a folder that holds the files; downloaded without")
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 

@@ -32,8 +32,12 @@ AXES = {"images": 3, "labels": 1}
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
-def load(path: Path) -> Splits:
+def load(path: Path, names: tuple[str, ...] | None = None) -> Splits:
     """Read the folder ``path``; without test files there is no test split.
+
+    Args:
+        path: The folder.
+        names: Names of the classes; by default their labels.
 
     Raises:
         DataError: A file is missing or malformed, or two do not fit each other.
@@ -45,7 +49,7 @@ def load(path: Path) -> Splits:
             f"{path}: no training images; looked for train-images-idx3-ubyte, plain or .gz, also with a prefix such as "
             f"emnist-letters-; the folder holds {listing(file.name for file in entries(path, FOLDER))}"
         )
-    return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]))
+    return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]), names)
 
 
 def _find(path: Path) -> tuple[str, dict[str, Path]]:

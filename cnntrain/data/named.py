@@ -16,23 +16,29 @@ def load(
 
     Args:
         name: A key of ``NAMED``.
-        path: A folder of CIFAR-10 to read in its place.
+        path: A folder that holds its files; then nothing is downloaded.
         mirrors: URLs of folders that are tried before the data set's own servers.
         tell: How far the download is, in bytes.
 
     Raises:
-        DataError: It can be had nowhere, or cannot be kept.
+        DataError: It can be had nowhere, cannot be kept, or the folder does not hold it.
     """
-    return read(NAMED[name], mirrors or (), tell) if path is None else cifar10.load(path)
+    named = NAMED[name]
+    if path is None:
+        return read(named, fetch(named, mirrors or (), tell))
+    return (
+        cifar10.load(path) if named.kind == "cifar10" else read(named, path)
+    )  # CIFAR-10's folder has names of its own
 
 
-def read(named: NamedSet, mirrors: Sequence[str] = (), tell: Progress | None = None) -> Splits:
-    """The data set ``named``, with its classes' names and its images upright."""
-    folder = fetch(named, mirrors, tell)
-    splits = cifar10.load(folder) if named.kind == "cifar10" else idx.load(folder)
-    upright = [_upright(split) if named.lying and split else split for split in (splits.train, splits.test)]
-    assert upright[0] is not None
-    return Splits(upright[0], upright[1], named.classes)
+def read(named: NamedSet, folder: Path) -> Splits:
+    """The files of ``named`` in ``folder``, with the names of the classes, images upright."""
+    if named.kind == "cifar10":
+        return cifar10.load(folder)._replace(classes=named.classes)
+    splits = idx.load(folder, named.classes)
+    if not named.lying:
+        return splits
+    return Splits(_upright(splits.train), splits.test and _upright(splits.test), splits.classes)
 
 
 def _upright(dataset: Dataset) -> Dataset:

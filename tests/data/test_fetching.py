@@ -79,13 +79,13 @@ def left(folder: Path) -> set[str]:
 def test_a_set_is_fetched_once_and_then_used_offline(serve, contents, mnist, images, labels, offline):
     server = serve(contents)
     assert not is_cached(mnist)
-    splits = read(mnist, [server.url])
+    splits = read(mnist, fetch(mnist, [server.url]))
     assert is_cached(mnist)
     assert left(folder_of(mnist)) == set(contents)
     assert server.asked == dict.fromkeys(contents, 1)
     server.stop()
     offline()
-    again = read(mnist, [server.url])
+    again = read(mnist, fetch(mnist, [server.url]))
     for found in (splits, again):
         assert np.array_equal(found.train.images[:, 0], images)
         assert found.test is not None
@@ -204,7 +204,7 @@ def letters(images):
 
 def test_letters_stand_upright_and_have_names(serve, letters, cache):
     named, archive, pictures = letters
-    splits = read(named, [serve({"gzip.zip": archive}).url])
+    splits = read(named, fetch(named, [serve({"gzip.zip": archive}).url]))
     assert np.array_equal(splits.train.images[:, 0], pictures.transpose(0, 2, 1))
     assert splits.train.labels.tolist() == list(range(26))
     assert splits.classes[:3] == ("a", "b", "c")
@@ -235,10 +235,10 @@ def cifar10(color_images, labels):
 def test_cifar10_is_unpacked_and_has_names(serve, cifar10, color_images, offline, cache):
     named, archive = cifar10
     server = serve({"cifar-10-binary.tar.gz": archive})
-    read(named, [server.url])
+    fetch(named, [server.url])
     server.stop()
     offline()
-    splits = read(named)
+    splits = read(named, fetch(named))
     assert np.array_equal(splits.train.images, color_images[:5])
     assert splits.classes[9] == "truck"
     assert {path.name for path in cache.rglob("*") if path.is_file()} - {".lock"} == set(named.kept)
@@ -248,6 +248,26 @@ def test_a_folder_of_cifar10_is_read_in_place_of_the_download(cifar10_folder, of
     offline()
     data = load_data("cifar10", path=cifar10_folder, mirrors=None)
     assert len(data.train) == 10
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist"])
+def test_a_folder_of_ones_own_is_read_in_place_of_the_download(idx_folder, images, offline, name):
+    offline()
+    data = load_data(name, path=idx_folder)
+    assert np.array_equal(data.train.images[:, 0], images)
+    assert data.classes == NAMED[name].classes
+
+
+def test_letters_of_ones_own_stand_upright_too(tmp_path, write_idx, images, offline):
+    offline()
+    write_idx("emnist-letters-train-images-idx3-ubyte.gz", images)
+    write_idx("emnist-letters-train-labels-idx1-ubyte", np.arange(1, 11, dtype=np.uint8) + 16)
+    with pytest.raises(DataError, match="holds the label 26, but the classes are 0 to 25"):
+        load_data("emnist-letters", path=tmp_path)
+    write_idx("emnist-letters-train-labels-idx1-ubyte", np.array([1, *range(18, 27)], np.uint8))
+    data = load_data("emnist-letters", path=tmp_path)
+    assert np.array_equal(data.train.images[:, 0], images.transpose(0, 2, 1))
+    assert [data.classes[i] for i in data.train.labels[:2]] == ["a", "r"]
 
 
 def test_the_catalogue_is_whole():
