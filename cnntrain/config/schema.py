@@ -83,7 +83,7 @@ class Cifar10Options(AnyData):
 class CsvOptions(AnyData):
     """``source: csv``, a label and all pixels of an image on each line."""
 
-    source: Literal["csv"]
+    source: Literal["csv"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the file, or a folder with train.csv and test.csv")
     shape: Annotated[tuple[AtLeastOne, AtLeastOne, AtLeastOne], Field(strict=False)] | None = Field(
         None, description="[C, H, W] of an image; grey and square if not given"
