@@ -110,7 +110,7 @@ def _answers(title: str, judgement: Judgement) -> Plots:
             Mistake(image, *_words(judgement, sample))
             for sample, image in zip(samples.tolist(), judgement.dataset.gather(samples), strict=True)
         ]
-        return mistakes(shown, f"{title}: {which if wrong else 'no mistakes'} {on}")
+        return mistakes(shown, f"{title}\n{which if wrong else 'no mistakes'} {on}")
 
     return ({} if matrix is None else {"confusion.png": draw_confusion}) | {"mistakes.png": draw_mistakes}
 
@@ -132,7 +132,7 @@ def _calibration(title: str, judgement: Judgement) -> Plots:
         from cnntrain.judging.plots.calibration import calibration
 
         assert bins is not None
-        return calibration(bins, f"{title}: {judgement.score.samples:,} {judgement.split} samples")
+        return calibration(bins, f"{title}\n{judgement.score.samples:,} {judgement.split} samples")
 
     bins = judgement.bins()
     return {} if bins is None else {"calibration.png": draw}
@@ -144,7 +144,7 @@ def _filters(title: str, network: Network) -> Plots:
 
         assert first is not None
         W = network.parameters()[f"layers.{first.index}.W"]
-        return filters(W, f"{title}: {_count(len(W), 'filter')} of layers[{first.index}]")
+        return filters(W, f"{title}\n{_count(len(W), 'filter')} of layers[{first.index}]")
 
     first = next((layer for layer in network.layers if isinstance(layer, Conv)), None)
     return {} if first is None else {"filters.png": draw}

@@ -87,6 +87,13 @@ def test_curves_show_the_best_iteration_and_alpha_where_it_changes():
         assert len(curves([row(1, alpha=0.1), row(2, alpha=0.1)], "run").axes) == 2
 
 
+def test_the_legend_of_curves_leaves_room_for_the_name_of_the_run():
+    with styled():
+        figure = curves([row(10**6, validation_loss=1.0)], "n" * 40)
+        figure.draw_without_rendering()
+        assert figure._suptitle.get_window_extent().x1 < figure.legends[0].get_window_extent().x0
+
+
 def test_losses_of_many_sizes_have_a_logarithmic_axis():
     with styled():
         assert curves([row(1), row(100)], "run").axes[0].get_yscale() == "log"
@@ -99,14 +106,19 @@ def test_losses_of_many_sizes_have_a_logarithmic_axis():
 )
 def test_any_pictures_of_mistakes_can_be_drawn(count, shape):
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    title = f"{'n' * 40}\nthe 25 surest of 10,000 mistakes on 100,000 validation samples"
     with styled():
-        figure = mistakes([Mistake(image, "a" * 80, MATH, "99 %", "x/" * 60)] * count, "title")
-        found = [text for text in figure.texts if text.get_text()]
+        figure = mistakes([Mistake(image, "a" * 80, MATH, "99 %", "x/" * 60)] * count, title)
+        found = [text for text in figure.axes[0].texts if text.get_text()]
         assert len(found) == 1 + 3 * count
         for box in boxes(figure, found):
             assert box.x0 >= -1
             assert box.y0 >= -1
             assert box.x1 <= figure.bbox.width + 1
+        _, H, W = shape
+        for picture in figure.axes[0].images:
+            box = picture.get_window_extent()
+            assert box.height / box.width == pytest.approx(H / W, rel=0.01)
 
 
 def test_pixels_are_drawn_as_they_are():

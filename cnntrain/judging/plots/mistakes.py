@@ -10,7 +10,7 @@ from cnntrain.judging.plots.style import GREY, ORANGE
 from cnntrain.types import Array
 
 COLUMNS = 5
-SIDE, GAP, TEXT, TITLE = 1.7, 0.14, 0.6, 0.45
+SIDE, GAP, TEXT, TITLE = 1.7, 0.14, 0.6, 0.6
 """Inches of a picture's width, between two of them, for the lines below one, for the title."""
 
 
@@ -32,25 +32,32 @@ def mistakes(shown: list[Mistake], title: str) -> Figure:
     rows = -(-len(shown) // columns)
     H, W = shown[0].image.shape[1:] if shown else (1, 1)
     tall = SIDE * min(max(H / W, 0.3), 2.0)
+    wide, high = min(SIDE, tall * W / H), min(tall, SIDE * H / W)
     width, height = columns * (SIDE + GAP) + GAP, rows * (tall + TEXT) + TITLE
     figure = Figure(figsize=(width, height))
-    figure.text(GAP / width, 1 - 0.12 / height, title, va="top", fontsize=11)
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all: each costs more than its picture
+    axes.text(GAP, 0.12, title, va="top", fontsize=11)
     for place, mistake in enumerate(shown):
         row, column = divmod(place, columns)
-        left, top = GAP + column * (SIDE + GAP), TITLE + row * (tall + TEXT)
-        panel = figure.add_axes((left / width, 1 - (top + tall) / height, SIDE / width, tall / height), anchor="SW")
-        panel.set_axis_off()
-        picture = drawable(mistake.image)
-        smooth = min(picture.shape[:2]) > 64
-        panel.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="antialiased" if smooth else "nearest")
+        left, bottom = GAP + column * (SIDE + GAP), TITLE + row * (tall + TEXT) + tall
+        axes.imshow(
+            drawable(mistake.image),
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+            extent=(left, left + wide, bottom, bottom - high),
+            interpolation="antialiased" if min(H, W) > 64 else "nearest",
+        )
         lines = (
             (f"is {short(mistake.true, 22)}", "#202020"),
             (f"taken for {short(mistake.predicted, 15)}", ORANGE),
             (short(f"{mistake.sureness}, {mistake.where}", 32), GREY),
         )
         for number, (line, color) in enumerate(lines):
-            below = 1 - (top + tall + 0.04 + 0.15 * number) / height
-            figure.text(left / width, below, line, va="top", color=color, fontsize=6.5 if number == 2 else 8)
+            size = 6.5 if number == 2 else 8
+            axes.text(left, bottom + 0.04 + 0.15 * number, line, va="top", color=color, fontsize=size)
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")  # in inches, from the top
+    axes.set_axis_off()
     return figure
 
 
