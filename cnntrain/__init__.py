@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cnntrain.errors import CnntrainError
     from cnntrain.judging.evaluation import evaluate
     from cnntrain.model import load
-    from cnntrain.training import train
+    from cnntrain.training import resume, train
 
-__all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
+__all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "resume", "train"]
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",
@@ -27,6 +27,7 @@ _HOMES = {
     "gradcheck": "cnntrain.checking",
     "load": "cnntrain.model",
     "load_config": "cnntrain.config",
+    "resume": "cnntrain.training",
     "train": "cnntrain.training",
 }
 

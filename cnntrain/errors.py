@@ -6,7 +6,9 @@
     ├── ConfigError          2   the YAML file, or an override of it
     │   └── ShapeError       2   a layer does not fit the image that reaches it
     ├── UsageError           2   words on the command line, or a path they name
+    ├── StorageError         2   what was learned cannot be saved
     ├── GradientError        3   a gradient check failed
+    ├── ReplayError          3   steps that were repeated gave other bits
     ├── ExportError          3   an exported network computes something else
     ├── DataError            4   data missing or malformed
     │   └── PictureError     4   a picture's file cannot be read
@@ -40,6 +42,10 @@ class UsageError(CnntrainError):
     """Words that a command does not understand, or a path that it cannot use."""
 
 
+class StorageError(CnntrainError):
+    """What was learned cannot be saved: no room, no permission, or no folder."""
+
+
 class GradientError(CnntrainError):
     """An analytic gradient differs from the numeric one."""
 
@@ -48,6 +54,12 @@ class GradientError(CnntrainError):
 
 class ExportError(CnntrainError):
     """An exported network computes something else than the network that it was made of."""
+
+    exit_code = 3
+
+
+class ReplayError(CnntrainError):
+    """Steps of a run that were repeated gave other bits than the first time."""
 
     exit_code = 3
 

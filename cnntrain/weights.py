@@ -23,10 +23,14 @@ from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network import Network
 from cnntrain.storage import write_file
 from cnntrain.tensors import Header, read_header, read_tensors, serialise
-from cnntrain.types import Shape
+from cnntrain.types import Array, Shape
 
 KEY = "cnntrain"
 FILE_IN_RUN = "weights.safetensors"
+NOT_STORED = ("workers", "checkpoint_every")
+"""Keys of ``training`` that the weights do not depend on, so that they do not say what these were."""
+CHECKPOINT, MORE = "checkpoint", "checkpoint."
+"""A checkpoint is a weights file with this key in its metadata, and tensors whose names begin with this."""
 MADE_ANYWAY = 1_000_000
 """Weights of a network that is small enough to be made on trust."""
 
@@ -55,23 +59,29 @@ class Saved:
             )
 
 
-def save(path: Path, network: Network, config: Config, data: Data) -> None:
-    """Write the network's parameters and running averages and how to use them, whole or not at all."""
+def save(path: Path, network: Network, config: Config, data: Data, theta: Array | None = None) -> None:
+    """Write the network's state, or what ``theta`` holds, and how to use them, whole or not at all."""
+    # One key: safetensors writes several in an order that differs from process to process.
+    state = network.layout.named(network.theta if theta is None else theta, network.layout.places)
+    content = serialise(state, {KEY: json.dumps(description(network, config, data))})
+    try:
+        write_file(path, content)
+    except OSError as error:
+        raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
+
+
+def description(network: Network, config: Config, data: Data) -> dict[str, Any]:
+    """Return what is needed to use the parameters."""
     resolved = config.resolved()
-    resolved["training"].pop("workers")  # the same weights come of any number, so they do not say which it was
-    about = {
+    for key in NOT_STORED:
+        resolved["training"].pop(key)
+    return {
         "config": resolved,
         "input": list(network.in_shape),
         "classes": list(data.classes),
         "preprocessing": data.preprocessing.to_dict(),
         "versions": {"cnntrain": version("cnntrain"), "numpy": np.__version__},
     }
-    # One key: safetensors writes several in an order that differs from process to process.
-    content = serialise(network.state(), {KEY: json.dumps(about)})
-    try:
-        write_file(path, content)
-    except OSError as error:
-        raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
 
 
 def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike | None = None) -> Saved:
@@ -99,6 +109,8 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
         check_count(config, shape, len(classes) or None, header)
         tensors = read_tensors(path)
+        if CHECKPOINT in about:
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(MORE)}
         network = build_shaped(config, shape, len(classes) or None, dtype)
         network.set_state(tensors)
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -10,7 +10,7 @@ import pytest
 
 import cnntrain
 
-NAMES = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "train"]
+NAMES = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "resume", "train"]
 
 
 def test_names_are_there_with_docstrings():

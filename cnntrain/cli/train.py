@@ -1,13 +1,15 @@
 """``cnntrain train``."""
 
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.options import JsonOption, Overrides, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.resume import VerifyOption, resume_run
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
+from cnntrain.cli.watching import watch
+from cnntrain.errors import UsageError
 
 if TYPE_CHECKING:
     from cnntrain.config import Config
@@ -33,50 +35,64 @@ DryRunOption = Annotated[
 ]
 
 
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Go on with the run in this folder instead; it has its own CONFIG. The same as cnntrain resume RUN.",
+        show_default=False,
+    ),
+]
+
+OptionalConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG", help="YAML file that describes data, network and training.", show_default=False),
+]
+
+
 def train(
-    config: ConfigArgument,
+    config: OptionalConfigArgument = None,
     overrides: Overrides = None,
     out: OutOption = None,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
+    run: ResumeOption = None,
+    verify: VerifyOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
     """Train the network in CONFIG and keep its weights.
 
-    Ctrl-C stops after the batch at hand and saves; the exit status is then 130.
+    Ctrl-C stops after the batch at hand and saves; the exit status is then 130, and cnntrain resume goes on.
     """
     with errors_as_messages():
-        from cnntrain.cli.training_view import open_view  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.config import load_config
+        if run is not None:
+            words = [*([] if config is None else [str(config)]), *(overrides or ())]
+            _check_words(words, out, dry_run)
+            resume_run(run, words, workers, verify, progress, json)
+            return
+        if config is None:
+            raise UsageError("a CONFIG is needed, such as configs/digits.yaml; or --resume RUN")
+        if verify:
+            raise UsageError("--verify repeats steps of a run that goes on: use it with --resume RUN")
+        from cnntrain.config import load_config  # imported late: `cnntrain --help` needs none of it
         from cnntrain.training import fit
-        from cnntrain.training.events import Finished
-        from cnntrain.training.interrupts import Interrupts
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)
         if dry_run:
             _show_dry_run(loaded, progress, json)
             return
-        stop = ""
-        with open_view(progress, loaded.network.layers) as view, Interrupts(tell=view.stopping) as interrupts:
-            for event in fit(loaded, out, interrupts):
-                view.show(event)
-                if isinstance(event, Finished):  # what follows are plots, and the error of a run that diverged
-                    stop = event.result["stop"]
-                    _print_result(event.result, json)
-        if stop == "interrupted":
-            raise typer.Exit(128 + (interrupts.signal or signal.SIGINT))
+        watch(lambda interrupts: fit(loaded, out, interrupts), progress, json)
 
 
-def _print_result(result: dict[str, Any], json: bool) -> None:
-    if json:
-        print_json(result)
-        return
-    from cnntrain.cli.training_text import result_lines
-
-    for line in result_lines(result):
-        results().print(line, soft_wrap=True)
+def _check_words(words: list[str], out: Path | None, dry_run: bool) -> None:
+    """Raise UsageError for what makes no sense beside ``--resume``."""
+    if out is not None or dry_run:
+        raise UsageError(f"{'--out' if out is not None else '--dry-run'} and --resume RUN do not go together")
+    if words and "=" not in words[0]:
+        raise UsageError(f"{words[0]}: with --resume RUN there is no CONFIG: the run has its own; KEY=VALUE changes it")
 
 
 def _show_dry_run(config: "Config", progress: Progress, json: bool) -> None:

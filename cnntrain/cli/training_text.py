@@ -26,8 +26,24 @@ def header(started: "Started") -> list[str]:
     return [
         data_line(started.source, started.samples, len(started.classes)),
         device_line(started.cores, started.workers, started.network.dtype.name),
-        f"run      {started.run}",
+        f"run      {started.run}{_position(started)}",
     ]
+
+
+def _position(started: "Started") -> str:
+    """Where a run goes on."""
+    iterations, batches = started.iterations_before, started.batches_before
+    if not iterations and not batches:
+        return ""
+    return f", going on after iteration {iterations}" + (
+        f" and {batches} of {started.batches} batches" if batches else ""
+    )
+
+
+def verified_text(steps: int) -> str:
+    """That the last steps of a run gave the same bits again."""
+    what = "1 step was" if steps == 1 else f"{steps:,} steps were"
+    return f"verified: {what} repeated, and gave the same bits"
 
 
 def data_line(source: str, samples: dict[str, int], classes: int) -> str:
@@ -106,7 +122,9 @@ def result_lines(result: dict[str, Any]) -> list[str]:
             "those weights are in best.safetensors"
         )
     lines.append(f"run in {result['run']}")
-    if result["stop"] not in ("diverged", "failed"):
+    if result["stop"] in ("interrupted", "failed"):
+        lines.append(f"next: {shlex.join(['cnntrain', 'resume', str(result['run'])])}")
+    elif result["stop"] != "diverged":
         words = ["cnntrain", "eval", str(result["run"])]
         lines.append(f"next: {shlex.join(words if split in (None, 'test') else [*words, '--split', split])}")
     return lines

@@ -3,7 +3,7 @@
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, final
@@ -16,9 +16,18 @@ from cnntrain.cli.loading_view import Bar, Lines, bar
 from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.tables import layers_table
 from cnntrain.cli.terminal import is_live, messages, print_note, print_warning
-from cnntrain.config import LayerEntry
 from cnntrain.summary import describe
-from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Loading, Noted, Started, Warned
+from cnntrain.training.events import (
+    BatchEnded,
+    Event,
+    Finished,
+    IterationEnded,
+    Loading,
+    Noted,
+    Started,
+    Verified,
+    Warned,
+)
 
 _REFRESH_SECONDS = 0.1
 """A step may take 0.2 ms and a picture 2 ms: ten pictures a second cost 2 %."""
@@ -69,13 +78,12 @@ class _ConsoleView(TrainingView):
     _started: Started
     """The run's first event."""
 
-    def __init__(self, console: Console, layers: Sequence[LayerEntry]) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._layers = layers
 
     def _show_header(self, started: Started) -> None:
         self._started = started
-        self._console.print(layers_table(describe(started.network), self._layers, started.network.in_shape))
+        self._console.print(layers_table(describe(started.network), started.layers, started.network.in_shape))
         self._console.print()
         for line in text.header(started):
             self._console.print(line, soft_wrap=True)
@@ -93,8 +101,8 @@ class _ConsoleView(TrainingView):
 class PlainView(_ConsoleView):
     """Lines that stay, for a log or a pipe: no bar, no control codes."""
 
-    def __init__(self, console: Console, layers: Sequence[LayerEntry]) -> None:
-        super().__init__(console, layers)
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
         self._lines = Lines(console)
 
     def show(self, event: Event) -> None:
@@ -110,6 +118,8 @@ class PlainView(_ConsoleView):
                 print(text.iteration_line(event, self._started), file=self._console.file, flush=True)
             case Warned():
                 print_warning(event.text, self._console)
+            case Verified():
+                self._console.print(text.verified_text(event.steps), soft_wrap=True)
             case Finished():
                 self._console.print()
 
@@ -126,14 +136,11 @@ class RichView(_ConsoleView):
 
     Args:
         console: Where to draw.
-        layers: Of the config.
         clock: Seconds that only grow; a test turns it by hand.
     """
 
-    def __init__(
-        self, console: Console, layers: Sequence[LayerEntry], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        super().__init__(console, layers)
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console)
         self._clock = clock
         # No refreshing thread: it would compete with the training for the interpreter.
         self._bar = Progress(
@@ -172,6 +179,9 @@ class RichView(_ConsoleView):
             case Warned():
                 print_warning(event.text, self._console)
                 return
+            case Verified():
+                self._console.print(text.verified_text(event.steps), soft_wrap=True)
+                return
             case Finished():
                 self.close()
                 self._console.print()
@@ -187,12 +197,14 @@ class RichView(_ConsoleView):
         self._began = self._clock()
         # Where one batch is all, the bar runs over the iterations: over that batch it would only flicker.
         total = started.Max if started.batches == 1 else started.batches
-        self._bar.update(self._task, description=f"iteration 1/{started.Max}", total=total)
+        first = min(started.iterations_before + 1, started.Max)
+        self._bar.update(self._task, description=f"iteration {first}/{started.Max}", total=total)
         self._bar.start()
 
     def _move_bar(self, now: float) -> None:
         event, batches, Max = self._batch, self._started.batches, self._started.Max
-        done = event.iteration - 1 + event.batch / batches
+        position = event.iteration - 1 + event.batch / batches
+        done = position - self._started.iterations_before - self._started.batches_before / batches
         self._bar.update(
             self._task,
             description=f"iteration {event.iteration}/{Max}",
@@ -200,7 +212,7 @@ class RichView(_ConsoleView):
             state=text.batch_text(
                 event,
                 seconds_left=event.seconds / event.batch * (batches - event.batch),
-                run_seconds_left=(now - self._began) / done * (Max - done),
+                run_seconds_left=(now - self._began) / done * (Max - position),
             ),
         )
 
@@ -222,9 +234,9 @@ class RichView(_ConsoleView):
         self._bar.stop()
 
 
-def open_view(mode: ProgressMode, layers: Sequence[LayerEntry]) -> TrainingView:
-    """The view that ``--progress`` asks for, on stderr; ``layers`` are the config's, for the header."""
+def open_view(mode: ProgressMode) -> TrainingView:
+    """The view that ``--progress`` asks for, on stderr."""
     if mode is ProgressMode.NONE:
         return SilentView()
     live = is_live(mode)
-    return (RichView if live else PlainView)(messages(live), layers)
+    return (RichView if live else PlainView)(messages(live))

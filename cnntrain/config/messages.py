@@ -128,6 +128,8 @@ def description(schema: dict[str, Any]) -> str:
         return f"a list of {'' if fixed else 'at least '}{count}" + (f", each {each}" if each else "")
     if schema.get("pattern") == URL:
         return "a URL that begins with http:// or https://"
+    if schema.get("examples"):
+        return f"text such as {schema['examples'][0]!r}"
     kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     bounds = [
         f"{words} {schema[bound]}"

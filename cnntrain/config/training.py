@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cnntrain.config.augmentation import AugmentationOptions
-from cnntrain.config.values import Factor, NonNegative, Number, Positive, Share
+from cnntrain.config.values import Batches, Factor, NonNegative, Number, Positive, Share
 from cnntrain.layers.options import AtLeastOne, AtLeastZero, Options
 
 ADAPTIVE_ALPHA = 0.001
@@ -91,6 +91,9 @@ class TrainingOptions(Options):
     dtype: Literal["float32", "float64"] = Field("float32", description="of weights and pixels")
     shuffle: bool = Field(True, description="take the samples in a new order each iteration")
     workers: AtLeastOne | Literal["auto"] = Field("auto", description="processes that share the work, or auto")
+    checkpoint_every: Positive | Batches = Field(
+        60.0, description="seconds from one checkpoint to the next, or batches; one more at the end of each iteration"
+    )
     augmentation: AugmentationOptions = Field(
         AugmentationOptions(), description="how training images are changed at random, each time anew"
     )

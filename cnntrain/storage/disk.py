@@ -32,6 +32,10 @@ class Disk:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
+    def size(self, file: int) -> int:
+        """Return how many bytes a file has."""
+        return os.fstat(file).st_size
+
     def cut(self, file: int, length: int, path: Path) -> None:
         """Cut a file off, and stand at its end."""
         try:

@@ -71,11 +71,13 @@ class Lines:
         Raises:
             OSError: They could not be written, and still wait.
         """
-        if not self.waiting and not sync:
+        if not self.waiting and not (sync and self.length):
             return
         content = "".join(f"{line}\n" for line in self.waiting).encode()
         file = self.disk.open(self.path)
         try:
+            if self.disk.size(file) < self.length:  # somebody has taken it away: what is there stays
+                self.go_back_to(Mark(self.disk.size(file), ""), self.waiting)
             self.disk.cut(file, self.length, self.path)
             self.disk.write(file, content, self.path)
             if sync:

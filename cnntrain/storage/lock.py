@@ -28,7 +28,7 @@ class FolderLock:
         from filelock import FileLock, Timeout  # imported late: most commands need none
 
         self.folder.stat()  # the lock would make it
-        self._lock = FileLock(self.path, timeout=0)
+        self._lock = FileLock(self.path, timeout=0, thread_local=False)
         try:
             self._lock.acquire()
         except Timeout:

@@ -1,5 +1,7 @@
 """The training algorithm, and what a run leaves behind."""
 
-from cnntrain.training.fit import fit, train
+from cnntrain.training.calling import resume, train
+from cnntrain.training.fit import fit
+from cnntrain.training.resuming import go_on
 
-__all__ = ["fit", "train"]
+__all__ = ["fit", "go_on", "resume", "train"]

@@ -2,15 +2,17 @@
 
 ::
 
-    (Loading | Noted)*  Started  (BatchEnded* IterationEnded)*  Finished
+    (Loading | Noted)*  Verified?  Started  (BatchEnded* IterationEnded)*  Finished
 
-and anywhere behind Started ``Warned``, where something goes wrong that does not stop the run.
+and anywhere ``Warned``, where something goes wrong that does not stop the run.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnntrain.config import LayerEntry
 from cnntrain.network import Network
 
 
@@ -53,6 +55,12 @@ class Started:
     epsilon: float
     alpha_varies: bool
     """Whether alpha changes from step to step."""
+    layers: Sequence[LayerEntry] = ()
+    """Entries of ``network.layers``."""
+    iterations_before: int = 0
+    """That are over already, where a run goes on."""
+    batches_before: int = 0
+    """Of the iteration at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +107,11 @@ class Warned:
     text: str
 
 
-Event = Loading | Noted | Started | BatchEnded | IterationEnded | Finished | Warned
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The last steps of a run were repeated and gave the same bits."""
+
+    steps: int
+
+
+Event = Loading | Noted | Verified | Started | BatchEnded | IterationEnded | Finished | Warned

@@ -14,6 +14,7 @@ and schedules of alpha extend it. An iteration is one pass over the training set
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -29,7 +30,9 @@ from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
 from cnntrain.training.events import BatchEnded, IterationEnded
 from cnntrain.training.loading import TrainingSamples
-from cnntrain.training.stopping import Stopping
+from cnntrain.training.progress import Progress
+from cnntrain.training.schedules import alpha_of
+from cnntrain.training.stopping import reason_to_stop
 from cnntrain.types import Array, Labels
 
 
@@ -38,65 +41,77 @@ class Judged:
     """The end of the program: why it ended, and the trained network's score on each split, None where there is none."""
 
     stop: str
-    """As ``Stopping.after`` says."""
+    """As ``reason_to_stop`` says."""
     scores: dict[str, Score | None]
 
 
 def program(
-    network: Network, data: Data, options: TrainingOptions, comm: Communicator
+    network: Network, data: Data, options: TrainingOptions, comm: Communicator, here: Progress | None = None
 ) -> Iterator[BatchEnded | IterationEnded | Judged]:
     """Train ``network`` and judge it; yield after every batch and every iteration, and at the end.
 
-    To stop sooner, stop asking for more.
+    To stop sooner, stop asking for more. Whoever then begins again with the same theta, states and progress goes on as
+    if it had not stopped.
+
+    Args:
+        network: Its theta is changed.
+        data: What is learned, and judged by.
+        options: Of ``training``.
+        comm: Knows the other ranks, and keeps the optimizer's states.
+        here: Where to begin, by default at the beginning; follows the program.
 
     Raises:
         DivergedError: A loss or a parameter became infinite or not a number.
     """
+    here = here or Progress()
     samples = TrainingSamples(data, options)
     trained, averaged = network.layout.split(comm.part)
     averages = RunningAverages(network, averaged)
     steps = batch_count(len(data.train), options.batch_size)
-    descent, stopping = Descent(network, trained, comm, options, steps), Stopping(options)
-    weights = network.theta[: network.layout.trained_count]
-    for iteration in range(1, options.Max + 1):
-        before = weights.copy()
-        began = time.perf_counter()
-        loss, right, seen = 0.0, 0, 0
-        order = batches(len(data.train), options.batch_size, options.seed, iteration, options.shuffle)
-        for batch, places in enumerate(order, start=1):
-            gradient, batch_loss, batch_right = learn(network, samples, iteration, places, comm)
-            if not np.isfinite(batch_loss):
-                raise DivergedError(divergence.of_batch(network, samples, iteration, batch, places, options))
+    descent = Descent(network, trained, comm, options, steps)
+    weights = slice(0, network.layout.trained_count)
+    validation: Score | None = None
+    while not (stop := reason_to_stop(here, options)):
+        began = time.perf_counter() - here.seconds
+        if here.before is None:
+            here.before = network.theta.copy()
+        order = batches(len(data.train), options.batch_size, options.seed, here.iteration, options.shuffle)
+        for places in islice(order, here.batch, None):
+            gradient, loss, right = learn(network, samples, here.iteration, places, comm)
+            if not np.isfinite(loss):
+                raise DivergedError(
+                    divergence.of_batch(network, samples, here.iteration, here.batch + 1, places, options)
+                )
             averages.step(gradient[len(gradient) - averages.count :], len(places))
-            alpha = descent.step(gradient[: len(gradient) - averages.count], (iteration - 1) * steps + batch)
+            descent.step(gradient[: len(gradient) - averages.count], (here.iteration - 1) * steps + here.batch + 1)
             comm.publish()
-            loss, right, seen = loss + batch_loss, right + batch_right, seen + len(places)
-            yield BatchEnded(iteration, batch, seen, loss / seen, time.perf_counter() - began)
+            here.learned(loss, right, len(places), time.perf_counter() - began)
+            yield BatchEnded(here.iteration, here.batch, here.seen, here.loss / here.seen, here.seconds)
         with np.errstate(invalid="ignore"):
-            max_change = float(np.abs(weights - before).max(initial=0.0))
+            max_change = float(np.abs(network.theta[weights] - here.before[weights]).max(initial=0.0))
         seconds = time.perf_counter() - began
-        where = f"iteration {iteration}, batch {steps}"
+        where = f"iteration {here.iteration}, batch {steps}"
         if not np.isfinite(max_change):
             raise DivergedError(divergence.of_parameters(network, where, options))
         validation = judge(network, data, "validation", comm, where, options)
-        yield IterationEnded(
-            iteration=iteration,
-            train_loss=loss / seen,
-            train_accuracy=right / seen,
+        ended = IterationEnded(
+            iteration=here.iteration,
+            train_loss=here.loss / here.seen,
+            train_accuracy=here.right / here.seen,
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
             max_change=max_change,
             seconds=seconds,
-            alpha=alpha,
+            alpha=alpha_of(here.iteration * steps, steps, options),
         )
-        stop = stopping.after(iteration, max_change, validation.loss if validation else None)
-        if stop:
-            break
+        here.next_iteration(max_change, ended.validation_loss)
+        yield ended
+    where = f"iteration {here.iteration - 1}, batch {steps}"
     yield Judged(
         stop,
         {
             "train": judge(network, data, "train", comm, where, options),
-            "validation": validation,
+            "validation": validation or judge(network, data, "validation", comm, where, options),
             "test": judge(network, data, "test", comm, where, options),
         },
     )

@@ -14,6 +14,7 @@ from cnntrain.parallel import one_blas_thread
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.shared import Shared
 from cnntrain.training.loop import program
+from cnntrain.training.progress import Progress
 from cnntrain.training.sharing import shared_data
 
 
@@ -34,13 +35,15 @@ def main() -> None:
         if os.getppid() != rank_0:  # a process that it forked may still hold the other end of our standard input
             os._exit(1)
 
+    here = Progress.from_json(order["progress"])
+    here.before = arrays["before"].copy() if "before" in arrays.arrays else None
     comm = Shared(order["rank"], order["workers"], arrays, network.layout, watch)
     # Not before everything is imported: on Windows NumPy's libraries wait for whoever reads standard input.
     lifeline = threading.Thread(target=leave_with_rank_0, daemon=True)
     lifeline.start()
     # Rank 0 says why a run stops or diverges, and ends the workers: one that ended by itself would be missed.
     with one_blas_thread(), suppress(DivergedError):
-        for _ in program(network, data, config.training, comm):
+        for _ in program(network, data, config.training, comm, here):
             pass
     lifeline.join()
 

@@ -12,26 +12,54 @@ from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared import Shared
 from cnntrain.summary import multiply_adds
+from cnntrain.training.progress import Progress
 from cnntrain.training.sharing import mapped_images, samples_in_batch, share_data, shared_data, shared_fields
+from cnntrain.types import Array
 
 
 @contextmanager
-def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterator[tuple[Communicator, Data]]:
+def ranks(
+    config: Config,
+    network: Network,
+    data: Data,
+    workers: int,
+    here: Progress | None = None,
+    states: Array | None = None,
+) -> Iterator[tuple[Communicator, Data]]:
     """Context in which the other ranks are there; gives rank 0's communicator, and the data as all ranks see them.
+
+    Args:
+        config: With data.
+        network: Its theta is shared.
+        data: What is learned.
+        workers: Ranks, this one included.
+        here: Where their program begins; by default at the beginning.
+        states: The optimizer's there; by default 0.
 
     Raises:
         WorkerError: There is no room for what they share, or one could not be started, or has ended.
     """
     if workers == 1:
-        yield Alone(network.layout, network.dtype, config.training.state_rows), data
+        alone = Alone(network.layout, network.dtype, config.training.state_rows)
+        if states is not None:
+            alone.states[...] = states
+        yield alone, data
         return
-    arrays = SharedArrays(shared_fields(config, network, data, workers))
+    here = here or Progress()
+    fields = dict(shared_fields(config, network, data, workers))
+    if here.before is not None:
+        fields["before"] = (here.before.shape, here.before.dtype.name)
+    arrays = SharedArrays(fields)
     try:
         with Processes("cnntrain.training.worker") as processes:
             for _ in range(1, workers):
                 processes.start(arrays.handle)
             # While they import what they need.
             network.bind(arrays["theta"])
+            if states is not None:
+                arrays["states"][...] = states
+            if here.before is not None:
+                arrays["before"][...] = here.before
             share_data(data, arrays)
             maps = mapped_images(data)
             names = {split: dataset.names for split, dataset in data.splits().items() if dataset}
@@ -46,6 +74,7 @@ def ranks(config: Config, network: Network, data: Data, workers: int) -> Iterato
                 "input": list(network.in_shape),
                 "classes": list(data.classes),
                 "preprocessing": data.preprocessing.to_dict(),
+                "progress": here.to_json(),
             }
             for rank in range(1, workers):
                 processes.tell(rank, {"rank": rank, **order})

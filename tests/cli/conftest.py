@@ -54,6 +54,7 @@ def started(config: Config) -> Callable[..., Started]:
             "batches": 4,
             "Max": 20,
             "epsilon": 0.0,
+            "layers": config.network.layers,
             "alpha_varies": False,
         }
         return Started(**(values | changes))  # type: ignore[arg-type]

@@ -48,6 +48,8 @@ def test_overrides_and_options_mix(train, tmp_path):
     assert (result["iterations"], result["stop"], result["run"]) == (1, "max", "here")
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
         "best.safetensors",
+        "checkpoint.previous.safetensors",
+        "checkpoint.safetensors",
         "config.yaml",
         "environment.json",
         "metrics.csv",

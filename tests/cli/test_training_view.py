@@ -43,14 +43,9 @@ def visible_lines(shown: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-@pytest.fixture
-def layers(config):
-    return config.network.layers
-
-
-def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iteration, layers):
+def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iteration):
     stream = io.StringIO()
-    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False), layers) as view:
+    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False)) as view:
         view.show(started())
         view.show(batch(1, 1))
         view.show(iteration(1))
@@ -77,10 +72,10 @@ def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iter
     assert "samples/s" not in stream.getvalue()
 
 
-def test_rich_view_draws_a_bar_over_the_batches(started, batch, layers):
+def test_rich_view_draws_a_bar_over_the_batches(started, batch):
     stream, console = terminal()
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started())
         clock.now += 1
         view.show(batch(1, 2))
@@ -89,10 +84,10 @@ def test_rich_view_draws_a_bar_over_the_batches(started, batch, layers):
         assert bar.endswith("3,200 samples/s   loss 0.5000   0:00 left, run 0:39")
 
 
-def test_rich_view_draws_at_most_ten_times_a_second(started, batch, layers):
+def test_rich_view_draws_at_most_ten_times_a_second(started, batch):
     stream, console = terminal()
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started())
         clock.now += 1
         view.show(batch(1, 1))
@@ -105,10 +100,10 @@ def test_rich_view_draws_at_most_ten_times_a_second(started, batch, layers):
         assert stream.getvalue() != drawn
 
 
-def test_iterations_stay_and_the_bar_is_wiped(started, batch, iteration, layers):
+def test_iterations_stay_and_the_bar_is_wiped(started, batch, iteration):
     stream, console = terminal()
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started())
         for number in (1, 2, 3):
             clock.now += 0.06  # some lines wait for the next picture
@@ -121,10 +116,10 @@ def test_iterations_stay_and_the_bar_is_wiped(started, batch, iteration, layers)
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1, "the cursor is back"
 
 
-def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration, layers):
+def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration):
     stream, console = terminal()
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started())
         for number in (1, 2):
             view.show(batch(number, 4))
@@ -133,18 +128,18 @@ def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration, layers
         assert visible_lines(stream.getvalue())[-1].startswith("iteration 2/20 ")
 
 
-def test_a_run_may_end_before_its_first_batch_did(started, layers):
+def test_a_run_may_end_before_its_first_batch_did(started):
     stream, console = terminal()
-    with RichView(console, layers, Clock()) as view:
+    with RichView(console, Clock()) as view:
         view.show(started())
         view.show(Finished({}))
     assert visible_lines(stream.getvalue())[-1] == ""
 
 
-def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, batch, layers):
+def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, batch):
     stream, console = terminal()
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started(batches=1))
         clock.now += 1
         view.show(batch(10, 1))
@@ -153,31 +148,31 @@ def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, ba
     assert bar.endswith("run 0:01")
 
 
-def test_the_bar_fits_80_columns(started, batch, layers):
+def test_the_bar_fits_80_columns(started, batch):
     stream, console = terminal(width=80)
     clock = Clock()
-    with RichView(console, layers, clock) as view:
+    with RichView(console, clock) as view:
         view.show(started())
         clock.now += 1
         view.show(batch(20, 4))
         assert visible_lines(stream.getvalue())[-1].endswith("run 0:00")
 
 
-def test_an_interrupt_is_confirmed_past_all_buffers(tmp_path, layers):
+def test_an_interrupt_is_confirmed_past_all_buffers(tmp_path):
     with (tmp_path / "stderr").open("w") as stream:
-        for view in (PlainView(Console(file=stream), layers), RichView(Console(file=stream), layers)):
+        for view in (PlainView(Console(file=stream)), RichView(Console(file=stream))):
             view.stopping()
         confirmed = (tmp_path / "stderr").read_text()
     sentence = "stopping after this batch; press Ctrl-C again to stop at once\n"
     assert confirmed == f"{sentence}\n{sentence}"
 
 
-def test_an_interrupt_is_no_error_where_nobody_listens(tmp_path, layers):
+def test_an_interrupt_is_no_error_where_nobody_listens(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stream:
-        PlainView(Console(file=stream), layers).stopping()
-    PlainView(Console(file=io.StringIO()), layers).stopping()
+        PlainView(Console(file=stream)).stopping()
+    PlainView(Console(file=io.StringIO())).stopping()
 
 
 @pytest.mark.parametrize(
@@ -189,30 +184,30 @@ def test_an_interrupt_is_no_error_where_nobody_listens(tmp_path, layers):
         (Progress.NONE, SilentView),
     ],
 )
-def test_progress_chooses_the_view(mode, kind, layers):
-    assert type(open_view(mode, layers)) is kind
+def test_progress_chooses_the_view(mode, kind):
+    assert type(open_view(mode)) is kind
 
 
-def test_silent_view_is_silent(started, iteration, capfd, layers):
-    with open_view(Progress.NONE, layers) as view:
+def test_silent_view_is_silent(started, iteration, capfd):
+    with open_view(Progress.NONE) as view:
         view.show(started())
         view.show(iteration(1))
         view.stopping()
     assert capfd.readouterr() == ("", "")
 
 
-def test_loading_is_lines_in_a_log(started, layers):
+def test_loading_is_lines_in_a_log(started):
     stream = io.StringIO()
-    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False), layers) as view:
+    with PlainView(Console(file=stream, width=1000, markup=False, highlight=False)) as view:
         for done in range(0, 100, 10):
             view.show(Loading(done, 100, "decoding pictures"))
         view.show(Noted("skipped [x]\x1b[2J"))
     assert stream.getvalue().splitlines() == ["decoding pictures", "note: skipped [x]\\x1b[2J"]
 
 
-def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started, layers):
+def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started):
     stream, console = terminal()
-    with RichView(console, layers) as view:
+    with RichView(console) as view:
         view.show(Loading(0, 776, "decoding pictures"))
         view.show(Noted("skipped 2 hidden"))
         view.show(Loading(388, 776, "decoding pictures"))
@@ -223,14 +218,14 @@ def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started, la
     assert not any("decoding" in line for line in lines)
 
 
-def test_a_view_that_is_closed_while_loading_leaves_nothing(layers):
+def test_a_view_that_is_closed_while_loading_leaves_nothing():
     stream, console = terminal()
-    with RichView(console, layers) as view:
+    with RichView(console) as view:
         view.show(Loading(1, 776, "decoding pictures"))
     assert not "".join(visible_lines(stream.getvalue()))
 
 
-def test_no_view_shows_no_loading(capsys, layers):
+def test_no_view_shows_no_loading(capsys):
     with SilentView() as view:
         view.show(Loading(1, 776, "decoding pictures"))
         view.show(Noted("skipped 2 hidden"))

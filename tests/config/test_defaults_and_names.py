@@ -70,6 +70,7 @@ def test_training_has_a_default_for_everything():
         "dtype": "float32",
         "shuffle": True,
         "workers": "auto",
+        "checkpoint_every": 60.0,
         "augmentation": {
             "horizontal_flip": False,
             "vertical_flip": False,

@@ -64,6 +64,7 @@ trainings = st.fixed_dictionaries(
         "dtype": st.sampled_from(["float32", "float64"]),
         "shuffle": st.booleans(),
         "workers": st.just("auto") | st.integers(1, 64),
+        "checkpoint_every": st.floats(1e-3, 1e6) | st.integers(1, 99).map("{} batches".format),
     }
 )
 configs = st.builds(
@@ -123,6 +124,7 @@ training:
   dtype: float32
   shuffle: true
   workers: auto
+  checkpoint_every: 60.0
   augmentation:
     horizontal_flip: false
     vertical_flip: false

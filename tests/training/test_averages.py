@@ -31,7 +31,8 @@ def config(make_config):
 def events(config):
     """The network and the program that trains it."""
     data, network = data_of(config), cnntrain.build(config)
-    return network, data, program(network, data, config.training, Alone(network.layout, network.dtype))
+    alone = Alone(network.layout, network.dtype, config.training.state_rows)
+    return network, data, program(network, data, config.training, alone)
 
 
 def test_a_step_moves_them_towards_the_statistics_of_the_batch(config):

@@ -17,6 +17,8 @@ FILES = {
     "metrics.jsonl",
     "metrics.csv",
     "summary.json",
+    "checkpoint.safetensors",
+    "checkpoint.previous.safetensors",
 }
 METRICS = [
     "iteration", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "max_change", "seconds",

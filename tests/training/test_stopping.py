@@ -7,14 +7,17 @@ import pytest
 import cnntrain
 from cnntrain.config.training import TrainingOptions
 from cnntrain.errors import ConfigError
-from cnntrain.training.stopping import Stopping
+from cnntrain.training.progress import Progress
+from cnntrain.training.stopping import reason_to_stop
 
 
 def told(losses, changes=None, **options):
     """What is said after each iteration, until the first that ends the run."""
-    stopping, found = Stopping(TrainingOptions(**options)), []
+    here, options, found = Progress(), TrainingOptions(**options), []
+    assert not reason_to_stop(here, options)
     for iteration, loss in enumerate(losses, start=1):
-        found.append(stopping.after(iteration, changes[iteration - 1] if changes else 1.0, loss))
+        here.next_iteration(changes[iteration - 1] if changes else 1.0, loss)
+        found.append(reason_to_stop(here, options))
         if found[-1]:
             break
     return found

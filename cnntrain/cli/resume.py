@@ -1,0 +1,57 @@
+"""``cnntrain resume``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.options import JsonOption, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.terminal import errors_as_messages
+from cnntrain.cli.watching import watch
+
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder, as train leaves it.", show_default=False)
+]
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Replaces values of the run's config that no step so far depends on: training.Max=30 extends the run, "
+        "data.path=../data/mnist names data that have moved.",
+        show_default=False,
+    ),
+]
+
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify", help="First repeat the steps between the last two checkpoints; exit 3 if they give other bits."
+    ),
+]
+
+
+def resume(
+    run: FolderArgument,
+    overrides: Changes = None,
+    workers: WorkersOption = None,
+    verify: VerifyOption = False,
+    progress: ProgressOption = Progress.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Go on with the run in RUN as if it had never stopped, to the same weights.
+
+    It may have been stopped, killed or cut off from power; or it is over, and training.Max is greater now.
+    """
+    with errors_as_messages():
+        resume_run(run, overrides or [], workers, verify, progress, json)
+
+
+def resume_run(
+    run: Path, overrides: list[str], workers: str | None, verify: bool, progress: Progress, json: bool
+) -> None:
+    """Go on with a run; what ``train --resume`` does, too."""
+    from cnntrain.training import go_on  # imported late: `cnntrain --help` needs none of it
+
+    words = [*overrides, *([] if workers is None else [f"training.workers={workers}"])]
+    watch(lambda interrupts: go_on(run, words, interrupts, verify), progress, json)

@@ -1,0 +1,187 @@
+"""Keeping what a run has learned: what is written when, and what happens when it cannot be.
+
+A run goes on while nothing can be written: what was not kept is tried again with the next. Only at its end does it
+fail.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from cnntrain import weights
+from cnntrain.config import Config
+from cnntrain.data import Data
+from cnntrain.data.fingerprint import fingerprint
+from cnntrain.errors import StorageError, UsageError
+from cnntrain.network import Network
+from cnntrain.training import checkpoint
+from cnntrain.training.checkpoint import Checkpoint
+from cnntrain.training.events import IterationEnded, Warned
+from cnntrain.training.origin import origin
+from cnntrain.training.outcome import Outcome
+from cnntrain.training.progress import Progress
+from cnntrain.training.run import RunFolder
+from cnntrain.types import Array
+
+SHARE = 50
+"""Iterations that end sooner than this many times what saving took are not saved each: it would slow the run down."""
+
+
+class Keeper:
+    """Keeps a run in its folder.
+
+    Args:
+        run: The folder.
+        config: Of the run.
+        network: That learns.
+        data: That it learns.
+        states: The optimizer's.
+        here: Where the run stands.
+        outcome: What it has come to.
+        best: theta of the best iteration so far.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: Config,
+        network: Network,
+        data: Data,
+        states: Array,
+        here: Progress,
+        outcome: Outcome,
+        best: Array | None = None,
+    ):
+        self.run, self.config, self.network, self.data = run, config, network, data
+        self.states, self.here, self.outcome, self.best = states, here, outcome, best
+        self.every, self.unit = period(config.training.checkpoint_every)
+        self.began = time.monotonic() - outcome.seconds
+        self.fingerprint = fingerprint(data)
+        self.last_time, self.last_batches, self.next_time = self.began, 0, 0.0
+        self.last_place: tuple[int, int] | None = None
+        self.trouble = ""
+
+    def begin(self) -> None:
+        """Write a first checkpoint: whatever comes, there is something to go on from.
+
+        Raises:
+            OSError: Nothing can be written.
+        """
+        if self.run.has_checkpoint():
+            self.last_place = self.here.iteration, self.here.batch
+        else:
+            self.save_checkpoint()
+
+    def batch_ended(self) -> Iterator[Warned]:
+        """Write a checkpoint if it is time."""
+        self.last_batches += 1
+        done = self.last_batches if self.unit == "batches" else time.monotonic() - self.last_time
+        if done >= self.every:
+            yield from self.attempt(self.save_checkpoint)
+
+    def iteration_ended(self, event: IterationEnded) -> Iterator[Warned]:
+        """Note what the iteration has brought, and save it."""
+        outcome = self.outcome
+        outcome.iterations = event.iteration
+        judged = event.train_loss if event.validation_loss is None else event.validation_loss
+        if judged < outcome.best:
+            outcome.best, outcome.best_iteration, self.best = judged, event.iteration, self.network.theta.copy()
+        yield from self.attempt(partial(self.run.add_metrics, event))
+        if time.monotonic() >= self.next_time:
+            yield from self.everything()
+
+    def everything(self) -> Iterator[Warned]:
+        """Save checkpoint and weights as they are between two batches."""
+        began = time.monotonic()
+        yield from self.attempt(self.save_checkpoint)
+        yield from self.attempt(self.save_weights)
+        self.next_time = time.monotonic() + SHARE * (time.monotonic() - began)
+
+    def attempt(self, action: Callable[[], None]) -> Iterator[Warned]:
+        """Do something to the folder; tell what is in the way, once."""
+        try:
+            self.run.lock.check()
+            action()
+        except (OSError, UsageError) as error:
+            text = told(error)
+            if text != self.trouble:
+                yield Warned(f"{text}; the run goes on, and saving is tried again")
+            self.trouble = text
+        else:
+            if self.trouble and action == self.save_checkpoint:
+                self.trouble = ""
+                yield Warned("saving works again")
+
+    def save_checkpoint(self) -> None:
+        """Write a checkpoint, unless the last one is of the same moment or the numbers have run away."""
+        place = self.here.iteration, self.here.batch
+        self.outcome.seconds = time.monotonic() - self.began
+        metrics = self.run.metrics
+        try:
+            metrics.write(sync=True)
+        finally:  # lines that are not in the file are in the checkpoint
+            self.last_time, self.last_batches = time.monotonic(), 0
+            if place != self.last_place:
+                new = self.checkpoint()
+                if new.is_finite():
+                    checkpoint.save(self.run.path, checkpoint.serialised(new, self.network, self.data))
+                    self.last_place = place
+
+    def checkpoint(self) -> Checkpoint:
+        """The run as it stands."""
+        return Checkpoint(
+            config=self.config,
+            progress=self.here,
+            outcome=self.outcome,
+            theta=self.network.theta,
+            states=self.states,
+            best=self.best,
+            metrics=self.run.metrics.mark,
+            waiting=self.run.metrics.waiting,
+            fingerprint=self.fingerprint,
+            origin=origin(),
+        )
+
+    def save_weights(self, theta: Array | None = None) -> None:
+        """Write the weights; they are also the best where no iteration has ended."""
+        theta = self.network.theta if theta is None else theta
+        for path, vector in ((self.run.weights, theta), (self.run.best, theta if self.best is None else self.best)):
+            weights.save(path, self.network, self.config, self.data, vector)
+
+    def finish(self) -> tuple[dict[str, Any], StorageError | None]:
+        """Save all that is left to save; return what ``train --json`` prints, and what could not be saved."""
+        outcome, here = self.outcome, self.here
+        steps: list[Callable[..., None]] = [self.save_checkpoint, self.save_weights]
+        if outcome.stop in ("diverged", "failed"):  # theta is not to be trusted: the iteration's beginning is
+            steps = [partial(self.run.metrics.write, sync=True)]
+            if outcome.iterations:
+                steps.append(partial(self.save_weights, here.before))
+        outcome.seconds = time.monotonic() - self.began
+        result = {"run": str(self.run.path), **outcome.result()}
+        problem: OSError | UsageError | None = None
+        steps.append(partial(self.run.write_summary, result))
+        for step in steps:
+            try:
+                self.run.lock.check()
+                step()
+            except (OSError, UsageError) as error:
+                problem = problem or error
+        if problem is None:
+            return result, None
+        return result, StorageError(f"not all that was learned could be saved: {told(problem)}")
+
+
+def period(text: float | str) -> tuple[float, str]:
+    """Return what ``training.checkpoint_every`` says: a number, and of what."""
+    if isinstance(text, str):
+        return float(text.split()[0]), "batches"
+    return text, "seconds"
+
+
+def told(error: OSError | UsageError) -> str:
+    """What went wrong, in words."""
+    if isinstance(error, UsageError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{error.strerror or error}"

@@ -1,0 +1,78 @@
+"""Where a run stands: all that the training program carries from one batch to the next, beside theta and its states.
+
+Whatever is drawn at random follows from the seed, the iteration and the sample, so there is no generator's state here.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cnntrain.types import Array
+
+
+@dataclass
+class Progress:
+    """The iteration at hand, what its batches brought so far, and what the iterations before it left behind."""
+
+    iteration: int = 1
+    """The one at hand."""
+    batch: int = 0
+    """Batches of it that are learned."""
+    loss: float = 0.0
+    """Sum over their samples."""
+    right: int = 0
+    seen: int = 0
+    """Their samples."""
+    seconds: float = 0.0
+    """That they took."""
+    max_change: float = math.inf
+    """Largest change of a parameter in the last whole iteration."""
+    best: float = math.inf
+    """Least validation loss so far."""
+    waited: int = 0
+    """Iterations since then."""
+    before: Array | None = None
+    """theta at the beginning of the iteration at hand; None until it has begun."""
+
+    def learned(self, loss: float, right: int, samples: int, seconds: float) -> None:
+        """Note one more batch; ``seconds`` are those of the iteration."""
+        self.batch += 1
+        self.loss, self.right, self.seen = self.loss + loss, self.right + right, self.seen + samples
+        self.seconds = seconds
+
+    def next_iteration(self, max_change: float, validation_loss: float | None) -> None:
+        """Note the end of the iteration at hand."""
+        self.iteration += 1
+        self.batch, self.loss, self.right, self.seen, self.seconds, self.before = 0, 0.0, 0, 0, 0.0, None
+        self.max_change = max_change
+        if validation_loss is not None and validation_loss < self.best:
+            self.best, self.waited = validation_loss, 0
+        else:
+            self.waited += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """All but ``before``; numbers with a fraction in hexadecimal, so that not a bit is lost."""
+        values = {place.name: getattr(self, place.name) for place in fields(self) if place.name != "before"}
+        return {name: value.hex() if isinstance(value, float) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Progress":
+        """What ``to_json`` gave.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        here = cls()
+        names = here.to_json().keys()
+        if not isinstance(content, dict) or content.keys() != names:
+            raise ValueError(f"expected the keys {', '.join(names)}")
+        for name in names:
+            value = content[name]
+            if isinstance(getattr(here, name), float):
+                if not isinstance(value, str):
+                    raise ValueError(f"{name} is not a number in hexadecimal")
+                value = float.fromhex(value)
+            elif type(value) is not int or not 0 <= value < 2**62:
+                raise ValueError(f"{name} is not a count")
+            setattr(here, name, value)
+        return here

@@ -1,0 +1,211 @@
+"""Going on with a run that ended, was stopped or was killed, as if nothing had happened.
+
+Everything is checked before anything in the folder is touched: the checkpoint, what is asked to change, the data.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cnntrain.builder import build_for, with_size_of
+from cnntrain.config import Config, config_from_dict, dump, load_config
+from cnntrain.data import Data
+from cnntrain.data.fingerprint import differences, fingerprint
+from cnntrain.errors import ConfigError, DataError, WeightsError
+from cnntrain.network import Network
+from cnntrain.storage import Mark, sweep, write_file
+from cnntrain.training import checkpoint as checkpoints
+from cnntrain.training.checkpoint import Checkpoint
+from cnntrain.training.events import Event, Warned
+from cnntrain.training.fit import Start, carry_on
+from cnntrain.training.interrupts import Interrupts
+from cnntrain.training.opening import loaded
+from cnntrain.training.origin import changes
+from cnntrain.training.run import NEWEST, PREVIOUS, RunFolder
+from cnntrain.training.stopping import check_patience
+from cnntrain.training.verifying import verify_last_steps
+
+MAY_CHANGE = {
+    "data.path",
+    "training.Max",
+    "training.epsilon",
+    "training.patience",
+    "training.workers",
+    "training.checkpoint_every",
+}
+"""Keys of a config that a run may go on with other values of: no step that it has taken depends on them."""
+
+
+def go_on(
+    run: str | Path, overrides: Sequence[str] = (), interrupts: Interrupts | None = None, verify: bool = False
+) -> Iterator[Event]:
+    """Go on with a run where its last checkpoint left it; yield what happens.
+
+    Args:
+        run: The run folder.
+        overrides: ``KEY=VALUE`` words for keys of ``MAY_CHANGE``: ``training.Max=30`` extends a run.
+        interrupts: As for ``fit``.
+        verify: First repeat the steps between the last two checkpoints, and compare.
+
+    Raises:
+        UsageError: There is no run, or another process is working on it.
+        WeightsError: No checkpoint is whole.
+        ConfigError: An override would make it another run.
+        DataError: The data are missing, or not those that it began with.
+        ReplayError: The repeated steps gave other bits.
+        CnntrainError: As ``fit``.
+    """
+    with RunFolder.open(Path(run)) as folder:
+        if is_unborn(folder.path):
+            config = load_config(folder.config, overrides)
+            data = yield from loaded(config, None, interrupts)
+            config = with_size_of(config, data)
+            check_patience(config, data)
+            folder.write_config(config)
+            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts)
+            return
+        found = last_checkpoint(folder.path)
+        checkpoint = found.checkpoint
+        config = changed(checkpoint, overrides, folder.path)
+        data = yield from loaded(config, folder.path, interrupts)
+        differing = differences(checkpoint.fingerprint, fingerprint(data))
+        if differing:
+            raise DataError(f"{folder.path}: the data are not those that this run began with: {', '.join(differing)}")
+        check_patience(config, data)
+        network = build_for(config, data)
+        yield from (Warned(note) for note in [*found.notes, *warnings(checkpoint, config)])
+        if verify:
+            yield from verify_last_steps(folder.path, checkpoint, network, data, interrupts)
+        yield from (Warned(note) for note in tidied(folder, found, config, network, data))
+        network.theta[...] = checkpoint.theta
+        start = Start(checkpoint.progress, checkpoint.outcome, checkpoint.states, checkpoint.best)
+        yield from carry_on(folder, config, network, data, start, interrupts)
+
+
+def is_unborn(folder: Path) -> bool:
+    """Whether a run ended before its first checkpoint, and so before its first step."""
+    found = {path.name for path in folder.iterdir()}
+    return "config.yaml" in found and not found & {NEWEST, PREVIOUS, "metrics.jsonl", "weights.safetensors"}
+
+
+class Found(NamedTuple):
+    """A checkpoint that a run can go on from."""
+
+    checkpoint: Checkpoint
+    name: str
+    """Of its file."""
+    notes: list[str]
+    """What is to be said of a newer one."""
+
+
+def last_checkpoint(folder: Path) -> Found:
+    """Return the newest checkpoint that is whole.
+
+    Raises:
+        WeightsError: There is none.
+    """
+    problems: list[str] = []
+    for name in (NEWEST, PREVIOUS):
+        if not (folder / name).exists():
+            continue
+        try:
+            notes = [f"{problem}; going on from the one before" for problem in problems]
+            return Found(checkpoints.load(folder / name), name, notes)
+        except WeightsError as error:
+            problems.append(str(error))
+    if not problems:
+        raise WeightsError(f"{folder}: there is no checkpoint here, so nothing tells how this run would go on")
+    raise WeightsError("\n".join(problems))
+
+
+def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> Config:
+    """Return the config of a run with overrides.
+
+    Raises:
+        ConfigError: They are faulty, or would make it another run.
+    """
+    before = checkpoint.config.resolved()
+    config = config_from_dict(before, str(folder), overrides) if overrides else checkpoint.config
+    old, new = flat(before), flat(config.resolved())
+    refused = [
+        f"{folder}: {key} is {shown(old.get(key))} in this run and cannot become {shown(new.get(key))}; what may "
+        f"change is {', '.join(sorted(MAY_CHANGE))}"
+        for key in [*old, *(key for key in new if key not in old)]
+        if old.get(key) != new.get(key) and key not in MAY_CHANGE
+    ]
+    if refused:
+        raise ConfigError("\n".join(refused))
+    done = checkpoint.progress.iteration - (checkpoint.progress.batch == 0)
+    if config.training.Max < done and config.training.Max != checkpoint.config.training.Max:
+        raise ConfigError(
+            f"{folder}: training.Max cannot become {config.training.Max}: this run is already in iteration {done}"
+        )
+    return config
+
+
+def flat(content: Any, name: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by their dotted keys; lists of them, too."""
+    if isinstance(content, list) and any(isinstance(item, dict) for item in content):
+        content = {str(place): item for place, item in enumerate(content)}
+    if not isinstance(content, dict):
+        return {name: content}
+    return {
+        key: value
+        for part, item in content.items()
+        for key, value in flat(item, f"{name}.{part}" if name else part).items()
+    }
+
+
+def shown(value: Any) -> str:
+    """A value of a config in words."""
+    return "not given" if value is None else json.dumps(value)[:80]
+
+
+def warnings(checkpoint: Checkpoint, config: Config) -> list[str]:
+    """Say what may make the rest of the run another than it would have been."""
+    told = [
+        f"{change}; the last bits may differ from those of an undisturbed run" for change in changes(checkpoint.origin)
+    ]
+    before, now = checkpoint.config.training, config.training
+    if before.Max != now.Max and before.schedule in ("cosine", "one_cycle"):
+        told.append(
+            f"the schedule {before.schedule} follows Max: what is learned so far went by {before.Max} iterations, and "
+            f"the rest goes by {now.Max}"
+        )
+    return told
+
+
+def tidied(folder: RunFolder, found: Found, config: Config, network: Network, data: Data) -> list[str]:
+    """Bring the folder to where the checkpoint stands; return what is to be said of it."""
+    notes, checkpoint, metrics = [], found.checkpoint, folder.metrics
+    sweep(folder.path)
+    if found.name == PREVIOUS:  # else the damaged one would take its place with the next
+        (folder.path / PREVIOUS).replace(folder.path / NEWEST)
+    if not metrics.go_back_to(checkpoint.metrics, checkpoint.waiting):
+        notes.append(f"{metrics.path}: not as the run left it; the lines of iterations before the checkpoint are kept")
+        kept = lines_before(metrics.path, checkpoint.progress.iteration)
+        write_file(metrics.path, kept)
+        metrics.go_back_to(Mark(len(kept), ""), [])
+    metrics.cut()
+    folder.summary.unlink(missing_ok=True)
+    if dump(config) != dump(checkpoint.config):
+        new = replace(checkpoint, config=config, metrics=metrics.mark, waiting=metrics.waiting)
+        checkpoints.save(folder.path, checkpoints.serialised(new, network, data))
+    if not folder.config.exists() or folder.config.read_text(encoding="utf-8") != dump(config):
+        folder.write_config(config)
+    return notes
+
+
+def lines_before(path: Path, iteration: int) -> bytes:
+    """Return the lines of metrics.jsonl that are whole and of iterations before the given one, each once."""
+    kept: dict[int, bytes] = {}
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        try:
+            number = json.loads(line)["iteration"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if type(number) is int and 0 < number < iteration and line.endswith(b"\n"):
+            kept.setdefault(number, line)
+    return b"".join(kept.values())

@@ -1,0 +1,63 @@
+"""Repeating the last steps of a run, to see whether they give the same bits."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cnntrain.data import Data
+from cnntrain.errors import ReplayError
+from cnntrain.network import Network
+from cnntrain.parallel import one_blas_thread
+from cnntrain.training import checkpoint as checkpoints
+from cnntrain.training.checkpoint import Checkpoint
+from cnntrain.training.events import BatchEnded, Verified, Warned
+from cnntrain.training.interrupts import Interrupts
+from cnntrain.training.loop import program
+from cnntrain.training.progress import Progress
+from cnntrain.training.run import PREVIOUS
+from cnntrain.training.workers import number_of_workers, ranks
+
+
+def verify_last_steps(
+    folder: Path, newest: Checkpoint, network: Network, data: Data, interrupts: Interrupts | None
+) -> Iterator[Verified | Warned]:
+    """Go from the previous checkpoint to the newest once more, and compare what comes out.
+
+    Raises:
+        ReplayError: Something else comes out.
+        KeyboardInterrupt: It is asked to stop.
+    """
+    if not (folder / PREVIOUS).exists():
+        yield Warned(f"{folder}: there is no checkpoint before the last one, so there are no steps to repeat")
+        return
+    old = checkpoints.load(folder / PREVIOUS)
+    first, last = place(old.progress), place(newest.progress)
+    config, steps = newest.config, 0
+    network.theta[...] = old.theta
+    size = number_of_workers(config, network, data)
+    with one_blas_thread(), ranks(config, network, data, size, old.progress, old.states) as (comm, shared):
+        events = program(network, shared, config.training, comm, old.progress)
+        for event in events if first != last else ():
+            steps += isinstance(event, BatchEnded)
+            if place(old.progress) >= last:
+                break
+            if interrupts is not None and interrupts.signal is not None:
+                raise KeyboardInterrupt(interrupts.signal)
+        now = Checkpoint(**(vars(newest) | {"theta": network.theta, "states": comm.states, "progress": old.progress}))
+        differing = different(newest, now)
+    told = f"from iteration {first[0]}, batch {first[1]} to iteration {last[0]}, batch {last[1]}"
+    if differing:
+        raise ReplayError(f"{folder}: the steps {told}, repeated, gave other bits: {', '.join(differing)}")
+    yield Verified(steps)
+
+
+def place(here: Progress) -> tuple[int, int]:
+    """Where a run stands."""
+    return here.iteration, here.batch
+
+
+def different(one: Checkpoint, other: Checkpoint) -> list[str]:
+    """Name what differs between two checkpoints of the same moment."""
+    names = {"theta": (one.theta, other.theta), "the optimizer's states": (one.states, other.states)}
+    found = [name for name, (old, new) in names.items() if old.tobytes() != new.tobytes()]
+    counts = [here.to_json() | {"seconds": ""} for here in (one.progress, other.progress)]
+    return found + [f"{key} of the iteration" for key in counts[0] if counts[0][key] != counts[1][key]]
