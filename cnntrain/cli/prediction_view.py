@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,11 +26,14 @@ _REFRESH_SECONDS = 0.1
 class PredictionView:
     """Shows what a prediction gives, as it comes."""
 
-    def __init__(self, form: text.Form, console: "Console", bar: Progress | None):
+    def __init__(
+        self, form: text.Form, console: "Console", bar: Progress | None, clock: Callable[[], float] = time.monotonic
+    ):
         self.form, self.failures, self.files = form, 0, 0
         self._console, self._bar = console, bar
         self._task = bar.add_task("") if bar else None
-        self._began = self._next_refresh = time.monotonic()
+        self._clock = clock
+        self._began = self._next_refresh = clock()
 
     def write(self, words: str) -> None:
         """Print at once, and whole: a Ctrl-C waits until it is done."""
@@ -44,7 +47,7 @@ class PredictionView:
         """Print a batch of predictions."""
         self.write(self.form.lines(entries))
         self.files += len(entries)
-        now = time.monotonic()
+        now = self._clock()
         if self._bar is not None and self._task is not None and now >= self._next_refresh:
             self._next_refresh = now + _REFRESH_SECONDS
             speed = self.files / (now - self._began)

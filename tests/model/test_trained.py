@@ -139,7 +139,9 @@ def test_images_without_end_are_read_as_they_are_needed(model, draw, tmp_path):
     file, taken = draw(tmp_path / "a.png"), itertools.count()
     endless = (file for _ in taken)
     batches = model.predictions(endless)
-    assert len(next(batches)) == model.slice_size
+    first = next(batches)
+    assert len(first) == model.slice_size
+    assert first[0] == model.predict(file)[0]
     batches.close()
     assert next(taken) < 500
 
