@@ -187,18 +187,19 @@ def test_one_option_more_leaves_what_the_others_draw():
     assert ((cut != flipped).any(axis=1).sum(axis=(1, 2)) <= 1).all()
 
 
-def test_draws_are_uniform():
-    options = AugmentationOptions(horizontal_flip=True, crop=1, rotation=10, brightness=0.5, contrast=0.5, cutout=1)
+def test_draws_are_uniform_and_independent():
+    options = AugmentationOptions(**ALL | {"crop": 1, "rotation": 10, "brightness": 0.5, "contrast": 0.5})
     rng = np.random.default_rng(0)
     drawn = [Change.drawn(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
-    assert not any(change.mirrored[0] for change in drawn)
-    assert np.mean([change.mirrored[1] for change in drawn]) == pytest.approx(0.5, abs=0.05)
-    assert np.bincount([change.shift[0] for change in drawn]) == pytest.approx(np.full(3, 2000 / 3), rel=0.15)
-    assert np.bincount([change.centre[1] for change in drawn]) == pytest.approx(np.full(5, 400), rel=0.2)
-    for name, middle, reach in (("angle", 0, 10), ("beta", 1, 0.5), ("gamma", 1, 0.5)):
-        values = np.array([getattr(change, name) for change in drawn]) - middle
-        assert np.abs(values).max() <= reach
-        assert (values.mean(), values.std()) == pytest.approx((0, reach / math.sqrt(3)), abs=0.06 * reach)
+    columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.centre) for c in drawn]
+    values = np.array(columns, float).T
+    assert np.abs(np.corrcoef(values) - np.eye(9)).max() < 0.1  # more than four deviations of what chance gives
+    for row, count in zip(values, (2, 2, 3, 3, None, None, None, 4, 5), strict=True):
+        if count is not None:
+            assert np.bincount(row.astype(int)) == pytest.approx(np.full(count, 2000 / count), rel=0.2)
+    for row, middle, reach in zip(values[4:7], (0, 1, 1), (10, 0.5, 0.5), strict=True):
+        assert np.abs(row - middle).max() <= reach
+        assert (row.mean() - middle, row.std()) == pytest.approx((0, reach / math.sqrt(3)), abs=0.06 * reach)
 
 
 def test_the_mean_colour_is_cut_out():
