@@ -107,11 +107,11 @@ def look(word: str, size_for: Callable[[Size], Size], fit: str, watch: Watch) ->
 
 
 def name_of(source: dict[str, Any]) -> str:
-    """What to call the data: the folder, the file without its ending, or the name by which they are known."""
+    """What to call the data: the folder, the file without its endings, or the name by which they are known."""
     if "path" not in source:
         return str(source["source"])
     path = Path(source["path"])
-    return (path.name if path.is_dir() else path.stem) or "data"
+    return (path.name if path.is_dir() else path.name.partition(".")[0]) or "data"
 
 
 def loaded(section: dict[str, Any], watch: Watch) -> Data:

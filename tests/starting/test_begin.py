@@ -1,5 +1,6 @@
 """``cnntrain init``: what it writes can be trained as it is, and it overwrites nothing."""
 
+import gzip
 import json
 import os
 import struct
@@ -36,11 +37,22 @@ def idx(folder="idx"):
     return folder
 
 
+def csv(name="letters.csv.gz"):
+    rng = np.random.default_rng(0)
+    rows = [[i % 3, *rng.integers(0, 256, 49)] for i in range(36)]
+    with gzip.open(name, "wt") as file:
+        file.write("label," + ",".join(f"pixel{i}" for i in range(49)) + "\n")
+        file.writelines(",".join(map(str, row)) + "\n" for row in rows)
+    return name
+
+
 def kinds(config):
     return [layer.kind for layer in config.network.layers]
 
 
-@pytest.mark.parametrize("make", [lambda _: "digits", lambda _: npz(), lambda _: idx(), lambda make: str(make())])
+@pytest.mark.parametrize(
+    "make", [lambda _: "digits", lambda _: npz(), lambda _: idx(), lambda _: csv(), lambda make: str(make())]
+)
 def test_it_can_be_trained_as_it_is(make, pictures, here):
     result = begin(make(pictures))
     config = load_config(result["config"], ["training.Max=1", "training.workers=1"])
