@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cnntrain.data import decoded_file
 from cnntrain.data.cache import VARIABLE, cache_folder
+from cnntrain.data.folder_walk import FileStamp
 from cnntrain.data.form import Form
 from cnntrain.data.watching import Watch
 from cnntrain.parallel.cores import available_cores
@@ -30,8 +31,6 @@ LONGEST_UNUSED = 60 * 86400
 """Seconds after which a file that nobody used goes."""
 LONGEST_WRITTEN = 86400
 """Seconds after which a file that is still being written belongs to a process that was killed."""
-FileStamp = tuple[str, int, int]
-"""Name in the folder, bytes, time of change in nanoseconds."""
 
 
 class Pixels(NamedTuple):
@@ -97,7 +96,7 @@ def _decode(
     places: defaultdict[bytes, list[int]] = defaultdict(list)
     done = 0
     watch.progress(0, len(files), "decoding pictures")
-    for pixels, failed in decode(root, [name for name, _, _ in files], form, available_cores()):
+    for pixels, failed in decode(root, [file.name for file in files], form, available_cores()):
         keep(done, pixels)
         reasons = dict(failed)
         unreadable += [(done + place, reason) for place, reason in failed]

@@ -8,24 +8,19 @@
 Files are found however deep they lie in a class's folder. Only names and a few first bytes are read here.
 """
 
-import os
-import stat
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from cnntrain.data.folder import entries
+from cnntrain.data.folder_walk import FOLDER, HIDDEN, LINKS, OUTSIDE, Walk
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
-from cnntrain.data.picture_files import ENDINGS, begins_as_picture, is_hidden
+from cnntrain.data.picture_files import is_hidden
 from cnntrain.errors import DataError
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
 """Names of folders, in small letters, that are splits."""
-FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
-
-HIDDEN, OUTSIDE, LINKS = "hidden", "beside the class folders", "links to folders that are read already"
 
 
 class Picture(NamedTuple):
@@ -60,13 +55,13 @@ def find(root: Path) -> Found:
     Raises:
         DataError: There is no such folder, it has fewer than two classes, or its splits contradict each other.
     """
-    walk = _Walk(root)
+    walk = Walk(root)
     tops = walk.folders(root)
     parts = _split_folders(root, tops)
     trees = {split: walk.folders(folder) for split, folder in parts.items()} if parts else {"": tops}
     if parts:
         walk.skipped[OUTSIDE] += len(tops) - len(parts)
-    held = {split: walk.classes(folders) for split, folders in trees.items()}
+    held = walk.pictures(trees)
     train = "train" if parts else ""
     names = sorted(name for name, pictures in held[train].items() if pictures)
     empty = sorted(f"{split}/{name}".lstrip("/") for split in held for name, files in held[split].items() if not files)
@@ -87,7 +82,7 @@ def find(root: Path) -> Found:
     return Found(found, classes, frozenset(held) - {""}, walk.skipped, empty)
 
 
-def _too_few(folder: Path, names: list[str], walk: "_Walk") -> str:
+def _too_few(folder: Path, names: list[str], walk: Walk) -> str:
     loose = walk.loose
     there = f"only one, {names[0]!r}" if names else "none"
     more = f"; {loose:,} pictures lie in no such folder" if loose else ""
@@ -118,112 +113,6 @@ def _split_folders(root: Path, tops: dict[str, Path]) -> dict[str, Path]:
         if len(folders) > 1:
             raise DataError(f"{root} holds {listing(f.name for f in folders)}, and only one can be the {split} split")
     return {split: by_split[split][0] for split in ("train", "validation", "test") if split in by_split}
-
-
-class _Walk:
-    """Looks through folders, each only once, whatever the links between them; counts what it leaves out."""
-
-    def __init__(self, root: Path) -> None:
-        self._cut = len(os.path.join(root, ""))
-        self._real_root = os.path.join(os.path.realpath(root), "")
-        self.skipped: Counter[str] = Counter()
-        self.loose = 0
-        """Pictures that lie in no class's folder."""
-        self._seen: set[tuple[int, int]] = set()
-
-    def folders(self, folder: Path) -> dict[str, Path]:
-        """The visible folders in ``folder``, by name; links come last, since what they lead to may be among them."""
-        found = []
-        listed = entries(folder, FOLDER)
-        self._is_new(str(folder))
-        for path in listed:
-            if is_hidden(path.name):
-                self.skipped[HIDDEN] += 1
-            elif path.is_dir():
-                found.append(path)
-            else:
-                self.skipped[OUTSIDE] += 1
-                self.loose += os.path.splitext(path.name)[1].lower() in ENDINGS
-        return {path.name: path for path in sorted(found, key=lambda path: path.is_symlink())}
-
-    def classes(self, folders: dict[str, Path]) -> dict[str, list[tuple[str, int, int]]]:
-        """Name, size and time of each picture in each of the ``folders``; a link to another of them is no class."""
-        found: dict[str, list[tuple[str, int, int]]] = {}
-        links: list[tuple[str, str]] = []
-        for name, folder in folders.items():
-            if folder.is_symlink():
-                links.append((name, str(folder)))
-            else:
-                found[name] = list(self._files(str(folder), name, links))
-        while links:  # those inside the folders, too; and those that they lead to
-            name, link = links.pop(0)
-            if self._leads_up(link) or not self._is_new(link):
-                self.skipped[LINKS] += 1
-            else:
-                found.setdefault(name, []).extend(self._files(link, name, links, entered=True))
-        return found
-
-    def _files(
-        self, top: str, class_name: str, links: list[tuple[str, str]], entered: bool = False
-    ) -> Iterator[tuple[str, int, int]]:
-        """The pictures in a folder and those in it; links to folders are put off."""
-        waiting = [top]
-        while waiting:
-            folder = waiting.pop()
-            if not entered and not self._is_new(folder):
-                self.skipped[LINKS] += 1
-                continue
-            entered = False
-            for entry in _listed(folder):
-                if is_hidden(entry.name):
-                    self.skipped[HIDDEN] += 1
-                elif entry.is_symlink() and os.path.isdir(entry.path):
-                    links.append((class_name, entry.path))
-                elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                else:
-                    yield from self._picture(entry)
-
-    def _picture(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, int, int]]:
-        """The file if it is a picture; it is counted if not."""
-        ending = os.path.splitext(entry.name)[1].lower()
-        try:
-            about = entry.stat() if os.path.exists(entry.path) else entry.stat(follow_symlinks=False)
-        except OSError:  # gone since the folder was listed; a link that leads nowhere, reading it will tell
-            return
-        is_link = stat.S_ISLNK(about.st_mode)
-        if ending in ENDINGS and (stat.S_ISREG(about.st_mode) or is_link):
-            is_picture = True
-        else:
-            is_picture = stat.S_ISREG(about.st_mode) and begins_as_picture(entry.path)
-        if is_picture:
-            yield entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns
-        else:
-            self.skipped[ending if len(ending) <= 8 and ending.isprintable() else ""] += 1
-
-    def _leads_up(self, link: str) -> bool:
-        """Whether a link leads to the folder itself or to one above it."""
-        return self._real_root.startswith(os.path.join(os.path.realpath(link), ""))
-
-    def _is_new(self, folder: str) -> bool:
-        """Note a folder; whether it was not known."""
-        try:
-            about = os.stat(folder)
-        except OSError as error:
-            raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
-        key = (about.st_dev, about.st_ino)
-        if key in self._seen:
-            return False
-        self._seen.add(key)
-        return True
-
-
-def _listed(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return list(found)
-    except OSError as error:
-        raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
 
 
 def skipped_text(skipped: Counter[str]) -> str:

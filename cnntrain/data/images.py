@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from cnntrain.data import split_file
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.decoded import Pixels, pixels_of
+from cnntrain.data.folder_walk import FileStamp
 from cnntrain.data.form import Fit, Form
 from cnntrain.data.image_folders import Found, Picture, find, skipped_text
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.listing import listing
+from cnntrain.data.listing import listing, visible
 from cnntrain.data.split import stratified
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError, PictureError
@@ -68,7 +69,7 @@ def load(
     _tell_of_folders(found, watch)
     known = None if split is None else split_file.read(split)
     H, W = size or size_of(path, found.pictures)
-    files = [(picture.name, picture.size, picture.mtime_ns) for picture in found.pictures]
+    files = [FileStamp(picture.name, picture.size, picture.mtime_ns) for picture in found.pictures]
     pixels = pixels_of(path, files, Form(channels, H, W, fit), watch)
     chosen = _chosen(path, found, pixels, known, split, on_bad, watch)
     names = tuple(found.pictures[i].name for i in chosen.tolist())
@@ -124,11 +125,10 @@ def _chosen(
     """The places of the pictures that are used."""
     pictures = found.pictures
     wanted = [i for i, picture in enumerate(pictures) if known is None or picture.name in known]
-    bad = [f"{root / pictures[i].name}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
+    bad = [f"{visible(str(root / pictures[i].name))}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
     if known is not None:
-        bad += [
-            f"{root / name}: it is gone, but {split} names it" for name in known.keys() - {p.name for p in pictures}
-        ]
+        gone = known.keys() - {picture.name for picture in pictures}
+        bad += [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in gone]
         for i in wanted:
             class_name = known[pictures[i].name][0]
             if class_name != found.classes[pictures[i].label]:

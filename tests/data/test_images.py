@@ -178,6 +178,23 @@ def test_pictures_lie_deeper_and_links_are_followed_once(photos, tmp_path):
     assert told.notes[-1] == "1 picture is in more than one class: 'dog/linked.png' = 'hare/7.png'"
 
 
+def test_links_between_splits(photos):
+    """A link does not take what lies in a folder that comes later."""
+    folder = photos("train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png")
+    (folder / "train" / "a" / "link").symlink_to(folder / "test" / "a")
+    told = Told(folder, validation=0.0)
+    assert told.names("train") == ("train/a/1.png", "train/b/1.png")
+    assert told.names("test") == ("test/a/2.png", "test/b/2.png")
+
+
+def test_an_unreadable_picture_with_an_odd_name_is_told_on_one_line(photos):
+    folder = photos("a/1.png", "b/1.png")
+    (folder / "a" / "line\nbreak.png").touch()
+    with pytest.raises(DataError) as caught:
+        Told(folder)
+    assert str(caught.value).splitlines()[0] == f"{folder}/a/line\\nbreak.png: it is empty"
+
+
 def test_unreadable_pictures_are_all_named(flat):
     bad = [flat / "dog" / f"{i:02}.png" for i in range(15)]
     for path in bad:
