@@ -99,3 +99,8 @@ class WorkerError(CnntrainError):
     """A worker process ended, or could not be started."""
 
     exit_code = 7
+
+
+def visible(name: str) -> str:
+    r"""Return a name or a message with what cannot be shown as escapes: a line break as ``\n``."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)

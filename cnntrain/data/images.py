@@ -19,10 +19,10 @@ from cnntrain.data.folder_walk import FileStamp
 from cnntrain.data.form import Fit, Form
 from cnntrain.data.image_folders import Found, Picture, find, skipped_text
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.listing import listing, visible
+from cnntrain.data.listing import listing
 from cnntrain.data.split import stratified
 from cnntrain.data.watching import SILENT, Watch
-from cnntrain.errors import DataError, PictureError
+from cnntrain.errors import DataError, PictureError, visible
 
 TEST = 0.2
 """Share of the pictures that is set apart for the test where the folder has no splits."""

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
+from cnntrain.errors import visible
+
 LONGEST = 80
-
-
-def visible(name: str) -> str:
-    r"""Return ``name`` with what cannot be shown as escapes: a line break as ``\n``."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 def listing(names: Iterable[str]) -> str:

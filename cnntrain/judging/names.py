@@ -1,6 +1,6 @@
 """Names of classes and files as they can be shown."""
 
-from cnntrain.data.listing import visible
+from cnntrain.errors import visible
 
 __all__ = ["short", "visible"]
 
