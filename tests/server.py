@@ -11,9 +11,9 @@ class Server(http.server.ThreadingHTTPServer):
     """Gives ``files`` by path; ``mode`` says how, for all requests or for the first ones alone.
 
     right; wrong (one byte is another); short (breaks off half way); liar (announces half of what it sends); garbage (a
-    page of HTML); open (half, without a length); flood (never ends); 404; 500; hang (no answer); stall (half, and then
-    nothing); drip (a byte at a time); redirect; encoded (the file, called a page that is
-    packed for the way); closed (no answer, but the connection ends); gibberish (no HTTP).
+    page of HTML); open (half, without a length); flood (never ends); 404; 500; hang (no answer); closed (the connection
+    ends without one); gibberish (no HTTP); stall (half, and then nothing); drip (a byte at a time); tired (half, and
+    then a byte at a time); redirect; encoded (the file, called a page that is packed for the way).
     """
 
     daemon_threads = True
@@ -100,9 +100,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif mode == "stall":
             self.give(content[:half], len(content))
             self.server.ended.wait(5)
-        elif mode == "drip":
-            self.give(b"", len(content))
-            for i in range(half):
+        elif mode in ("drip", "tired"):
+            begin = half if mode == "tired" else 0
+            self.give(content[:begin], len(content))
+            for i in range(begin, len(content)):
                 self.wfile.write(content[i : i + 1])
                 time.sleep(0.02)
         else:  # no length, and more than the file has (flood) or less (open)

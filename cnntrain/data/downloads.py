@@ -38,7 +38,7 @@ class Patience:
     answer: float = 20.0
     """Seconds without a byte."""
     slow: float = 60.0
-    """Seconds after which the least speed is asked for."""
+    """Seconds over which the speed is measured."""
 
 
 PATIENCE = Patience()
@@ -118,7 +118,7 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
         raise _Failed(f"{NO_ANSWER} ({_cause(error)})", passing) from None
     with response, path.open("wb") as output:
         _check_answer(response, file)
-        received, began = 0, time.monotonic()
+        received, before, since = 0, 0, time.monotonic()
         while received <= file.size:
             try:
                 chunk = response.raw.read1(CHUNK, decode_content=False)
@@ -130,9 +130,11 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
             output.write(chunk)
             received += len(chunk)
             tell(min(received, file.size))
-            elapsed = time.monotonic() - began
-            if elapsed > patience.slow and received < LEAST_SPEED * elapsed:
-                raise _Failed(f"sends {received:,} bytes in {elapsed:.0f} seconds, too slow")
+            elapsed = time.monotonic() - since
+            if elapsed > patience.slow:
+                if received - before < LEAST_SPEED * elapsed:
+                    raise _Failed(f"is too slow: {received - before:,} bytes in {elapsed:.1f} seconds")
+                before, since = received, since + elapsed
         if received < file.size:
             raise _Failed(f"ends after {received:,} of {file.size:,} bytes", passing=True)
         if received > file.size:
