@@ -23,9 +23,10 @@ def show(result: dict[str, Any], console: Console) -> None:
     width = min(console.width, WIDEST)
     console.print(figures_table(result))
     console.print()
-    console.print(classes_table(result, width))
-    if len(result["classes"]) > MOST_CLASSES:
-        console.print(f"the {MOST_CLASSES} of {len(result['classes']):,} classes with the least F1; --json has all")
+    rows = _class_rows(result)
+    console.print(classes_table(result, rows, width))
+    if len(rows) < len(result["classes"]):
+        console.print(f"the {len(rows)} of {len(result['classes']):,} classes with the least F1; --json has all")
     console.print()
     if result["mistakes"]:
         _show_mistakes(result, console, width)
@@ -75,11 +76,8 @@ def figures_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def classes_table(result: dict[str, Any], width: int) -> Table:
-    """A row a class, then the averages; of very many classes those with the least F1."""
-    rows = result["per_class"]
-    if len(rows) > MOST_CLASSES:
-        rows = sorted((row for row in rows if row["f1"] is not None), key=lambda row: row["f1"])[:MOST_CLASSES]
+def classes_table(result: dict[str, Any], rows: list[dict[str, Any]], width: int) -> Table:
+    """A row for each class of ``rows``, then the averages."""
     table = plain_table()
     add_columns(table, "left", "class")
     add_columns(table, "right", "precision", "recall", "F1", "samples")
@@ -116,6 +114,14 @@ def mistakes_table(result: dict[str, Any], width: int) -> Table:
         sureness = accuracy_text(row["probability"]) if are_probabilities else loss_text(row["output"])
         table.add_row(where, cut(row["true"], side), cut(row["predicted"], side), sureness)
     return table
+
+
+def _class_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures of all classes; of very many those with the least F1."""
+    rows: list[dict[str, Any]] = result["per_class"]
+    if len(rows) <= MOST_CLASSES:
+        return rows
+    return sorted((row for row in rows if row["f1"] is not None), key=lambda row: row["f1"])[:MOST_CLASSES]
 
 
 def _percents(row: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from cnntrain.errors import CnntrainError, UsageError
 
 MARKS = ("config.yaml", "summary.json", "metrics.jsonl", "weights.safetensors")
 """Files of which each makes a folder a run."""
+LARGEST = 1e30
+"""Numbers beyond this are none that a run has come to."""
 
 
 def runs(folders: Sequence[str | Path] = ("runs",)) -> dict[str, Any]:
@@ -120,7 +123,7 @@ def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
     try:
         return flat(load_config(folder / "config.yaml").resolved())
     except CnntrainError as error:
-        problems.append(str(error).splitlines()[0].removeprefix(f"{folder}/"))
+        problems.append(str(error).splitlines()[0].removeprefix(f"{folder}{os.sep}"))
         return {}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 from pathlib import Path
 
@@ -125,3 +126,9 @@ def test_pictures_of_mistakes_are_those_of_the_samples(tiny_config, record, tmp_
     expected = [judgement.dataset.images[row["sample"]] for row in judgement.result()["mistakes"]]
     np.testing.assert_array_equal(seen, expected)
     assert seen
+
+
+def test_matplotlib_is_imported_when_something_is_drawn_and_not_before():
+    program = "import cnntrain.training, cnntrain.judging.evaluation, sys; print('matplotlib' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"

@@ -79,7 +79,7 @@ def test_a_broken_file_is_named_and_stops_nothing(two, file, content, words):
 
 def test_values_of_the_wrong_kind_are_as_good_as_missing(two):
     (two / "a" / "summary.json").write_text(
-        '{"stop": 1, "seconds": "x", "iterations": [], "test": 3, "train": {"loss": "y"}}'
+        '{"stop": 1, "seconds": "x", "iterations": Infinity, "test": 3, "train": {"loss": "y"}}'
     )
     (two / "a" / "metrics.jsonl").write_text(
         '{"iteration": 1, "validation_loss": "x", "train_loss": NaN, "seconds": {}}\n'
