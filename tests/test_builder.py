@@ -144,3 +144,84 @@ def test_balanced_class_weights_are_those_of_the_training_samples(make_config):
 def test_without_data_balanced_class_weights_are_left_out(make_config):
     network = cnntrain.build(make_config(LAYERS, (1, 8, 8), data=NOWHERE, class_weights="balanced"))
     assert network.objective.class_weights is None
+
+
+NORMALISED = [
+    {"conv": {"K": 3, "F": 2}},
+    {"batch_norm": {"activation": "relu"}},
+    {"pool": {"k": 2, "type": "max"}},
+]
+
+
+def test_pool_behind_batch_norm_is_the_same_to_the_bit_whatever_the_sign_of_gamma(make_config):
+    """The engine pools before b and activation, but behind gamma: where that is negative, the least value wins."""
+    pooled, plain = (cnntrain.build(make_config(layers, (2, 5, 7))) for layers in (NORMALISED, NORMALISED[:2]))
+    state = plain.state()
+    state |= {"layers.1.gamma": np.array([-2.0, 0.5, 0.0]), "layers.1.b": np.array([0.3, -0.2, 0.1])}
+    pooled.set_state(state)
+    plain.set_state(state)
+    x = np.random.default_rng(0).normal(size=(4, 2, 5, 7)).astype("float32")
+    by_hand = plain.forward(x).reshape(4, 3, 2, 2, 3, 2).max(axis=(3, 5))
+    np.testing.assert_array_equal(pooled.forward(x), by_hand)
+
+
+def kinds_of(network):
+    return [(type(layer).__name__, layer.index) for layer in network.layers]
+
+
+def test_steps_of_entries(make_config):
+    network = cnntrain.build(make_config([*NORMALISED, {"dropout": {}}, {"fc": {"units": 4}}], (2, 5, 7)))
+    assert kinds_of(network) == [
+        ("Conv", 0),
+        ("BatchNorm", 1),
+        ("MaxPool", 2),
+        ("Activation", 1),
+        ("Dropout", 3),
+        ("Fc", 4),
+        ("Activation", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "biased"),
+    [
+        ([{"conv": {"K": 3, "F": 2}}, {"batch_norm": {}}, {"fc": {"units": 3}}, {"batch_norm": {}}], [1, 3]),
+        ([{"conv": {"K": 3, "F": 2, "activation": "relu"}}, {"batch_norm": {}}], [0, 1]),
+        ([{"fc": {"units": 3, "activation": "tanh"}}, {"batch_norm": {}}], [0, 1]),
+        ([{"conv": {"K": 3, "F": 2}}, {"pool": {"k": 2, "type": "max"}}, {"batch_norm": {}}], [0, 2]),
+        ([{"fc": {"units": 3}}, {"dropout": {}}, {"batch_norm": {}}], [0, 2]),
+        ([{"batch_norm": {}}, {"batch_norm": {}}, {"fc": {"units": 3}}], [0, 1, 2]),
+    ],
+)
+def test_what_batch_norm_takes_off_again_has_no_b(make_config, layers, biased):
+    parameters = cnntrain.build(make_config(layers, (2, 5, 7))).parameters()
+    assert [int(name.split(".")[1]) for name in parameters if name.endswith("b")] == biased
+
+
+IMAGES, BEHIND_FC = {"conv": {"K": 32, "F": 3, "P": 1}}, [{"fc": {"units": 9}}, {"batch_norm": {}}]
+
+
+@pytest.mark.parametrize(
+    ("layers", "size", "batch_size", "slice_size"),
+    [
+        ([IMAGES], 80, 128, 8),
+        ([IMAGES, {"batch_norm": {}}], 80, 128, 8),  # 6400 pixels in each
+        ([IMAGES, *BEHIND_FC], 80, 128, 32),
+        ([IMAGES, *BEHIND_FC], 80, 40, 20),
+        ([IMAGES, *BEHIND_FC], 80, 10, 8),
+        ([IMAGES, *BEHIND_FC], 80, "all", 32),
+        ([IMAGES, {"pool": {"k": "all", "type": "max"}}, {"batch_norm": {}}], 80, 128, 32),
+        ([IMAGES, {"pool": {"k": 40, "type": "max"}}, {"batch_norm": {}}], 80, 128, 8),  # 2 x 2 pixels
+        ([IMAGES], 30, 128, 32),
+        ([{"pool": {"k": 1, "type": "max"}}, *BEHIND_FC], 8, 128, 64),
+    ],
+)
+def test_slices_are_large_enough_for_mean_and_variance(make_config, layers, size, batch_size, slice_size):
+    layers = [*layers, {"fc": {"units": 2}}]
+    network = cnntrain.build(make_config(layers, (1, size, size), batch_size=batch_size))
+    assert network.slice_size == slice_size
+
+
+def test_a_global_average_has_a_layer_of_its_own(make_config):
+    layers = [{"pool": {"k": "all", "type": "average"}}]
+    assert kinds_of(cnntrain.build(make_config(layers, (2, 5, 7)))) == [("GlobalAveragePool", 0)]

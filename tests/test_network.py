@@ -1,10 +1,16 @@
 """A network at its edges: shapes, layouts, batches of any size, and what it says about input that does not fit."""
 
+from itertools import chain
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cnntrain
 from cnntrain.errors import DataError, ShapeError, WeightsError
+from cnntrain.network import Network
 
 LAYERS = {
     "classifier": [
@@ -16,10 +22,19 @@ LAYERS = {
         {"fc": {"units": 4, "activation": "softmax"}},
     ],
     "regression": [{"pool": {"k": 3, "type": "average"}}, {"fc": {"units": 3, "activation": "sigmoid"}}],
+    "normalised, with dropout": [
+        {"conv": {"K": 3, "F": 3}},
+        {"batch_norm": {"activation": "relu"}},
+        {"pool": {"k": "all", "type": "average"}},
+        {"dropout": {"rate": 0.3}},
+        {"fc": {"units": 4, "activation": "softmax"}},
+    ],
     "ends in an image": [{"conv": {"K": 2, "F": 3, "S": 2, "activation": "leaky_relu"}}],
     "ends in a pool": [{"conv": {"K": 2, "F": 2, "activation": "softplus"}}, {"pool": {"k": 3, "type": "max"}}],
 }
 INPUT = (2, 8, 9)
+
+NORMALISED = "normalised, with dropout"  # samples of a slice meet in it
 
 every_network = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 
@@ -85,10 +100,10 @@ def test_fc_reads_an_image_in_C_H_W_order(make_network):
     np.testing.assert_allclose(network.forward(x), x.reshape(3, -1) @ W.T + b, rtol=0, atol=1e-13)
 
 
-@every_network
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != NORMALISED])
 @pytest.mark.parametrize("N", [1, 31, 32, 33, 70])
-def test_batch_of_any_size_is_the_sum_of_its_samples(make_network, layers, N):
-    network = make_network(layers, INPUT, reduction="sum")
+def test_batch_of_any_size_is_the_sum_of_its_samples(make_network, name, N):
+    network = make_network(LAYERS[name], INPUT, reduction="sum")
     x, y = batch(network, N)
     J, grads, dx = network.loss_and_gradients(x, y)
     singles = [network.loss_and_gradients(x[i : i + 1], y[i : i + 1]) for i in range(N)]
@@ -223,3 +238,14 @@ def test_float64_can_be_asked_for_whatever_the_config_says(make_config):
     config = make_config(LAYERS["classifier"], INPUT, dtype="float32")
     assert cnntrain.build(config).dtype == np.float32
     assert cnntrain.build(config, dtype="float64").dtype == np.float64
+
+
+@given(count=st.integers(1, 3000), size=st.integers(1, 64))
+def test_slices_are_few_and_of_nearly_one_size(count, size):
+    network = SimpleNamespace(slice_size=size)
+    parts = list(Network.slices(network, count))
+    lengths = [part.stop - part.start for part in parts]
+    assert len(parts) == -(-count // size)
+    assert max(lengths) <= size
+    assert max(lengths) - min(lengths) <= 1
+    assert [*chain(*(range(part.start, part.stop) for part in parts))] == list(range(count))

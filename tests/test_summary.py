@@ -39,6 +39,29 @@ def test_lenet_is_counted_as_by_hand(make_config):
     assert json.loads(json.dumps(result)) == result
 
 
+def test_a_normalised_network_is_counted_as_by_hand(make_config):
+    layers = [
+        {"conv": {"K": 6, "F": 3}},  # without b
+        {"batch_norm": {"activation": "relu"}},
+        {"pool": {"k": "all", "type": "average"}},
+        {"dropout": {}},
+        {"fc": {"units": 3}},
+        {"batch_norm": {}},
+    ]
+    result = summary(make_config, layers, (2, 7, 9))
+    assert [tuple(row[key] for key in ("index", "type", "output_shape", "parameters", "multiply_adds"))
+            for row in result["layers"]] == [
+        (0, "conv", [6, 5, 7], 6 * 2 * 9, 5 * 7 * 6 * 2 * 9),
+        (1, "batch_norm", [6, 5, 7], 12, 6 * 5 * 7),
+        (2, "pool", [6, 1, 1], 0, 0),
+        (3, "dropout", [6, 1, 1], 0, 0),
+        (4, "fc", [3], 18, 18),
+        (5, "batch_norm", [3], 6, 3),
+    ]  # fmt: skip
+    assert result["parameters"] == 6 * 2 * 9 + 12 + 18 + 6
+    assert not any(row["notes"] for row in result["layers"])
+
+
 def test_memory_grows_with_the_network_and_its_type(make_config):
     small = summary(make_config, LENET, (1, 28, 28))["memory_bytes"]
     double = summary(make_config, LENET, (1, 28, 28), dtype="float64")["memory_bytes"]

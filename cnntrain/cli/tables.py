@@ -41,7 +41,8 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
 def layer_text(entry: LayerEntry) -> str:
     """An entry of ``network.layers`` in short, without its defaults: ``conv K=32 F=5 relu``."""
     options = entry.options.model_dump(exclude_defaults=True)
-    return " ".join([entry.kind, *(str(v) if isinstance(v, str) else f"{key}={v}" for key, v in options.items())])
+    told = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
+    return " ".join([entry.kind, *told])
 
 
 def memory_text(description: dict[str, Any]) -> str:

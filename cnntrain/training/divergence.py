@@ -26,7 +26,7 @@ def of_batch(
 
 def of_parameters(network: Network, where: str, options: TrainingOptions) -> str:
     """One sentence about parameters that are not finite."""
-    names = [name for name, value in network.parameters().items() if not np.isfinite(value).all()]
+    names = [name for name, value in network.state().items() if not np.isfinite(value).all()]
     return f"after {where}: {', '.join(names)} overflowed; {advice(options)}"
 
 

@@ -91,7 +91,7 @@ def program(
             max_change = float(np.abs(network.theta[weights] - here.before[weights]).max(initial=0.0))
         seconds = time.perf_counter() - began
         where = f"iteration {here.iteration}, batch {steps}"
-        if not np.isfinite(max_change):
+        if not (np.isfinite(max_change) and np.isfinite(network.theta[weights.stop :]).all()):
             raise DivergedError(divergence.of_parameters(network, where, options))
         validation = judge(network, data, "validation", comm, where, options)
         ended = IterationEnded(

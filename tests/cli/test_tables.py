@@ -5,7 +5,22 @@ from rich.console import Console
 
 from cnntrain.builder import build
 from cnntrain.cli import tables
+from cnntrain.config import LayerEntry
 from cnntrain.summary import describe
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"pool": {"k": "all", "type": "average"}}, "pool k=all average"),
+        ({"batch_norm": {}}, "batch_norm"),
+        ({"batch_norm": {"activation": "relu", "eps": 0.001}}, "batch_norm relu eps=0.001"),
+        ({"dropout": {"rate": 0.25}}, "dropout rate=0.25"),
+        ({"conv": {"K": 3, "F": 2, "activation": "relu"}}, "conv K=3 F=2 relu"),
+    ],
+)
+def test_an_entry_in_short(entry, text):
+    assert tables.layer_text(LayerEntry.model_validate(entry)) == text
 
 
 def shown(renderable: object, **options: object) -> list[str]:
