@@ -47,10 +47,9 @@ def init(
             print_json(result)
             return
         words = shlex.join(["cnntrain", "train", result["config"]])
-        classes = f"{len(result['classes'])} classes"
         size = " x ".join(map(str, result["image_shape"]))
         for line in (
-            f"found {result['samples']:,} samples of {classes}",
+            f"found {result['found']}",
             f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
             f"next: {words}",
             f"or, to see how long that takes: {words} --dry-run",

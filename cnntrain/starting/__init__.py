@@ -1,5 +1,5 @@
 """The way into cnntrain: looking at data, and writing a config for them."""
 
-from cnntrain.starting.begin import begin
+from cnntrain.starting.first_config import begin
 
 __all__ = ["begin"]

@@ -63,11 +63,23 @@ class Findings:
         return "test" in SOURCES[self.source["source"]].model_fields
 
 
-def look(word: str, size_for: Callable[[Size], Size], fit: str, watch: Watch) -> Findings:
-    """Look at the data that ``word`` names.
+def source_of(word: str) -> dict[str, Any]:
+    """The keys of the section ``data`` that say where the samples are that ``word`` names; a path is absolute.
+
+    Raises:
+        DataError: It names no data.
+    """
+    source = recognise(word)
+    if "path" in source:
+        source["path"] = os.path.abspath(os.path.expanduser(source["path"]))
+    return source
+
+
+def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, watch: Watch) -> Findings:
+    """Look at data.
 
     Args:
-        word: A folder, a file, or a name.
+        source: Of ``source_of``.
         size_for: Chooses the (H, W) that pictures are brought to, from that of a middling one.
         fit: How they are brought to it: as in training, which then finds them decoded.
         watch: Who is told how far it is.
@@ -75,21 +87,22 @@ def look(word: str, size_for: Callable[[Size], Size], fit: str, watch: Watch) ->
     Raises:
         DataError: There are none, or they cannot be used.
     """
-    source = recognise(word)
-    if "path" in source:
-        source["path"] = os.path.abspath(os.path.expanduser(source["path"]))
     extra: dict[str, Any] = {"validation": 0}
     picture_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
         picture_size = middling_size(Path(source["path"]))
         extra |= {"test": 0, "size": list(size_for(picture_size)), "fit": fit}
+    notes: list[str] = []
     try:
-        data = loaded(source | extra, watch)
+        data = loaded(source | extra, Watch(watch.progress, notes.append))
     except DataError:
         if source["source"] != "images":
             raise
-        data = loaded(source | extra | {"on_bad": "skip"}, watch)
+        notes.clear()
+        data = loaded(source | extra | {"on_bad": "skip"}, Watch(watch.progress, notes.append))
         has_unreadable = True
+    for note in notes:
+        watch.note(note)
     if source["source"] == "images":
         has_validation = data.validation is not None
     return Findings(

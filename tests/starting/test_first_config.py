@@ -16,6 +16,7 @@ from cnntrain.builder import data_of
 from cnntrain.cli.app import app
 from cnntrain.config import load_config
 from cnntrain.config.json_schema import SCHEMA_FILE, json_schema
+from cnntrain.data import Watch
 from cnntrain.errors import DataError, UsageError
 from cnntrain.starting import begin
 
@@ -131,8 +132,10 @@ def test_classes_of_uneven_size_are_balanced(pictures):
 def test_pictures_that_cannot_be_read_are_left_out(pictures):
     folder = pictures()
     (folder / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    config = load_config(begin(str(folder))["config"])
+    notes = []
+    config = load_config(begin(str(folder), watch=Watch(note=notes.append))["config"])
     assert config.data.on_bad == "skip"
+    assert len([note for note in notes if "broken.png" in note]) == 1
     assert len(data_of(config).train) > 5
 
 
@@ -155,10 +158,11 @@ def test_any_path_is_found_again(pictures, here, name):
     assert "relative" in Path("a.yaml").read_text(encoding="utf-8")
 
 
-def test_nothing_is_overwritten(pictures):
+def test_nothing_is_overwritten(pictures, monkeypatch):
     folder = str(pictures())
     begin(folder)
     before = Path("photos.yaml").read_bytes()
+    monkeypatch.setattr("cnntrain.starting.first_config.look", None)  # told before anything is decoded
     with pytest.raises(UsageError, match=r"photos\.yaml is there already"):
         begin(folder)
     with pytest.raises(UsageError, match="is there already"):
@@ -181,7 +185,7 @@ def test_the_command_says_what_to_do_next(pictures):
     folder = str(pictures())
     shown = CliRunner().invoke(app, ["init", folder])
     assert shown.exit_code == 0
-    assert shown.stdout.splitlines()[0] == "found 11 samples of 2 classes"
+    assert shown.stdout.splitlines()[0] == "found photos: 11 pictures of 2 classes, 5 to 6 each; colour, about 20 x 24"
     assert "next: cnntrain train photos.yaml" in shown.stdout.splitlines()
     again = CliRunner().invoke(app, ["init", folder])
     assert (again.exit_code, again.stdout) == (2, "")
