@@ -164,11 +164,9 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _numbers(content: Any) -> dict[str, Any]:
-    """What of a mapping is a number: anybody may have changed the file."""
+    """What of a mapping is a finite number: anybody may have changed the file."""
     items = content.items() if isinstance(content, dict) else ()
-    return {
-        key: value for key, value in items if type(value) is int or (type(value) is float and not math.isnan(value))
-    }
+    return {key: value for key, value in items if type(value) in (int, float) and abs(value) < LARGEST}
 
 
 def _changed(folder: Path) -> str | None:

@@ -82,7 +82,7 @@ def test_values_of_the_wrong_kind_are_as_good_as_missing(two):
         '{"stop": 1, "seconds": "x", "iterations": Infinity, "test": 3, "train": {"loss": "y"}}'
     )
     (two / "a" / "metrics.jsonl").write_text(
-        '{"iteration": 1, "validation_loss": "x", "train_loss": NaN, "seconds": {}}\n'
+        '{"iteration": 1, "validation_loss": "x", "train_loss": NaN, "seconds": {}, "a": 1e999}\n'
     )
     run = runs([two])["runs"][0]
     assert [run[key] for key in ("stop", "seconds", "iterations", "test", "train")] == [None, 0, 1, None, None]
