@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
 _GAP = "   "
 
-_ALPHA = 8
+_NARROW_GAP = "  "
+"""With alpha beside them, so that the columns fit a terminal of 80."""
+_ALPHA = 7
 """Columns of alpha."""
 
 _STOPS = {
@@ -62,8 +64,9 @@ def device_line(cores: int, workers: int, dtype: str) -> str:
 def titles(started: "Started") -> list[str]:
     """The two lines above the iterations."""
     iteration, change = _widths(started)
+    gap = _gap(started)
     what, against = ("largest change", "against epsilon") if started.epsilon else ("largest", "change")
-    above = ["".rjust(iteration), "train".rjust(20), "validation".rjust(20), what.rjust(change)]
+    above = ["".rjust(iteration), "train".rjust(17 + len(gap)), "validation".rjust(17 + len(gap)), what.rjust(change)]
     below = [
         "iteration".rjust(iteration),
         "loss".rjust(9),
@@ -75,7 +78,7 @@ def titles(started: "Started") -> list[str]:
     ]
     if started.alpha_varies:
         below.append("alpha".rjust(_ALPHA))
-    return [_GAP.join(above), _GAP.join(below)]
+    return [gap.join(above), gap.join(below)]
 
 
 def iteration_line(event: "IterationEnded", started: "Started") -> str:
@@ -91,8 +94,8 @@ def iteration_line(event: "IterationEnded", started: "Started") -> str:
         f"{event.seconds:.3f}".rjust(8),
     ]
     if started.alpha_varies:
-        cells.append(f"{event.alpha:.2e}".rjust(_ALPHA))
-    return _GAP.join(cells)
+        cells.append(f"{event.alpha:.1e}".rjust(_ALPHA))
+    return _gap(started).join(cells)
 
 
 def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float) -> str:
@@ -140,6 +143,10 @@ def loss_text(loss: float | None) -> str:
 def accuracy_text(accuracy: float | None) -> str:
     """A share in per cent with 2 decimals."""
     return "-" if accuracy is None else f"{100 * accuracy:.2f} %"
+
+
+def _gap(started: "Started") -> str:
+    return _NARROW_GAP if started.alpha_varies else _GAP
 
 
 def _change_text(change: float, epsilon: float) -> str:

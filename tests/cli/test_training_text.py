@@ -37,12 +37,13 @@ def test_the_largest_change_is_set_against_epsilon(started, iteration):
 
 def test_alpha_is_shown_where_it_changes(started, iteration):
     run = started(alpha_varies=True)
-    lines = [*text.titles(run), text.iteration_line(iteration(1, alpha=0.00125), run)]
+    lines = [*text.titles(run), text.iteration_line(iteration(1, alpha=0.0013), run)]
     assert lines == [
-        "                           train             validation    largest",
-        "iteration        loss   accuracy        loss   accuracy     change    seconds      alpha",
-        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200   1.25e-03",
+        "                         train           validation   largest",
+        "iteration       loss  accuracy       loss  accuracy    change   seconds    alpha",
+        "     1/20     0.9877   71.23 %     0.5000   87.50 %  1.23e-02     0.200  1.3e-03",
     ]
+    assert max(map(len, lines)) <= 80
 
 
 def test_header_names_data_device_and_run(started):
@@ -111,7 +112,7 @@ def test_without_a_test_split_the_next_best_is_told():
 
 def test_a_run_without_scores_still_has_a_place_and_a_next_step():
     lines = text.result_lines(RESULT | {"stop": "interrupted", "train": None, "validation": None, "test": None})
-    assert lines[1:] == ["run in runs/my digits", "next: cnntrain eval 'runs/my digits'"]
+    assert lines[1:] == ["run in runs/my digits", "next: cnntrain resume 'runs/my digits'"]
 
 
 def test_a_diverged_run_is_not_worth_an_eval():
