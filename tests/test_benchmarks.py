@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "benchmarks"
@@ -86,6 +87,15 @@ def test_workers():
     )["results"]
     assert digits["workers"] == [1, 2]
     assert min(digits["ms"]) > 0
+
+
+def test_pictures(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (9, 9)).save(tmp_path / name / "1.png")
+    found = result("pictures.py", tmp_path, "--rounds", 1, "--size", 4)
+    assert found["pictures"] == 2
+    assert found["seconds"].keys() == {"Pillow alone", "first run", "second run"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells a process's share")

@@ -83,11 +83,12 @@ def find(root: Path) -> Found:
 
 
 def _too_few(folder: Path, names: list[str], walk: Walk) -> str:
-    loose = walk.loose
     there = f"only one, {names[0]!r}" if names else "none"
-    more = f"; {loose:,} pictures lie in no such folder" if loose else ""
+    more = f"; {walk.loose:,} pictures lie in no such folder" if walk.loose else ""
     if len(names) == 1:
         more += _hint(folder / names[0])
+    elif walk.skipped:
+        more += f"; {skipped_text(walk.skipped)}"
     return f"{folder}: two classes are needed, each a subfolder that holds its pictures, and there is {there}{more}"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cnntrain.data.loaded import Data
 from cnntrain.errors import DataError
+from cnntrain.storage import write_file
 
 NAME = "split.csv"
 COLUMNS = ["file", "class", "split"]
@@ -41,7 +42,7 @@ def write(path: Path, data: Data) -> None:
     """Write ``split.csv``, if the samples come from files of their own. Names need not be valid text."""
     text = split_text(data)
     if text is not None:
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        write_file(path, text.encode("utf-8", "surrogateescape"))
 
 
 def read(path: Path) -> dict[str, tuple[str, str]]:

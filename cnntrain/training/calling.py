@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config import Config
-from cnntrain.training.events import BatchEnded, Event, Finished, Started, Warned
+from cnntrain.training.events import BatchEnded, Event, Finished, Loading, Noted, Started, Warned
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.resuming import go_on
@@ -37,13 +37,18 @@ def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False)
 
 
 def watched(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
-    """Show what happens, and return how it ended. What goes wrong without stopping the run is a ``UserWarning``."""
+    """Show what happens, and return how it ended. Notes and warnings are ``UserWarning``."""
     from tqdm.auto import tqdm
 
     with Interrupts() as interrupts, tqdm(unit="batch", disable=sys.stderr is None) as bar:
         for event in events(interrupts):
             match event:
+                case Loading():
+                    bar.set_description(f"{event.what} {event.done:,}/{event.total:,}")
+                case Noted():
+                    warnings.warn(event.text, stacklevel=3)
                 case Started():
+                    bar.set_description("")
                     bar.total = event.batches * event.Max
                     bar.update(event.batches * event.iterations_before + event.batches_before)
                 case BatchEnded():

@@ -246,6 +246,14 @@ def test_fewer_than_two_classes(photos, names, words):
         Told(folder)
 
 
+def test_what_was_skipped_is_told_where_nothing_is_left(photos, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "1.heic").touch()
+    with pytest.raises(DataError, match=r"there is none; skipped 2 files that are no pictures \(\.heic 2\)"):
+        Told(tmp_path / "photos")
+
+
 def test_no_folder_and_a_file(tmp_path):
     (tmp_path / "file").touch()
     for name, words in (("missing", "there is no such folder"), ("file", "is a file")):

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+import cnntrain
 from cnntrain.data import Data
 from cnntrain.errors import DataError
 from cnntrain.training import opening
@@ -89,3 +90,16 @@ def test_whoever_stops_listening_stops_the_loading(monkeypatch, tiny_config):
     next(events)
     events.close()
     assert threading.active_count() == before
+
+
+def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_path):
+    real = opening.data_of
+
+    def load(config, run, watch):
+        watch.progress(1, 2, "decoding")
+        watch.note("skipped 2 hidden")
+        return real(config, run, watch)
+
+    monkeypatch.setattr(opening, "data_of", load)
+    with pytest.warns(UserWarning, match="skipped 2 hidden"):
+        assert cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")["iterations"] == 1
