@@ -147,6 +147,17 @@ def failing_disk():
 
 
 @pytest.fixture
+def all_files(monkeypatch):
+    """Records what the package does to any file, from here on."""
+    from cnntrain.storage.disk import DISK
+
+    for name, value in (("operations", []), ("names", {}), ("fail_at", None), ("error", None)):
+        monkeypatch.setattr(DISK, name, value, raising=False)
+    monkeypatch.setattr(DISK, "__class__", RecordedDisk)
+    return DISK
+
+
+@pytest.fixture
 def crashes():
     """``every_crash``"""
     return every_crash
