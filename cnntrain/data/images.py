@@ -195,14 +195,15 @@ def _tell_of_folders(found: Found, watch: Watch) -> None:
 def _tell_of_twins(pictures: Sequence[Picture], pixels: Pixels, parts: dict[str, Dataset], watch: Watch) -> None:
     """Note pictures that are in train and in test or validation, or under two classes."""
     where = {name: split for split, dataset in parts.items() for name in dataset.names or ()}
-    both, mixed = [], []
+    both: list[str] = []
+    mixed: list[str] = []
     for group in pixels.same:
         twins = [pictures[i] for i in group if pictures[i].name in where]
-        text = " = ".join(repr(picture.name) for picture in twins[:2])
-        if len({where[picture.name] for picture in twins}) > 1:
-            both.append(text)
-        if len({picture.label for picture in twins}) > 1:
-            mixed.append(text)
+        elsewhere = next((twin for twin in twins if where[twin.name] != where[twins[0].name]), None)
+        otherwise = next((twin for twin in twins if twin.label != twins[0].label), None)
+        for twin, pairs in ((elsewhere, both), (otherwise, mixed)):
+            if twin is not None:
+                pairs.append(f"{twins[0].name!r} = {twin.name!r}")
     for found, place in ((both, "in more than one of train, validation and test"), (mixed, "in more than one class")):
         if found:
             count = "1 picture is" if len(found) == 1 else f"{len(found):,} pictures are"

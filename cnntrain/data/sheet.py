@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +23,8 @@ WIDEST = 200
 """Pixels of a class's name."""
 ROWS = 25
 """Classes below each other; more go beside them."""
+LONGEST = 100
+"""Characters of a name that are looked at."""
 MOST = 400
 """Classes that are drawn."""
 PAPER, INK, PALE = (255, 255, 255), (20, 20, 20), (120, 120, 120)
@@ -63,10 +67,10 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
     Returns:
         A PNG file.
     """
-    font, small = ImageFont.load_default(TEXT), ImageFont.load_default(SMALL)
+    title, font, small = _visible(title), _font(TEXT), _font(SMALL)
     counts = np.bincount(dataset.labels, minlength=len(classes))
-    classes = classes[:MOST]
-    texts = max(font.getlength(name[:100]) for name in classes), small.getlength(f"{counts.max():,}")
+    classes = [_visible(name) for name in classes[:MOST]]
+    texts = max(font.getlength(name) for name in classes), small.getlength(f"{counts.max():,}")
     plan = _plan(dataset, len(classes), int(counts.max()), math.ceil(max(texts)))
     width = max(plan.columns * (plan.block + MARGIN) - MARGIN, math.ceil(font.getlength(title)))
     head = TEXT + MARGIN
@@ -89,6 +93,16 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
     file = BytesIO()
     sheet.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _font(size: int) -> Font:
+    """A font with the letters of Europe and more; matplotlib brings it. Pillow's own has those of English alone."""
+    found = find_spec("matplotlib")
+    file = Path(str(found and found.origin)).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+    try:
+        return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)  # the other fails on odd text
+    except OSError:
+        return ImageFont.load_default(size)
 
 
 def _plan(dataset: Dataset, classes: int, most: int, text: int) -> _Plan:
@@ -121,9 +135,13 @@ def _picture(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(image[0])).convert("RGB")
 
 
+def _visible(text: str) -> str:
+    """On one line, without what cannot be shown."""
+    return "".join(c if c.isprintable() else "?" for c in text[:LONGEST])
+
+
 def _fitting(name: str, width: int, font: Font) -> str:
-    """As much of ``name``, on one line, as there is room for."""
-    name = "".join(c if c.isprintable() else "?" for c in name[:100])
+    """As much of ``name`` as there is room for."""
     if font.getlength(name) <= width:
         return name
     while name and font.getlength(name + "...") > width:

@@ -1,6 +1,7 @@
 """`source: images`: a folder of pictures, from files to splits."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -224,8 +225,21 @@ def test_a_class_without_readable_pictures(flat):
 def test_twins_in_train_and_test_are_noted(flat):
     for path in (flat / "cat").iterdir():
         path.write_bytes((flat / "cat" / "00.png").read_bytes())
-    (note,) = Told(flat).notes
-    assert note.startswith("1 picture is in more than one of train, validation and test: 'cat/00.png' = 'cat/01.png'")
+    told = Told(flat)
+    (note,) = told.notes
+    assert note.startswith("1 picture is in more than one of train, validation and test: 'cat/00.png' = 'cat/")
+    pair = set(re.findall("'(.*?)'", note))
+    assert len(pair) == 2
+    assert not any(pair <= set(told.names(split)) for split in ("train", "validation", "test"))
+
+
+def test_twins_of_two_classes_are_noted_with_one_of_each(photos):
+    folder = photos("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
+    for name in ("cat/2.png", "dog/2.png"):
+        (folder / name).write_bytes((folder / "cat" / "1.png").read_bytes())
+    assert Told(folder, test=0.0, validation=0.0).notes == [
+        "1 picture is in more than one class: 'cat/1.png' = 'dog/2.png'"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,15 @@ def test_odd_names_and_classes_without_images():
     assert sheet.shape[1] < 350
 
 
+def test_names_in_other_letters_can_be_read():
+    """Each name looks different: none is a row of empty boxes."""
+    sheets = [draw(coloured([0], [(200, 0, 0)]), [name])[40:70, :60] for name in ("üü", "öö", "ЖЖ", "λλ")]
+    assert not any(np.array_equal(one, other) for i, one in enumerate(sheets) for other in sheets[:i])
+
+
 def test_long_and_narrow_images_keep_their_proportions():
     images = np.full((1, 3, 20, 200), 90, np.uint8)
+    images[:, 1] = 200
     sheet = draw(Dataset(images, np.zeros(1, int)), ["wide"])
-    rows, columns = np.nonzero((sheet == 90).all(axis=2))
+    rows, columns = np.nonzero((sheet == (90, 200, 90)).all(axis=2))
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (10, 96)
