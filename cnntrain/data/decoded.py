@@ -51,9 +51,11 @@ def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) 
     path = cache_folder() / "pictures" / f"{slot}-{_digest([FORMAT, version('pillow'), list(files)])}.npy"
     cached = decoded_file.read(path, shape)
     if cached is not None:
-        with suppress(OSError):
-            os.utime(path)
-        return _pixels(*cached)
+        found = _pixels(*cached)
+        if not _is_mended(root, files, form, found):
+            with suppress(OSError):
+                os.utime(path)
+            return found
     try:
         _write(path, root, files, form, watch)
         _clear(path, slot)
@@ -72,6 +74,16 @@ def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) 
         images[start : start + len(pixels)] = pixels
 
     return _pixels(images, _decode(root, files, form, watch, keep))
+
+
+def _is_mended(root: Path, files: Sequence[FileStamp], form: Form, found: Pixels) -> bool:
+    """Whether a picture can be read that could not: permissions and memory come back without a trace in the file."""
+    if not found.unreadable:
+        return False
+    from cnntrain.data.decoding import decode  # imported late, as below
+
+    names = [files[i].name for i in found.unreadable]
+    return any(len(part.unreadable) < len(part.pixels) for part in decode(root, names, form, available_cores()))
 
 
 def _digest(content: object) -> str:

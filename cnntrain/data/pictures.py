@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,16 +93,22 @@ def read_size(file: AnyFile) -> tuple[int, int]:
     Raises:
         PictureError: As ``read_picture``, as far as the header shows it.
     """
-    with opened(file) as picture:
+    with opened(file, whole=False) as picture:
         W, H = picture.size
-        is_turned = orientation_of(picture) >= SIDEWAYS and picture.format != "TIFF"
-        return (W, H) if is_turned else (H, W)
+        # Pillow would decode a PNG to look for an orientation behind its pixels, and has turned a TIFF already.
+        is_upright = picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info)
+        return (H, W) if is_upright or orientation_of(picture) < SIDEWAYS else (W, H)
 
 
 @contextmanager
-def opened(file: AnyFile) -> Iterator[Image.Image]:
-    """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``."""
-    with told(file), QUIET, Image.open(BytesIO(_content(file)), formats=FORMATS) as picture:
+def opened(file: AnyFile, whole: bool = True) -> Iterator[Image.Image]:
+    """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``.
+
+    Args:
+        file: The picture's.
+        whole: Take all bytes at once, as decoders want it; otherwise what the header takes.
+    """
+    with told(file), QUIET, _stream(file, whole) as stream, Image.open(stream, formats=FORMATS) as picture:
         W, H = picture.size
         if W * H > MOST_PIXELS:
             raise _Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
@@ -122,8 +128,8 @@ class _Refused(Exception):
     """A reason of our own not to read a file."""
 
 
-def _content(file: AnyFile) -> bytes:
-    """All bytes of a file, since decoders take it in small bites. A pipe is never opened: it could wait for ever."""
+def _stream(file: AnyFile, whole: bool) -> IO[bytes]:
+    """The bytes of a file. A pipe is never opened: it could wait for ever."""
     found = os.stat(file)
     if stat.S_ISDIR(found.st_mode):
         raise _Refused("it is a folder")
@@ -133,8 +139,10 @@ def _content(file: AnyFile) -> bytes:
         raise _Refused("it is empty")
     if found.st_size > MOST_BYTES:
         raise _Refused(f"it has {found.st_size:,} bytes, and {MOST_BYTES:,} are allowed")
+    if not whole:
+        return open(file, "rb")
     with open(file, "rb") as stream:
-        return stream.read()
+        return BytesIO(stream.read())  # decoders take a file in small bites
 
 
 def _reason(error: Exception) -> str:

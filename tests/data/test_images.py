@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnntrain.data import Watch, decoding, load_data, split_file
 from cnntrain.data import decoded as decoded_module
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, PictureError
 
 
 @pytest.fixture(autouse=True)
@@ -359,10 +359,9 @@ def forbid_decoding(monkeypatch):
 
 
 def test_the_second_time_nothing_is_decoded(flat, monkeypatch, cache):
-    (flat / "cat" / "bad.png").write_bytes(b"bad")
-    first = Told(flat, on_bad="skip")
+    first = Told(flat)
     forbid_decoding(monkeypatch)
-    again = Told(flat, on_bad="skip")
+    again = Told(flat)
     assert again.notes == first.notes
     assert not again.progress
     for split, dataset in first.data.splits().items():
@@ -370,9 +369,28 @@ def test_the_second_time_nothing_is_decoded(flat, monkeypatch, cache):
         places = np.arange(len(dataset))
         np.testing.assert_array_equal(dataset.gather(places), other.gather(places))
         assert other.is_mapped
-    with pytest.raises(DataError, match=r"bad\.png: it is no JPEG"):
-        Told(flat)
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_picture_that_could_not_be_read_is_tried_again(flat, monkeypatch):
+    (flat / "cat" / "bad.png").write_bytes(b"bad")
+    real, refused = decoding.read_picture, ["cat/00.png"]
+
+    def read(file, form):
+        if refused and str(file).endswith(refused[0]):
+            raise PictureError(file, "it cannot be read: Permission denied")
+        return real(file, form)
+
+    monkeypatch.setattr(decoding, "read_picture", read)
+    assert Told(flat, on_bad="skip").notes[0].startswith("2 unreadable pictures are left out")
+    again = Told(flat, on_bad="skip")
+    assert again.notes[0].startswith("2 unreadable pictures are left out")
+    assert not again.progress
+    refused.clear()
+    mended = Told(flat, on_bad="skip")
+    assert mended.notes[0].startswith("1 unreadable picture is left out")
+    assert sum(len(mended.names(split)) for split in mended.data.splits()) == 35
+    assert not Told(flat, on_bad="skip").progress
 
 
 def test_any_change_is_seen(flat, photos, cache):

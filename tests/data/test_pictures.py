@@ -163,6 +163,17 @@ def test_orientation(tmp_path, quarters, orientation, ending, larger, fit):
     np.testing.assert_allclose(corners(pixels), [RED, GREEN, BLUE, WHITE], atol=14)
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "gif", "tiff"])
+def test_a_size_needs_no_pixels(tmp_path, monkeypatch, ending):
+    Image.new("RGB", (12, 8)).save(tmp_path / f"a.{ending}")
+
+    def fail(*_):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    assert read_size(tmp_path / f"a.{ending}") == (8, 12)
+
+
 def test_orientation_that_means_nothing(tmp_path, quarters):
     for value in (0, 9, 77):
         exif = Image.Exif()
