@@ -46,7 +46,8 @@ def bench(
         if json:
             print_json(result)
             return
-        results().print(bench_table(result, loaded.network.layers))
+        console = results()
+        console.print(bench_table(result, loaded.network.layers, console.width))
         for line in bench_lines(result):
             results().print(line, soft_wrap=True)
 

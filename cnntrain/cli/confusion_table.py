@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnntrain.cli.cutting import cut
+from cnntrain.cli.tables import plain_table
 
 SHORT = 5
 """Columns of a class name that may stand above a column."""
@@ -34,7 +35,7 @@ def confusion_table(result: dict[str, Any], width: int) -> Table | None:
             break
     else:
         return None
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table = plain_table(gap)
     table.add_column("", no_wrap=True)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True, min_width=column)

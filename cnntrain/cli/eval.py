@@ -32,8 +32,9 @@ def evaluate(
     plots: PlotsOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure how good the saved weights in RUN are: for each class, which are mixed up, the surest mistakes.
+    """Measure how good the saved weights in RUN are.
 
+    Told are loss and accuracy, the figures of each class, which classes are mixed up, and the surest mistakes.
     Data that have moved since are named by data.path=FOLDER.
     """
     with errors_as_messages():

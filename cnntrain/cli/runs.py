@@ -10,14 +10,15 @@ from cnntrain.cli.terminal import errors_as_messages, print_json, print_warning,
 
 FoldersArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[FOLDER]...", help="Run folders, or folders of them; by default runs.", show_default=False),
+    typer.Argument(metavar="FOLDER", help="Run folders, or folders of them; by default runs.", show_default=False),
 ]
 
 
 def runs(folders: FoldersArgument = None, json: JsonOption = False) -> None:
-    """List runs with their best figures; where two or more run folders are named, compare them.
+    """List runs, or compare those that are named.
 
-    What is compared are the keys of the config that differ.
+    The list has the best figures of each run. Two or more run folders are set side by side, with the keys of their
+    configs that differ.
     """
     with errors_as_messages():
         from cnntrain.judging.runs import runs as find  # imported late: `cnntrain --help` needs none of it

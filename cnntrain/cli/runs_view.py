@@ -47,7 +47,7 @@ def runs_table(runs: list[dict[str, Any]], width: int) -> Table:
         left = width - sum(max(map(cell_len, column)) + gap for column in zip(heads, *cells, strict=True))
         if left >= SHORTEST_NAME:
             break
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table = plain_table(gap)
     add_columns(table, "left", "run", *heads[:2])
     add_columns(table, "right", *heads[2:])
     for name, row in zip(_names(runs), cells, strict=True):

@@ -50,27 +50,30 @@ def memory_text(description: dict[str, Any]) -> str:
     return f"memory for training: {bytes_text(description['memory_bytes'])}, without the images"
 
 
-def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry]) -> Table:
+def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: int) -> Table:
     """Milliseconds of each layer, GFLOP/s and their share of what one core can do, forward and backward.
 
     Args:
         result: As ``cnntrain.training.bench`` gives it.
         entries: ``network.layers`` of the config.
+        width: Columns of the terminal; below 100 the shapes of the outputs are left out.
     """
-    table = plain_table()
+    is_wide = width >= 100
+    table = plain_table(gap=3 if is_wide else 2)
     add_columns(table, "right", "")
-    add_columns(table, "left", "layer", "output")
+    add_columns(table, "left", "layer", *(["output"] if is_wide else []))
     for way in ("forward", "backward"):
-        add_columns(table, "right", f"{way} ms", "GFLOP/s", "share")
+        add_columns(table, "right", f"{way} ms" if is_wide else f"{way}\nms", "GFLOP/s", "share")
     for layer, entry in zip(result["layers"], entries, strict=True):
         table.add_row(
             str(layer["index"]),
             layer_text(entry),
-            shape_text(layer["output_shape"]),
+            *([shape_text(layer["output_shape"])] if is_wide else []),
             *(cell for way in ("forward", "backward") for cell in _speed_cells(layer, way)),
         )
     totals = [sum(layer[f"{way}_ms"] for layer in result["layers"]) for way in ("forward", "backward")]
-    table.add_row("", "total", "", f"{totals[0]:,.3f}", "", "", f"{totals[1]:,.3f}", style="bold")
+    shape = [""] if is_wide else []
+    table.add_row("", "total", *shape, f"{totals[0]:,.3f}", "", "", f"{totals[1]:,.3f}", style="bold")
     return table
 
 
@@ -143,9 +146,9 @@ def bytes_text(size: float) -> str:
     return f"{size:.3g} {unit}"
 
 
-def plain_table() -> Table:
-    """An empty table without frames."""
-    return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+def plain_table(gap: int = 3) -> Table:
+    """An empty table without frames, ``gap`` spaces between its columns."""
+    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
 
 
 def add_columns(table: Table, side: Literal["left", "right"], *names: str) -> None:

@@ -1,7 +1,9 @@
+import io
 import json
 import math
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
@@ -100,3 +102,15 @@ def test_no_batches_are_refused(network_file):
     shown = CliRunner().invoke(app, ["bench", str(network_file), "--batches", "0"])
     assert shown.exit_code == 2
     assert "--batches" in shown.stderr
+
+
+def test_the_table_fits_80_columns(config):
+    from cnntrain.cli.tables import bench_table
+    from cnntrain.training.bench import bench
+
+    result = bench(config, batches=2)
+    for width, has_shapes in ((80, False), (100, True)):
+        stream = io.StringIO()
+        Console(file=stream, width=width, markup=False).print(bench_table(result, config.network.layers, width))
+        assert "…" not in stream.getvalue()
+        assert ("2 x 3 x 3" in stream.getvalue()) == has_shapes
