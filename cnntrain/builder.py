@@ -196,6 +196,11 @@ def make_pool(index: int, options: PoolOptions, shape: Shape) -> Layer[Any]:
     return GlobalAveragePool(index, shape) if options.k == "all" else AveragePool(index, options, shape)
 
 
+def is_linear(options: Options | None) -> bool:
+    """Return whether an entry is a conv or fc without an activation."""
+    return isinstance(options, (ConvOptions, FcOptions)) and options.activation == "identity"
+
+
 def make_steps(
     entries: Sequence[Options], index: int, shape: Shape, classes: int | None, seed: int
 ) -> Iterator[Layer[Any]]:
@@ -207,14 +212,13 @@ def make_steps(
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
     options = entries[index]
+    before = entries[index - 1] if index else None
     following = entries[index + 1] if index + 1 < len(entries) else None
     first: Layer[Any]
     activation: str
     match options:
         case PoolOptions():
-            if not (
-                options.type == "max" and index and isinstance(entries[index - 1], (ConvOptions, BatchNormOptions))
-            ):
+            if not (options.type == "max" and isinstance(before, (ConvOptions, BatchNormOptions))):
                 yield make_pool(index, options, shape)
             return
         case DropoutOptions():
@@ -223,7 +227,7 @@ def make_steps(
         case ConvOptions():
             first, activation = Conv(index, options, shape, rng), options.activation
         case BatchNormOptions():
-            first, activation = BatchNorm(index, options, shape), options.activation
+            first, activation = BatchNorm(index, options, shape, overwrites=is_linear(before)), options.activation
         case FcOptions():
             options = options.model_copy(update={"units": options.units or classes})
             first, activation = Fc(index, options, shape, rng), options.activation
@@ -235,7 +239,7 @@ def make_steps(
         pool = MaxPool(index + 1, following, shape)
         yield pool
         shape = pool.out_shape
-    if not (isinstance(following, BatchNormOptions) and activation == "identity" and first.kind != "batch_norm"):
+    if not (isinstance(following, BatchNormOptions) and is_linear(options)):
         yield Activation(index, first.kind, "identity" if activation == "softmax" else activation, shape)
     if activation == "softmax":
         yield Softmax(index, shape)

@@ -16,6 +16,7 @@ References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -37,26 +38,31 @@ class BatchNormCache:
         self.n, self.shape, self.m = n, (H, C, W * n), H * W * n
         self.step = min(H, max(1, BLOCK // (C * W * n)))
         self.y = np.empty((*shape, n), dtype)
-        self.x = self.y
-        self.centred = np.empty((self.step, C, W * n), dtype)
+        self.centred = self.y.reshape(self.shape)
         self.ones = np.ones(W * n, dtype)
-        self.by_row = np.empty((H, C), dtype)
+        self.sums, self.products = (np.empty((H, C), dtype) for _ in range(2))
         self.mean, self.var, self.scale = (np.zeros(C, dtype) for _ in range(3))
+
+    @cached_property
+    def spare(self) -> Array:
+        """Where x - mean is kept if not in the place of x."""
+        return np.empty(self.shape, self.y.dtype)
 
     def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
         """Some rows of each array at a time."""
-        for row in range(0, len(self.by_row), self.step):
+        for row in range(0, self.shape[0], self.step):
             yield tuple(array[row : row + self.step] for array in arrays)
-
-    def total(self) -> Array:
-        """The sum over the rows of what is in ``by_row``: one value a channel."""
-        total: Array = np.add.reduce(self.by_row, axis=0)
-        return total
 
 
 @final
 class BatchNorm(Layer[BatchNormCache]):
     """z = gamma (x - mean) / sqrt(var + eps), one gamma a channel or unit.
+
+    Args:
+        index: Of the entry.
+        options: The entry.
+        in_shape: ``(H, C, W)`` or ``(units,)``.
+        overwrites: Whether x may be overwritten, as what a convolution hands on may be, but no activation's a.
 
     Shape:
         x ``(H, C, W, N)`` or ``(units, N)`` -> z of the same shape; gamma ``(C,)`` or ``(units,)``.
@@ -65,9 +71,10 @@ class BatchNorm(Layer[BatchNormCache]):
     kind = "batch_norm"
     statistics = ("running_mean", "running_var")
 
-    def __init__(self, index: int, options: BatchNormOptions, in_shape: Shape):
+    def __init__(self, index: int, options: BatchNormOptions, in_shape: Shape, overwrites: bool = False):
         self.index, self.eps, self.momentum = index, options.eps, options.momentum
         self.in_shape = self.out_shape = in_shape
+        self.overwrites = overwrites
         C = in_shape[1] if len(in_shape) == 3 else in_shape[0]
         self.pixels = in_shape[0] * in_shape[2] if len(in_shape) == 3 else 1
         self.params = {"gamma": np.ones(C), "running_mean": np.zeros(C), "running_var": np.ones(C)}
@@ -76,16 +83,17 @@ class BatchNorm(Layer[BatchNormCache]):
         return BatchNormCache(self.in_shape, n, dtype)
 
     def forward(self, x: Array, cache: BatchNormCache) -> Array:
-        cache.x, y = x.reshape(cache.shape), cache.y.reshape(cache.shape)
-        np.matmul(cache.x, cache.ones, out=cache.by_row)
-        np.divide(cache.total(), cache.m, out=cache.mean)
+        x = x.reshape(cache.shape)
+        cache.centred = x if self.overwrites else cache.spare
+        np.matmul(x, cache.ones, out=cache.sums)
+        np.divide(np.add.reduce(cache.sums, axis=0), cache.m, out=cache.mean)
         mean = cache.mean[:, None]
-        for rows, centred, squares in cache.blocks(cache.x, y, cache.by_row):
+        for rows, centred, products in cache.blocks(x, cache.centred, cache.products):
             np.subtract(rows, mean, out=centred)
-            np.vecdot(centred, centred, out=squares)
-        np.divide(cache.total(), cache.m, out=cache.var)
+            np.vecdot(centred, centred, out=products)
+        np.divide(np.add.reduce(cache.products, axis=0), cache.m, out=cache.var)
         cache.scale = self.params["gamma"] / np.sqrt(cache.var + self.eps)
-        y *= cache.scale[:, None]
+        np.multiply(cache.centred, cache.scale[:, None], out=cache.y.reshape(cache.shape))
         return cache.y
 
     def infer(self, x: Array, cache: BatchNormCache) -> Array:
@@ -99,21 +107,20 @@ class BatchNorm(Layer[BatchNormCache]):
     def backward(
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
-        delta, mean, m = delta.reshape(cache.shape), cache.mean[:, None], cache.m
-        for rows, of_rows, products in cache.blocks(cache.x, delta, cache.by_row):
-            centred = np.subtract(rows, mean, out=cache.centred[: len(rows)])
+        delta = delta.reshape(cache.shape)
+        for of_rows, centred, sums, products in cache.blocks(delta, cache.centred, cache.sums, cache.products):
+            np.matmul(of_rows, cache.ones, out=sums)
             np.vecdot(centred, of_rows, out=products)
-        product, var = cache.total(), cache.var + self.eps
+        product, var = np.add.reduce(cache.products, axis=0), cache.var + self.eps
         np.divide(product, np.sqrt(var), out=grads["gamma"])
         self.tell(cache, grads)
         if not want_delta:
             return None
-        np.matmul(delta, cache.ones, out=cache.by_row)
-        scale, shift = cache.scale[:, None], (cache.scale * cache.total() / m)[:, None]
-        slope = (cache.scale * product / (m * var))[:, None]
+        scale = cache.scale[:, None]
+        shift = (cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m)[:, None]
+        slope = (cache.scale * product / (cache.m * var))[:, None]
         # What came after z is done going back, so its memory is free.
-        for rows, of_rows, out in cache.blocks(cache.x, delta, cache.y.reshape(cache.shape)):
-            centred = np.subtract(rows, mean, out=cache.centred[: len(rows)])
+        for of_rows, centred, out in cache.blocks(delta, cache.centred, cache.y.reshape(cache.shape)):
             centred *= slope
             centred += shift
             np.multiply(of_rows, scale, out=out)

@@ -86,7 +86,7 @@ def test_values_far_from_0_keep_their_digits_in_float32():
     np.testing.assert_allclose(y, by_channel(layer.params["gamma"], axes) * exact, atol=2e-3)
 
 
-def test_what_comes_in_is_left_as_it_is():
+def test_what_comes_in_is_left_as_it_is_unless_it_may_be_overwritten():
     """Others may still need it: an activation its a, for sigma'."""
     layer, _ = made((3, 2, 4), np.random.default_rng(0))
     x, cache = np.random.default_rng(1).normal(size=(3, 2, 4, 5)), layer.cache(5, "float64")
@@ -96,3 +96,17 @@ def test_what_comes_in_is_left_as_it_is():
     layer.backward(x[::-1].copy(), cache, grads)
     layer.infer(x, cache)
     np.testing.assert_array_equal(x, before)
+
+
+def test_in_the_place_of_x_the_bits_are_the_same():
+    rng = np.random.default_rng(0)
+    x, delta = rng.normal(size=(2, 6, 3, 4, 5)).astype("float32")
+    results = []
+    for overwrites in (False, True):
+        layer = BatchNorm(0, BatchNormOptions(), (6, 3, 4), overwrites)
+        layer.params = {name: value.astype("float32") for name, value in layer.params.items()}
+        cache, grads = layer.cache(5, "float32"), {name: np.empty(3, "float32") for name in layer.params}
+        y = layer.forward(x.copy(), cache).copy()
+        results.append([y, layer.backward(delta.copy(), cache, grads), *grads.values()])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -47,8 +47,8 @@ def activation(in_shape: Shape, sigma: str) -> Make:
     return lambda: Activation(0, "conv" if len(in_shape) == 3 else "fc", sigma, in_shape)
 
 
-def batch_norm(in_shape: Shape, **options: Any) -> Make:
-    return lambda: BatchNorm(0, BatchNormOptions(**options), in_shape)
+def batch_norm(in_shape: Shape, overwrites: bool = False, **options: Any) -> Make:
+    return lambda: BatchNorm(0, BatchNormOptions(**options), in_shape, overwrites)
 
 
 # Shapes are (H, C, W) or (features,).
@@ -107,6 +107,8 @@ CASES: dict[str, Make] = {
     **{f"{sigma} of a vector": activation((5,), sigma) for sigma in ACTIVATIONS},
     "batch_norm of an image": batch_norm((3, 2, 4)),
     "batch_norm of an image with many rows": batch_norm((19, 64, 61)),
+    "batch_norm in the place of an image": batch_norm((3, 2, 4), overwrites=True),
+    "batch_norm in the place of a vector": batch_norm((5,), overwrites=True, eps=0.1),
     "batch_norm of one pixel": batch_norm((1, 3, 1)),
     "batch_norm of a vector": batch_norm((5,), eps=0.1),
     "softmax": lambda: Softmax(0, (4,)),
