@@ -40,19 +40,21 @@ def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
     If the block does not rename it, it is taken away.
     """
     temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
-    file = disk.create(temporary)
     try:
+        file = disk.create(temporary)
         try:
             disk.write(file, content, temporary)
             disk.sync(file, temporary)
         finally:
             disk.close(file)
         if disk.read(temporary) != content:
-            raise OSError(errno.EIO, "what was read back is not what was written", str(path))
+            raise OSError(errno.EIO, "what was read back is not what was written")
         yield temporary
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             disk.unlink(temporary)
+        if isinstance(error, OSError):  # nobody knows the temporary name
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

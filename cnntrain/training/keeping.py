@@ -61,6 +61,7 @@ class Keeper:
         self.last_time, self.last_batches, self.next_time = self.began, 0, 0.0
         self.last_place: tuple[int, int] | None = None
         self.trouble = ""
+        """The kind of what was in the way of the last attempt; empty: nothing."""
 
     def begin(self) -> None:
         """Write a first checkpoint: whatever comes, there is something to go on from.
@@ -104,10 +105,10 @@ class Keeper:
             self.run.lock.check()
             action()
         except (OSError, UsageError) as error:
-            text = told(error)
-            if text != self.trouble:
-                yield Warned(f"{text}; the run goes on, and saving is tried again")
-            self.trouble = text
+            kind = str(getattr(error, "errno", "lock"))
+            if kind != self.trouble:
+                yield Warned(f"{told(error)}; the run goes on, and saving is tried again")
+            self.trouble = kind
         else:
             if self.trouble and action == self.save_checkpoint:
                 self.trouble = ""

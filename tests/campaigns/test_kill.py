@@ -13,7 +13,16 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(("workers", "kills"), [("1", 18), ("1,2,3", 2)])
 def test_killed_runs_come_to_the_same_bytes(workers, kills):
     words = ["configs/digits.yaml", "training.Max=3", "training.checkpoint_every=5 batches"]
-    command = [sys.executable, "tests/campaigns/kill.py", "--kills", str(kills), "--workers", workers, *words]
+    command = [
+        sys.executable,
+        "tests/campaigns/kill.py",
+        "--kills",
+        str(kills),
+        "--workers",
+        workers,
+        "--no-plots",
+        *words,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{kills} kills")

@@ -1,0 +1,107 @@
+"""``cnntrain resume`` and ``cnntrain train --resume``, as a user meets them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cnntrain.cli.app import app
+
+
+@pytest.fixture
+def command(digits_file, tmp_path, monkeypatch):
+    """Runs a command in an empty folder, without plots."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    runner = CliRunner()
+
+    def run(*words):
+        return runner.invoke(app, list(words))
+
+    assert run("train", str(digits_file), "--out", "run", "--progress", "none").exit_code == 0
+    return run
+
+
+def weights(folder="run"):
+    return Path(folder, "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("words", [["resume", "run"], ["train", "--resume", "run"]])
+def test_a_finished_run_is_extended(command, digits_file, words):
+    command("train", str(digits_file), "--out", "long", "training.Max=3")
+    shown = command(*words, "training.Max=3", "--json")
+    assert shown.exit_code == 0, shown.stderr
+    result = json.loads(shown.stdout)
+    assert (result["iterations"], result["stop"], result["run"]) == (3, "max", "run")
+    assert "run, going on after iteration 2" in shown.stderr
+    assert "3/3" in shown.stderr
+    assert weights() == weights("long")
+
+
+def test_verified_is_told(command):
+    shown = command("resume", "run", "--verify", "--workers", "1")
+    assert shown.exit_code == 0, shown.stderr
+    assert "repeated, and gave the same bits" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["resume", "nowhere"], 2, "nowhere: there is no run folder here"),
+        (["resume", "run", "training.alpha=1"], 2, "run: training.alpha is 0.1 in this run and cannot become 1.0"),
+        (["train", "--resume", "run", "digits.yaml"], 2, "digits.yaml: with --resume RUN there is no CONFIG"),
+        (["train", "--resume", "run", "--out", "other"], 2, "--out and --resume RUN do not go together"),
+        (["train", "--resume", "run", "--dry-run"], 2, "--dry-run and --resume RUN do not go together"),
+        (["train", "--verify", "digits.yaml"], 2, "use it with --resume RUN"),
+        (["train"], 2, "a CONFIG is needed"),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_sentence(command, words, code, told):
+    shown = command(*words)
+    assert shown.exit_code == code
+    errors = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert told in errors[0]
+    assert shown.stdout == ""
+
+
+def test_damaged_checkpoints_are_told(command):
+    for path in Path("run").glob("checkpoint*"):
+        path.write_bytes(path.read_bytes()[:-3])
+    shown = command("resume", "run")
+    assert shown.exit_code == 5
+    assert shown.stderr.count("error: ") == 2
+    assert "not a whole safetensors file" in shown.stderr
+
+
+def test_a_checkpoint_is_a_weights_file_too(command):
+    shown, other = (
+        command("eval", f"run/{name}", "--json") for name in ("checkpoint.safetensors", "weights.safetensors")
+    )
+    assert shown.exit_code == 0, shown.stderr
+    assert json.loads(shown.stdout)["loss"] == json.loads(other.stdout)["loss"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_says_how_to_go_on_and_does(command, digits_file, tmp_path, number, status):
+    words = [sys.executable, "-m", "cnntrain", "train", str(digits_file), "--out", "stopped", "training.Max=100000"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 30
+        while not Path("stopped/metrics.jsonl").exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(number)
+        result, messages = process.communicate(timeout=30)
+    assert process.returncode == status, messages
+    assert "next: cnntrain resume stopped" in result
+    done = json.loads(Path("stopped/summary.json").read_text())["iterations"]
+    assert command("resume", "stopped", f"training.Max={done + 1}").exit_code == 0
+    assert command("train", str(digits_file), "--out", "whole", f"training.Max={done + 1}").exit_code == 0
+    assert weights("stopped") == weights("whole")
