@@ -13,7 +13,8 @@ class Server(http.server.ThreadingHTTPServer):
     right; wrong (one byte is another); short (breaks off half way); liar (announces half of what it sends); garbage (a
     page of HTML); open (half, without a length); flood (never ends); 404; 500; hang (no answer); closed (the connection
     ends without one); gibberish (no HTTP); stall (half, and then nothing); drip (a byte at a time); tired (half, and
-    then a byte at a time); redirect; encoded (the file, called a page that is packed for the way).
+    then a byte at a time); redirect; encoded (the file, called a page that is packed for the way);
+    416, other part (to those who want the rest of a file).
     """
 
     daemon_threads = True
@@ -25,6 +26,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.first: list[str] = []
         """Modes of the first requests, before ``mode``."""
         self.asked: Counter[str] = Counter()
+        self.ranges = False
+        """Whether it gives the rest of a file where only that is asked for."""
+        self.rests: list[str] = []
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         self.thread.start()
@@ -48,6 +52,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
+    range = ""
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -56,6 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         path = self.path.lstrip("/")
         self.server.asked[path] += 1
+        rest = self.headers.get("Range")
+        self.server.rests += [rest] if rest else []
         mode = self.server.first.pop(0) if self.server.first else self.server.mode
         if path.startswith("moved/"):
             path, mode = path.removeprefix("moved/"), "right"
@@ -64,6 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if content is None or mode in ("404", "500"):
             self.send_error(500 if mode == "500" else 404)
+        elif mode == "416":
+            self.send_error(416)
         elif mode == "redirect":
             self.send_response(302)
             self.send_header("Location", f"/moved/{path}")
@@ -75,10 +84,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif mode == "hang":
             self.server.ended.wait(5)
         else:
+            if rest and self.server.ranges:
+                begin = int(rest.removeprefix("bytes=").removesuffix("-"))
+                self.range = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+                content = content[begin:]
+                if mode == "other part":
+                    self.range = f"bytes {begin + 1}-{begin + len(content)}/*"
             self.give_oddly(content, mode)
 
     def give(self, content: bytes, length: int | None = None, encoding: str = "") -> None:
-        self.send_response(200)
+        self.send_response(206 if self.range else 200)
+        if self.range:
+            self.send_header("Content-Range", self.range)
         if encoding:
             self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(len(content) if length is None else length))
@@ -87,7 +104,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def give_oddly(self, content: bytes, mode: str) -> None:
         half = len(content) // 2
-        if mode == "right":
+        if mode in ("right", "other part"):
             self.give(content)
         elif mode == "encoded":
             self.give(content, encoding="gzip")

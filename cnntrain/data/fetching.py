@@ -1,20 +1,20 @@
 """The files of a data set that is known by name, in the user's cache folder.
 
 A file gets its final name only when it is whole and its SHA-256 is right. Everything before that happens in the folder
-``.partial``, under a lock, so that neither a broken connection nor a second process can leave half a file behind. When
-all files are there, nothing here touches the network.
+``.partial``, under a lock, so that neither a broken connection nor a second process can leave half a file under a name
+that counts. When all files are there, nothing here touches the network.
 """
 
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnntrain.data.cache import VARIABLE, cache_folder
 from cnntrain.data.catalogue import File, NamedSet
-from cnntrain.data.downloads import PATIENCE, Patience, download
+from cnntrain.data.downloads import PART, PATIENCE, Patience, download
 from cnntrain.data.listing import listing
 from cnntrain.data.members import extract
 from cnntrain.errors import DataError
@@ -106,9 +106,9 @@ def _complete(
     files = [file for file in named.files if named.members or file.name in lacking]
     members = [member for member in named.members if member.name in lacking]
     working = folder / PARTIAL
-    shutil.rmtree(working, ignore_errors=True)  # a process that was killed may have left it
+    _sweep(working)  # a process that was killed may have left it
     try:
-        working.mkdir()
+        working.mkdir(exist_ok=True)
         _check_space(named, working, sum(file.size for file in files) + sum(member.limit for member in members))
         begun, total = 0, sum(file.size for file in files)
         for file in files:
@@ -127,7 +127,16 @@ def _complete(
             for member in members:
                 _keep(member.name, working, folder)
     finally:
-        shutil.rmtree(working, ignore_errors=True)
+        _sweep(working)
+
+
+def _sweep(working: Path) -> None:
+    """Take away all but the first parts of files, which need not be downloaded again."""
+    with suppress(OSError):
+        for file in working.iterdir():
+            if not file.name.endswith(PART):
+                file.unlink()
+        working.rmdir()  # if it is empty
 
 
 def _keep(name: str, working: Path, folder: Path) -> None:
