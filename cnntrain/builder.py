@@ -193,7 +193,9 @@ def make_pool(index: int, options: PoolOptions, shape: Shape) -> Layer[Any]:
     """Return the pool that an entry describes."""
     if options.type == "max":
         return MaxPool(index, options, shape)
-    return GlobalAveragePool(index, shape) if options.k == "all" else AveragePool(index, options, shape)
+    H, _, W = shape
+    is_whole = options.region(H, W) == (H, W)
+    return GlobalAveragePool(index, shape) if is_whole else AveragePool(index, options, shape)
 
 
 def is_linear(options: Options | None) -> bool:

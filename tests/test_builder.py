@@ -222,6 +222,10 @@ def test_slices_are_large_enough_for_mean_and_variance(make_config, layers, size
     assert network.slice_size == slice_size
 
 
-def test_a_global_average_has_a_layer_of_its_own(make_config):
-    layers = [{"pool": {"k": "all", "type": "average"}}]
-    assert kinds_of(cnntrain.build(make_config(layers, (2, 5, 7)))) == [("GlobalAveragePool", 0)]
+@pytest.mark.parametrize(
+    ("k", "size", "name"),
+    [("all", (5, 7), "GlobalAveragePool"), (5, (5, 5), "GlobalAveragePool"), (5, (5, 7), "AveragePool")],
+)
+def test_the_average_of_a_whole_image_has_a_layer_of_its_own(make_config, k, size, name):
+    layers = [{"pool": {"k": k, "type": "average"}}]
+    assert kinds_of(cnntrain.build(make_config(layers, (2, *size)))) == [(name, 0)]
