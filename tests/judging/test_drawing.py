@@ -27,6 +27,14 @@ def warnings(run) -> list[str]:
     return [event.text for event in run.of("Warned")]
 
 
+@pytest.fixture
+def no_ink(monkeypatch):
+    """Figures are made but not drawn, which takes longest."""
+    from cnntrain.judging.plots import style
+
+    monkeypatch.setattr(style, "png", lambda figure: PNG)
+
+
 @pytest.mark.usefixtures("plots")
 def test_a_run_leaves_its_plots(tiny_config, record, tmp_path):
     run = record(tiny_config(data={"validation": 0.25}), tmp_path / "run")
@@ -35,13 +43,13 @@ def test_a_run_leaves_its_plots(tiny_config, record, tmp_path):
     assert [type(event).__name__ for event in run.events[-1:]] == ["Finished"]
 
 
-@pytest.mark.usefixtures("plots")
+@pytest.mark.usefixtures("plots", "no_ink")
 def test_a_network_without_a_convolution_has_no_filters(tiny_config, record, tmp_path):
     record(tiny_config([{"fc": {"activation": "softmax"}}]), tmp_path / "run")
     assert drawn(tmp_path / "run") == {"curves.png", "confusion.png", "mistakes.png"}
 
 
-@pytest.mark.usefixtures("plots")
+@pytest.mark.usefixtures("plots", "no_ink")
 def test_an_interrupted_run_has_curves_if_it_has_an_iteration(tiny_config, record, tmp_path):
     from cnntrain.training.interrupts import Interrupts
 
@@ -69,7 +77,7 @@ def test_without_matplotlib_a_run_warns_and_is_whole(tiny_config, record, tmp_pa
     assert cnntrain.evaluate(tmp_path / "run")["accuracy"] == run.of("Finished")[0].result["test"]["accuracy"]
 
 
-@pytest.mark.usefixtures("plots")
+@pytest.mark.usefixtures("plots", "no_ink")
 @pytest.mark.parametrize("broken", ["write_file", "judge"])
 def test_a_full_disk_or_memory_is_a_warning(tiny_config, record, tmp_path, monkeypatch, broken):
     def fail(*args):
@@ -115,6 +123,7 @@ def test_the_same_run_gives_the_same_pictures_whatever_the_user_has_set(tiny_con
     assert matplotlib.rcParams["font.size"] == 30
 
 
+@pytest.mark.usefixtures("no_ink")
 def test_pictures_of_mistakes_are_those_of_the_samples(tiny_config, record, tmp_path, monkeypatch):
     from cnntrain.judging.plots import mistakes
 
