@@ -12,6 +12,7 @@ Matplotlib is imported when the first of them is drawn.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,11 +73,17 @@ def draw_judgement(folder: Path, judgement: Judgement, title: str) -> list[Path]
 
 
 def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:
-    """Draw one figure and save it."""
-    from cnntrain.judging.plots.style import png, styled  # imported late: so is Matplotlib
+    """Draw one figure and save it, without a word from Matplotlib: it tells of fonts and folders that it looks for."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        from cnntrain.judging.plots.style import png, styled  # imported late: so is Matplotlib
 
-    with styled():
-        content = png(draw())
+        with styled():
+            content = png(draw())
+    finally:
+        logger.setLevel(level)
     write_file(path, content)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,27 @@ def test_pictures_of_mistakes_are_those_of_the_samples(tiny_config, record, tmp_
     expected = [judgement.dataset.images[row["sample"]] for row in judgement.result()["mistakes"]]
     np.testing.assert_array_equal(seen, expected)
     assert seen
+
+
+def test_nothing_is_said_where_matplotlib_cannot_keep_its_cache(tmp_path):
+    (tmp_path / "file").write_text("")
+    program = (
+        "import sys, pathlib\n"
+        "from cnntrain.judging.drawing import draw_file\n"
+        "def draw():\n"
+        "    from matplotlib.figure import Figure\n"
+        "    return Figure()\n"
+        "draw_file(pathlib.Path(sys.argv[1]), draw)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "a.png")],
+        env=os.environ | {"MPLCONFIGDIR": str(tmp_path / "file" / "none")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert drawn(tmp_path) == {"a.png"}
 
 
 def test_matplotlib_is_imported_when_something_is_drawn_and_not_before():

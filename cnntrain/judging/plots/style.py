@@ -4,7 +4,6 @@ The colours are those of Okabe & Ito (2008), which also people see apart who do 
 """
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,16 +31,10 @@ FONTS = [
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Context for drawing and saving: our style, whatever the user's own settings are, and no words from Matplotlib."""
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it tells when it looks for fonts the first time
-    try:
-        with warnings.catch_warnings(), matplotlib.style.context(["default", _settings()]):
-            warnings.simplefilter("ignore")  # a letter that no font has is drawn as a box
-            yield
-    finally:
-        logger.setLevel(level)
+    """Context for drawing and saving: our style, whatever the user's own settings are."""
+    with warnings.catch_warnings(), matplotlib.style.context(["default", _settings()]):
+        warnings.simplefilter("ignore")  # a letter that no font has is drawn as a box
+        yield
 
 
 def _settings() -> dict[str, object]:
