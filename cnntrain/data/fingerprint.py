@@ -8,7 +8,7 @@ import numpy as np
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.loaded import Data
 
-MOST = 512_000_000
+MOST = 256_000_000
 """Bytes of pixels of a split that are looked at; of more, as many samples as that, evenly spaced."""
 PIECE = 16_000_000
 """Bytes that are gathered at a time."""

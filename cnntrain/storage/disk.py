@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
@@ -47,7 +48,12 @@ class Disk:
     def sync(self, file: int, path: Path) -> None:
         """Wait until what was written would survive a loss of power."""
         try:
-            os.fsync(file)
+            if sys.platform == "darwin":  # its fsync leaves the content in the disk's cache
+                import fcntl
+
+                fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+            else:
+                os.fsync(file)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
 

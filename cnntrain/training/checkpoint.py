@@ -23,11 +23,14 @@ from cnntrain.storage import Mark
 from cnntrain.storage.atomic import new_file
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.tensors import read_tensors, serialise
+from cnntrain.training.batches import batch_count
 from cnntrain.training.outcome import Outcome
 from cnntrain.training.progress import Progress
 from cnntrain.training.run import NEWEST, PREVIOUS
 from cnntrain.types import Array
 
+MOST_SHOWN = 80
+"""Characters of what a file says that are shown."""
 PREFIX = weights.MORE
 """Names of tensors that are not the network's weights begin with it."""
 
@@ -122,9 +125,9 @@ def load(path: Path) -> Checkpoint:
     _, about = weights.read_about(path)
     tensors = read_tensors(path)
     told = about.pop("digest", None)
-    if told != digest(tensors, about):
-        raise WeightsError(f"{path}: the checkpoint is damaged: its content does not fit its digest")
     try:
+        if told != digest(tensors, about):
+            raise WeightsError("the checkpoint is damaged: its content does not fit its digest")
         more = about[weights.CHECKPOINT]
         progress = Progress.from_json(more["progress"])
         stored = about["config"] | {"training": about["config"]["training"] | more["settings"]}
@@ -137,12 +140,14 @@ def load(path: Path) -> Checkpoint:
             best=tensors.get(f"{PREFIX}best"),
             metrics=Mark(int(more["metrics"]["length"]), str(more["metrics"]["digest"])),
             waiting=[str(line) for line in more["waiting"]],
-            fingerprint=dict(more["data"]),
-            origin={str(key): str(value) for key, value in more["origin"].items()},
+            fingerprint=checked_fingerprint(more["data"]),
+            origin={str(key)[:MOST_SHOWN]: str(value)[:MOST_SHOWN] for key, value in more["origin"].items()},
         )
         progress.before = tensors.get(f"{PREFIX}before")
         check_shapes(checkpoint)
-    except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
         raise WeightsError(f"{path}: not a checkpoint of this version of cnntrain: {reason}") from error
     return checkpoint
@@ -158,3 +163,22 @@ def check_shapes(checkpoint: Checkpoint) -> None:
             raise ValueError(f"{name} is not as theta is")
     if checkpoint.progress.batch and checkpoint.progress.before is None:
         raise ValueError("it does not say how the iteration began")
+
+
+def checked_fingerprint(content: Any) -> dict[str, Any]:
+    """Return what a checkpoint says of the data; raise ValueError unless it is numbers, shapes and digests."""
+    found = {str(part)[:MOST_SHOWN]: value for part, value in dict(content).items()}
+    for value in found.values():
+        numbers = value if isinstance(value, list) else [value]
+        if not isinstance(value, str) and not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
+            raise ValueError("its fingerprint of the data is none")
+    return found
+
+
+def check_position(checkpoint: Checkpoint, samples: int) -> None:
+    """Raise WeightsError unless so many training samples have the batches that a checkpoint says were learned."""
+    here, size = checkpoint.progress, checkpoint.config.training.batch_size
+    seen = samples if size == "all" and here.batch else min(samples, here.batch * (1 if size == "all" else size))
+    possible = here.iteration > 0 and here.batch <= batch_count(samples, size) and here.seen == seen >= here.right
+    if not possible or not np.isfinite(here.loss) or np.isnan([here.max_change, here.best, here.seconds]).any():
+        raise WeightsError("the checkpoint contradicts itself: no run stands where it says")

@@ -73,6 +73,7 @@ def go_on(
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
             raise DataError(f"{folder.path}: the data are not those that this run began with: {', '.join(differing)}")
+        checkpoints.check_position(checkpoint, len(data.train))
         check_patience(config, data)
         network = build_for(config, data)
         yield from (Warned(note) for note in [*found.notes, *warnings(checkpoint, config)])
