@@ -14,6 +14,7 @@ from cnntrain.cli.export import export
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.init import init
 from cnntrain.cli.predict import predict
+from cnntrain.cli.replay import replay
 from cnntrain.cli.resume import resume
 from cnntrain.cli.runs import runs
 from cnntrain.cli.schema import schema
@@ -54,6 +55,7 @@ def cnntrain(
 app.command("init", epilog="Example: cnntrain init photos")(init)
 app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
 app.command("resume", epilog="Example: cnntrain resume runs/digits training.Max=50")(resume)
+app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Pictures --top 3")(predict)

@@ -64,3 +64,12 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result as one JSON object, and nothing else, on stdout."),
 ]
+
+HealthOption = Annotated[
+    bool,
+    typer.Option(
+        "--health",
+        help="After each iteration tell for every layer how large W and dW are, and which ReLUs are dead and sigmoids "
+        "saturated.",
+    ),
+]

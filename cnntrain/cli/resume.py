@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.options import JsonOption, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.options import HealthOption, JsonOption, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.terminal import errors_as_messages
 from cnntrain.cli.watching import watch
 
@@ -36,6 +36,7 @@ def resume(
     overrides: Changes = None,
     workers: WorkersOption = None,
     verify: VerifyOption = False,
+    health: HealthOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -44,14 +45,20 @@ def resume(
     It may have been stopped, killed or cut off from power; or it is over, and training.Max is greater now.
     """
     with errors_as_messages():
-        resume_run(run, overrides or [], workers, verify, progress, json)
+        resume_run(run, overrides or [], workers, verify, health, progress, json)
 
 
 def resume_run(
-    run: Path, overrides: list[str], workers: str | None, verify: bool, progress: Progress, json: bool
+    run: Path,
+    overrides: list[str],
+    workers: str | None,
+    verify: bool,
+    health: bool,
+    progress: Progress,
+    json: bool,
 ) -> None:
     """Go on with a run; what ``train --resume`` does, too."""
     from cnntrain.training import go_on  # imported late: `cnntrain --help` needs none of it
 
     words = [*overrides, *([] if workers is None else [f"training.workers={workers}"])]
-    watch(lambda interrupts: go_on(run, words, interrupts, verify), progress, json)
+    watch(lambda interrupts: go_on(run, words, interrupts, verify, health), progress, json)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnntrain.cli.options import JsonOption, Overrides, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.options import HealthOption, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.resume import VerifyOption, resume_run
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 from cnntrain.cli.watching import watch
@@ -59,6 +59,7 @@ def train(
     dry_run: DryRunOption = False,
     run: ResumeOption = None,
     verify: VerifyOption = False,
+    health: HealthOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -70,7 +71,7 @@ def train(
         if run is not None:
             words = [*([] if config is None else [str(config)]), *(overrides or ())]
             _check_words(words, out, dry_run)
-            resume_run(run, words, workers, verify, progress, json)
+            resume_run(run, words, workers, verify, health, progress, json)
             return
         if config is None:
             raise UsageError("a CONFIG is needed, such as configs/digits.yaml; or --resume RUN")
@@ -84,7 +85,7 @@ def train(
         if dry_run:
             _show_dry_run(loaded, progress, json)
             return
-        watch(lambda interrupts: fit(loaded, out, interrupts), progress, json)
+        watch(lambda interrupts: fit(loaded, out, interrupts, health), progress, json)
 
 
 def _check_words(words: list[str], out: Path | None, dry_run: bool) -> None:

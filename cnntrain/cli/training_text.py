@@ -4,7 +4,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnntrain.training.events import BatchEnded, IterationEnded, Started
+    from cnntrain.training.events import BatchEnded, HealthChecked, IterationEnded, Started
 
 _GAP = "   "
 
@@ -98,6 +98,22 @@ def iteration_line(event: "IterationEnded", started: "Started") -> str:
     return _gap(started).join(cells)
 
 
+def health_lines(event: "HealthChecked") -> list[str]:
+    """A line for each layer that learns or has an activation."""
+    lines = []
+    for layer in event.layers:
+        words = []
+        if layer.W is not None and layer.dW is not None:
+            words.append(f"mean |W| {layer.W:.2e}, mean |dW| {layer.dW:.2e}")
+            words.append(f"ratio {'-' if layer.ratio is None else f'{layer.ratio:.2e}'}")
+        if layer.dead is not None:
+            words.append(f"dead ReLUs {100 * layer.dead:.1f} %")
+        if layer.saturated is not None:
+            words.append(f"saturated {100 * layer.saturated:.1f} %")
+        lines.append(f"{_GAP}layers.{layer.index} {layer.kind}: {', '.join(words)}")
+    return lines
+
+
 def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float) -> str:
     """What stands beside the bar: speed, running loss, time left in this iteration and until Max."""
     speed = event.samples / event.seconds if event.seconds > 0 else 0.0
@@ -127,7 +143,9 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     lines.append(f"run in {result['run']}")
     if result["stop"] in ("interrupted", "failed"):
         lines.append(f"next: {shlex.join(['cnntrain', 'resume', str(result['run'])])}")
-    elif result["stop"] != "diverged":
+    elif result["stop"] == "diverged":
+        lines.append(f"next: {shlex.join(['cnntrain', 'replay', str(result['run'])])}")
+    else:
         words = ["cnntrain", "eval", str(result["run"])]
         lines.append(f"next: {shlex.join(words if split in (None, 'test') else [*words, '--split', split])}")
     return lines

@@ -21,6 +21,7 @@ from cnntrain.training.events import (
     BatchEnded,
     Event,
     Finished,
+    HealthChecked,
     IterationEnded,
     Loading,
     Noted,
@@ -116,6 +117,8 @@ class PlainView(_ConsoleView):
                 self._show_header(event)
             case IterationEnded():
                 print(text.iteration_line(event, self._started), file=self._console.file, flush=True)
+            case HealthChecked():
+                print("\n".join(text.health_lines(event)), file=self._console.file, flush=True)
             case Warned():
                 print_warning(event.text, self._console)
             case Verified():
@@ -176,6 +179,8 @@ class RichView(_ConsoleView):
                 self._batch = event
             case IterationEnded():
                 self._waiting.append(text.iteration_line(event, self._started))
+            case HealthChecked():
+                self._waiting += text.health_lines(event)
             case Warned():
                 print_warning(event.text, self._console)
                 return

@@ -94,6 +94,11 @@ class TrainingOptions(Options):
     checkpoint_every: Positive | Batches = Field(
         60.0, description="seconds from one checkpoint to the next, or batches; one more at the end of each iteration"
     )
+    on_divergence: Literal["stop", "rollback"] = Field(
+        "stop",
+        description="when the loss becomes infinite or not a number: stop, or go back to the last checkpoint and on "
+        "with half the alpha, three times at most",
+    )
     augmentation: AugmentationOptions = Field(
         AugmentationOptions(), description="how training images are changed at random, each time anew"
     )

@@ -27,15 +27,16 @@ class Descent:
         self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
         self.optimizer = optimizer_of(options, comm.states[:, part], self.W_count)
 
-    def step(self, gradient: Array, t: int) -> float:
+    def step(self, gradient: Array, t: int, factor: float = 1.0) -> float:
         """Take step t = 1, 2, ... of the run; return its alpha.
 
         Args:
             gradient: dJ/d theta of the part, without the penalties; overwritten.
             t: Counted from the run's first step on.
+            factor: What the schedule's alpha is multiplied by.
         """
         theta = self.network.theta[self.part]
-        alpha = alpha_of(t, self.steps, self.options)
+        alpha = factor * alpha_of(t, self.steps, self.options)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the next loss
             self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
             if self.options.clip_norm:

@@ -2,7 +2,7 @@
 
 ::
 
-    (Loading | Noted)*  Verified?  Started  (BatchEnded* IterationEnded)*  Finished
+    (Loading | Noted)*  Verified?  Started  (BatchEnded* IterationEnded HealthChecked?)*  Finished
 
 and anywhere ``Warned``, where something goes wrong that does not stop the run.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from cnntrain.config import LayerEntry
 from cnntrain.network import Network
+from cnntrain.training.health import LayerHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ class IterationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthChecked:
+    """How the layers are after an iteration, where that was asked for."""
+
+    iteration: int
+    layers: Sequence[LayerHealth]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run is over and saved; ``result`` is what ``train --json`` prints."""
 
@@ -114,4 +123,4 @@ class Verified:
     steps: int
 
 
-Event = Loading | Noted | Verified | Started | BatchEnded | IterationEnded | Finished | Warned
+Event = Loading | Noted | Verified | Started | BatchEnded | IterationEnded | HealthChecked | Finished | Warned

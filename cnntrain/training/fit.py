@@ -1,8 +1,8 @@
 """From a config to a run folder: load, build, train, save, judge."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from cnntrain.builder import build_for, with_size_of
@@ -15,38 +15,32 @@ from cnntrain.network import Network
 from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
-from cnntrain.training.events import BatchEnded, Event, Finished, IterationEnded, Started, Warned
+from cnntrain.training.events import BatchEnded, Event, Finished, HealthChecked, IterationEnded, Started, Warned
+from cnntrain.training.going_back import MOST_ROLLBACKS, Start, half_the_alpha
+from cnntrain.training.health import layers_health
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping import Keeper
+from cnntrain.training.loading import TrainingSamples
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.opening import loaded
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.postmortem import LastSteps, examine
+from cnntrain.training.postmortem import write as write_postmortem
 from cnntrain.training.progress import Progress
 from cnntrain.training.run import RunFolder
 from cnntrain.training.stopping import check_patience
 from cnntrain.training.workers import number_of_workers, ranks
-from cnntrain.types import Array
 
 
-@dataclass
-class Start:
-    """Where a run begins, or goes on, beside the network's theta."""
-
-    progress: Progress = field(default_factory=Progress)
-    outcome: Outcome = field(default_factory=Outcome)
-    states: Array | None = None
-    """The optimizer's; None: all 0."""
-    best: Array | None = None
-    """theta of the best iteration so far."""
-
-
-def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | None = None) -> Iterator[Event]:
+def fit(
+    config: Config, out: str | Path | None = None, interrupts: Interrupts | None = None, health: bool = False
+) -> Iterator[Event]:
     """Train the network of ``config`` and keep what comes of it in a run folder; yield what happens.
 
     Args:
         config: With data.
         out: The run folder; by default ``runs/<name of the config>``.
         interrupts: Its ``signal``, once set, stops the run after the batch at hand.
+        health: Tell after each iteration how the layers are.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything is written.
@@ -61,24 +55,55 @@ def fit(config: Config, out: str | Path | None = None, interrupts: Interrupts | 
     check_patience(config, data)
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
-        yield from carry_on(run, config, network, data, Start(), interrupts)
+        yield from carry_on(run, config, network, data, Start(), interrupts, health)
 
 
 def carry_on(
-    run: RunFolder, config: Config, network: Network, data: Data, start: Start, interrupts: Interrupts | None
+    run: RunFolder,
+    config: Config,
+    network: Network,
+    data: Data,
+    start: Start,
+    interrupts: Interrupts | None,
+    health: bool = False,
 ) -> Iterator[Event]:
     """Train from ``start`` on to the end; see ``fit``."""
-    here, outcome = start.progress, start.outcome
-    size = number_of_workers(config, network, data)
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
         began = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.path / "environment.json", {"started": began, **environment()})
-    with one_blas_thread(), ranks(config, network, data, size, here, start.states) as (comm, data):
-        keeper = Keeper(run, config, network, data, comm.states, here, outcome, start.best)
+    following = yield from stretch(run, config, network, data, start, interrupts, health)
+    while following is not None:
+        start = following
+        following = yield from stretch(run, config, network, data, start, interrupts, health, again=True)
+    outcome = start.outcome
+    yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def stretch(
+    run: RunFolder,
+    config: Config,
+    network: Network,
+    data: Data,
+    start: Start,
+    interrupts: Interrupts | None,
+    health: bool,
+    again: bool = False,
+) -> Generator[Event, None, Start | None]:
+    """Train from ``start`` on until the run is over, or diverges and goes back; return where it then goes on.
+
+    ``again`` is said of all stretches but the first.
+    """
+    here, outcome, options, last = start.progress, start.outcome, config.training, LastSteps()
+    size = number_of_workers(config, network, data)
+    with one_blas_thread(), ranks(config, network, data, size, here, start.states) as (comm, shared):
+        keeper = Keeper(run, config, network, shared, comm.states, here, outcome, start.best)
         keeper.begin()
-        yield started(run, config, network, data, size, here)
-        events = program(network, data, config.training, comm, here)
+        if not again:
+            yield started(run, config, network, shared, size, here)
+        events = program(network, shared, options, comm, here)
         try:
             while not outcome.stop:
                 event = next(events)
@@ -87,22 +112,39 @@ def carry_on(
                         outcome.stop, outcome.scores = event.stop, event.scores
                         break
                     case BatchEnded():
+                        last.add(here)
                         yield from keeper.batch_ended()
                     case IterationEnded():
                         yield from keeper.iteration_ended(event)
                 yield event
+                if health and isinstance(event, IterationEnded):
+                    samples = TrainingSamples(shared, options)
+                    yield HealthChecked(event.iteration, layers_health(network, samples, event.iteration))
                 if interrupts is not None and interrupts.signal is not None:
                     outcome.stop = "interrupted"
-        except (DivergedError, WorkerError) as error:
-            outcome.stop = "diverged" if isinstance(error, DivergedError) else "failed"
-            outcome.error = error
+        except DivergedError as error:
+            outcome.stop, outcome.error = "diverged", error
+            report = examine(network, shared, options, here, last, str(error))
+            yield from keeper.attempt(partial(write_postmortem, run.path, report))
+            if options.on_divergence == "rollback" and here.rollbacks < MOST_ROLLBACKS:
+                again = half_the_alpha(run, network, here.rollbacks)
+                if again is not None:
+                    yield Warned(rolled_back(str(error), again.progress))
+                    return again
+        except WorkerError as error:
+            outcome.stop, outcome.error = "failed", error
         result, problem = keeper.finish()
     yield Finished(result)
-    yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
-    if outcome.error is not None:
-        raise outcome.error
-    if problem is not None:
-        raise problem
+    outcome.error = outcome.error or problem
+    return None
+
+
+def rolled_back(sentence: str, here: Progress) -> str:
+    """What is said of a run that goes back."""
+    return (
+        f"{sentence}; going back to iteration {here.iteration}, batch {here.batch}, and on with "
+        f"{here.alpha_factor:g} of alpha (time {here.rollbacks} of {MOST_ROLLBACKS} at most)"
+    )
 
 
 def started(run: RunFolder, config: Config, network: Network, data: Data, workers: int, here: Progress) -> Started:

@@ -83,7 +83,8 @@ def program(
                     divergence.of_batch(network, samples, here.iteration, here.batch + 1, places, options)
                 )
             averages.step(gradient[len(gradient) - averages.count :], len(places))
-            descent.step(gradient[: len(gradient) - averages.count], (here.iteration - 1) * steps + here.batch + 1)
+            t = (here.iteration - 1) * steps + here.batch + 1
+            descent.step(gradient[: len(gradient) - averages.count], t, here.alpha_factor)
             comm.publish()
             here.learned(loss, right, len(places), time.perf_counter() - began)
             yield BatchEnded(here.iteration, here.batch, here.seen, here.loss / here.seen, here.seconds)
@@ -102,7 +103,7 @@ def program(
             validation_accuracy=validation.accuracy if validation else None,
             max_change=max_change,
             seconds=seconds,
-            alpha=alpha_of(here.iteration * steps, steps, options),
+            alpha=here.alpha_factor * alpha_of(here.iteration * steps, steps, options),
         )
         here.next_iteration(max_change, ended.validation_loss)
         yield ended

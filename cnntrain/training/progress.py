@@ -31,8 +31,15 @@ class Progress:
     """Least validation loss so far."""
     waited: int = 0
     """Iterations since then."""
+    rollbacks: int = 0
+    """Times that the run diverged and went back; each time alpha was halved."""
     before: Array | None = None
     """theta at the beginning of the iteration at hand; None until it has begun."""
+
+    @property
+    def alpha_factor(self) -> float:
+        """What is left of alpha."""
+        return 0.5**self.rollbacks
 
     def learned(self, loss: float, right: int, samples: int, seconds: float) -> None:
         """Note one more batch; ``seconds`` are those of the iteration."""

@@ -7,19 +7,20 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config, config_from_dict, dump, load_config
 from cnntrain.data import Data
 from cnntrain.data.fingerprint import differences, fingerprint
-from cnntrain.errors import ConfigError, DataError, WeightsError
+from cnntrain.errors import ConfigError, DataError
 from cnntrain.network import Network
 from cnntrain.storage import Mark, sweep, write_file
 from cnntrain.training import checkpoint as checkpoints
 from cnntrain.training.checkpoint import Checkpoint
 from cnntrain.training.events import Event, Warned
-from cnntrain.training.fit import Start, carry_on
+from cnntrain.training.fit import carry_on
+from cnntrain.training.going_back import Found, Start, last_checkpoint
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.opening import loaded
 from cnntrain.training.origin import changes
@@ -34,12 +35,17 @@ MAY_CHANGE = {
     "training.patience",
     "training.workers",
     "training.checkpoint_every",
+    "training.on_divergence",
 }
 """Keys of a config that a run may go on with other values of: no step that it has taken depends on them."""
 
 
 def go_on(
-    run: str | Path, overrides: Sequence[str] = (), interrupts: Interrupts | None = None, verify: bool = False
+    run: str | Path,
+    overrides: Sequence[str] = (),
+    interrupts: Interrupts | None = None,
+    verify: bool = False,
+    health: bool = False,
 ) -> Iterator[Event]:
     """Go on with a run where its last checkpoint left it; yield what happens.
 
@@ -48,6 +54,7 @@ def go_on(
         overrides: ``KEY=VALUE`` words for keys of ``MAY_CHANGE``: ``training.Max=30`` extends a run.
         interrupts: As for ``fit``.
         verify: First repeat the steps between the last two checkpoints, and compare.
+        health: As for ``fit``.
 
     Raises:
         UsageError: There is no run, or another process is working on it.
@@ -64,7 +71,7 @@ def go_on(
             config = with_size_of(config, data)
             check_patience(config, data)
             folder.write_config(config)
-            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts)
+            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts, health)
             return
         found = last_checkpoint(folder.path)
         checkpoint = found.checkpoint
@@ -82,43 +89,13 @@ def go_on(
         yield from (Warned(note) for note in tidied(folder, found, config, network, data))
         network.theta[...] = checkpoint.theta
         start = Start(checkpoint.progress, checkpoint.outcome, checkpoint.states, checkpoint.best)
-        yield from carry_on(folder, config, network, data, start, interrupts)
+        yield from carry_on(folder, config, network, data, start, interrupts, health)
 
 
 def is_unborn(folder: Path) -> bool:
     """Whether a run ended before its first checkpoint, and so before its first step."""
     found = {path.name for path in folder.iterdir()}
     return "config.yaml" in found and not found & {NEWEST, PREVIOUS, "metrics.jsonl", "weights.safetensors"}
-
-
-class Found(NamedTuple):
-    """A checkpoint that a run can go on from."""
-
-    checkpoint: Checkpoint
-    name: str
-    """Of its file."""
-    notes: list[str]
-    """What is to be said of a newer one."""
-
-
-def last_checkpoint(folder: Path) -> Found:
-    """Return the newest checkpoint that is whole.
-
-    Raises:
-        WeightsError: There is none.
-    """
-    problems: list[str] = []
-    for name in (NEWEST, PREVIOUS):
-        if not (folder / name).exists():
-            continue
-        try:
-            notes = [f"{problem}; going on from the one before" for problem in problems]
-            return Found(checkpoints.load(folder / name), name, notes)
-        except WeightsError as error:
-            problems.append(str(error))
-    if not problems:
-        raise WeightsError(f"{folder}: there is no checkpoint here, so nothing tells how this run would go on")
-    raise WeightsError("\n".join(problems))
 
 
 def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> Config:

@@ -1,0 +1,147 @@
+"""What a run leaves in ``postmortem/`` when its numbers run away: where it happened, and a state that leads there.
+
+=======================  ==============================================================================================
+report.json              the first tensor that is not finite, its layer and step; parameters and outputs then; the
+                         batch's samples; the losses of the last steps
+checkpoint.safetensors   the run as it was kept last, before that: ``cnntrain replay`` goes from there to the same end
+=======================  ==============================================================================================
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnntrain.config import TrainingOptions
+from cnntrain.data import Data
+from cnntrain.network import Network
+from cnntrain.storage import write_file, write_json
+from cnntrain.training.batches import batches
+from cnntrain.training.loading import TrainingSamples
+from cnntrain.training.progress import Progress
+from cnntrain.training.run import NEWEST
+from cnntrain.types import Array, Labels
+
+FOLDER = "postmortem"
+REPORT = "report.json"
+LAST_STEPS = 20
+"""Steps whose losses are told."""
+
+
+class LastSteps:
+    """The mean losses of the last batches."""
+
+    def __init__(self) -> None:
+        self.steps: deque[dict[str, Any]] = deque(maxlen=LAST_STEPS)
+        self._loss, self._seen = 0.0, 0
+
+    def add(self, here: Progress) -> None:
+        """Note the batch that was learned last."""
+        if here.batch == 1:
+            self._loss, self._seen = 0.0, 0
+        if here.seen > self._seen:
+            loss = (here.loss - self._loss) / (here.seen - self._seen)
+            self.steps.append({"iteration": here.iteration, "batch": here.batch, "loss": loss})
+        self._loss, self._seen = here.loss, here.seen
+
+
+def examine(
+    network: Network, data: Data, options: TrainingOptions, here: Progress, last: LastSteps, sentence: str
+) -> dict[str, Any]:
+    """Return the report on a run that diverged in the batch after ``here``, or in what follows the last batch.
+
+    Args:
+        network: As it was then.
+        data: That it learned.
+        options: Of ``training``.
+        here: The batches that were learned.
+        last: The last of them.
+        sentence: What is told of the divergence.
+    """
+    order = batches(len(data.train), options.batch_size, options.seed, here.iteration, options.shuffle)
+    count, places = 0, np.arange(0)
+    for count, places in enumerate(order, start=1):  # noqa: B007 - the last one counts
+        if count > here.batch:
+            break
+    parameters = list(of_parameters(network))
+    bad = next((row["name"] for row in parameters if row["not_finite"]), None)
+    outputs = of_outputs(network, TrainingSamples(data, options), here.iteration, places)
+    if bad is None:
+        bad = next((f"layers.{row['index']}.output" for row in outputs if row["not_finite"]), None)
+    names = data.train.names
+    return {
+        "sentence": sentence,
+        "iteration": here.iteration,
+        "batch": count,
+        "first_not_finite": bad,
+        "samples": places.tolist(),
+        "files": None if names is None else [names[place] for place in places],
+        "parameters": parameters,
+        "outputs": outputs,
+        "last_steps": list(last.steps),
+    }
+
+
+def of_parameters(network: Network) -> Iterator[dict[str, Any]]:
+    """Yield what is to be said of each parameter."""
+    for name, value in network.layout.named(network.theta, network.layout.places).items():
+        yield {"name": name, **sizes(value)}
+
+
+def of_outputs(network: Network, samples: TrainingSamples, iteration: int, places: Labels) -> list[dict[str, Any]]:
+    """Return what is to be said of each layer's output in the first slice of a batch in which one is not finite.
+
+    Where all are finite, that is the last slice.
+    """
+    rows: list[dict[str, Any]] = []
+    for part in network.slices(len(places)):
+        memory = network.memory(part.stop - part.start)
+        samples.load(memory, iteration, places[part])
+        rows, y = [], memory.x
+        with np.errstate(over="ignore", invalid="ignore"):
+            for layer, cache in zip(network.layers, memory.caches, strict=True):
+                y = layer.forward(y, cache)
+                step = type(layer).__name__
+                rows.append({"index": layer.index, "type": layer.kind, "step": step, **sizes(y)})
+        if any(row["not_finite"] for row in rows):
+            break
+    return rows
+
+
+def sizes(values: Array) -> dict[str, Any]:
+    """Mean and greatest |value| of those that are finite, and how many are not."""
+    size = np.abs(values[np.isfinite(values)], dtype=np.float64)
+    return {
+        "mean_size": float(size.mean()) if size.size else None,
+        "greatest_size": float(size.max()) if size.size else None,
+        "not_finite": int(values.size - size.size),
+    }
+
+
+def write(folder: Path, report: dict[str, Any]) -> None:
+    """Write ``postmortem/`` into a run folder, beside its last checkpoint.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    (folder / FOLDER).mkdir(exist_ok=True)
+    write_file(folder / FOLDER / NEWEST, (folder / NEWEST).read_bytes())
+    write_json(folder / FOLDER / REPORT, report)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the report in a run folder.
+
+    Raises:
+        ValueError: It is malformed.
+        OSError: It is not there, or cannot be read.
+    """
+    report = json.loads((folder / FOLDER / REPORT).read_text(encoding="utf-8"))
+    if not isinstance(report, dict) or not all(
+        isinstance(report.get(key), kind) for key, kind in (("sentence", str), ("iteration", int), ("batch", int))
+    ):
+        raise ValueError("it does not say where the run diverged")
+    return report
