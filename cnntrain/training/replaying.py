@@ -60,7 +60,7 @@ def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
                 if isinstance(event, BatchEnded):
                     steps += 1
                     last.add(here)
-                elif (here.iteration, here.batch) > end:
+                if (here.iteration, here.batch) > end:
                     break
         except DivergedError as error:
             found = postmortem.examine(network, shared, options, here, last, str(error))

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -118,7 +117,7 @@ def test_a_signal_stops_after_the_batch_and_saves(number, status, digits_file, t
 
 
 def test_a_second_signal_stops_at_once(train, monkeypatch):
-    def fit(config: object, out: Path | None, interrupts: object):
+    def fit(*_: object):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         yield Finished({})

@@ -1,6 +1,8 @@
 import pytest
 
 from cnntrain.cli import training_text as text
+from cnntrain.training.events import HealthChecked
+from cnntrain.training.health import LayerHealth
 
 
 def test_columns_line_up(started, iteration):
@@ -115,5 +117,17 @@ def test_a_run_without_scores_still_has_a_place_and_a_next_step():
     assert lines[1:] == ["run in runs/my digits", "next: cnntrain resume 'runs/my digits'"]
 
 
-def test_a_diverged_run_is_not_worth_an_eval():
-    assert text.result_lines(RESULT | {"stop": "diverged", "test": None})[-1] == "run in runs/my digits"
+def test_a_diverged_run_is_not_worth_an_eval_but_a_replay():
+    lines = text.result_lines(RESULT | {"stop": "diverged", "test": None})
+    assert lines[-2:] == ["run in runs/my digits", "next: cnntrain replay 'runs/my digits'"]
+
+
+def test_health_has_a_line_for_each_layer():
+    conv = LayerHealth(0, "conv", 0.1, 0.001, 0.01, 0.25, None)
+    fc = LayerHealth(2, "fc", 0.0, 0.0, None, None, 0.5)
+    norm = LayerHealth(3, "batch_norm", None, None, None, 0.0, None)
+    assert text.health_lines(HealthChecked(1, [conv, fc, norm])) == [
+        "   layers.0 conv: mean |W| 1.00e-01, mean |dW| 1.00e-03, ratio 1.00e-02, dead ReLUs 25.0 %",
+        "   layers.2 fc: mean |W| 0.00e+00, mean |dW| 0.00e+00, ratio -, saturated 50.0 %",
+        "   layers.3 batch_norm: dead ReLUs 0.0 %",
+    ]

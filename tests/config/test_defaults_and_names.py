@@ -71,6 +71,7 @@ def test_training_has_a_default_for_everything():
         "shuffle": True,
         "workers": "auto",
         "checkpoint_every": 60.0,
+        "on_divergence": "stop",
         "augmentation": {
             "horizontal_flip": False,
             "vertical_flip": False,

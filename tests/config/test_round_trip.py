@@ -125,6 +125,7 @@ training:
   shuffle: true
   workers: auto
   checkpoint_every: 60.0
+  on_divergence: stop
   augmentation:
     horizontal_flip: false
     vertical_flip: false
