@@ -22,7 +22,7 @@ from cnntrain.data.fetching import fetch, folder_of, is_cached
 from cnntrain.data.named import read
 from cnntrain.errors import DataError
 
-HASTE = Patience(tries=2, pause=0, answer=0.2)
+HASTE = Patience(tries=2, pause=0)
 
 
 def sha256(content: bytes) -> str:
