@@ -1,4 +1,4 @@
-"""Draw docs/training.svg, the README's picture: what ``cnntrain train configs/digits.yaml`` leaves on a terminal.
+"""Draw docs/training.svg and docs/evaluation.svg: what train and eval of configs/digits.yaml leave on a terminal.
 
 python docs/picture.py
 """
@@ -9,10 +9,12 @@ import re
 import tempfile
 from pathlib import Path
 
+from cnntrain.cli import evaluation_view
 from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.training_text import iteration_line, result_lines
 from cnntrain.cli.training_view import PlainView
 from cnntrain.config import load_config
+from cnntrain.judging.evaluation import evaluate
 from cnntrain.training import fit
 from cnntrain.training.events import Finished, IterationEnded, Started
 
@@ -22,30 +24,53 @@ LEFT_OUT = range(6, 28)
 """Iterations that the picture does without."""
 
 
-def main() -> None:
-    """Train, and draw it."""
+def main(folder: Path = ROOT / "docs") -> None:
+    """Train and evaluate, and draw both."""
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        draw(training(), folder / "training.svg")
+        draw(evaluation(), folder / "evaluation.svg")
+
+
+def training() -> CommandConsole:
+    """What the training shows, most of its lines left out."""
+    console = terminal("cnntrain train configs/digits.yaml")
+    for event in fit(load_config(ROOT / "configs" / "digits.yaml")):
+        match event:
+            case Started():
+                started = event
+                PlainView(console).show(event)
+            case IterationEnded() if event.iteration not in LEFT_OUT:
+                console.print(iteration_line(event, started))
+            case IterationEnded() if event.iteration == LEFT_OUT.start:
+                console.print("...".rjust(9))
+            case Finished():
+                console.print("\n" + "\n".join(result_lines(event.result)))
+    return console
+
+
+def evaluation() -> CommandConsole:
+    """What eval shows of that training."""
+    console = terminal("cnntrain eval runs/digits")
+    evaluation_view.show(evaluate("runs/digits"), console)
+    return console
+
+
+def terminal(command: str) -> CommandConsole:
+    """A terminal on which a command is given."""
     console = CommandConsole(io.StringIO())
     console.width, console.record = COLUMNS, True
-    console.print("$ cnntrain train configs/digits.yaml", style="green")
-    config = load_config(ROOT / "configs" / "digits.yaml")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for event in fit(config):
-            match event:
-                case Started():
-                    started = event
-                    PlainView(console, config.network.layers).show(event)
-                case IterationEnded() if event.iteration not in LEFT_OUT:
-                    console.print(iteration_line(event, started))
-                case IterationEnded() if event.iteration == LEFT_OUT.start:
-                    console.print("...".rjust(9))
-                case Finished():
-                    console.print("\n" + "\n".join(result_lines(event.result)))
-    svg = console.export_svg(title="cnntrain", unique_id="training")
+    console.print(f"$ {command}", style="green")
+    return console
+
+
+def draw(console: CommandConsole, path: Path) -> None:
+    """Write what is on a terminal as a picture."""
+    svg = console.export_svg(title="cnntrain", unique_id=path.stem)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # what a reader would have to fetch
     svg = svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono").replace(
         "<g ", '<g xml:space="preserve" '
     )
-    (ROOT / "docs" / "training.svg").write_text("\n".join(map(str.rstrip, svg.splitlines())) + "\n", encoding="utf-8")
+    path.write_text("\n".join(map(str.rstrip, svg.splitlines())) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
