@@ -73,7 +73,8 @@ def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT) -> D
 
     Args:
         config: With data.
-        run: The folder of a run; if it holds a split file, the samples are split as they were in that run.
+        run: The folder of a run; if it holds a split file, the samples are split as they were in that run, unless the
+            config names another, or the pictures are others altogether.
         watch: Who is told how far it is, and what the user should know.
 
     Raises:
@@ -83,8 +84,8 @@ def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT) -> D
     if config.data is None:
         raise ConfigError(f"{config.where(())}: there is no data section, and it is needed here")
     options = config.data.model_dump()
-    if run is not None and "split" in options and options["split"] is None and (run / split_file.NAME).is_file():
-        options["split"] = run / split_file.NAME
+    if run is not None and isinstance(config.data, ImagesOptions):
+        options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, watch)
     return load_data(**options, seed=config.training.seed, watch=watch)
 
 

@@ -126,9 +126,10 @@ def _chosen(
     pictures = found.pictures
     wanted = [i for i, picture in enumerate(pictures) if known is None or picture.name in known]
     bad = [f"{visible(str(root / pictures[i].name))}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
+    gone: list[str] = []
     if known is not None:
-        gone = known.keys() - {picture.name for picture in pictures}
-        bad += [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in gone]
+        names = known.keys() - {picture.name for picture in pictures}
+        gone = [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in names]
         for i in wanted:
             class_name = known[pictures[i].name][0]
             if class_name != found.classes[pictures[i].label]:
@@ -138,10 +139,12 @@ def _chosen(
                 )
         if len(wanted) < len(pictures):
             watch.note(f"{len(pictures) - len(wanted):,} pictures that {split} does not name are left out")
-    if bad and on_bad == "error":
-        raise DataError("\n".join(_cut(sorted(bad), MOST_NAMED)) + f"\n{_mend(len(bad))}")
+    if (bad or gone) and on_bad == "error":
+        raise DataError("\n".join([*_cut(sorted(bad + gone), MOST_NAMED), _mend(len(bad), len(gone))]))
     if bad:
         watch.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
+    if gone:
+        watch.note(f"{len(gone):,} pictures are gone: {'; '.join(_cut(sorted(gone), FEW_NAMED))}")
     return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
 
 
@@ -153,9 +156,10 @@ def _count(number: int) -> str:
     return "1 unreadable picture is" if number == 1 else f"{number:,} unreadable pictures are"
 
 
-def _mend(number: int) -> str:
-    it = "it" if number == 1 else "them"
-    return f"data.path: {_count(number)} in the folder; mend or remove {it}, or go on without {it} by data.on_bad=skip"
+def _mend(bad: int, gone: int) -> str:
+    it = "it" if bad + gone == 1 else "them"
+    what = f"{_count(bad)} in the folder; mend or remove {it}" if bad else f"pictures are gone, {gone:,}; put {it} back"
+    return f"data.path: {what}, or go on without {it} by data.on_bad=skip"
 
 
 def _parts(everything: Dataset, split: list[str]) -> dict[str, Dataset]:

@@ -11,6 +11,7 @@ import io
 from pathlib import Path
 
 from cnntrain.data.loaded import Data
+from cnntrain.data.watching import Watch
 from cnntrain.errors import DataError
 from cnntrain.storage import write_file
 
@@ -43,6 +44,25 @@ def write(path: Path, data: Data) -> None:
     text = split_text(data)
     if text is not None:
         write_file(path, text.encode("utf-8", "surrogateescape"))
+
+
+def chosen(given: Path | None, of_run: Path, folder: Path, watch: Watch) -> Path | None:
+    """The split file for a run's pictures in ``folder``: the one that the config names, or that in the run's folder."""
+    if not of_run.is_file() or (given is not None and given.is_file()):
+        return given
+    if is_of(of_run, folder):
+        return of_run
+    watch.note(f"{of_run} names no picture in {folder}: these are split anew")
+    return None
+
+
+def is_of(path: Path, folder: Path) -> bool:
+    """Whether a picture that a split file names is in a folder.
+
+    Raises:
+        DataError: As ``read``.
+    """
+    return any((folder / name).is_file() for name in read(path))
 
 
 def read(path: Path) -> dict[str, tuple[str, str]]:

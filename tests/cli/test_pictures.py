@@ -57,6 +57,29 @@ def test_a_run_keeps_its_splits(folder):
     assert rows(folder / "two" / "split.csv") == split
 
 
+def test_a_run_judged_on_another_folder(folder):
+    """Its split file says nothing of other pictures; of the same ones elsewhere it does."""
+    run("train", "a.yaml", "--out", "one", "--json")
+    (folder / "photos").rename(folder / "moved")
+    code, stdout, stderr = run("eval", "one", "data.path=moved", "--json")
+    assert (code, json.loads(stdout)["samples"]) == (0, 4)
+    assert "note:" not in stderr
+    for name in ("dark", "light"):
+        for path in list((folder / "moved" / name).iterdir()):
+            path.rename(path.with_name(f"new{path.name}"))
+    code, stdout, stderr = run("eval", "one", "data.path=moved", "--json")
+    assert (code, json.loads(stdout)["samples"]) == (0, 4)
+    assert "note: one/split.csv names no picture in" in stderr
+
+
+def test_a_run_keeps_its_split_when_the_file_that_it_came_from_is_gone(folder):
+    run("train", "a.yaml", "--out", "one", "--json")
+    (folder / "one" / "split.csv").rename(folder / "given.csv")
+    run("train", "a.yaml", "data.split=given.csv", "--out", "two", "--json")
+    (folder / "given.csv").unlink()
+    assert run("eval", "two", "--json")[0] == 0
+
+
 def test_the_size_is_kept_with_the_run(folder):
     run("train", "a.yaml", "--out", "one", "--json")
     assert "size:\n    - 9\n    - 8\n" in (folder / "one" / "config.yaml").read_text()

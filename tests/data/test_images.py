@@ -302,7 +302,7 @@ def test_a_split_file_repeats_the_splits(flat, photos, tmp_path):
     assert again.notes == [f"3 pictures that {tmp_path / 'split.csv'} does not name are left out"]
     assert again.data.classes == ("cat", "dog", "hare")
     os.unlink(flat / "dog" / "00.png")
-    with pytest.raises(DataError, match=r"dog/00\.png: it is gone, but .*split\.csv names it"):
+    with pytest.raises(DataError, match=r"dog/00\.png: it is gone, .*split\.csv names it\ndata.path: .* put it back"):
         Told(flat, split=tmp_path / "split.csv")
     assert len(Told(flat, split=tmp_path / "split.csv", on_bad="skip").notes) == 2
 
