@@ -28,6 +28,8 @@ from machine import machine, machine_text
 
 HERE = Path(__file__).parent
 MOST_PASSES = 20
+PLAIN = ["training.schedule=constant", "training.alpha=0.02", "training.augmentation={}"]
+"""What both sides do alike: as many passes as it takes, each the same, on the images as they are."""
 
 
 def main() -> None:
@@ -43,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     if find_spec("torch") is None:
         sys.exit("epoch.py compares with PyTorch, which is not installed here: pip install torch")
-    config = load_config(args.config, [f"data.path={args.data}", f"training.workers={args.workers}"])
+    config = load_config(args.config, [f"data.path={args.data}", f"training.workers={args.workers}", *PLAIN])
     passes = args.passes or fewest_passes(config, args.accuracy)
     config = config.model_copy(update={"training": config.training.model_copy(update={"Max": passes})})
     sides = {"cnntrain": ours(args.config, config), **{layout: theirs(config, layout) for layout in args.layouts}}
@@ -82,7 +84,7 @@ def fewest_passes(config: Config, accuracy: float) -> int:
 def ours(path: Path, config: Config) -> list[str]:
     """The command of cnntrain."""
     assert config.data is not None
-    words = [f"data.path={config.data.path}", f"training.Max={config.training.Max}"]
+    words = [f"data.path={config.data.path}", f"training.Max={config.training.Max}", *PLAIN]
     words += ["--workers", str(config.training.workers), "--json", "--progress", "none"]
     return ["-m", "cnntrain", "train", str(path.resolve()), *words]
 

@@ -4,6 +4,7 @@
 
 A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
 gathered and standardised, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
+Images are not augmented on either side.
 Both take turns, so that what slows the machine for a while slows both, and neither ever runs beside the other: the
 workers are gone before PyTorch's turn, and its threads sleep after it.
 """
@@ -62,7 +63,8 @@ def main() -> None:
 
 def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: float) -> dict[str, Any]:
     """Time one network in turns; milliseconds are medians over the rounds, of the medians of each."""
-    config = load_config(CONFIGS / f"{name}.yaml", [f"training.batch_size={batch_size}", f"training.workers={workers}"])
+    sizes = [f"training.batch_size={batch_size}", f"training.workers={workers}"]
+    config = load_config(CONFIGS / f"{name}.yaml", [*sizes, "training.augmentation={}"])
     network = build(config)
     data = random_data(config, network, batch_size)
     size = number_of_workers(config, network, data)

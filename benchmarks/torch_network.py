@@ -34,11 +34,19 @@ def build(layers: list[dict[str, Any]], input_shape: tuple[int, int, int], class
     modules: list[nn.Module] = []
     C, H, W = input_shape
     features = 0  # of a vector; 0 while there is an image
-    for entry in layers:
+    for index, entry in enumerate(layers):
         (kind, o), *_ = entry.items()
         if kind == "conv":
-            module: nn.Module = nn.Conv2d(C, o["K"], o["F"], stride=o["S"], padding=o["P"])
+            bias = "batch_norm" not in (layers[index + 1] if index + 1 < len(layers) else {})
+            module: nn.Module = nn.Conv2d(C, o["K"], o["F"], stride=o["S"], padding=o["P"], bias=bias)
             C, H, W = o["K"], *((side + 2 * o["P"] - o["F"]) // o["S"] + 1 for side in (H, W))
+        elif kind == "batch_norm":
+            module = nn.BatchNorm1d(features) if features else nn.BatchNorm2d(C)
+        elif kind == "dropout":
+            module = nn.Dropout(o["rate"])
+        elif kind == "pool" and o["k"] == "all":
+            module = {"max": nn.AdaptiveMaxPool2d, "average": nn.AdaptiveAvgPool2d}[o["type"]](1)
+            H = W = 1
         elif kind == "pool":
             S = o.get("S", o["k"])
             module = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[o["type"]](o["k"], S)
@@ -68,7 +76,8 @@ def initialise(module: nn.Module, rule: str) -> None:
                 nn.init.normal_(module.weight, 0, 0.01)
             case "uniform":
                 nn.init.uniform_(module.weight, -0.05, 0.05)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def optimiser(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
