@@ -86,7 +86,7 @@ def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:
     """Yield what is wrong with one layer by itself."""
     options = layer.options
     if isinstance(options, PoolOptions) and options.k == "all" and options.S is not None:
-        yield (*path, "S"), "with 'k: all' the whole image is one region, and there is no step to the next; leave it out"
+        yield (*path, "S"), "with 'k: all' there is one region, the whole image, and no step to the next; leave it out"
     if isinstance(options, DropoutOptions) and is_last:
         yield path, "a dropout at the end would leave out the network's answers; put it before the last fc"
 

@@ -31,7 +31,7 @@ HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
         ),
         (
             ["pool: {k: all, S: 2, type: max}", "fc: {units: 3}"],
-            "4:25: layers[0].pool.S: with 'k: all' the whole image is one region, and there is no step to the next; "
+            "4:25: layers[0].pool.S: with 'k: all' there is one region, the whole image, and no step to the next; "
             "leave it out",
         ),
         (
