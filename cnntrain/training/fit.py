@@ -127,10 +127,10 @@ def stretch(
             report = examine(network, shared, options, here, last, str(error))
             yield from keeper.attempt(partial(write_postmortem, run.path, report))
             if options.on_divergence == "rollback" and here.rollbacks < MOST_ROLLBACKS:
-                again = half_the_alpha(run, network, here.rollbacks)
-                if again is not None:
-                    yield Warned(rolled_back(str(error), again.progress))
-                    return again
+                start_again = half_the_alpha(run, network, here.rollbacks)
+                if start_again is not None:
+                    yield Warned(rolled_back(str(error), start_again.progress))
+                    return start_again
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error
         result, problem = keeper.finish()
