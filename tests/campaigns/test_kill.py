@@ -10,19 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the campaign finds workers in /proc")
-@pytest.mark.parametrize(("workers", "kills"), [("1", 18), ("1,2,3", 2)])
-def test_killed_runs_come_to_the_same_bytes(workers, kills):
-    words = ["configs/digits.yaml", "training.Max=3", "training.checkpoint_every=5 batches"]
-    command = [
-        sys.executable,
-        "tests/campaigns/kill.py",
-        "--kills",
-        str(kills),
-        "--workers",
-        workers,
-        "--no-plots",
-        *words,
-    ]
+def test_killed_runs_come_to_the_same_bytes():
+    words = ["configs/digits.yaml", "training.Max=3", "training.checkpoint_every=9 batches", "--no-plots"]
+    command = [sys.executable, "tests/campaigns/kill.py", "--kills", "20", "--workers", "1,1,1,1,1,2", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{kills} kills")
+    assert done.stdout.startswith("20 kills")
