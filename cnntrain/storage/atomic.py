@@ -47,7 +47,7 @@ def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
             disk.sync(file, temporary)
         finally:
             disk.close(file)
-        if disk.read(temporary) != content:
+        if not disk.holds(temporary, content):
             raise OSError(errno.EIO, "what was read back is not what was written")
         yield temporary
     except BaseException as error:

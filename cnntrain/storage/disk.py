@@ -8,6 +8,9 @@ from pathlib import Path
 NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 """What a file system answers that cannot fsync a folder."""
 
+PIECE = 1 << 24
+"""Bytes that are read back at a time."""
+
 
 class Disk:
     """The operating system's files.
@@ -64,6 +67,16 @@ class Disk:
     def read(self, path: Path) -> bytes:
         """Return all that is in a file."""
         return path.read_bytes()
+
+    def holds(self, path: Path, content: bytes) -> bool:
+        """Return whether just ``content`` is in a file."""
+        rest = memoryview(content)
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                if rest[: len(piece)] != piece:
+                    return False
+                rest = rest[len(piece) :]
+        return not rest
 
     def replace(self, source: Path, target: Path) -> None:
         """Give ``source`` the name of ``target``, which is gone then: one step, not two."""

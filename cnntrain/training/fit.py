@@ -8,7 +8,7 @@ from pathlib import Path
 from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data, split_file
-from cnntrain.errors import DivergedError, WorkerError
+from cnntrain.errors import DivergedError, StorageError, WorkerError
 from cnntrain.judging.environment import environment
 from cnntrain.judging.run_end import complete
 from cnntrain.network import Network
@@ -77,7 +77,8 @@ def carry_on(
         start = following
         following = yield from stretch(run, config, network, data, start, interrupts, health, again=True)
     outcome = start.outcome
-    yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
+    if not isinstance(outcome.error, StorageError):  # no plot could be saved either
+        yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
     if outcome.error is not None:
         raise outcome.error
 

@@ -24,7 +24,7 @@ from cnntrain.training.progress import Progress
 from cnntrain.training.run import RunFolder
 from cnntrain.types import Array
 
-SHARE = 50
+SHARE = 20
 """Iterations that end sooner than this many times what saving took are not saved each: it would slow the run down."""
 
 
@@ -59,6 +59,8 @@ class Keeper:
         self.began = time.monotonic() - outcome.seconds
         self.fingerprint = fingerprint(data)
         self.last_time, self.last_batches, self.next_time = self.began, 0, 0.0
+        self.saved_best = 0
+        """The iteration whose weights are in best.safetensors, as far as is known."""
         self.last_place: tuple[int, int] | None = None
         self.trouble = ""
         """The kind of what was in the way of the last attempt; empty: nothing."""
@@ -147,8 +149,10 @@ class Keeper:
     def save_weights(self, theta: Array | None = None) -> None:
         """Write the weights; they are also the best where no iteration has ended."""
         theta = self.network.theta if theta is None else theta
-        for path, vector in ((self.run.weights, theta), (self.run.best, theta if self.best is None else self.best)):
-            weights.save(path, self.network, self.config, self.data, vector)
+        weights.save(self.run.weights, self.network, self.config, self.data, theta)
+        if self.best is None or self.saved_best != self.outcome.best_iteration or not self.run.best.exists():
+            weights.save(self.run.best, self.network, self.config, self.data, theta if self.best is None else self.best)
+            self.saved_best = self.outcome.best_iteration
 
     def finish(self) -> tuple[dict[str, Any], StorageError | None]:
         """Save all that is left to save; return what ``train --json`` prints, and what could not be saved."""
@@ -170,7 +174,11 @@ class Keeper:
                 problem = problem or error
         if problem is None:
             return result, None
-        return result, StorageError(f"not all that was learned could be saved: {told(problem)}")
+        text = f"not all that was learned could be saved: {told(problem)}"
+        if self.last_place is not None:
+            iteration, batch = self.last_place
+            text += f"; cnntrain resume goes on from iteration {iteration}, batch {batch}, once that is mended"
+        return result, StorageError(text)
 
 
 def period(text: float | str) -> tuple[float, str]:

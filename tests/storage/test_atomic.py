@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+from cnntrain.storage import disk as disk_module
 from cnntrain.storage import sweep, write_file, write_json
-from cnntrain.storage.disk import Disk
+from cnntrain.storage.disk import DISK, Disk
 
 OLD, NEW = b"old content", b"the new content, which is longer"
 
@@ -28,6 +29,14 @@ def test_after_any_crash_the_file_is_the_old_or_the_new_one(tmp_path, disk, cras
     write_file(tmp_path / "a", NEW, disk)
     found = [state["a"] for state in crashes({"a": OLD}, disk.operations)]
     assert set(found) == {OLD, NEW}
+
+
+@pytest.mark.parametrize("damaged", [OLD[:-1], OLD + b"x", b"x" + OLD[1:], b""])
+def test_what_is_read_back_is_compared_to_the_last_byte(tmp_path, damaged, monkeypatch):
+    monkeypatch.setattr(disk_module, "PIECE", 4)
+    (tmp_path / "a").write_bytes(OLD)
+    assert DISK.holds(tmp_path / "a", OLD)
+    assert not DISK.holds(tmp_path / "a", damaged)
 
 
 @pytest.mark.parametrize("left_out", ["sync", "sync_folder"])
@@ -57,8 +66,8 @@ def test_whatever_fails_the_file_is_whole_and_nothing_else_is_left(tmp_path, fai
 
 def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path):
     class Forgetful(Disk):
-        def read(self, path):
-            return super().read(path)[:-1] + b"?"
+        def holds(self, path, content):
+            return super().holds(path, content[:-1] + b"?")
 
     (tmp_path / "a").write_bytes(OLD)
     with pytest.raises(OSError, match="read back") as caught:
