@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from cnntrain.data import load_data
-from cnntrain.data.image_folders import find
+from cnntrain.data.pictures.folders import find
 from machine import machine, machine_text
 
 

@@ -11,7 +11,8 @@ from numpy.typing import DTypeLike
 
 from cnntrain.config import Config, check_augmentation, check_shapes
 from cnntrain.config.schema import ImagesOptions
-from cnntrain.data import Data, Watch, load_data, split_file
+from cnntrain.data import Data, Watch, load_data
+from cnntrain.data.pictures import split_file
 from cnntrain.data.watching import SILENT
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation

@@ -13,7 +13,7 @@ from cnntrain.errors import UsageError
 if TYPE_CHECKING:
     from cnntrain.config import Config
     from cnntrain.data import Data
-    from cnntrain.data.catalogue import NamedSet
+    from cnntrain.data.downloads.catalogue import NamedSet
 
 data = typer.Typer(
     name="data", no_args_is_help=True, rich_markup_mode=None, help="List, fetch and look at sources of images."
@@ -83,7 +83,7 @@ def fetch(
     with errors_as_messages():
         from cnntrain.cli.loading_view import open_view
         from cnntrain.cli.tables import bytes_text
-        from cnntrain.data.fetching import fetch
+        from cnntrain.data.downloads.fetching import fetch
 
         chosen = [_named(name) for name in names]
         mirrors = [_mirror(url) for url in mirror or ()]
@@ -138,7 +138,7 @@ def info(
 
 def _named(name: str) -> "NamedSet":
     from cnntrain.config.wording import did_you_mean
-    from cnntrain.data.catalogue import NAMED
+    from cnntrain.data.downloads.catalogue import NAMED
 
     if name not in NAMED:
         hint = did_you_mean(name, NAMED) or f"; there are {', '.join(NAMED)}"

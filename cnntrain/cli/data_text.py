@@ -6,8 +6,8 @@ from rich.table import Table
 
 from cnntrain.cli.tables import add_columns, bytes_text, plain_table, shape_text
 from cnntrain.config.schema import SOURCES, AnyData
-from cnntrain.data.catalogue import NAMED
-from cnntrain.data.fetching import folder_of, is_cached
+from cnntrain.data.downloads.catalogue import NAMED
+from cnntrain.data.downloads.fetching import folder_of, is_cached
 from cnntrain.judging.names import visible
 
 MOST_CLASSES = 100

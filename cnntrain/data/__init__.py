@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.data import csv_files, digits, idx, images, named, npz
-from cnntrain.data.catalogue import NAMED
+from cnntrain.data import digits
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
+from cnntrain.data.downloads import named
+from cnntrain.data.downloads.catalogue import NAMED
+from cnntrain.data.formats import csv_files, idx, npz
 from cnntrain.data.loaded import Data
+from cnntrain.data.pictures import images
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.split import hold_out
 from cnntrain.data.watching import SILENT, Watch

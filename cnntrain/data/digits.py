@@ -8,8 +8,8 @@ always set apart for test.
 
 from pathlib import Path
 
-from cnntrain.data import npz
 from cnntrain.data.dataset import Splits
+from cnntrain.data.formats import npz
 
 FILE = Path(__file__).with_name("digits.npz")
 

@@ -54,7 +54,7 @@ def picture_sizes(data: Data, folder: Path) -> dict[str, Any] | None:
     names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
     if not names:
         return None
-    from cnntrain.data.pictures import read_size  # imported late, for Pillow
+    from cnntrain.data.pictures.reading import read_size  # imported late, for Pillow
 
     sizes = []
     for name in names[:: -(-len(names) // SAMPLE)]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.form import FITS, Fit
+from cnntrain.data.pictures.form import FITS, Fit
 from cnntrain.data.pixels import Images, brightest
 from cnntrain.errors import WeightsError
 from cnntrain.types import Array

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config.wording import did_you_mean, either
-from cnntrain.data import cifar10, csv_files, idx
-from cnntrain.data.catalogue import NAMED
+from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.folder import entries
+from cnntrain.data.formats import cifar10, csv_files, idx
 from cnntrain.errors import DataError
 
 FILES = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.form import Form
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.shown import fit_array
 from cnntrain.data.pixels import Images, is_deep, to_pixels
-from cnntrain.data.shown import fit_array
 from cnntrain.errors import DataError
 from cnntrain.types import Shape
 

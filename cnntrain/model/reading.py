@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.form import Form
-from cnntrain.data.pictures import read_picture
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.reading import read_picture
+from cnntrain.data.pictures.shown import fit_picture, is_picture
 from cnntrain.data.pixels import Images
-from cnntrain.data.shown import fit_picture, is_picture
 from cnntrain.errors import DataError, PictureError, UsageError
 from cnntrain.model.arrays import images_in
 from cnntrain.model.walking import walk

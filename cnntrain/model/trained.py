@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from cnntrain.data.form import Form
+from cnntrain.data.pictures.form import Form
 from cnntrain.data.pixels import Images
 from cnntrain.errors import PictureError, UsageError, WeightsError
 from cnntrain.layers.softmax import Softmax

@@ -4,7 +4,7 @@ import heapq
 import os
 from collections.abc import Iterator
 
-from cnntrain.data.picture_files import ENDINGS, begins_as_picture, is_hidden
+from cnntrain.data.pictures.files import ENDINGS, begins_as_picture, is_hidden
 from cnntrain.errors import PictureError
 
 AT_A_TIME = 20_000

@@ -13,7 +13,7 @@ from cnntrain.builder import data_of
 from cnntrain.config import config_from_dict
 from cnntrain.config.schema import SOURCES
 from cnntrain.data import Data, Dataset, Watch
-from cnntrain.data.image_folders import find
+from cnntrain.data.pictures.folders import find
 from cnntrain.data.recognition import recognise
 from cnntrain.errors import DataError, PictureError
 
@@ -134,7 +134,7 @@ def loaded(section: dict[str, Any], watch: Watch) -> Data:
 
 def middling_size(folder: Path) -> Size:
     """Medians of the rows and of the columns of the pictures in a folder."""
-    from cnntrain.data.pictures import read_size  # imported late, for Pillow
+    from cnntrain.data.pictures.reading import read_size  # imported late, for Pillow
 
     pictures = find(folder).pictures
     sizes = []

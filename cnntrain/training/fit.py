@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config
-from cnntrain.data import Data, split_file
+from cnntrain.data import Data
+from cnntrain.data.pictures import split_file
 from cnntrain.errors import DivergedError, StorageError, WorkerError
 from cnntrain.judging.environment import environment
 from cnntrain.judging.run_end import complete

@@ -15,7 +15,7 @@ from cnntrain.cli.app import app
 from cnntrain.cli.loading_view import Lines
 from cnntrain.cli.options import Progress
 from cnntrain.config.schema import SOURCES
-from cnntrain.data.catalogue import MNIST, NAMED, File
+from cnntrain.data.downloads.catalogue import MNIST, NAMED, File
 
 
 def run(*words: str):

@@ -9,8 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.data.form import Form
-from cnntrain.data.pictures import read_picture
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.reading import read_picture
 
 CONFIG = """\
 data: {source: images, path: holiday, size: [12, 10], fit: pad, validation: 0, test: 0.3}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.data.catalogue import NAMED
+from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.recognition import recognise
 from cnntrain.errors import DataError
 

@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 import cnntrain
 from cnntrain.data import load_data
-from cnntrain.data.form import Form
-from cnntrain.data.pictures import read_picture
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.reading import read_picture
 from cnntrain.errors import DataError, PictureError, UsageError, WeightsError
 from cnntrain.judging.evaluation import judge_saved
 from cnntrain.model import load

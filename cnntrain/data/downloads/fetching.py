@@ -1,0 +1,168 @@
+"""The files of a data set that is known by name, in the user's cache folder.
+
+A file gets its final name only when it is whole and its SHA-256 is right. Everything before that happens in the folder
+``.partial``, under a lock, so that neither a broken connection nor a second process can leave half a file under a name
+that counts. When all files are there, nothing here touches the network.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cnntrain.data.cache import VARIABLE, cache_folder
+from cnntrain.data.downloads.catalogue import File, NamedSet
+from cnntrain.data.downloads.downloading import PART, PATIENCE, Patience, download
+from cnntrain.data.downloads.members import extract
+from cnntrain.data.listing import listing
+from cnntrain.errors import DataError
+
+Progress = Callable[[int, int, str], None]
+"""Called with what is done, the total, and what is being done."""
+PARTIAL, LOCK = ".partial", ".lock"
+
+
+def folder_of(named: NamedSet) -> Path:
+    """Where the files of ``named`` are kept."""
+    return cache_folder() / "downloads" / named.name
+
+
+def is_cached(named: NamedSet) -> bool:
+    """Whether all files are there. What is in them is checked when they are used."""
+    return all((folder_of(named) / name).is_file() for name in named.kept)
+
+
+def fetch(
+    named: NamedSet, mirrors: Sequence[str] = (), tell: Progress | None = None, patience: Patience = PATIENCE
+) -> Path:
+    """The folder with all files of ``named``; those that are missing, or damaged, are downloaded.
+
+    Args:
+        named: The data set.
+        mirrors: URLs of folders that are tried before the data set's own servers. Each holds the files, or a folder
+            of the data set's name that does.
+        tell: How far it is, in bytes.
+        patience: How long to wait for a server, and how often to ask it.
+
+    Raises:
+        DataError: No server gives a file, or it cannot be kept.
+    """
+    folder = folder_of(named)
+    try:
+        if _lacking(named, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _lock(folder, tell or _silent):
+                lacking = _lacking(named, folder)  # another process may have been here meanwhile
+                if lacking:
+                    _complete(named, folder, lacking, mirrors, tell or _silent, patience)
+    except OSError as error:
+        raise DataError(
+            f"{named.name}: {error.filename or folder}: {error.strerror or error}; downloads are kept in this folder, "
+            f"and the environment variable {VARIABLE} names another one"
+        ) from None
+    return folder
+
+
+def _silent(_done: int, _total: int, _what: str) -> None:
+    """Tell nobody."""
+
+
+def _lacking(named: NamedSet, folder: Path) -> list[str]:
+    """The names of the files that are not there, or are not as they should be."""
+    return [name for name, sha256 in named.kept.items() if _sha256(folder / name) != sha256]
+
+
+def _sha256(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@contextmanager
+def _lock(folder: Path, tell: Progress) -> Iterator[None]:
+    """One process at a time. The system takes the lock from a process that ends."""
+    from filelock import FileLock, Timeout  # imported late: it is needed only once
+
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        tell(0, 0, "waiting for another process, which fetches the same files")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _complete(
+    named: NamedSet, folder: Path, lacking: list[str], mirrors: Sequence[str], tell: Progress, patience: Patience
+) -> None:
+    """Download what is ``lacking``, check it, and put it into its place."""
+    files = [file for file in named.files if named.members or file.name in lacking]
+    members = [member for member in named.members if member.name in lacking]
+    working = folder / PARTIAL
+    _sweep(working)  # a process that was killed may have left it
+    try:
+        working.mkdir(exist_ok=True)
+        _check_space(named, working, sum(file.size for file in files) + sum(member.limit for member in members))
+        begun, total = 0, sum(file.size for file in files)
+        for file in files:
+            what = f"downloading {named.name}: {file.name}"
+
+            def tell_bytes(done: int, begun: int = begun, what: str = what) -> None:
+                tell(begun + done, total, what)
+
+            _download(named, file, working, mirrors, tell_bytes, patience)
+            begun += file.size
+            if not members:
+                _keep(file.name, working, folder)
+        if members:
+            tell(total, total, f"unpacking {files[0].name}")
+            extract(working / files[0].name, members, working)
+            for member in members:
+                _keep(member.name, working, folder)
+    finally:
+        _sweep(working)
+
+
+def _sweep(working: Path) -> None:
+    """Take away all but the first parts of files, which need not be downloaded again."""
+    with suppress(OSError):
+        for file in working.iterdir():
+            if not file.name.endswith(PART):
+                file.unlink()
+        working.rmdir()  # if it is empty
+
+
+def _keep(name: str, working: Path, folder: Path) -> None:
+    """Put a file that is right into its place."""
+    os.chmod(working / name, 0o644)  # readable for all whom the folder lets in
+    os.replace(working / name, folder / name)
+
+
+def _download(
+    named: NamedSet, file: File, working: Path, mirrors: Sequence[str], tell: Callable[[int], None], patience: Patience
+) -> None:
+    """Download one file from a mirror, or else from a server of the data set."""
+    folders = [folder for mirror in mirrors for folder in (mirror.rstrip("/"), f"{mirror.rstrip('/')}/{named.name}")]
+    try:
+        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, tell, patience)
+    except DataError as error:
+        raise DataError(
+            f"{named.name}: {error}; try again later, name a mirror that has it, or put the "
+            f"files ({listing(named.kept)}) into {working.parent} yourself"
+        ) from None
+
+
+def _check_space(named: NamedSet, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"{named.name} takes {needed:,} bytes while it is downloaded, but the disk of {folder.parent} has {free:,} "
+            f"left; make room, or name a folder on another disk by the environment variable {VARIABLE}"
+        )

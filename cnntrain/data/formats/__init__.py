@@ -1,0 +1,1 @@
+"""Files of images and labels, one format a file."""

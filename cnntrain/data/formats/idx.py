@@ -1,0 +1,127 @@
+"""``source: idx``: a folder with the four files of MNIST, Fashion-MNIST, KMNIST or EMNIST, plain or gzipped.
+
+An IDX file is a header and uint8 data; its numbers are big-endian and 4 bytes long::
+
+    0 0 8 3 | images | rows | columns | pixels            0 0 8 1 | labels | one byte each
+
+(8 stands for uint8, the next byte counts the axes.) Images are used as they are stored, as other tools do: those of
+EMNIST lie on their side (rows and columns are exchanged), and stay so.
+
+Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE".
+"""
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.folder import entries
+from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
+from cnntrain.data.listing import listing
+from cnntrain.errors import DataError
+
+FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
+AXES = {"images": 3, "labels": 1}
+FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
+
+
+def load(path: Path, names: tuple[str, ...] | None = None) -> Splits:
+    """Read the folder ``path``; without test files there is no test split.
+
+    Args:
+        path: The folder.
+        names: Names of the classes; by default their labels.
+
+    Raises:
+        DataError: A file is missing or malformed, or two do not fit each other.
+    """
+    prefix, files = _find(path)
+    train = _read_split(path, prefix, files, ["train"])
+    if train is None:
+        raise DataError(
+            f"{path}: no training images; looked for train-images-idx3-ubyte, plain or .gz, also with a prefix such as "
+            f"emnist-letters-; the folder holds {listing(file.name for file in entries(path, FOLDER))}"
+        )
+    return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]), names)
+
+
+def _find(path: Path) -> tuple[str, dict[str, Path]]:
+    """What the names of the folder's files begin with, and the files by the rest: ``train-images`` and so on."""
+    found: dict[str, Path] = {}
+    prefixes: set[str] = set()
+    for file in entries(path, FOLDER):  # a plain file comes before the same one with .gz
+        match = FILE_NAME.fullmatch(file.name)
+        if match and file.is_file():
+            prefix, split, kind = match.groups()
+            prefixes.add(prefix)
+            found.setdefault(f"{split}-{kind[:6]}", file)
+    if len(prefixes) > 1:
+        raise DataError(
+            f"{path} holds the files of {len(prefixes)} data sets, beginning with "
+            f"{listing(map(repr, prefixes))}; move those of one into a folder of their own"
+        )
+    return "".join(prefixes), found
+
+
+def _read_split(path: Path, prefix: str, files: dict[str, Path], spellings: list[str]) -> Arrays | None:
+    """The images and labels of a split, under the first of its ``spellings`` that is there."""
+    split = next((word for word in spellings if f"{word}-images" in files or f"{word}-labels" in files), None)
+    if split is None:
+        return None
+    for here, missing in (("images", "labels"), ("labels", "images")):
+        if f"{split}-{missing}" not in files:
+            name = f"{prefix}{split}-{missing}-idx{AXES[missing]}-ubyte"
+            raise DataError(f"{path}: there is {files[f'{split}-{here}'].name}, but neither {name} nor {name}.gz")
+    images, labels = files[f"{split}-images"], files[f"{split}-labels"]
+    return Arrays(read(images, "images")[:, None], read(labels, "labels"), images.name, labels.name)
+
+
+def read(file: Path, kind: str) -> NDArray[np.uint8]:
+    """Read one IDX file of ``images`` (N, H, W) or ``labels`` (N,). Whether it is gzipped, its first bytes say.
+
+    Raises:
+        DataError: Not such a file, damaged, or its length is not what its header claims.
+    """
+    try:
+        with file.open("rb") as plain:
+            size = file.stat().st_size
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            if not packed:
+                return _read(plain, size, False, file, kind)
+            with gzip.open(plain) as unpacked:
+                return _read(unpacked, size, True, file, kind)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{file}: the gzip file is damaged: {error}") from None
+    except OSError as error:
+        raise DataError(f"{file}: the file cannot be read: {error.strerror or error}") from None
+
+
+def _read(stream: Readable, size: int, packed: bool, file: Path, kind: str) -> NDArray[Any]:
+    axes = AXES[kind]
+    header = stream.read(4 + 4 * axes)
+    if header[:4] != bytes([0, 0, 8, axes]):
+        raise DataError(
+            f"{file} is not an IDX file of {kind}: it begins with {header[:4].hex(' ') or 'nothing'}, not with "
+            f"00 00 08 0{axes}"
+        )
+    if len(header) < 4 + 4 * axes:
+        raise DataError(f"{file} is cut off within its header of {4 + 4 * axes} bytes")
+    shape = struct.unpack(f">{axes}I", header[4:])
+    if 0 in shape:
+        raise DataError(f"{file} is empty: it claims {' x '.join(map(str, shape))} bytes of data")
+    claimed = math.prod(shape)
+    if packed:
+        check_claim(str(file), claimed, size)
+    elif claimed != size - len(header):
+        raise DataError(
+            f"{file} claims {' x '.join(map(str, shape))} = {claimed:,} bytes of data, but holds {size - len(header):,}"
+        )
+    return np.ndarray(shape, np.uint8, buffer=read_claimed(stream, claimed, str(file)))

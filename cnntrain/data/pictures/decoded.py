@@ -1,0 +1,149 @@
+"""The pictures of a folder as pixels: decoded once, then mapped from a file in the user's cache folder.
+
+The file's name says which folder and form it is for, and of which files: their names, sizes and times of change. So
+a picture that is added, changed or taken away makes another file, and the old one goes.
+"""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.cache import VARIABLE, cache_folder
+from cnntrain.data.pictures import decoded_file
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.walk import FileStamp
+from cnntrain.data.watching import Watch
+from cnntrain.parallel.cores import available_cores
+
+FORMAT = 1
+"""Of the files, and of what ``pictures`` makes of the same bytes: to be raised when either changes."""
+LONGEST_UNUSED = 60 * 86400
+"""Seconds after which a file that nobody used goes."""
+LONGEST_WRITTEN = 86400
+"""Seconds after which a file that is still being written belongs to a process that was killed."""
+
+
+class Pixels(NamedTuple):
+    """The pictures of a folder."""
+
+    images: NDArray[np.uint8]
+    """(N, C, H, W); zeros where a picture cannot be read."""
+    unreadable: dict[int, str]
+    """Places of those, and why."""
+    same: list[list[int]]
+    """Places of pictures whose pixels are the same."""
+
+
+def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) -> Pixels:
+    """The pixels of ``files`` in the folder ``root``; nothing is decoded where the cache holds them already."""
+    shape = (len(files), form.channels, form.H, form.W)
+    slot = _digest([os.path.abspath(root), form.channels, form.H, form.W, form.fit])
+    path = cache_folder() / "pictures" / f"{slot}-{_digest([FORMAT, version('pillow'), list(files)])}.npy"
+    cached = decoded_file.read(path, shape)
+    if cached is not None:
+        found = _pixels(*cached)
+        if not _is_mended(root, files, form, found):
+            with suppress(OSError):
+                os.utime(path)
+            return found
+    try:
+        _write(path, root, files, form, watch)
+        _clear(path, slot)
+        cached = decoded_file.read(path, shape)
+    except OSError as error:
+        watch.note(
+            f"the decoded pictures are kept in memory alone, and will be decoded again next time: "
+            f"{error.filename or path}: {error.strerror or error}; the environment variable {VARIABLE} names another "
+            "folder for them"
+        )
+    if cached is not None:
+        return _pixels(*cached)
+    images = np.empty(shape, np.uint8)
+
+    def keep(start: int, pixels: NDArray[np.uint8]) -> None:
+        images[start : start + len(pixels)] = pixels
+
+    return _pixels(images, _decode(root, files, form, watch, keep))
+
+
+def _is_mended(root: Path, files: Sequence[FileStamp], form: Form, found: Pixels) -> bool:
+    """Whether a picture can be read that could not: permissions and memory come back without a trace in the file."""
+    if not found.unreadable:
+        return False
+    from cnntrain.data.pictures.decoding import decode  # imported late, as below
+
+    names = [files[i].name for i in found.unreadable]
+    return any(len(part.unreadable) < len(part.pixels) for part in decode(root, names, form, available_cores()))
+
+
+def _digest(content: object) -> str:
+    return blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()
+
+
+def _pixels(images: NDArray[np.uint8], about: dict[str, list[list[int]] | list[tuple[int, str]]]) -> Pixels:
+    return Pixels(images, dict(about["unreadable"]), about["same"])  # type: ignore[arg-type]
+
+
+def _decode(
+    root: Path,
+    files: Sequence[FileStamp],
+    form: Form,
+    watch: Watch,
+    keep: Callable[[int, NDArray[np.uint8]], None],
+) -> dict[str, list[list[int]] | list[tuple[int, str]]]:
+    """Decode all ``files``; ``keep`` is given the pixels from each place on."""
+    from cnntrain.data.pictures.decoding import (
+        decode,  # imported late: Pillow is not needed where the cache has the pixels
+    )
+
+    unreadable: list[tuple[int, str]] = []
+    places: defaultdict[bytes, list[int]] = defaultdict(list)
+    done = 0
+    watch.progress(0, len(files), "decoding pictures")
+    for pixels, failed in decode(root, [file.name for file in files], form, available_cores()):
+        keep(done, pixels)
+        reasons = dict(failed)
+        unreadable += [(done + place, reason) for place, reason in failed]
+        for place, picture in enumerate(pixels):
+            if place not in reasons:
+                places[blake2b(picture, digest_size=16).digest()].append(done + place)
+        done += len(pixels)
+        watch.progress(done, len(files), "decoding pictures")
+    return {"unreadable": unreadable, "same": [group for group in places.values() if len(group) > 1]}
+
+
+def _write(path: Path, root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) -> None:
+    """Decode into a new file, which takes its name when it is whole: two processes at once do no harm."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            writer = decoded_file.Writer(file, (len(files), form.channels, form.H, form.W))
+            writer.close(_decode(root, files, form, watch, lambda _, pixels: writer.add(pixels)))
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _clear(path: Path, slot: str) -> None:
+    """Take away what the new file replaces, what was not used for long, and what a killed process left."""
+    now = time.time()
+    for other in path.parent.iterdir():
+        with suppress(OSError):
+            age = now - other.stat().st_mtime
+            is_old = age > (LONGEST_WRITTEN if other.suffix == ".tmp" else LONGEST_UNUSED)
+            is_replaced = other.name.startswith(slot) and other.suffix == ".npy" and other != path
+            if other.suffix in (".npy", ".tmp") and (is_old or is_replaced):
+                other.unlink()

@@ -1,0 +1,214 @@
+"""``source: images``: a folder of pictures, one subfolder a class.
+
+Without split folders, and without a split file of an earlier run, the pictures to test with are drawn at random, of
+each class alike.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.dataset import Dataset, SettledSplits, Splits
+from cnntrain.data.labels import to_class_names
+from cnntrain.data.listing import listing
+from cnntrain.data.pictures import split_file
+from cnntrain.data.pictures.decoded import Pixels, pixels_of
+from cnntrain.data.pictures.folders import Found, Picture, find, skipped_text
+from cnntrain.data.pictures.form import Fit, Form
+from cnntrain.data.pictures.walk import FileStamp
+from cnntrain.data.split import stratified
+from cnntrain.data.watching import SILENT, Watch
+from cnntrain.errors import DataError, PictureError, visible
+
+TEST = 0.2
+"""Share of the pictures that is set apart for the test where the folder has no splits."""
+TEST_STREAM = 6
+"""The spawn key of the random numbers that draw the test samples."""
+SIDE = 64
+"""Rows and columns where the config names no size and the pictures are not smaller."""
+SAMPLE = 500
+"""Pictures whose headers are read to see whether they are smaller."""
+MOST_NAMED = 1000
+"""Unreadable pictures that are named, each on a line of its own."""
+FEW_NAMED = 5
+OnBad = Literal["error", "skip"]
+
+
+def load(
+    path: Path,
+    size: tuple[int, int] | None = None,
+    channels: int = 3,
+    fit: Fit = "crop",
+    test: float | None = None,
+    split: Path | None = None,
+    on_bad: OnBad = "error",
+    seed: int = 0,
+    watch: Watch = SILENT,
+) -> Splits | SettledSplits:
+    """Read the pictures in the folder ``path``.
+
+    Args:
+        path: The folder.
+        size: (H, W) that every picture is brought to; by default 64 x 64, or smaller where the pictures are.
+        channels: 1 or 3.
+        fit: How pictures of other proportions are brought to size.
+        test: Share of the pictures that is drawn for the test, where the folder has none of its own.
+        split: A split file; pictures that it does not name are left out.
+        on_bad: What to do about unreadable pictures.
+        seed: Decides which pictures are drawn.
+        watch: Who is told how far it is, and what was left out.
+
+    Raises:
+        DataError: The folder, a picture or the split file cannot be used.
+    """
+    found = find(path)
+    _tell_of_folders(found, watch)
+    known = None if split is None else split_file.read(split)
+    H, W = size or size_of(path, found.pictures)
+    files = [FileStamp(picture.name, picture.size, picture.mtime_ns) for picture in found.pictures]
+    pixels = pixels_of(path, files, Form(channels, H, W, fit), watch)
+    chosen = _chosen(path, found, pixels, known, split, on_bad, watch)
+    names = tuple(found.pictures[i].name for i in chosen.tolist())
+    class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
+    classes = found.classes if known is None else to_class_names(sorted(set(class_of.values())), str(split))
+    number = {class_name: label for label, class_name in enumerate(classes)}
+    labels = [found.pictures[i].label if known is None else number[class_of[found.pictures[i].name]] for i in chosen]
+    everything = Dataset(pixels.images, np.array(labels, np.int64), chosen, names)
+    if known is not None:
+        parts = _parts(everything, [known[name][1] for name in names])
+    else:
+        parts = _parts(everything, [found.pictures[i].split or "train" for i in chosen.tolist()])
+        if "test" not in parts:
+            share = (0.0 if found.splits else TEST) if test is None else test
+            parts |= _test_drawn(parts["train"], share, seed)
+    _check_classes(path, parts["train"], classes)
+    _tell_of_twins(found.pictures, pixels, parts, watch)
+    if known is None and "validation" not in parts:
+        return Splits(parts["train"], parts.get("test"), classes)
+    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes)
+
+
+def size_of(root: Path, pictures: Sequence[Picture]) -> tuple[int, int]:
+    """(H, W) where the config names none: that of the pictures if all have one, and it is at most ``SIDE`` a side;
+    otherwise a square of ``SIDE``, or of the middle one (median) of their shorter sides if that is less.
+    """
+    from cnntrain.data.pictures.reading import read_size  # imported late, for Pillow
+
+    step = -(-len(pictures) // SAMPLE)
+    sizes = []
+    for picture in pictures[::step]:
+        try:
+            sizes.append(read_size(root / picture.name))
+        except PictureError:
+            continue  # decoding will tell
+    if not sizes:
+        return SIDE, SIDE
+    if len(set(sizes)) == 1 and max(sizes[0]) <= SIDE:
+        return sizes[0]
+    side = min(SIDE, int(median(min(size) for size in sizes)))
+    return side, side
+
+
+def _chosen(
+    root: Path,
+    found: Found,
+    pixels: Pixels,
+    known: dict[str, tuple[str, str]] | None,
+    split: Path | None,
+    on_bad: OnBad,
+    watch: Watch,
+) -> NDArray[np.intp]:
+    """The places of the pictures that are used."""
+    pictures = found.pictures
+    wanted = [i for i, picture in enumerate(pictures) if known is None or picture.name in known]
+    bad = [f"{visible(str(root / pictures[i].name))}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
+    gone: list[str] = []
+    if known is not None:
+        names = known.keys() - {picture.name for picture in pictures}
+        gone = [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in names]
+        for i in wanted:
+            class_name = known[pictures[i].name][0]
+            if class_name != found.classes[pictures[i].label]:
+                raise DataError(
+                    f"{split}: {pictures[i].name!r} is of the class {class_name!r} there, but lies in the folder of "
+                    f"{found.classes[pictures[i].label]!r}"
+                )
+        if len(wanted) < len(pictures):
+            watch.note(f"{len(pictures) - len(wanted):,} pictures that {split} does not name are left out")
+    if (bad or gone) and on_bad == "error":
+        raise DataError("\n".join([*_cut(sorted(bad + gone), MOST_NAMED), _mend(len(bad), len(gone))]))
+    if bad:
+        watch.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
+    if gone:
+        watch.note(f"{len(gone):,} pictures are gone: {'; '.join(_cut(sorted(gone), FEW_NAMED))}")
+    return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
+
+
+def _cut(texts: list[str], most: int) -> list[str]:
+    return texts if len(texts) <= most else [*texts[:most], f"and {len(texts) - most:,} more"]
+
+
+def _count(number: int) -> str:
+    return "1 unreadable picture is" if number == 1 else f"{number:,} unreadable pictures are"
+
+
+def _mend(bad: int, gone: int) -> str:
+    it = "it" if bad + gone == 1 else "them"
+    what = f"{_count(bad)} in the folder; mend or remove {it}" if bad else f"pictures are gone, {gone:,}; put {it} back"
+    return f"data.path: {what}, or go on without {it} by data.on_bad=skip"
+
+
+def _parts(everything: Dataset, split: list[str]) -> dict[str, Dataset]:
+    """The samples in the splits that ``split`` names for each; ``train`` is one of them."""
+    names = np.array(split)
+    parts = {name: everything.take(np.flatnonzero(names == name)) for name in sorted({"train", *split})}
+    if len(parts["train"]) == 0:
+        raise DataError("data.path: none of the pictures to train on can be read")
+    return parts
+
+
+def _test_drawn(train: Dataset, share: float, seed: int) -> dict[str, Dataset]:
+    """``train`` and ``test``, once a share of the samples is drawn; of each class one at least remains."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(TEST_STREAM,)))
+    drawn = stratified(train.labels, round(share * len(train)), rng, keep=1)
+    if not drawn.any():
+        return {}
+    return {"train": train.take(np.flatnonzero(~drawn)), "test": train.take(np.flatnonzero(drawn))}
+
+
+def _check_classes(root: Path, train: Dataset, classes: tuple[str, ...]) -> None:
+    counts = np.bincount(train.labels, minlength=len(classes))
+    missing = [classes[i] for i in np.flatnonzero(counts == 0)]
+    if missing:
+        raise DataError(f"{root}: there is no picture to train on of {listing(map(repr, missing))}; add some")
+
+
+def _tell_of_folders(found: Found, watch: Watch) -> None:
+    """Note what was left out."""
+    text = skipped_text(found.skipped)
+    if text:
+        watch.note(text)
+    if found.empty:
+        watch.note(f"without pictures, and so no class: {listing(map(repr, found.empty))}")
+
+
+def _tell_of_twins(pictures: Sequence[Picture], pixels: Pixels, parts: dict[str, Dataset], watch: Watch) -> None:
+    """Note pictures that are in train and in test or validation, or under two classes."""
+    where = {name: split for split, dataset in parts.items() for name in dataset.names or ()}
+    both: list[str] = []
+    mixed: list[str] = []
+    for group in pixels.same:
+        twins = [pictures[i] for i in group if pictures[i].name in where]
+        elsewhere = next((twin for twin in twins if where[twin.name] != where[twins[0].name]), None)
+        otherwise = next((twin for twin in twins if twin.label != twins[0].label), None)
+        for twin, pairs in ((elsewhere, both), (otherwise, mixed)):
+            if twin is not None:
+                pairs.append(f"{twins[0].name!r} = {twin.name!r}")
+    for found, place in ((both, "in more than one of train, validation and test"), (mixed, "in more than one class")):
+        if found:
+            count = "1 picture is" if len(found) == 1 else f"{len(found):,} pictures are"
+            watch.note(f"{count} {place}: {', '.join(_cut(found, FEW_NAMED))}")

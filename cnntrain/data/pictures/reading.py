@@ -1,0 +1,229 @@
+"""Reading one picture: any file that Pillow can open -> uint8 pixels of a given size, or why it cannot be read.
+
+Training, predict and export all read pictures here, so that the same file always gives the same bits. Pillow is
+used nowhere else.
+
+- What a file is, its bytes say, not its name. Of an animation the first frame counts.
+- EXIF orientation is applied. Alpha is laid on white; 16-bit pixels keep their upper 8 bits.
+- A JPEG at least twice as large as needed is decoded at a half, quarter or eighth of its size, which is much faster.
+- The size is read from the header, and a picture beyond ``MOST_PIXELS`` is never decoded.
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from cnntrain.data.pictures.form import Fit, Form
+from cnntrain.data.pictures.quiet import QUIET
+from cnntrain.errors import PictureError
+
+AnyFile = str | os.PathLike[str]
+
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
+PLUGINS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, GifImagePlugin, WebPImagePlugin, TiffImagePlugin)
+"""Imported above: to find one that is missing, ``Image.open`` would import all that Pillow has."""
+MOST_PIXELS = 100_000_000
+"""Of a picture, before it is brought to size."""
+MOST_BYTES = 1 << 30
+"""Of a file."""
+ORIENTATION = 0x0112
+"""The EXIF tag. Its values 2..8 and what undoes them."""
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = 5
+"""From this orientation on, rows and columns are exchanged."""
+
+
+def read_picture(file: AnyFile, form: Form) -> NDArray[np.uint8]:
+    """Read a picture.
+
+    Shape:
+        -> ``(C, H, W)``, uint8
+
+    Raises:
+        PictureError: The file is missing, no picture, damaged or too large.
+    """
+    with opened(file) as picture:
+        return pixels_of(picture, form)
+
+
+def pixels_of(picture: Image.Image, form: Form) -> NDArray[np.uint8]:
+    """``(C, H, W)`` of an open picture, of which not all may be decoded. Errors are those of Pillow."""
+    orientation = orientation_of(picture)
+    H, W = (form.W, form.H) if orientation >= SIDEWAYS else (form.H, form.W)
+    drafted = _draft(picture, form, H, W)
+    picture.load()
+    if picture.format == "TIFF":  # Pillow has turned it already, on loading
+        orientation, H, W = 1, form.H, form.W
+    plain = _plain(picture, form.channels)
+    placed = _placed(plain, drafted or plain.size, form.fit, H, W)
+    if orientation in UPRIGHT:
+        placed = placed.transpose(UPRIGHT[orientation])
+    pixels = np.asarray(placed.convert("L" if form.channels == 1 else "RGB"))
+    return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
+
+
+def read_size(file: AnyFile) -> tuple[int, int]:
+    """(H, W) of an upright picture, from the header alone.
+
+    Raises:
+        PictureError: As ``read_picture``, as far as the header shows it.
+    """
+    with opened(file, whole=False) as picture:
+        W, H = picture.size
+        # Pillow would decode a PNG to look for an orientation behind its pixels, and has turned a TIFF already.
+        is_upright = picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info)
+        return (H, W) if is_upright or orientation_of(picture) < SIDEWAYS else (W, H)
+
+
+@contextmanager
+def opened(file: AnyFile, whole: bool = True) -> Iterator[Image.Image]:
+    """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``.
+
+    Args:
+        file: The picture's.
+        whole: Take all bytes at once, as decoders want it; otherwise what the header takes.
+    """
+    with told(file), QUIET, _stream(file, whole) as stream, Image.open(stream, formats=FORMATS) as picture:
+        W, H = picture.size
+        if W * H > MOST_PIXELS:
+            raise _Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
+        yield picture
+
+
+@contextmanager
+def told(file: AnyFile) -> Iterator[None]:
+    """Context in which whatever goes wrong becomes a ``PictureError`` about ``file``."""
+    try:
+        yield
+    except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
+        raise PictureError(file, _reason(error)) from error
+
+
+class _Refused(Exception):
+    """A reason of our own not to read a file."""
+
+
+def _stream(file: AnyFile, whole: bool) -> IO[bytes]:
+    """The bytes of a file. A pipe is never opened: it could wait for ever."""
+    found = os.stat(file)
+    if stat.S_ISDIR(found.st_mode):
+        raise _Refused("it is a folder")
+    if not stat.S_ISREG(found.st_mode):
+        raise _Refused("it is not a regular file")
+    if found.st_size == 0:
+        raise _Refused("it is empty")
+    if found.st_size > MOST_BYTES:
+        raise _Refused(f"it has {found.st_size:,} bytes, and {MOST_BYTES:,} are allowed")
+    if not whole:
+        return open(file, "rb")
+    with open(file, "rb") as stream:
+        return BytesIO(stream.read())  # decoders take a file in small bites
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Refused):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture, or its beginning is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {MOST_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "it does not fit into this computer's memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be read: {error.strerror}"
+    words = " ".join(str(error).split())[:80]
+    if isinstance(error, EOFError) or "truncated" in words.lower():
+        return "it is cut off" + (f" ({words})" if words else "")
+    return f"it is damaged ({words or type(error).__name__})"
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """The EXIF orientation, 1..8; 1, upright, where there is none or it cannot be read."""
+    try:
+        orientation = picture.getexif().get(ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, TypeError, EOFError):
+        return 1  # the picture may still be whole
+    return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
+
+
+def _draft(picture: Image.Image, form: Form, H: int, W: int) -> tuple[float, float] | None:
+    """Have a JPEG decoded at the smallest scale that still has every pixel needed; return its size then.
+
+    Its last column and row may be pixels in part: 517 become 64.6 at an eighth.
+    """
+    width, height = picture.size
+    if form.fit == "pad":  # the longer side decides how far it shrinks
+        shrink = max(width / W, height / H)
+        W, H = max(1, round(width / shrink)), max(1, round(height / shrink))
+    drafted = picture.draft("L" if form.channels == 1 and picture.mode == "RGB" else None, (W, H))
+    return drafted and drafted[1][2:]
+
+
+def _plain(picture: Image.Image, channels: int) -> Image.Image:
+    """Any mode -> grey or colour, 8 bits, nothing transparent."""
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        picture = _upper_bits(picture)
+    elif mode in ("I", "F"):
+        raise _Refused("its pixels are 32-bit numbers, whose range nothing tells; save it with 8 or 16 bits a channel")
+    elif "transparency" in picture.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    if picture.mode == "L":
+        return picture  # made colour when it is small
+    return picture.convert("L" if channels == 1 or picture.mode == "1" else "RGB")
+
+
+def _upper_bits(picture: Image.Image) -> Image.Image:
+    """16-bit grey -> its upper 8 bits, as Pillow does for 16-bit colour; TIFF also stores 12 bits."""
+    numbers = np.asarray(picture).astype(np.uint16)
+    is_12_bit = getattr(picture, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE) == (12,)
+    grey = (numbers >> (4 if is_12_bit else 8)).astype(np.uint8)
+    clear: Any = picture.info.get("transparency")
+    if isinstance(clear, int):
+        grey[numbers == clear] = 255
+    return Image.fromarray(grey)
+
+
+def _placed(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W: int) -> Image.Image:
+    """The first ``size`` columns and rows of the picture at H x W, antialiased."""
+    width, height = size
+    whole = (0.0, 0.0, width, height)
+    if fit == "crop":
+        shrink = min(width / W, height / H)
+        left, top = (width - W * shrink) / 2, (height - H * shrink) / 2
+        box = (max(0.0, left), max(0.0, top), min(width, left + W * shrink), min(height, top + H * shrink))
+        return picture.resize((W, H), Image.Resampling.BILINEAR, box)
+    if fit == "stretch":
+        return picture.resize((W, H), Image.Resampling.BILINEAR, whole)
+    shrink = max(width / W, height / H)
+    inner = (min(W, max(1, round(width / shrink))), min(H, max(1, round(height / shrink))))
+    canvas = Image.new(picture.mode, (W, H))  # black
+    canvas.paste(picture.resize(inner, Image.Resampling.BILINEAR, whole), ((W - inner[0]) // 2, (H - inner[1]) // 2))
+    return canvas

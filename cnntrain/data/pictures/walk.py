@@ -1,0 +1,141 @@
+"""Going through folders of pictures: each only once, whatever links there are, and counting what is left out."""
+
+import os
+import stat
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from cnntrain.data.folder import entries
+from cnntrain.data.pictures.files import ENDINGS, begins_as_picture, is_hidden
+from cnntrain.errors import DataError
+
+FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
+HIDDEN, OUTSIDE, LINKS = "hidden", "beside the class folders", "links to folders that are read already"
+Link = tuple[str, str, str]
+"""Tree, class and path of a link to a folder."""
+
+
+class FileStamp(NamedTuple):
+    """A file, and what changes when it does."""
+
+    name: str
+    """Its path in the folder, with slashes."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+
+
+class Walk:
+    """Looks through folders, each only once, whatever the links between them; counts what it leaves out."""
+
+    def __init__(self, root: Path) -> None:
+        self._cut = len(os.path.join(root, ""))
+        self._real_root = os.path.join(os.path.realpath(root), "")
+        self.skipped: Counter[str] = Counter()
+        self.loose = 0
+        """Pictures that lie in no class's folder."""
+        self._seen: set[tuple[int, int]] = set()
+
+    def folders(self, folder: Path) -> dict[str, Path]:
+        """The visible folders in ``folder``, by name; links come last, since what they lead to may be among them."""
+        found = []
+        listed = entries(folder, FOLDER)
+        self._is_new(str(folder))
+        for path in listed:
+            if is_hidden(path.name):
+                self.skipped[HIDDEN] += 1
+            elif path.is_dir():
+                found.append(path)
+            else:
+                self.skipped[OUTSIDE] += 1
+                self.loose += os.path.splitext(path.name)[1].lower() in ENDINGS
+        return {path.name: path for path in sorted(found, key=lambda path: path.is_symlink())}
+
+    def pictures(self, trees: dict[str, dict[str, Path]]) -> dict[str, dict[str, list[FileStamp]]]:
+        """The pictures in each of the folders of each tree.
+
+        Links are followed when all folders have been read. One that leads to such a folder, or upwards, is left out.
+        """
+        found: dict[str, dict[str, list[FileStamp]]] = {tree: {} for tree in trees}
+        links: list[Link] = []
+        for tree, folders in trees.items():
+            for name, folder in folders.items():
+                if folder.is_symlink():
+                    links.append((tree, name, str(folder)))
+                elif self._is_new(str(folder)):
+                    found[tree][name] = self._files(str(folder), tree, name, links)
+                else:
+                    self.skipped[LINKS] += 1
+        while links:  # those that are found on the way, too
+            tree, name, link = links.pop(0)
+            if not self._leads_up(link) and self._is_new(link):
+                found[tree].setdefault(name, []).extend(self._files(link, tree, name, links))
+            else:
+                self.skipped[LINKS] += 1
+        return found
+
+    def _files(self, top: str, tree: str, name: str, links: list[Link]) -> list[FileStamp]:
+        """The pictures in a folder and in those inside it; links to folders are put off."""
+        found: list[FileStamp] = []
+        waiting = [top]
+        while waiting:
+            for entry in _listed(waiting.pop()):
+                if is_hidden(entry.name):
+                    self.skipped[HIDDEN] += 1
+                elif entry.is_symlink() and os.path.isdir(entry.path):
+                    links.append((tree, name, entry.path))
+                elif not entry.is_dir(follow_symlinks=False):
+                    found += self._picture(entry)
+                elif self._is_new(entry.path):
+                    waiting.append(entry.path)
+                else:
+                    self.skipped[LINKS] += 1
+        return found
+
+    def _picture(self, entry: os.DirEntry[str]) -> list[FileStamp]:
+        """The file if it is a picture; it is counted if not."""
+        ending = os.path.splitext(entry.name)[1].lower()
+        about = _about(entry)
+        if about is None:
+            return []
+        is_file, is_lost = stat.S_ISREG(about.st_mode), stat.S_ISLNK(about.st_mode)
+        # A link that leads nowhere counts by its name: reading it will tell.
+        if ((is_file or is_lost) and ending in ENDINGS) or (is_file and begins_as_picture(entry.path)):
+            return [FileStamp(entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns)]
+        self.skipped[ending if len(ending) <= 8 and ending.isprintable() else ""] += 1
+        return []
+
+    def _leads_up(self, link: str) -> bool:
+        """Whether a link leads to the folder itself or to one above it."""
+        return self._real_root.startswith(os.path.join(os.path.realpath(link), ""))
+
+    def _is_new(self, folder: str) -> bool:
+        """Note a folder; whether it was not known."""
+        try:
+            about = os.stat(folder)
+        except OSError as error:
+            raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
+        key = (about.st_dev, about.st_ino)
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None
+
+
+def _about(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What the system says of a file, or of a link that leads nowhere; None if it is gone since it was listed."""
+    for follow in (True, False):
+        try:
+            return entry.stat(follow_symlinks=follow)
+        except OSError:
+            continue
+    return None
