@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cnntrain.cli.options import Progress
 from cnntrain.cli.training_view import PlainView, RichView, SilentView, open_view
-from cnntrain.training.events import Finished, Loading, Noted
+from cnntrain.training.events import Finished, Loading, Noted, Verified, Warned
 
 
 class Clock:
@@ -230,3 +230,23 @@ def test_no_view_shows_no_loading(capsys):
         view.show(Loading(1, 776, "decoding pictures"))
         view.show(Noted("skipped 2 hidden"))
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, batch):
+    stream, console = terminal()
+    clock = Clock()
+    with RichView(console, clock) as view:
+        view.show(Verified(12))
+        view.show(started(iterations_before=10, batches_before=2, batches=4, Max=20))
+        clock.now += 10  # for two batches of four: 20 seconds an iteration, and nine are left
+        view.show(batch(11, 4))
+        shown = stream.getvalue()
+    assert "verified: 12 steps were repeated, and gave the same bits" in shown
+    assert "runs/small, going on after iteration 10 and 2 of 4 batches" in shown
+    assert "run 3:00" in shown
+
+
+def test_a_warning_is_shown_in_every_view(capsys):
+    for view in (open_view(Progress.NONE), open_view(Progress.PLAIN)):
+        view.show(Warned("[no] room"))
+    assert capsys.readouterr().err == "warning: [no] room\n" * 2

@@ -12,7 +12,13 @@ import cnntrain
 from cnntrain import weights
 from cnntrain.config import load_config
 from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.data.fingerprint import fingerprint
+from cnntrain.storage import Mark
 from cnntrain.tensors import read_header
+from cnntrain.training.checkpoint import Checkpoint, serialised
+from cnntrain.training.origin import origin
+from cnntrain.training.outcome import Outcome
+from cnntrain.training.progress import Progress
 
 NETWORK = """
 network:
@@ -77,6 +83,27 @@ def weights_bytes(folder: Path) -> bytes:
     return (folder / "seed.safetensors").read_bytes()
 
 
+def checkpoint_bytes(folder: Path) -> bytes:
+    """A checkpoint of a small network, in the middle of an iteration."""
+    text = f"{NETWORK}\ntraining: {{momentum: 0.9, dtype: float64, batch_size: 1}}\n"
+    (folder / "seed.yaml").write_text(text, encoding="utf-8")
+    config = load_config(folder / "seed.yaml")
+    network = cnntrain.build(config)
+    images = Dataset(np.zeros((2, 1, 4, 4), "uint8"), np.arange(2))
+    data = Data(images, None, None, ("a", "b"), Preprocessing.none(1))
+    here = Progress(2, 1, 0.5, 1, 1, before=network.theta)
+    content = serialised(
+        Checkpoint(
+            config, here, Outcome(1, 0.7, 1, 3.0), network.theta, np.ones((1, network.theta.size)), None,
+            Mark(9, "00"), ["{}"], fingerprint(data), origin(),
+        ),
+        network,
+        data,
+    )  # fmt: skip
+    (folder / "seed.safetensors").write_bytes(content)
+    return content
+
+
 def seeds_of(name: str, folder: Path) -> list[bytes]:
     """Well-formed contents for the target ``name``."""
     match name:
@@ -104,5 +131,10 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
             return [weights_bytes(folder)]
         case "weights_about":
             weights_bytes(folder)
+            return [read_header(folder / "seed.safetensors").metadata[weights.KEY].encode()]
+        case "checkpoint":
+            return [checkpoint_bytes(folder)]
+        case "checkpoint_about":
+            checkpoint_bytes(folder)
             return [read_header(folder / "seed.safetensors").metadata[weights.KEY].encode()]
     raise KeyError(name)

@@ -5,6 +5,7 @@ The hypothesis tests and the fuzzer run the same functions.
 """
 
 import io
+import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from cnntrain.config import load_config
 from cnntrain.data import load_data
 from cnntrain.errors import CnntrainError
 from cnntrain.tensors import serialise
+from cnntrain.training import checkpoint as checkpoints
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -118,6 +120,26 @@ def weights_about(folder: Path, content: bytes) -> object:
     return weights.load_saved(folder / "a.safetensors")
 
 
+def checkpoint(folder: Path, content: bytes) -> object:
+    """A checkpoint of a run."""
+    (folder / "a.safetensors").write_bytes(content)
+    return checkpoints.load(folder / "a.safetensors")
+
+
+def checkpoint_about(folder: Path, content: bytes) -> object:
+    """What stands beside the tensors of a checkpoint, which are well-formed; its digest fits."""
+    arrays = {"layers.0.W": np.ones((2, 1, 3, 3)), "layers.0.b": np.ones(2), "checkpoint.states": np.ones((1, 38))}
+    arrays |= {"layers.2.W": np.ones((2, 8)), "layers.2.b": np.ones(2), "checkpoint.before": np.ones(38)}
+    try:
+        about = json.loads(content)
+        about["digest"] = checkpoints.digest(arrays, {key: about[key] for key in about if key != "digest"})
+        content = json.dumps(about).encode()
+    except (ValueError, TypeError, RecursionError):
+        pass  # then it is no digest that it fails by
+    (folder / "a.safetensors").write_bytes(serialise(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
+    return checkpoints.load(folder / "a.safetensors")
+
+
 TARGETS: dict[str, Target] = {
     "config": config,
     "override": override,
@@ -131,6 +153,8 @@ TARGETS: dict[str, Target] = {
     "split_file": split_file,
     "safetensors": safetensors,
     "weights_about": weights_about,
+    "checkpoint": checkpoint,
+    "checkpoint_about": checkpoint_about,
 }
 
 

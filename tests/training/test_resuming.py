@@ -310,3 +310,20 @@ def test_from_python(half, undisturbed):
         result = cnntrain.resume(half)
     assert json.loads((half / "summary.json").read_text()) == result
     assert results(half) == undisturbed(**PLAIN)
+
+
+@pytest.mark.parametrize("batches", [1, 5, 9])
+def test_a_run_that_is_ended_at_once_loses_no_checkpoint(config, undisturbed, tmp_path, batches):
+    """What a second Ctrl-C does: wherever it strikes, the exception goes through all that is open."""
+    expected = undisturbed(**EVERYTHING, checkpoint_every="2 batches")
+    events = fit(config(**EVERYTHING, checkpoint_every="2 batches"), tmp_path / "run")
+    ended = 0
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        for event in events:
+            ended += type(event).__name__ == "BatchEnded"
+            if ended == batches:
+                events.throw(KeyboardInterrupt)
+    first = next(event for event in go_on(tmp_path / "run") if type(event).__name__ == "BatchEnded")
+    assert batches - 1 <= (first.iteration - 1) * 5 + first.batch <= batches + 1
+    list(go_on(tmp_path / "run"))
+    assert results(tmp_path / "run") == expected
