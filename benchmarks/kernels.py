@@ -26,8 +26,8 @@ from cnntrain.layers.base import Layer
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.summary import multiply_adds
-from cnntrain.training.layer_times import peak_rate
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.layer_times import peak_rate
+from cnntrain.training.measuring.timings import Timings
 from machine import machine, machine_text
 
 CIFAR10 = Path(__file__).parent.parent / "configs" / "cifar10.yaml"

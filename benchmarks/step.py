@@ -22,8 +22,8 @@ from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.network import Network
 from cnntrain.parallel import available_cores
-from cnntrain.training.step_times import random_data, time_steps
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.step_times import random_data, time_steps
+from cnntrain.training.measuring.timings import Timings
 from cnntrain.training.workers import number_of_workers
 from machine import machine, machine_text
 

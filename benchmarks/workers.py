@@ -12,8 +12,8 @@ from typing import Any
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.parallel import available_cores
-from cnntrain.training.step_times import random_data, time_steps
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.step_times import random_data, time_steps
+from cnntrain.training.measuring.timings import Timings
 from machine import machine, machine_text
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -37,7 +37,7 @@ def bench(
     with errors_as_messages():
         from cnntrain.cli.tables import bench_lines, bench_table  # imported late: `cnntrain --help` needs none of it
         from cnntrain.config import load_config
-        from cnntrain.training.bench import bench
+        from cnntrain.training.measuring.bench import bench
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)

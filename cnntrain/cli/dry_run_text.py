@@ -10,7 +10,7 @@ def dry_run_lines(result: dict[str, Any], source: str) -> list[str]:
     """What is known of the run before it begins.
 
     Args:
-        result: As ``cnntrain.training.dry_run`` gives it.
+        result: As ``cnntrain.training.measuring.dry_run`` gives it.
         source: ``data.source``.
     """
     iterations = "1 iteration" if result["Max"] == 1 else f"{result['Max']:,} iterations"

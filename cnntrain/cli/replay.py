@@ -21,7 +21,7 @@ def replay(run: DivergedArgument, progress: ProgressOption = Progress.AUTO, json
     with errors_as_messages():
         from cnntrain.cli.loading_view import open_watch  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.replay_text import outputs_table, parameters_table, summary_lines
-        from cnntrain.training.replaying import replay
+        from cnntrain.training.keeping.replaying import replay
 
         with open_watch(progress) as watch:
             report = replay(run, watch)

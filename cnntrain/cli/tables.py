@@ -54,7 +54,7 @@ def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: in
     """Milliseconds of each layer, GFLOP/s and their share of what one core can do, forward and backward.
 
     Args:
-        result: As ``cnntrain.training.bench`` gives it.
+        result: As ``cnntrain.training.measuring.bench`` gives it.
         entries: ``network.layers`` of the config.
         width: Columns of the terminal; below 100 the shapes of the outputs are left out.
     """

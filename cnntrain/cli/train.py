@@ -100,7 +100,7 @@ def _show_dry_run(config: "Config", progress: Progress, json: bool) -> None:
     from cnntrain.cli.dry_run_text import dry_run_lines
     from cnntrain.cli.loading_view import open_watch
     from cnntrain.cli.tables import layers_table
-    from cnntrain.training.dry_run import dry_run
+    from cnntrain.training.measuring.dry_run import dry_run
 
     with open_watch(progress) as watch:
         result = dry_run(config, watch)

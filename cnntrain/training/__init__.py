@@ -2,6 +2,6 @@
 
 from cnntrain.training.calling import resume, train
 from cnntrain.training.fit import fit
-from cnntrain.training.resuming import go_on
+from cnntrain.training.keeping.resuming import go_on
 
 __all__ = ["fit", "go_on", "resume", "train"]

@@ -10,7 +10,7 @@ from cnntrain.config import Config
 from cnntrain.training.events import BatchEnded, Event, Finished, Loading, Noted, Started, Warned
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.resuming import go_on
+from cnntrain.training.keeping.resuming import go_on
 
 
 def train(config: Config, out: str | Path | None = None) -> dict[str, Any]:

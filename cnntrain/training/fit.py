@@ -17,17 +17,17 @@ from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
 from cnntrain.training.events import BatchEnded, Event, Finished, HealthChecked, IterationEnded, Started, Warned
-from cnntrain.training.going_back import MOST_ROLLBACKS, Start, half_the_alpha
 from cnntrain.training.health import layers_health
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.keeping import Keeper
+from cnntrain.training.keeping.going_back import MOST_ROLLBACKS, Start, half_the_alpha
+from cnntrain.training.keeping.keeper import Keeper
+from cnntrain.training.keeping.postmortem import LastSteps, examine
+from cnntrain.training.keeping.postmortem import write as write_postmortem
+from cnntrain.training.keeping.run import RunFolder
 from cnntrain.training.loading import TrainingSamples
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.opening import loaded
-from cnntrain.training.postmortem import LastSteps, examine
-from cnntrain.training.postmortem import write as write_postmortem
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import RunFolder
 from cnntrain.training.stopping import check_patience
 from cnntrain.training.workers import number_of_workers, ranks
 

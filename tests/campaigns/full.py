@@ -17,8 +17,8 @@ from pathlib import Path
 
 from kill import WAIT, Campaign, draw_nothing
 
-from cnntrain.training.checkpoint import load
-from cnntrain.training.resuming import last_checkpoint
+from cnntrain.training.keeping.checkpoint import load
+from cnntrain.training.keeping.resuming import last_checkpoint
 
 SIZE = 4_000_000
 """Bytes of the file system."""

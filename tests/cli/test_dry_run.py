@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
 from cnntrain.cli.dry_run_text import span
-from cnntrain.training import dry_run
+from cnntrain.training.measuring import dry_run
 
 
 @pytest.fixture(autouse=True)

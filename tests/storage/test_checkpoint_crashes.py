@@ -10,10 +10,10 @@ import pytest
 
 from cnntrain.config import config_from_dict
 from cnntrain.training import fit, go_on
-from cnntrain.training.checkpoint import load, save
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.resuming import last_checkpoint
-from cnntrain.training.run import NEWEST, PREVIOUS
+from cnntrain.training.keeping.checkpoint import load, save
+from cnntrain.training.keeping.resuming import last_checkpoint
+from cnntrain.training.keeping.run import NEWEST, PREVIOUS
 
 OLDEST, OLD, NEW = (1, 3), (2, 1), (2, 2)
 """Iteration and batches of three checkpoints in a row."""

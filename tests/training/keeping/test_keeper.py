@@ -13,8 +13,8 @@ import cnntrain
 from cnntrain.errors import StorageError
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.training import fit, go_on
-from cnntrain.training.keeping import period
-from cnntrain.training.resuming import last_checkpoint
+from cnntrain.training.keeping.keeper import period
+from cnntrain.training.keeping.resuming import last_checkpoint
 
 OPTIONS = {"batch_size": 7, "Max": 5, "momentum": 0.9, "checkpoint_every": "2 batches"}
 
@@ -177,7 +177,7 @@ def test_how_often_a_checkpoint_is_written(said, meant):
 
 @pytest.mark.parametrize(("every", "least"), [("1 batch", 30), ("3 batches", 12), (0.0001, 30), (60.0, 1)])
 def test_checkpoints_are_written_so_often(tiny_config, tmp_path, monkeypatch, every, least):
-    from cnntrain.training import checkpoint
+    from cnntrain.training.keeping import checkpoint
 
     save, written = checkpoint.save, []
     monkeypatch.setattr(checkpoint, "save", lambda *arguments: (written.append(1), save(*arguments)))

@@ -12,7 +12,7 @@ from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import program
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.timings import Timings
 from cnntrain.training.workers import ranks
 
 BATCHES = 64

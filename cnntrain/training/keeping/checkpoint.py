@@ -24,9 +24,9 @@ from cnntrain.storage.atomic import new_file
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.tensors import read_tensors, serialise
 from cnntrain.training.batches import batch_count
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.keeping.outcome import Outcome
+from cnntrain.training.keeping.run import NEWEST, PREVIOUS
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import NEWEST, PREVIOUS
 from cnntrain.types import Array
 
 MOST_SHOWN = 80
@@ -54,7 +54,7 @@ class Checkpoint:
     fingerprint: dict[str, Any]
     """Of the data."""
     origin: dict[str, str]
-    """Of the bits, see ``cnntrain.training.origin``."""
+    """Of the bits, see ``cnntrain.training.keeping.origin``."""
 
     def tensors(self) -> dict[str, Array]:
         """What is stored beside the weights."""

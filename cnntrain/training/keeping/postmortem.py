@@ -20,9 +20,9 @@ from cnntrain.data import Data
 from cnntrain.network import Network
 from cnntrain.storage import write_file, write_json
 from cnntrain.training.batches import batches
+from cnntrain.training.keeping.run import NEWEST
 from cnntrain.training.loading import TrainingSamples
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import NEWEST
 from cnntrain.types import Array, Labels
 
 FOLDER = "postmortem"

@@ -8,7 +8,7 @@ import pytest
 import cnntrain
 from cnntrain.config import config_from_dict
 from cnntrain.errors import DivergedError, ReplayError, UsageError, WeightsError
-from cnntrain.training.replaying import replay
+from cnntrain.training.keeping.replaying import replay
 
 LAYERS = [
     {"conv": {"K": 2, "F": 3, "activation": "relu"}},

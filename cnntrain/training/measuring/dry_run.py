@@ -9,10 +9,10 @@ from cnntrain.data.watching import SILENT, Watch
 from cnntrain.parallel import available_cores
 from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
+from cnntrain.training.measuring.step_times import time_steps
+from cnntrain.training.measuring.timings import Timings
 from cnntrain.training.sharing import samples_in_batch
-from cnntrain.training.step_times import time_steps
 from cnntrain.training.stopping import check_patience
-from cnntrain.training.timings import Timings
 from cnntrain.training.workers import number_of_workers
 
 SECONDS = 0.5

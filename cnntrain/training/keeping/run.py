@@ -10,7 +10,7 @@ split.csv                        which picture is in which split, where the samp
 summary.json                     how it ended
 environment.json                 versions, processor, cores
 metrics.csv, *.png               see ``cnntrain.judging.run_end`` and ``cnntrain.judging.drawing``
-checkpoint.safetensors           all that is needed to go on, see ``cnntrain.training.checkpoint``
+checkpoint.safetensors           all that is needed to go on, see ``cnntrain.training.keeping.checkpoint``
 checkpoint.previous.safetensors  the one before it
 ===============================  ====================================================================================
 """

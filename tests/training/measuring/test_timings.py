@@ -1,4 +1,4 @@
-from cnntrain.training.timings import LEAST, Timings
+from cnntrain.training.measuring.timings import LEAST, Timings
 
 
 def test_so_many_as_are_wanted_the_first_left_out():

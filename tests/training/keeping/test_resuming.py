@@ -215,7 +215,7 @@ def test_data_that_have_moved_are_the_same_data(half, tiny, undisturbed, tmp_pat
 
 
 def test_another_version_is_told(half, monkeypatch):
-    from cnntrain.training import origin
+    from cnntrain.training.keeping import origin
 
     now = origin.origin() | {"NumPy": "99.1"}
     monkeypatch.setattr(origin, "origin", lambda: now)

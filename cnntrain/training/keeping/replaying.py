@@ -8,11 +8,11 @@ from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError, DivergedError, ReplayError, UsageError
 from cnntrain.parallel import one_blas_thread
-from cnntrain.training import checkpoint as checkpoints
-from cnntrain.training import postmortem
 from cnntrain.training.events import BatchEnded
+from cnntrain.training.keeping import checkpoint as checkpoints
+from cnntrain.training.keeping import postmortem
+from cnntrain.training.keeping.run import NEWEST
 from cnntrain.training.loop import program
-from cnntrain.training.run import NEWEST
 from cnntrain.training.workers import number_of_workers, ranks
 
 

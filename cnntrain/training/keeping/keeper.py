@@ -15,13 +15,13 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import fingerprint
 from cnntrain.errors import StorageError, UsageError
 from cnntrain.network import Network
-from cnntrain.training import checkpoint
-from cnntrain.training.checkpoint import Checkpoint
 from cnntrain.training.events import IterationEnded, Warned
-from cnntrain.training.origin import origin
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.keeping import checkpoint
+from cnntrain.training.keeping.checkpoint import Checkpoint
+from cnntrain.training.keeping.origin import origin
+from cnntrain.training.keeping.outcome import Outcome
+from cnntrain.training.keeping.run import RunFolder
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import RunFolder
 from cnntrain.types import Array
 
 SHARE = 20

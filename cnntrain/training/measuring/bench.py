@@ -7,9 +7,9 @@ from typing import Any
 from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.summary import describe
-from cnntrain.training.layer_times import operations, peak_rate, time_layers
-from cnntrain.training.step_times import batch_size_of, random_data, time_steps
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.layer_times import operations, peak_rate, time_layers
+from cnntrain.training.measuring.step_times import batch_size_of, random_data, time_steps
+from cnntrain.training.measuring.timings import Timings
 from cnntrain.training.workers import number_of_workers
 from cnntrain.types import Array
 

@@ -6,8 +6,8 @@ import cnntrain
 from cnntrain.builder import build_for, data_of
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.summary import describe
-from cnntrain.training import dry_run as module
-from cnntrain.training.dry_run import dry_run
+from cnntrain.training.measuring import dry_run as module
+from cnntrain.training.measuring.dry_run import dry_run
 
 
 @pytest.fixture(autouse=True)

@@ -16,17 +16,17 @@ from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network import Network
 from cnntrain.storage import Mark, sweep, write_file
-from cnntrain.training import checkpoint as checkpoints
-from cnntrain.training.checkpoint import Checkpoint
 from cnntrain.training.events import Event, Warned
 from cnntrain.training.fit import carry_on
-from cnntrain.training.going_back import Found, Start, last_checkpoint
 from cnntrain.training.interrupts import Interrupts
+from cnntrain.training.keeping import checkpoint as checkpoints
+from cnntrain.training.keeping.checkpoint import Checkpoint
+from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint
+from cnntrain.training.keeping.origin import changes
+from cnntrain.training.keeping.run import NEWEST, PREVIOUS, RunFolder
+from cnntrain.training.keeping.verifying import verify_last_steps
 from cnntrain.training.opening import loaded
-from cnntrain.training.origin import changes
-from cnntrain.training.run import NEWEST, PREVIOUS, RunFolder
 from cnntrain.training.stopping import check_patience
-from cnntrain.training.verifying import verify_last_steps
 
 MAY_CHANGE = {
     "data.path",

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from cnntrain.errors import WeightsError
 from cnntrain.network import Network
-from cnntrain.training import checkpoint as checkpoints
-from cnntrain.training.checkpoint import Checkpoint
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.keeping import checkpoint as checkpoints
+from cnntrain.training.keeping.checkpoint import Checkpoint
+from cnntrain.training.keeping.outcome import Outcome
+from cnntrain.training.keeping.run import NEWEST, PREVIOUS, RunFolder
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import NEWEST, PREVIOUS, RunFolder
 from cnntrain.types import Array
 
 MOST_ROLLBACKS = 3

@@ -9,7 +9,7 @@ from cnntrain.data import Data
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.summary import multiply_adds
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.timings import Timings
 from cnntrain.types import Array, Labels
 
 FORWARD, BACKWARD = 0, 1

@@ -13,8 +13,8 @@ from cnntrain import weights
 from cnntrain.errors import WeightsError
 from cnntrain.tensors import read_header, read_tensors, serialise
 from cnntrain.training import fit, go_on
-from cnntrain.training.checkpoint import digest, load
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.keeping.checkpoint import digest, load
+from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.progress import Progress
 
 

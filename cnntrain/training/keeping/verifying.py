@@ -7,13 +7,13 @@ from cnntrain.data import Data
 from cnntrain.errors import ReplayError
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
-from cnntrain.training import checkpoint as checkpoints
-from cnntrain.training.checkpoint import Checkpoint
 from cnntrain.training.events import BatchEnded, Verified, Warned
 from cnntrain.training.interrupts import Interrupts
+from cnntrain.training.keeping import checkpoint as checkpoints
+from cnntrain.training.keeping.checkpoint import Checkpoint
+from cnntrain.training.keeping.run import PREVIOUS
 from cnntrain.training.loop import program
 from cnntrain.training.progress import Progress
-from cnntrain.training.run import PREVIOUS
 from cnntrain.training.workers import number_of_workers, ranks
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 
 from cnntrain.builder import build
-from cnntrain.training.layer_times import operations, peak_rate, time_layers
-from cnntrain.training.step_times import MOST_PIXELS, random_data, time_steps
-from cnntrain.training.timings import Timings
+from cnntrain.training.measuring.layer_times import operations, peak_rate, time_layers
+from cnntrain.training.measuring.step_times import MOST_PIXELS, random_data, time_steps
+from cnntrain.training.measuring.timings import Timings
 
 LAYERS = [
     {"conv": {"K": 2, "F": 3, "activation": "relu"}},
@@ -49,5 +49,5 @@ def test_random_data_have_whole_batches_and_do_not_fill_the_memory(make_config):
 
 
 def test_a_rate_is_of_the_matrices_type(monkeypatch):
-    monkeypatch.setattr("cnntrain.training.layer_times.SIDE", 16)
+    monkeypatch.setattr("cnntrain.training.measuring.layer_times.SIDE", 16)
     assert peak_rate("float64", products=2) > 0

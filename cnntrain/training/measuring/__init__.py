@@ -1,0 +1,1 @@
+"""How long steps and layers take."""
