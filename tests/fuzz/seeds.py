@@ -15,9 +15,9 @@ from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.fingerprint import fingerprint
 from cnntrain.storage import Mark
 from cnntrain.tensors import read_header
-from cnntrain.training.checkpoint import Checkpoint, serialised
-from cnntrain.training.origin import origin
-from cnntrain.training.outcome import Outcome
+from cnntrain.training.keeping.checkpoint import Checkpoint, serialised
+from cnntrain.training.keeping.origin import origin
+from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.progress import Progress
 
 NETWORK = """

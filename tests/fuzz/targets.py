@@ -19,7 +19,7 @@ from cnntrain.config import load_config
 from cnntrain.data import load_data
 from cnntrain.errors import CnntrainError
 from cnntrain.tensors import serialise
-from cnntrain.training import checkpoint as checkpoints
+from cnntrain.training.keeping import checkpoint as checkpoints
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
