@@ -12,6 +12,7 @@ import argparse
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -98,6 +99,7 @@ class Full(Campaign):
                 raise RuntimeError(f"it does not go on once there is room; see {self.log}")
             self.compare(run)
             shutil.rmtree(run)
+            print(f"moment {number + 1}: status {status}, and the same bytes", file=sys.stderr, flush=True)
         if "Traceback" in self.log.read_text():
             raise RuntimeError(f"a traceback is in {self.log}")
         return counts

@@ -117,6 +117,8 @@ class Campaign:
             self.compare(run)
             shutil.rmtree(run)
             counts["runs"] += 1
+            killed = counts["first process"] + counts["worker"]
+            print(f"run {counts['runs']}: the same bytes; {killed} kills so far", file=sys.stderr, flush=True)
         return counts
 
     def compare(self, run: Path) -> None:
