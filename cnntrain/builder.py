@@ -97,8 +97,7 @@ def with_size_of(config: Config, data: Data) -> Config:
     """
     if not isinstance(config.data, ImagesOptions) or config.data.size is not None:
         return config
-    _, H, W = data.input_shape
-    return config.model_copy(update={"data": config.data.model_copy(update={"size": (H, W)})})
+    return config.model_copy(update={"data": config.data.model_copy(update={"size": data.input_shape[1:]})})
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:
@@ -132,7 +131,7 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     misfits += check_augmentation(config.training.augmentation, input_shape)
     if misfits:
         raise ShapeError("\n".join(f"{config.where(misfit.path)}: {misfit.sentence}" for misfit in misfits))
-    count_W(config, input_shape, classes)
+    count_parameters(config, input_shape, classes)
     options = config.training
     C, H, W = input_shape
     entries = [entry.options for entry in config.network.layers]
@@ -141,8 +140,8 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
 
 
-def count_W(config: Config, shape: Shape, classes: int | None) -> int:
-    """Return how many entries all W have together, without making them.
+def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
+    """Return how many parameters and running averages there are, but for every b, without making them.
 
     Raises:
         ConfigError: The network is so large that no computer could hold it.
@@ -153,8 +152,8 @@ def count_W(config: Config, shape: Shape, classes: int | None) -> int:
         if isinstance(options, FcOptions):
             options = options.model_copy(update={"units": options.units or classes})
             parameters += inputs * (options.units or 0)
-        elif isinstance(options, ConvOptions):
-            parameters += shape[0] * options.F**2 * options.K
+        elif isinstance(options, (ConvOptions, BatchNormOptions)):
+            parameters += shape[0] * (options.F**2 * options.K if isinstance(options, ConvOptions) else 3)
         shape = output_shape(options, shape)
         if parameters > MOST_PARAMETERS or max(inputs, math.prod(shape)) > MOST_VALUES:
             raise ConfigError(

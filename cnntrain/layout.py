@@ -3,7 +3,7 @@
 A step, a sum of gradients or a penalty on W is then one operation, whatever the layers are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from cnntrain.errors import WeightsError
 from cnntrain.layers.base import Layer
-from cnntrain.types import Array
+from cnntrain.types import Array, Shape
 
 WEIGHT, OTHER, STATISTIC = range(3)
 """The parts of the vector, in their order."""
+MOST_NAMED = 6
+"""Tensors that a message names, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,28 @@ class Layout:
 
     def take_over(self, given: Mapping[str, Any], places: Mapping[str, Place]) -> None:
         """Copy values into what the layers hold at ``places``; see ``Network.set_parameters`` and ``set_state``."""
-        groups = {"missing": places.keys() - given.keys(), "unknown": given.keys() - places.keys()}
-        if any(groups.values()):
-            told = " and ".join(f"{', '.join(sorted(names))} {what}" for what, names in groups.items() if names)
-            raise WeightsError(f"the weights are not this network's: {told}")
         values = {name: np.asarray(value) for name, value in given.items()}
+        check_shapes({name: value.shape for name, value in values.items()}, places)
         for name, place in places.items():
-            wanted = place.layer.to_edge(place.key, place.layer.params[place.key]).shape
-            if values[name].shape != wanted:
-                raise WeightsError(f"{name} has shape {values[name].shape}, but the network needs {wanted}")
             if place.key == "running_var" and (values[name] < 0).any():
                 raise WeightsError(f"{name} holds {values[name].min():g}, and no variance is below 0")
         for name, place in places.items():
             place.layer.params[place.key][...] = place.layer.from_edge(place.key, values[name])
+
+
+def check_shapes(shapes: Mapping[str, Shape], places: Mapping[str, Place]) -> None:
+    """Raise WeightsError unless ``shapes`` are those that the parameters at ``places`` have in the edge layout."""
+    groups = {"missing": places.keys() - shapes.keys(), "unknown": shapes.keys() - places.keys()}
+    if any(groups.values()):
+        told = " and ".join(f"{_listed(names)} {what}" for what, names in groups.items() if names)
+        raise WeightsError(f"the weights are not this network's: {told}")
+    for name, place in places.items():
+        wanted = place.layer.to_edge(place.key, place.layer.params[place.key]).shape
+        if shapes[name] != wanted:
+            raise WeightsError(f"{name} has shape {shapes[name]}, but the network needs {wanted}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names in a row, cut: a file may hold any, and thousands."""
+    shown = [name[:40] for name in sorted(names)]
+    return ", ".join([*shown[:MOST_NAMED], *(["..."] if len(shown) > MOST_NAMED else [])])

@@ -15,7 +15,7 @@ Source: https://github.com/huggingface/safetensors, "Format".
 import json
 import math
 import os
-import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from cnntrain.errors import WeightsError
+from cnntrain.storage.reading import opened
 from cnntrain.types import Array, Shape
 
 MAX_HEADER = 4_000_000
@@ -55,13 +56,11 @@ def read_header(path: Path) -> Header:
         WeightsError: There is no such file, or it is not a whole safetensors file of float32 or float64 numbers.
     """
     try:
-        with path.open("rb") as file:
-            info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise WeightsError(f"{path} is not a file")
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
             start = file.read(8)
             length = int.from_bytes(start, "little")
-            if len(start) < 8 or length > info.st_size - 8:
+            if len(start) < 8 or length > size - 8:
                 raise WeightsError(f"{path}: not a whole safetensors file: it ends before its header does")
             if length > MAX_HEADER:
                 raise WeightsError(f"{path}: its header has {length:,} bytes; at most {MAX_HEADER:,} are read")
@@ -71,20 +70,20 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        return _checked(_parsed(text), info.st_size - 8 - length)
+        return _checked(_parsed(text), size - 8 - length)
     except WeightsError as error:
         raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
 
 
-def read_tensors(path: Path) -> dict[str, Array]:
-    """Return the tensors of a file whose header has been read.
+def read_tensors(path: Path, names: Iterable[str] | None = None) -> dict[str, Array]:
+    """Return tensors of a file whose header has been read: all, or those of the given names.
 
     Raises:
         WeightsError: The file is damaged, or a number in it is infinite or not a number.
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in (file.keys() if names is None else names)}
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -7,7 +7,7 @@ and versions. No pickle: reading a file runs nothing.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.builder import build_shaped, count_W
+from cnntrain.builder import build_shaped, count_parameters
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
 from cnntrain.errors import CnntrainError, WeightsError
+from cnntrain.layout import check_shapes
 from cnntrain.network import Network
 from cnntrain.storage import write_file
 from cnntrain.tensors import Header, read_header, read_tensors, serialise
@@ -107,11 +108,13 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         classes = tuple(str(name) for name in about["classes"])
         shape: Shape = tuple(int(side) for side in about["input"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
-        check_count(config, shape, len(classes) or None, header)
-        tensors = read_tensors(path)
+        shapes = header.shapes
         if CHECKPOINT in about:
-            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(MORE)}
+            shapes = {name: stored for name, stored in shapes.items() if not name.startswith(MORE)}
+        check_count(config, shape, len(classes) or None, shapes)
         network = build_shaped(config, shape, len(classes) or None, dtype)
+        check_shapes(shapes, network.layout.places)
+        tensors = read_tensors(path, shapes)
         network.set_state(tensors)
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
@@ -144,13 +147,13 @@ def read_about(path: Path) -> tuple[Header, dict[str, Any]]:
     return header, about
 
 
-def check_count(config: Config, shape: Shape, classes: int | None, header: Header) -> None:
+def check_count(config: Config, shape: Shape, classes: int | None, shapes: Mapping[str, Shape]) -> None:
     """Raise WeightsError, before anything is allocated, where a file claims a large network whose numbers it lacks.
 
     A small one is made, and says which tensors are missing.
     """
-    needed = count_W(config, shape, classes)
-    held = sum(math.prod(stored) for stored in header.shapes.values())
+    needed = count_parameters(config, shape, classes)
+    held = sum(math.prod(stored) for stored in shapes.values())
     if needed > max(held, MADE_ANYWAY):
         raise WeightsError(f"the network has {needed:,} weights, but the file holds {held:,} numbers")
 

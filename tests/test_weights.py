@@ -1,7 +1,10 @@
 """Weights files: what is in them, and what is said about those that cannot be used."""
 
 import json
+import os
 import struct
+import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +241,57 @@ def test_place_without_weights_is_told(tmp_path):
     assert "no weights" in sentence(tmp_path / "nothing.safetensors")
     with pytest.raises(WeightsError, match=r"weights\.safetensors: no weights"):
         cnntrain.load(tmp_path)
+
+
+@contextmanager
+def little_memory():
+    """Fails where more than 10 MB are taken."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([{"conv": {"K": 60_000, "F": 8}}, {"fc": {"activation": "softmax"}}], "but the file holds 210 numbers"),
+        ([{"fc": {"units": 10**9}}, {"fc": {"activation": "softmax"}}], "the network is too large"),
+        (
+            [{"conv": {"K": 9_999, "F": 1}}, {"batch_norm": {}}] * 2 + [{"fc": {"activation": "softmax"}}],
+            "but the file holds 210 numbers",
+        ),
+    ],
+)
+def test_nothing_is_made_for_what_a_config_only_claims(changed, layers, words):
+    path = changed(about=lambda about: about["config"]["network"].update(layers=layers))
+    with little_memory():
+        assert words in sentence(path)
+
+
+def test_running_averages_count_as_numbers_of_the_network(changed):
+    def claim(about):
+        about["config"]["network"] = {"input": [350_000, 1, 1], "layers": [{"batch_norm": {}}]}
+        about["config"]["training"]["loss"] = "mse"
+        about.update(input=[350_000, 1, 1], preprocessing={"mean": [0.0] * 350_000, "std": [1.0] * 350_000})
+
+    assert "the network has 1,050,000 weights, but the file holds 210 numbers" in sentence(changed(about=claim))
+
+
+def test_tensors_that_do_not_fit_are_not_read(changed):
+    path = changed(tensors=put("more", np.zeros(5_000_000)))
+    with little_memory():
+        assert "more unknown" in sentence(path)
+
+
+def test_thousands_of_foreign_names_are_cut(changed):
+    path = changed(tensors=lambda tensors: tensors.update({f"{i:09}": np.zeros(1) for i in range(2000)}))
+    assert "... unknown" in sentence(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pipes with names")
+def test_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.safetensors")
+    assert "a pipe or a device" in sentence(tmp_path / "a.safetensors")

@@ -11,7 +11,6 @@ filters.png      W of the first convolution
 Matplotlib is imported when the first of them is drawn.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import TYPE_CHECKING
 from cnntrain.data import Data
 from cnntrain.judging.judgement import Judgement, judge
 from cnntrain.judging.names import short
+from cnntrain.judging.rows import rows_of
 from cnntrain.layers.conv import Conv
 from cnntrain.network import Network
-from cnntrain.storage import write_file
+from cnntrain.storage import make_inside, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +66,8 @@ def draw_judgement(folder: Path, judgement: Judgement, title: str) -> list[Path]
         OSError: They cannot be written.
     """
     plots = _answers(title, judgement) | _calibration(title, judgement)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_inside(folder.parent)
+    make_inside(folder)
     for name, draw in plots.items():
         draw_file(folder / name, draw)
     return [folder / name for name in plots]
@@ -93,8 +94,7 @@ def _curves(folder: Path, title: str) -> Plots:
 
         return curves(rows, title)
 
-    metrics = folder / "metrics.jsonl"
-    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.exists() else []
+    rows = rows_of(folder / "metrics.jsonl")
     return {"curves.png": draw} if rows else {}
 
 

@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from cnntrain.data import Data
 from cnntrain.judging.drawing import draw_run
+from cnntrain.judging.rows import rows_of
 from cnntrain.network import Network
 from cnntrain.storage import write_text
 
@@ -23,17 +23,16 @@ def complete(folder: Path, network: Network, data: Data, ended: bool) -> Iterato
     """
     try:
         write_csv(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         yield f"{folder / 'metrics.csv'} cannot be written: {error}"
     yield from draw_run(folder, network, data, ended)
 
 
 def write_csv(folder: Path) -> None:
     """Write the lines of metrics.jsonl as a table, a column for each key that occurs, empty where a value is null."""
-    metrics = folder / "metrics.jsonl"
-    if not metrics.exists():
+    rows = rows_of(folder / "metrics.jsonl")
+    if not rows:
         return
-    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
     table = io.StringIO()
     writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()

@@ -4,17 +4,21 @@ import json
 import math
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cnntrain.config import load_config
 from cnntrain.errors import CnntrainError, UsageError
+from cnntrain.storage import lines_of, read_file
 
 MARKS = ("config.yaml", "summary.json", "metrics.jsonl", "weights.safetensors")
 """Files of which each makes a folder a run."""
 LARGEST = 1e30
 """Numbers beyond this are none that a run has come to."""
+MOST = 1_000_000
+"""Bytes of summary.json and environment.json, at most."""
 
 
 def runs(folders: Sequence[str | Path] = ("runs",)) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def describe(folder: Path) -> dict[str, Any]:
     """
     problems: list[str] = []
     config = _config(folder, problems)
-    rows = _metrics(folder, problems)
+    metrics = _metrics(folder, problems)
     summary = _json(folder / "summary.json", problems)
     counts = _numbers(summary)
     started = _json(folder / "environment.json", problems).get("started")
@@ -76,25 +80,31 @@ def describe(folder: Path) -> dict[str, Any]:
         "run": str(folder),
         "source": config.get("data.source"),
         "stop": summary["stop"] if isinstance(summary.get("stop"), str) else None,
-        "iterations": int(counts.get("iterations", len(rows))),
-        "best": best(rows),
+        "iterations": int(counts.get("iterations", metrics.lines)),
+        "best": metrics.best,
         **{split: _numbers(summary.get(split)) or None for split in ("train", "validation", "test")},
-        "seconds": counts.get("seconds", math.fsum(row.get("seconds", 0) for row in rows)),
+        "seconds": counts.get("seconds", metrics.seconds),
         "started": started if isinstance(started, str) else _changed(folder),
         "problem": "; ".join(problems) or None,
         "config": config,
     }
 
 
-def best(rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the line of metrics.jsonl with the least validation loss, or training loss where there is no other."""
+@dataclass
+class Metrics:
+    """What is known of a run from its metrics.jsonl, of which a line at a time is held."""
 
-    def loss(row: dict[str, Any]) -> float:
-        values = (row.get("validation_loss"), row.get("train_loss"))
-        value = next((value for value in values if value is not None), math.inf)
-        return float(value)
+    lines: int = 0
+    seconds: float = 0.0
+    best: dict[str, Any] | None = None
+    """The line with the least validation loss, or training loss where there is no other."""
 
-    return min(rows, key=loss, default=None)
+    def add(self, row: dict[str, Any]) -> None:
+        """Note one more line."""
+        self.lines += 1
+        self.seconds += row.get("seconds", 0)
+        if self.best is None or _loss(row) < _loss(self.best):
+            self.best = row
 
 
 def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -120,42 +130,51 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 
 
 def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
+    path = folder / "config.yaml"
+    if path.exists() and not path.is_file():  # reading a pipe could wait for ever
+        problems.append(f"{path.name} is not a file")
+        return {}
     try:
-        return flat(load_config(folder / "config.yaml").resolved())
+        return flat(load_config(path).resolved())
     except CnntrainError as error:
         problems.append(str(error).splitlines()[0].removeprefix(f"{folder}{os.sep}"))
         return {}
 
 
-def _metrics(folder: Path, problems: list[str]) -> list[dict[str, Any]]:
+def _loss(row: dict[str, Any]) -> float:
+    values = (row.get("validation_loss"), row.get("train_loss"))
+    return float(next((value for value in values if value is not None), math.inf))
+
+
+def _metrics(folder: Path, problems: list[str]) -> Metrics:
     """The lines of metrics.jsonl; the last may be half written while the run goes on."""
+    found, faulty = Metrics(), 0
     try:
-        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
+        for number, line in enumerate(lines_of(folder / "metrics.jsonl"), start=1):
+            try:
+                row = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError):
+                row = None
+            if isinstance(row, dict):
+                found.add(_numbers(row))
+            elif line.endswith(b"\n"):
+                faulty = faulty or number
     except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        problems.append(f"metrics.jsonl cannot be read: {error}")
-        return []
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            rows.append(_numbers(row))
-        elif number < len(lines):
-            problems.append(f"metrics.jsonl:{number}: not a JSON object")
-    return rows
+        pass
+    except OSError as error:
+        problems.append(f"metrics.jsonl cannot be read: {error.strerror or error}")
+    if faulty:
+        problems.append(f"metrics.jsonl:{faulty}: not a JSON object")
+    return found
 
 
 def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_file(path, MOST).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{path.name} cannot be read: {error}")
+        problems.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
         return {}
     if not isinstance(content, dict):
         problems.append(f"{path.name} is not a JSON object")

@@ -24,8 +24,9 @@ class Disk:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
 
     def open(self, path: Path) -> int:
-        """Open a file for writing anywhere in it; make it if it is not there."""
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        """Open a file for writing anywhere in it; make it if it is not there. A link is not followed."""
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        return os.open(path, flags, 0o666)
 
     def write(self, file: int, content: bytes, path: Path) -> None:
         """Write all of ``content`` where the file stands."""

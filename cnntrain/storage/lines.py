@@ -1,11 +1,19 @@
 """A file that grows line by line, and of which it is known how much is right."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from cnntrain.storage.atomic import write_file
 from cnntrain.storage.disk import DISK, Disk
+from cnntrain.storage.reading import opened
+
+PIECE = 1 << 20
+"""Bytes that are read at a time."""
+LONGEST, LARGEST = 200_000, 256_000_000
+"""Bytes of a line and of a file, at most, where they are read by ``lines_of``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +49,22 @@ class Lines:
 
     def go_back_to(self, mark: Mark, waiting: list[str]) -> bool:
         """Forget what was added behind a mark; say whether the file is there and right up to it."""
-        try:
-            content = self.disk.read(self.path)[: mark.length]
-        except FileNotFoundError:
-            content = b""
-        self.length, self._hash, self.waiting = len(content), blake2b(content), list(waiting)
+        self.length, self._hash, self.waiting = 0, blake2b(), list(waiting)
+        with suppress(FileNotFoundError), opened(self.path) as file:
+            while piece := file.read(min(PIECE, mark.length - self.length)):
+                self.length += len(piece)
+                self._hash.update(piece)
         return self.mark == mark
 
     def cut(self) -> None:
         """Take away what is behind the place that ``go_back_to`` went to."""
         if self.path.exists() and self.path.stat().st_size != self.length:
-            write_file(self.path, self.disk.read(self.path)[: self.length], self.disk)
+            file = self.disk.open(self.path)
+            try:
+                self.disk.cut(file, self.length, self.path)
+                self.disk.sync(file, self.path)
+            finally:
+                self.disk.close(file)
 
     def add(self, line: str) -> None:
         """Add a line, and write it with those that wait.
@@ -87,3 +100,16 @@ class Lines:
         self.length += len(content)
         self._hash.update(content)
         self.waiting.clear()
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file one by one, each with its line break; the last may have none.
+
+    Raises:
+        OSError: It cannot be read, or it or a line of it is too long.
+    """
+    with opened(path) as file:
+        while line := file.readline(LONGEST + 1):
+            if len(line) > LONGEST or file.tell() > LARGEST:
+                raise OSError(errno.EFBIG, f"at most {LARGEST:,} bytes are read, and {LONGEST:,} in a line", str(path))
+            yield line

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import struct
 from pathlib import Path
 
@@ -104,6 +105,16 @@ def checkpoint_bytes(folder: Path) -> bytes:
     return content
 
 
+def run_bytes() -> bytes:
+    """Summary, machine and metrics of a run, after two bytes each for the lengths of the first two."""
+    score = {"loss": 0.5, "accuracy": 0.9, "samples": 10}
+    summary = {"stop": "max", "iterations": 2, "seconds": 1.5, "train": score, "validation": None, "test": score}
+    machine = {"started": "2026-01-01T00:00:00+00:00"}
+    lines = [{"iteration": i, "train_loss": 0.5 / i, "validation_loss": None, "seconds": 0.1} for i in (1, 2)]
+    first, second, *rest = (json.dumps(part).encode() for part in (summary, machine, *lines))
+    return struct.pack("<HH", len(first), len(second)) + first + second + b"\n".join(rest) + b"\n"
+
+
 def seeds_of(name: str, folder: Path) -> list[bytes]:
     """Well-formed contents for the target ``name``."""
     match name:
@@ -137,4 +148,8 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
         case "checkpoint_about":
             checkpoint_bytes(folder)
             return [read_header(folder / "seed.safetensors").metadata[weights.KEY].encode()]
+        case "report":
+            return [json.dumps({"sentence": "the loss is not finite", "iteration": 3, "batch": 2}).encode()]
+        case "runs":
+            return [run_bytes()]
     raise KeyError(name)

@@ -13,13 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from rich.console import Console
 
 from cnntrain import weights
+from cnntrain.cli.runs_view import show
+from cnntrain.cli.terminal import finite
 from cnntrain.config import load_config
 from cnntrain.data import load_data
 from cnntrain.errors import CnntrainError
+from cnntrain.judging.runs import runs as list_runs
 from cnntrain.tensors import serialise
 from cnntrain.training.keeping import checkpoint as checkpoints
+from cnntrain.training.keeping import postmortem
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -140,6 +145,32 @@ def checkpoint_about(folder: Path, content: bytes) -> object:
     return checkpoints.load(folder / "a.safetensors")
 
 
+def report(folder: Path, content: bytes) -> object:
+    """What a run says about its divergence."""
+    (folder / "postmortem").mkdir()
+    (folder / "postmortem" / "report.json").write_bytes(content)
+    try:
+        return postmortem.read(folder)
+    except (ValueError, RecursionError) as error:  # what ``replay`` tells in a sentence
+        raise CnntrainError(str(error)) from error
+
+
+def runs(folder: Path, content: bytes) -> object:
+    """A run folder; the first four bytes say where its summary and what it says of the machine end."""
+    first = 4 + int.from_bytes(content[:2], "little")
+    second = first + int.from_bytes(content[2:4], "little")
+    for name, part in (("summary.json", content[4:first]), ("environment.json", content[first:second])):
+        (folder / name).write_bytes(part)
+    (folder / "metrics.jsonl").write_bytes(content[second:])
+    (folder / "config.yaml").write_text("network: {input: [1, 2, 2], layers: [fc: {units: 2}]}", encoding="utf-8")
+    found = list_runs([folder, folder])
+    show(found, Console(file=io.StringIO(), width=80))
+    json.dumps(finite(found), allow_nan=False)
+    if found["runs"][0]["problem"]:
+        raise CnntrainError(found["runs"][0]["problem"])
+    return found
+
+
 TARGETS: dict[str, Target] = {
     "config": config,
     "override": override,
@@ -155,6 +186,8 @@ TARGETS: dict[str, Target] = {
     "weights_about": weights_about,
     "checkpoint": checkpoint,
     "checkpoint_about": checkpoint_about,
+    "report": report,
+    "runs": runs,
 }
 
 

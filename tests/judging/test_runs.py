@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from cnntrain.errors import UsageError
-from cnntrain.judging.runs import best, differences, flat, run_folders, runs
+from cnntrain.judging.runs import Metrics, differences, flat, run_folders, runs
 
 
 @pytest.fixture
@@ -116,6 +116,12 @@ def test_runs_are_in_the_order_of_their_numbers(two):
 
 
 def test_the_best_line_is_that_of_the_least_validation_loss():
+    def best(rows):
+        metrics = Metrics()
+        for row in rows:
+            metrics.add(row)
+        return metrics.best
+
     assert best([]) is None
     rows = [{"iteration": i, "train_loss": i, "validation_loss": v} for i, v in enumerate([3.0, 1.0, float("inf")])]
     assert best(rows) == rows[1]

@@ -13,13 +13,13 @@ from pathlib import Path
 from cnntrain.data.loaded import Data
 from cnntrain.data.watching import Watch
 from cnntrain.errors import DataError
-from cnntrain.storage import write_file
+from cnntrain.storage import read_file, write_file
 
 NAME = "split.csv"
 COLUMNS = ["file", "class", "split"]
 SPLITS = ("train", "validation", "test")
-LARGEST = 1 << 30
-"""Bytes."""
+LARGEST = 64_000_000
+"""Bytes: a million pictures."""
 
 
 def split_text(data: Data) -> str | None:
@@ -62,7 +62,14 @@ def is_of(path: Path, folder: Path) -> bool:
     Raises:
         DataError: As ``read``.
     """
-    return any((folder / name).is_file() for name in read(path))
+    return any(_is_file(folder / name) for name in read(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file system takes such a name
+        return False
 
 
 def read(path: Path) -> dict[str, tuple[str, str]]:
@@ -72,12 +79,11 @@ def read(path: Path) -> dict[str, tuple[str, str]]:
         DataError: There is no such file, or it is malformed: the first line that is.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"{path} has more than {LARGEST:,} bytes, too many for a split file")
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        content = io.BytesIO(read_file(path, LARGEST))
     except OSError as error:
         raise DataError(f"{path}: the split file cannot be read: {error.strerror or error}") from None
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    rows = csv.reader(text, strict=True)
     found: dict[str, tuple[str, str]] = {}
     try:
         if next(rows, None) != COLUMNS:

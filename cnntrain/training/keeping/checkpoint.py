@@ -7,6 +7,7 @@ paired wrongly; a digest in it tells whether it is whole.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -27,7 +28,7 @@ from cnntrain.training.batches import batch_count
 from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.keeping.run import NEWEST, PREVIOUS
 from cnntrain.training.progress import Progress
-from cnntrain.types import Array
+from cnntrain.types import Array, Shape
 
 MOST_SHOWN = 80
 """Characters of what a file says that are shown."""
@@ -122,10 +123,11 @@ def load(path: Path) -> Checkpoint:
         WeightsError: It is not there, or damaged.
     """
     saved = weights.load_saved(path)
-    _, about = weights.read_about(path)
-    tensors = read_tensors(path)
+    header, about = weights.read_about(path)
     told = about.pop("digest", None)
     try:
+        check_shapes(header.shapes, saved.config.training.state_rows, saved.network.theta.size)
+        tensors = read_tensors(path)
         if told != digest(tensors, about):
             raise WeightsError("the checkpoint is damaged: its content does not fit its digest")
         more = about[weights.CHECKPOINT]
@@ -138,13 +140,13 @@ def load(path: Path) -> Checkpoint:
             theta=saved.network.theta,
             states=tensors[f"{PREFIX}states"],
             best=tensors.get(f"{PREFIX}best"),
-            metrics=Mark(int(more["metrics"]["length"]), str(more["metrics"]["digest"])),
+            metrics=checked_mark(more["metrics"]),
             waiting=[str(line) for line in more["waiting"]],
             fingerprint=checked_fingerprint(more["data"]),
             origin={str(key)[:MOST_SHOWN]: str(value)[:MOST_SHOWN] for key, value in more["origin"].items()},
         )
         progress.before = tensors.get(f"{PREFIX}before")
-        check_shapes(checkpoint)
+        check_dtypes(checkpoint)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -153,16 +155,32 @@ def load(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def check_shapes(checkpoint: Checkpoint) -> None:
-    """Raise ValueError unless every vector is as long as theta and the optimizer has the states that it needs."""
-    theta, rows = checkpoint.theta, checkpoint.config.training.state_rows
-    if checkpoint.states.shape != (rows, theta.size):
-        raise ValueError(f"the optimizer's states have the shape {checkpoint.states.shape}, not {(rows, theta.size)}")
+def check_shapes(shapes: Mapping[str, Shape], rows: int, size: int) -> None:
+    """Raise ValueError, before anything is read, unless the optimizer has its states and every vector is like theta."""
+    wanted = {f"{PREFIX}states": (rows, size), f"{PREFIX}before": (size,), f"{PREFIX}best": (size,)}
+    found = {name: shape for name, shape in shapes.items() if name.startswith(PREFIX)}
+    for name, shape in found.items():
+        if name not in wanted:
+            raise ValueError(f"{name[:MOST_SHOWN]} is unknown")
+        if shape != wanted[name]:
+            raise ValueError(f"{name} has shape {shape}, and not {wanted[name]}")
+
+
+def check_dtypes(checkpoint: Checkpoint) -> None:
+    """Raise ValueError unless every vector holds numbers of theta's kind, and those are there that are needed."""
     for name, vector in checkpoint.tensors().items():
-        if vector.shape[-1:] != theta.shape or vector.dtype != theta.dtype:
-            raise ValueError(f"{name} is not as theta is")
+        if vector.dtype != checkpoint.theta.dtype:
+            raise ValueError(f"{name} holds {vector.dtype}, and the network {checkpoint.theta.dtype}")
     if checkpoint.progress.batch and checkpoint.progress.before is None:
         raise ValueError("it does not say how the iteration began")
+
+
+def checked_mark(content: Any) -> Mark:
+    """Return what a checkpoint says of metrics.jsonl; raise ValueError unless it is a length and a digest."""
+    mark = Mark(**content)
+    if type(mark.length) is not int or mark.length < 0 or not isinstance(mark.digest, str):
+        raise ValueError("its mark in metrics.jsonl is none")
+    return mark
 
 
 def checked_fingerprint(content: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
 from cnntrain.network import Network
-from cnntrain.storage import write_file, write_json
+from cnntrain.storage import make_inside, read_file, write_file, write_json
 from cnntrain.training.batches import batches
 from cnntrain.training.keeping.run import NEWEST
 from cnntrain.training.loading import TrainingSamples
@@ -29,6 +29,8 @@ FOLDER = "postmortem"
 REPORT = "report.json"
 LAST_STEPS = 20
 """Steps whose losses are told."""
+LARGEST = 16_000_000
+"""Bytes of a report that is read, at most."""
 
 
 class LastSteps:
@@ -127,7 +129,7 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    (folder / FOLDER).mkdir(exist_ok=True)
+    make_inside(folder / FOLDER)
     write_file(folder / FOLDER / NEWEST, (folder / NEWEST).read_bytes())
     write_json(folder / FOLDER / REPORT, report)
 
@@ -139,7 +141,7 @@ def read(folder: Path) -> dict[str, Any]:
         ValueError: It is malformed.
         OSError: It is not there, or cannot be read.
     """
-    report = json.loads((folder / FOLDER / REPORT).read_text(encoding="utf-8"))
+    report = json.loads(read_file(folder / FOLDER / REPORT, LARGEST).decode("utf-8"))
     if not isinstance(report, dict) or not all(
         isinstance(report.get(key), kind) for key, kind in (("sentence", str), ("iteration", int), ("batch", int))
     ):

@@ -15,6 +15,9 @@ from cnntrain.training.keeping.run import NEWEST
 from cnntrain.training.loop import program
 from cnntrain.training.workers import number_of_workers, ranks
 
+MOST_SHOWN = 300
+"""Characters of what the report says."""
+
 
 def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
     """Go from the last checkpoint before a divergence to that divergence again.
@@ -67,6 +70,7 @@ def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
             if (found["iteration"], found["batch"], found["sentence"]) == (*end, told["sentence"]):
                 return {**found, "steps": steps}
             raise ReplayError(
-                f"{folder}: the run diverged otherwise this time: {error}; before it was: {told['sentence']}"
+                f"{folder}: the run diverged otherwise this time: {error}; before it was: "
+                f"{told['sentence'][:MOST_SHOWN]}"
             ) from error
     raise ReplayError(f"{folder}: the run did not diverge again in iteration {end[0]}, batch {end[1]}")

@@ -15,7 +15,7 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network import Network
-from cnntrain.storage import Mark, sweep, write_file
+from cnntrain.storage import Mark, lines_of, read_file, sweep, write_file
 from cnntrain.training.events import Event, Warned
 from cnntrain.training.fit import carry_on
 from cnntrain.training.interrupts import Interrupts
@@ -95,7 +95,7 @@ def go_on(
 def is_unborn(folder: Path) -> bool:
     """Whether a run ended before its first checkpoint, and so before its first step."""
     found = {path.name for path in folder.iterdir()}
-    return "config.yaml" in found and not found & {NEWEST, PREVIOUS, "metrics.jsonl", "weights.safetensors"}
+    return (folder / "config.yaml").is_file() and not found & {NEWEST, PREVIOUS, "metrics.jsonl", "weights.safetensors"}
 
 
 def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> Config:
@@ -171,7 +171,7 @@ def tidied(folder: RunFolder, found: Found, config: Config, network: Network, da
     if dump(config) != dump(checkpoint.config):
         new = replace(checkpoint, config=config, metrics=metrics.mark, waiting=metrics.waiting)
         checkpoints.save(folder.path, checkpoints.serialised(new, network, data))
-    if not folder.config.exists() or folder.config.read_text(encoding="utf-8") != dump(config):
+    if not holds(folder.config, dump(config)):
         folder.write_config(config)
     return notes
 
@@ -179,11 +179,20 @@ def tidied(folder: RunFolder, found: Found, config: Config, network: Network, da
 def lines_before(path: Path, iteration: int) -> bytes:
     """Return the lines of metrics.jsonl that are whole and of iterations before the given one, each once."""
     kept: dict[int, bytes] = {}
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+    for line in lines_of(path) if path.exists() else ():
         try:
-            number = json.loads(line)["iteration"]
+            number = json.loads(line.decode("utf-8"))["iteration"]
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
         if type(number) is int and 0 < number < iteration and line.endswith(b"\n"):
             kept.setdefault(number, line)
     return b"".join(kept.values())
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether a file is there and holds just this text."""
+    content = text.encode()
+    try:
+        return read_file(path, len(content)) == content
+    except OSError:
+        return False

@@ -28,6 +28,7 @@ from cnntrain.storage.lock import NAME as LOCK
 from cnntrain.training.events import IterationEnded
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+METRICS = "metrics.jsonl"
 
 
 class RunFolder:
@@ -37,7 +38,7 @@ class RunFolder:
         self.path, self.lock = path, FolderLock(path)
         self.weights, self.best = path / "weights.safetensors", path / "best.safetensors"
         self.config, self.summary = path / "config.yaml", path / "summary.json"
-        self.metrics = Lines(path / "metrics.jsonl")
+        self.metrics = Lines(path / METRICS)
 
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> "RunFolder":
@@ -78,6 +79,9 @@ class RunFolder:
         """
         if not path.is_dir():
             raise UsageError(f"{path}: there is no run folder here; it is what train leaves")
+        for name in (METRICS, LOCK):  # these are written in place; other files are replaced
+            if (path / name).is_symlink():
+                raise UsageError(f"{path / name}: this is a link, and a run writes to files in its folder alone")
         try:
             return cls(path)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from importlib import import_module
 
 import numpy as np
@@ -106,6 +107,9 @@ def set_to(*keys, value):
         set_to("settings", value={"workers": "many"}),
         set_to("settings", value=[]),
         set_to("metrics", value={}),
+        set_to("metrics", "length", value=-1),
+        set_to("metrics", "length", value="7"),
+        set_to("metrics", "digest", value=None),
         set_to("waiting", value=3),
         set_to("data", value={"train samples": {}}),
         set_to("data", value=7),
@@ -113,6 +117,11 @@ def set_to(*keys, value):
         lambda content, tensors: tensors.pop("checkpoint.states"),
         lambda content, tensors: tensors.update({"checkpoint.states": np.zeros((1, 3), np.float32)}),
         lambda content, tensors: tensors.update({"checkpoint.best": np.zeros(3, np.float32)}),
+        lambda content, tensors: tensors.update({"checkpoint.best": tensors["checkpoint.best"].astype(np.float64)}),
+        lambda content, tensors: tensors.update({"checkpoint.best": tensors["checkpoint.best"] * np.nan}),
+        lambda content, tensors: tensors.update({"checkpoint.more": np.zeros(3, np.float32)}),
+        lambda content, tensors: tensors.update({"more": np.zeros(3, np.float32)}),
+        lambda content, tensors: tensors.pop("layers.0.b"),
         lambda content, tensors: tensors.update({"checkpoint.before": np.zeros((), np.float32)}),
         lambda content, tensors: tensors.update({"layers.0.W": np.zeros(3, np.float32)}),
         lambda content, tensors: content.clear(),
@@ -125,3 +134,25 @@ def test_what_does_not_fit_is_refused_in_a_sentence(run, change):
         list(go_on(run))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("name", ["checkpoint.states", "checkpoint.best", "checkpoint.more", "layers.0.W"])
+def test_nothing_is_read_of_tensors_that_do_not_fit(run, name):
+    rewritten(run / "checkpoint.safetensors", lambda content, tensors: tensors.update({name: np.zeros((2, 5_000_000))}))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=name):
+        load(run / "checkpoint.safetensors")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_network_that_the_file_lacks_is_not_made(run):
+    path = run / "checkpoint.safetensors"
+    about = json.loads(read_header(path).metadata[weights.KEY])
+    about["config"]["network"]["layers"].insert(0, {"conv": {"K": 60_000, "F": 5, "P": 2}})
+    path.write_bytes(serialise(read_tensors(path), {weights.KEY: json.dumps(about)}))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=r"the network has [\d,]+ weights, but the file holds"):
+        load(run / "checkpoint.safetensors")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

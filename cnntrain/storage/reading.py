@@ -1,0 +1,42 @@
+"""Files and folders of which nothing is known: a name may lead to a pipe, a device, too much, or somewhere else."""
+
+import errno
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises:
+        OSError: It cannot be opened, or is a pipe or a device, which could keep the program waiting for ever.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says by itself that it is one
+        raise OSError(errno.EINVAL, "this is no file, but a pipe or a device", str(path))
+    return path.open("rb")
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """Return all that is in a file.
+
+    Raises:
+        OSError: As ``opened``, or there are more than ``most`` bytes.
+    """
+    with opened(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
+def make_inside(folder: Path) -> None:
+    """Make a folder inside another, if it is not there. A link in its place could lead anywhere, and is not followed.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "this is a link, and nothing is written to where it leads", str(folder))
+    folder.mkdir(exist_ok=True)
