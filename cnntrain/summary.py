@@ -76,13 +76,13 @@ def unread(layer: Layer[Any]) -> list[str]:
     else:
         return []
     H, _, W = layer.in_shape
-    notes = []
+    lasts, total = [], 0
     for count, side, what in ((H, sides[0], "row"), (W, sides[1], "column")):
         left = min((count + 2 * padding - side) % stride - padding, count)
         if left > 0:
-            last = f"the last {what} of its input is" if left == 1 else f"the last {left} {what}s of its input are"
-            notes.append(f"{last} never read")
-    return notes
+            lasts.append(f"the last {what}" if left == 1 else f"the last {left} {what}s")
+            total += left
+    return [f"{' and '.join(lasts)} of its input {'is' if total == 1 else 'are'} never read"] if lasts else []
 
 
 def memory_bytes(network: Network, state_rows: int) -> int:

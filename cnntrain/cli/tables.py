@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -10,8 +11,8 @@ from cnntrain.config import LayerEntry
 from cnntrain.types import Shape
 
 
-def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Table:
-    """The layers with the totals below.
+def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Group:
+    """The layers with the totals below, and then what is to be said of some.
 
     Args:
         description: As ``cnntrain.summary.describe`` gives it.
@@ -22,7 +23,6 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
     add_columns(table, "right", "")
     add_columns(table, "left", "layer", "output")
     add_columns(table, "right", "parameters", "multiply-adds")
-    table.add_column("", overflow="fold")
     table.add_row("", "input", shape_text(in_shape))
     for layer, entry in zip(description["layers"], entries, strict=True):
         table.add_row(
@@ -31,11 +31,11 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
             shape_text(layer["output_shape"]),
             f"{layer['parameters']:,}",
             f"{layer['multiply_adds']:,}",
-            Text("; ".join(layer["notes"]), "yellow"),
         )
     multiply_adds = sum(layer["multiply_adds"] for layer in description["layers"])
     table.add_row("", "total", "", f"{description['parameters']:,}", f"{multiply_adds:,}", style="bold")
-    return table
+    notes = [f"layers[{layer['index']}]: {note}" for layer in description["layers"] for note in layer["notes"]]
+    return Group(table, *(Text(note, "yellow") for note in notes))
 
 
 def layer_text(entry: LayerEntry) -> str:
