@@ -20,6 +20,10 @@ def test_names_are_there_with_docstrings():
     assert inspect.getdoc(cnntrain)
 
 
+def test_completion_in_a_shell_shows_what_there_is():
+    assert dir(cnntrain) == sorted([*NAMES, "__version__"])
+
+
 def test_version_is_that_of_the_package():
     assert cnntrain.__version__.split(".")[0].isdigit()
 

@@ -91,7 +91,7 @@ def test_network_that_ends_in_an_image_is_described(make_config, layer):
         ({"conv": {"K": 1, "F": 3, "S": 2}}, (1, 8, 7), ["the last row of its input is never read"]),
         ({"conv": {"K": 1, "F": 3, "S": 2}}, (1, 7, 8), ["the last column of its input is never read"]),
         ({"conv": {"K": 1, "F": 3, "S": 2, "P": 1}}, (1, 8, 8), []),  # it is the padding that is not read
-        ({"conv": {"K": 1, "F": 3, "S": 4, "P": 1}}, (1, 8, 8), 
+        ({"conv": {"K": 1, "F": 3, "S": 4, "P": 1}}, (1, 8, 8),
          ["the last 2 rows and the last 2 columns of its input are never read"]),
         ({"pool": {"k": 2, "type": "max"}}, (1, 9, 9),
          ["the last row and the last column of its input are never read"]),

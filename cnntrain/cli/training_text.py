@@ -132,7 +132,7 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         scores = result[split]
         lines.append(
             f"{split} accuracy {accuracy_text(scores['accuracy'])}, loss {loss_text(scores['loss'])}, "
-            f"on {scores['samples']:,} samples"
+            f"on {scores['samples']:,} {'sample' if scores['samples'] == 1 else 'samples'}"
         )
     best = result["best"]
     if best is not None and best["iteration"] < result["iterations"] and result["validation"] is not None:

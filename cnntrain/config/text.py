@@ -30,7 +30,7 @@ def read_text(path: str | Path) -> str:
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a folder, not a config file") from None
+        raise ConfigError(f"{path}: this is a folder, not a config file; `cnntrain init FOLDER` writes one") from None
     except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{path}: cannot be read: {reason}") from None

@@ -94,6 +94,7 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
         raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
     for text, times in Counter(names).items():
         if times > 1 or not text.strip() or not text.isprintable():
-            why = f"{times} times" if times > 1 else "which cannot be shown"
-            raise DataError(f"{name} holds the name {text[:80]!r}, {why}; give every class one of its own")
+            if times > 1:
+                raise DataError(f"{name} holds the name {text[:80]!r}, {times} times; give every class one of its own")
+            raise DataError(f"{name} holds the name {text[:80]!r}, which cannot be shown; give the class another")
     return tuple(names)

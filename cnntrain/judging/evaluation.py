@@ -61,7 +61,7 @@ def judge_saved(run: str | Path, split: str, overrides: Sequence[str] = (), watc
     saved = weights.load_saved(run, overrides)
     data = data_of(saved.config, saved.path.parent, watch)
     saved.check_fits(data)
-    dataset = data.splits().get(split)
-    if dataset is None:
-        raise UsageError(f"{run}: the data have no {split} split")
-    return judge(saved.network, split, dataset, saved.preprocessing, saved.classes)
+    splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
+    if split not in splits:
+        raise UsageError(f"{run}: the data have no {split} split, only {' and '.join(splits)}")
+    return judge(saved.network, split, splits[split], saved.preprocessing, saved.classes)

@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,25 @@ def watched(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
     """Show what happens, and return how it ended. Notes and warnings are ``UserWarning``."""
     from tqdm.auto import tqdm
 
-    with Interrupts() as interrupts, tqdm(unit="batch", disable=sys.stderr is None) as bar:
-        for event in events(interrupts):
-            match event:
-                case Loading():
-                    bar.set_description(f"{event.what} {event.done:,}/{event.total:,}")
-                case Noted():
-                    warnings.warn(event.text, stacklevel=3)
-                case Started():
-                    bar.set_description("")
-                    bar.total = event.batches * event.Max
-                    bar.update(event.batches * event.iterations_before + event.batches_before)
-                case BatchEnded():
-                    bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)
-                    bar.update()
-                case Warned():
-                    warnings.warn(event.text, stacklevel=3)
-                case Finished():
-                    result = event.result
+    with Interrupts() as interrupts:
+        coming = events(interrupts)
+        first = next(coming)  # a run that cannot begin needs no bar
+        with tqdm(unit="batch", disable=sys.stderr is None) as bar:
+            for event in chain([first], coming):
+                match event:
+                    case Loading():
+                        bar.set_description(f"{event.what} {event.done:,}/{event.total:,}")
+                    case Noted():
+                        warnings.warn(event.text, stacklevel=3)
+                    case Started():
+                        bar.set_description("")
+                        bar.total = event.batches * event.Max
+                        bar.update(event.batches * event.iterations_before + event.batches_before)
+                    case BatchEnded():
+                        bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)
+                        bar.update()
+                    case Warned():
+                        warnings.warn(event.text, stacklevel=3)
+                    case Finished():
+                        result = event.result
     return result

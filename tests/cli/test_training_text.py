@@ -83,6 +83,10 @@ def test_last_lines_say_why_how_good_where_and_what_next():
     ]
 
 
+def test_one_sample_is_no_samples():
+    assert text.result_lines(RESULT | {"test": SCORES | {"samples": 1}})[1].endswith(", on 1 sample")
+
+
 @pytest.mark.parametrize(
     ("stop", "words"),
     [

@@ -156,7 +156,10 @@ def test_files_that_are_none_are_refused(folder):
     (folder / "folder.yaml").mkdir()
     for path, message in [
         ("missing.yaml", "missing.yaml: there is no such file"),
-        ("folder.yaml", "folder.yaml: this is a folder, not a config file"),
+        (
+            "folder.yaml",
+            "folder.yaml: this is a folder, not a config file; `cnntrain init FOLDER` writes one",
+        ),
         ("a\0.yaml", "a\0.yaml: cannot be read: embedded null byte"),
         ("x" * 5000, None),
     ]:

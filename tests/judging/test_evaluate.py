@@ -61,7 +61,7 @@ def test_split_that_is_not_there_is_refused(tiny_config, record, tmp_path, split
     record(tiny_config(), tmp_path / "run")
     with pytest.raises(UsageError) as caught:
         cnntrain.evaluate(tmp_path / "run", split)
-    assert f"no {split} split" in str(caught.value)
+    assert f"no {split} split, only train and test" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,13 @@ def test_whoever_stops_listening_stops_the_loading(monkeypatch, tiny_config):
     assert threading.active_count() == before
 
 
+def test_the_python_api_shows_no_bar_of_a_run_that_cannot_begin(tiny_config, tmp_path, capsys):
+    (tmp_path / "kept.txt").touch()
+    with pytest.raises(cnntrain.CnntrainError, match="not empty"):
+        cnntrain.train(tiny_config(Max=1, workers=1), tmp_path)
+    assert capsys.readouterr().err == ""
+
+
 def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_path):
     real = opening.data_of
 

@@ -16,7 +16,7 @@ from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.data.pictures.files import is_hidden
-from cnntrain.data.pictures.walk import FOLDER, HIDDEN, LINKS, OUTSIDE, Walk
+from cnntrain.data.pictures.walk import FOLDER, HIDDEN, LINK, LINKS, OUTSIDE, Walk
 from cnntrain.errors import DataError
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
@@ -71,7 +71,7 @@ def find(root: Path) -> Found:
         unknown = sorted(name for name, files in pictures.items() if files and name not in names)
         if unknown:
             raise DataError(f"{parts[split]} holds classes that {parts['train']} does not have: {listing(unknown)}")
-    classes = to_class_names(names, f"{root}: the folder of a class")
+    classes = to_class_names(names, str(root))
     number = {name: label for label, name in enumerate(classes)}
     found = [
         Picture(name, number[class_name], split, size, mtime)
@@ -122,7 +122,7 @@ def skipped_text(skipped: Counter[str]) -> str:
     others = {
         kind or "others": count for kind, count in sorted(skipped.items()) if kind not in (HIDDEN, OUTSIDE, LINKS)
     }
-    texts = [f"{count:,} {kind}" for kind, count in places.items()]
+    texts = [f"{count:,} {LINK if kind == LINKS and count == 1 else kind}" for kind, count in places.items()]
     if others:
         total = sum(others.values())
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(others.items(), key=lambda item: -item[1])[:8])

@@ -85,6 +85,8 @@ def load(
         if "test" not in parts:
             share = (0.0 if found.splits else TEST) if test is None else test
             parts |= _test_drawn(parts["train"], share, seed)
+        elif test:
+            watch.note(f"data.test: {test:g} plays no part, for the folder has pictures to test with")
     _check_classes(path, parts["train"], classes)
     _tell_of_twins(found.pictures, pixels, parts, watch)
     if known is None and "validation" not in parts:

@@ -12,6 +12,7 @@ from cnntrain.errors import DataError
 
 FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
 HIDDEN, OUTSIDE, LINKS = "hidden", "beside the class folders", "links to folders that are read already"
+LINK = "link to a folder that is read already"
 Link = tuple[str, str, str]
 """Tree, class and path of a link to a folder."""
 

@@ -191,7 +191,7 @@ def test_a_label_without_a_name(cifar10_folder):
         (b"cat\ndog\ncat\n", " holds the name 'cat', 2 times; give every class one of its own"),
         (
             b"cat\n\x1b[31mdog\n",
-            " holds the name '\\x1b[31mdog', which cannot be shown; give every class one of its own",
+            " holds the name '\\x1b[31mdog', which cannot be shown; give the class another",
         ),
         (
             b"x" * 65_537,

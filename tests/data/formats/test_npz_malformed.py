@@ -167,14 +167,14 @@ def test_a_training_label_without_a_name(write_npz, images):
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        (["cat", "dog", "cat"], "'cat', 2 times"),
-        (["cat", " ", "dog"], "' ', which cannot be shown"),
-        (["cat", "\x1b[2J"], "'\\x1b[2J', which cannot be shown"),
+        (["cat", "dog", "cat"], "'cat', 2 times; give every class one of its own"),
+        (["cat", " ", "dog"], "' ', which cannot be shown; give the class another"),
+        (["cat", "\x1b[2J"], "'\\x1b[2J', which cannot be shown; give the class another"),
     ],
 )
 def test_names_of_classes_that_cannot_be_used(write_npz, images, names, why):
     path = write_npz(x_train=images[:2], y_train=[0, 1], class_names=np.array(names))
-    assert message(path) == f"{path}: class_names holds the name {why}; give every class one of its own"
+    assert message(path) == f"{path}: class_names holds the name {why}"
 
 
 @pytest.mark.parametrize("names", [np.array([["a"], ["b"]]), np.array([0.5, 1.5])])

@@ -177,7 +177,23 @@ def test_pictures_lie_deeper_and_links_are_followed_once(photos, tmp_path):
     assert told.names("train") == ("cat/1.png", "cat/more/deep/2.png", "dog/1.png", "dog/linked.png", "hare/7.png")
     assert told.data.classes == ("cat", "dog", "hare")
     assert "5 links to folders that are read already" in told.notes[0]
+    for link in ("cat/loop", "cat/more/up", "cat/all", "dog/twin"):
+        (folder / link).unlink()
+    assert "1 link to a folder that is read already" in Told(folder).notes[0]
     assert told.notes[-1] == "1 picture is in more than one class: 'dog/linked.png' = 'hare/7.png'"
+
+
+def test_the_folder_of_a_class_whose_name_cannot_be_shown(photos):
+    folder = photos("cat/1.png", "new\nline/1.png")
+    with pytest.raises(DataError) as caught:
+        Told(folder)
+    assert str(caught.value) == rf"{folder} holds the name 'new\nline', which cannot be shown; give the class another"
+
+
+def test_a_share_for_the_test_plays_no_part_where_there_are_pictures_to_test_with(photos):
+    folder = photos("train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png")
+    assert Told(folder, test=0.3).notes == ["data.test: 0.3 plays no part, for the folder has pictures to test with"]
+    assert Told(folder, test=0.0).notes == Told(folder).notes == []
 
 
 def test_links_between_splits(photos):
