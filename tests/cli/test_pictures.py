@@ -61,6 +61,8 @@ def test_a_run_judged_on_another_folder(folder):
     """Its split file says nothing of other pictures; of the same ones elsewhere it does."""
     run("train", "a.yaml", "--out", "one", "--json")
     (folder / "photos").rename(folder / "moved")
+    code, stdout, stderr = run("eval", "one")
+    assert (code, stdout, stderr.startswith("error: ")) == (4, "", True)  # and no word of splits
     code, stdout, stderr = run("eval", "one", "data.path=moved", "--json")
     assert (code, json.loads(stdout)["samples"]) == (0, 4)
     assert "note:" not in stderr

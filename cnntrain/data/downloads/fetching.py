@@ -16,7 +16,6 @@ from cnntrain.data.cache import VARIABLE, cache_folder
 from cnntrain.data.downloads.catalogue import File, NamedSet
 from cnntrain.data.downloads.downloading import PART, PATIENCE, Patience, download
 from cnntrain.data.downloads.members import extract
-from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 
 Progress = Callable[[int, int, str], None]
@@ -155,7 +154,7 @@ def _download(
     except DataError as error:
         raise DataError(
             f"{named.name}: {error}; try again later, name a mirror that has it, or put the "
-            f"files ({listing(named.kept)}) into {working.parent} yourself"
+            f"files ({', '.join(sorted(named.kept))}) into {working.parent} yourself"
         ) from None
 
 

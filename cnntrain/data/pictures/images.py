@@ -140,13 +140,15 @@ def _chosen(
                     f"{found.classes[pictures[i].label]!r}"
                 )
         if len(wanted) < len(pictures):
-            watch.note(f"{len(pictures) - len(wanted):,} pictures that {split} does not name are left out")
+            left = len(pictures) - len(wanted)
+            what = "1 picture that" if left == 1 else f"{left:,} pictures that"
+            watch.note(f"{what} {split} does not name {'is' if left == 1 else 'are'} left out")
     if (bad or gone) and on_bad == "error":
         raise DataError("\n".join([*_cut(sorted(bad + gone), MOST_NAMED), _mend(len(bad), len(gone))]))
     if bad:
         watch.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
     if gone:
-        watch.note(f"{len(gone):,} pictures are gone: {'; '.join(_cut(sorted(gone), FEW_NAMED))}")
+        watch.note(f"{_gone(len(gone))}: {'; '.join(_cut(sorted(gone), FEW_NAMED))}")
     return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
 
 
@@ -158,9 +160,13 @@ def _count(number: int) -> str:
     return "1 unreadable picture is" if number == 1 else f"{number:,} unreadable pictures are"
 
 
+def _gone(number: int) -> str:
+    return "1 picture is gone" if number == 1 else f"{number:,} pictures are gone"
+
+
 def _mend(bad: int, gone: int) -> str:
     it = "it" if bad + gone == 1 else "them"
-    what = f"{_count(bad)} in the folder; mend or remove {it}" if bad else f"pictures are gone, {gone:,}; put {it} back"
+    what = f"{_count(bad)} in the folder; mend or remove {it}" if bad else f"{_gone(gone)}; put {it} back"
     return f"data.path: {what}, or go on without {it} by data.on_bad=skip"
 
 

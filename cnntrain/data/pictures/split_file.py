@@ -52,7 +52,8 @@ def chosen(given: Path | None, of_run: Path, folder: Path, watch: Watch) -> Path
         return given
     if is_of(of_run, folder):
         return of_run
-    watch.note(f"{of_run} names no picture in {folder}: these are split anew")
+    if folder.is_dir():  # otherwise there will be worse to tell
+        watch.note(f"{of_run} names no picture in {folder}: these are split anew")
     return None
 
 
