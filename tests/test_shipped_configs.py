@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -76,13 +75,11 @@ def test_article_stops_by_epsilon(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_digits_are_learned_within_seconds(tmp_path, seed):
+def test_digits_are_learned(tmp_path, seed):
     config = cnntrain.load_config(CONFIGS / "digits.yaml", [f"training.seed={seed}"])
-    began = time.perf_counter()
     result = cnntrain.train(config, tmp_path / "run")
     assert result["test"]["samples"] == 360
     assert result["test"]["accuracy"] >= 0.97
-    assert time.perf_counter() - began < 5
 
 
 def test_lenet_learns_real_mnist_in_one_pass(tmp_path, mnist):

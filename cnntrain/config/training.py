@@ -96,8 +96,8 @@ class TrainingOptions(Options):
     )
     on_divergence: Literal["stop", "rollback"] = Field(
         "stop",
-        description="when the loss becomes infinite or not a number: stop, or go back to the last checkpoint and on "
-        "with half the alpha, three times at most",
+        description="when the loss becomes infinite or not a number: stop, or go back to the best iteration so "
+        "far and on with half the alpha, three times at most",
     )
     augmentation: AugmentationOptions = Field(
         AugmentationOptions(), description="how training images are changed at random, each time anew"

@@ -20,7 +20,7 @@ from cnntrain.training.events import BatchEnded, Event, Finished, HealthChecked,
 from cnntrain.training.health import layers_health
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping.going_back import MOST_ROLLBACKS, Start, half_the_alpha
-from cnntrain.training.keeping.keeper import Keeper
+from cnntrain.training.keeping.keeper import Keeper, told
 from cnntrain.training.keeping.postmortem import LastSteps, examine
 from cnntrain.training.keeping.postmortem import write as write_postmortem
 from cnntrain.training.keeping.run import RunFolder
@@ -102,8 +102,10 @@ def stretch(
     size = number_of_workers(config, network, data)
     with one_blas_thread(), ranks(config, network, data, size, here, start.states) as (comm, shared):
         keeper = Keeper(run, config, network, shared, comm.states, here, outcome, start.best)
-        keeper.begin()
-        if not again:
+        if again:
+            yield from keeper.attempt(keeper.save_checkpoint)
+        else:
+            keeper.begin()
             yield started(run, config, network, shared, size, here)
         events = program(network, shared, options, comm, here)
         try:
@@ -129,10 +131,13 @@ def stretch(
             report = examine(network, shared, options, here, last, str(error))
             yield from keeper.attempt(partial(write_postmortem, run.path, report))
             if options.on_divergence == "rollback" and here.rollbacks < MOST_ROLLBACKS:
-                start_again = half_the_alpha(run, network, here.rollbacks)
-                if start_again is not None:
-                    yield Warned(rolled_back(str(error), start_again.progress))
-                    return start_again
+                try:
+                    earlier = half_the_alpha(run, config, network, data, here, outcome, keeper.best)
+                except OSError as obstacle:
+                    yield Warned(f"{told(obstacle)}; the run cannot go back")
+                else:
+                    yield Warned(rolled_back(str(error), earlier.progress))
+                    return earlier
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error
         result, problem = keeper.finish()
@@ -143,9 +148,10 @@ def stretch(
 
 def rolled_back(sentence: str, here: Progress) -> str:
     """What is said of a run that goes back."""
+    where = f"the end of iteration {here.iteration - 1}, the best so far" if here.iteration > 1 else "the beginning"
     return (
-        f"{sentence}; going back to iteration {here.iteration}, batch {here.batch}, and on with "
-        f"{here.alpha_factor:g} of alpha (time {here.rollbacks} of {MOST_ROLLBACKS} at most)"
+        f"{sentence}; going back to {where}, and on with {here.alpha_factor:g} of alpha "
+        f"(time {here.rollbacks} of {MOST_ROLLBACKS} at most)"
     )
 
 

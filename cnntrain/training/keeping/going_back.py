@@ -1,11 +1,16 @@
-"""Where a run begins or goes on: its beginning, its last checkpoint, or that with half the alpha after a divergence."""
+"""Where a run begins or goes on: its beginning, its last checkpoint, or its best iteration with half the alpha."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from cnntrain.builder import build_for
+from cnntrain.config import Config
+from cnntrain.data import Data
 from cnntrain.errors import WeightsError
 from cnntrain.network import Network
+from cnntrain.storage import Mark, lines_of, write_file
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
 from cnntrain.training.keeping.outcome import Outcome
@@ -59,21 +64,45 @@ def last_checkpoint(folder: Path) -> Found:
     raise WeightsError("\n".join(problems))
 
 
-def half_the_alpha(run: RunFolder, network: Network, rollbacks: int) -> Start | None:
-    """Go back to the last checkpoint, with half the alpha; None where nothing whole is there.
+def lines_before(path: Path, iteration: int) -> bytes:
+    """Return the lines of metrics.jsonl that are whole and of iterations before the given one, each once."""
+    kept: dict[int, bytes] = {}
+    for line in lines_of(path) if path.exists() else ():
+        try:
+            number = json.loads(line.decode("utf-8"))["iteration"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if type(number) is int and 0 < number < iteration and line.endswith(b"\n"):
+            kept.setdefault(number, line)
+    return b"".join(kept.values())
+
+
+def half_the_alpha(
+    run: RunFolder, config: Config, network: Network, data: Data, here: Progress, outcome: Outcome, best: Array | None
+) -> Start:
+    """Go back to the end of the best iteration so far, or to the beginning, and on with half the alpha.
+
+    Both follow from the config alone, and not from when a checkpoint was written: so does the rest of the run.
 
     Args:
-        run: Its metrics are cut off at the checkpoint.
-        network: Gets the checkpoint's theta.
-        rollbacks: How often the run went back before.
+        run: Its metrics are cut off there.
+        config: Of the run.
+        network: Gets the theta of that moment.
+        data: Of the run.
+        here: Where it diverged.
+        outcome: What it had come to.
+        best: theta of the best iteration, None if no iteration has ended.
+
+    Raises:
+        OSError: The metrics cannot be cut off.
     """
-    try:
-        checkpoint = last_checkpoint(run.path).checkpoint
-    except WeightsError:
-        return None
-    if not run.metrics.go_back_to(checkpoint.metrics, checkpoint.waiting):
-        return None
-    run.metrics.cut()
-    network.theta[...] = checkpoint.theta
-    checkpoint.progress.rollbacks = rollbacks + 1
-    return Start(checkpoint.progress, checkpoint.outcome, checkpoint.states, checkpoint.best)
+    done, metrics = outcome.best_iteration, run.metrics
+    waiting = [line for line in metrics.waiting if json.loads(line)["iteration"] <= done]
+    if metrics.path.exists():
+        kept = lines_before(metrics.path, done + 1)
+        write_file(metrics.path, kept)
+        metrics.go_back_to(Mark(len(kept), ""), waiting)
+    metrics.waiting = waiting
+    network.theta[...] = build_for(config, data).theta if best is None else best
+    progress = Progress(iteration=done + 1, best=here.best, rollbacks=here.rollbacks + 1)
+    return Start(progress, Outcome(done, outcome.best, done, outcome.seconds), None, best)

@@ -15,13 +15,13 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network import Network
-from cnntrain.storage import Mark, lines_of, read_file, sweep, write_file
+from cnntrain.storage import Mark, read_file, sweep, write_file
 from cnntrain.training.events import Event, Warned
 from cnntrain.training.fit import carry_on
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
-from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint
+from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint, lines_before
 from cnntrain.training.keeping.origin import changes
 from cnntrain.training.keeping.run import NEWEST, PREVIOUS, RunFolder
 from cnntrain.training.keeping.verifying import verify_last_steps
@@ -174,19 +174,6 @@ def tidied(folder: RunFolder, found: Found, config: Config, network: Network, da
     if not holds(folder.config, dump(config)):
         folder.write_config(config)
     return notes
-
-
-def lines_before(path: Path, iteration: int) -> bytes:
-    """Return the lines of metrics.jsonl that are whole and of iterations before the given one, each once."""
-    kept: dict[int, bytes] = {}
-    for line in lines_of(path) if path.exists() else ():
-        try:
-            number = json.loads(line.decode("utf-8"))["iteration"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            continue
-        if type(number) is int and 0 < number < iteration and line.endswith(b"\n"):
-            kept.setdefault(number, line)
-    return b"".join(kept.values())
 
 
 def holds(path: Path, text: str) -> bool:
