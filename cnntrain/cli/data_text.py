@@ -76,7 +76,7 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
     named = None if result["path"] else NAMED.get(result["source"])
     about = f": {named.what}; licence: {named.licence}; {named.page}" if named else ""
     sizes = result["picture_sizes"]
-    of = "" if channels == 1 else f" of the {channels} channels"
+    of = "" if channels == 1 else " of each channel"
     return [
         f"source     {result['source']}" + (f": {result['path']}" if result["path"] else about),
         f"samples    {samples}; {len(result['classes'])} classes",
@@ -105,8 +105,8 @@ def classes_table(result: dict[str, Any]) -> Table:
 def _sizes(sizes: dict[str, Any]) -> str:
     smallest, middle, largest = (shape_text(sizes[which]) for which in ("smallest", "median", "largest"))
     if smallest == largest:
-        return f"pictures of {smallest} (rows x columns)"
-    return f"pictures from {smallest} to {largest} (rows x columns), in the middle {middle}"
+        return f"all {smallest} (rows x columns)"
+    return f"{smallest} to {largest} (rows x columns), in the middle {middle}"
 
 
 def _numbers(values: list[float]) -> str:

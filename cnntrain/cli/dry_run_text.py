@@ -19,8 +19,9 @@ def dry_run_lines(result: dict[str, Any], source: str) -> list[str]:
         data_line(source, result["samples"], len(result["classes"])),
         device_line(result["cores"], result["workers"], result["dtype"]),
         memory_text(result),
-        f"a step of {samples} takes {result['step_ms']:,.3g} ms: about {span(result['seconds_per_iteration'])} an "
-        f"iteration, {span(result['seconds_to_Max'])} for {iterations} (Max)",
+        f"a step of {samples} takes {result['step_ms']:,.3g} ms",
+        f"about {span(result['seconds_per_iteration'])} an iteration, "
+        f"{span(result['seconds_to_Max'])} for {iterations} (Max)",
         "nothing was trained or saved",
     ]
 

@@ -128,7 +128,7 @@ def training_lines(found: Findings) -> list[Line]:
         Line("alpha", 0.002, "the largest step size; raise or lower it first when training goes badly"),
         Line("weight_decay", 0.05, "pulls weights towards 0, against learning by heart"),
         Line("schedule", "one_cycle", "small steps at first, then large ones, then smaller and smaller"),
-        Line("Max", passes, f"passes over the {n:,} samples; more take longer and may be better"),
+        Line("Max", passes, "passes over the training samples; more take longer and may be better"),
         Line("batch_size", batch_size, "samples a step"),
     ]
     if len(found.classes) > 2:

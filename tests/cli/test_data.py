@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cnntrain.cli import loading_view
 from cnntrain.cli.app import app
+from cnntrain.cli.data_text import facts_lines
 from cnntrain.cli.loading_view import Lines
 from cnntrain.cli.options import Progress
 from cnntrain.config.schema import SOURCES
@@ -117,6 +118,18 @@ def test_info_counts_and_measures():
     assert "1 x 8 x 8 (channels x rows x columns), uint8" in shown.stdout
     (row,) = [line.split() for line in shown.stdout.splitlines() if line.startswith("3 ")]
     assert row == ["3", "3", "131", "15", "37"]
+
+
+def test_info_of_pictures_fits_a_terminal():
+    sizes = {"smallest": [121, 300], "median": [1275, 1300], "largest": [3000, 4000]}
+    result = {"source": "images", "path": "photos", "samples": {"train": 559, "validation": 62, "test": 155}}
+    result |= {"classes": [None] * 8, "image_shape": [3, 64, 64], "pixels": "uint8"}
+    lines = facts_lines(result | {"picture_sizes": sizes, "mean": [0.5412] * 3, "std": [0.3013] * 3})
+    assert lines[3:5] == [
+        "files      121 x 300 to 3000 x 4000 (rows x columns), in the middle 1275 x 1300",
+        "mean       0.5412 0.5412 0.5412 of each channel, pixels in 0..1, training images",
+    ]
+    assert max(map(len, lines)) <= 80
 
 
 def test_info_takes_a_config(digits_file):

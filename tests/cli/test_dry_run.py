@@ -30,6 +30,7 @@ def test_shows_layers_data_memory_and_time_and_writes_nothing(digits_file, tmp_p
     assert "memory for training:" in words
     assert "a step of 64 samples takes" in words
     assert "for 2 iterations (Max)" in words
+    assert max(len(line.rstrip()) for line in shown.stdout.splitlines()) <= 80
     assert list(tmp_path.iterdir()) == [digits_file]
 
 
