@@ -81,13 +81,15 @@ class Campaign:
             time.sleep(0.002)
         return None
 
-    def kill(self, process: int) -> str:
-        """Kill a process or one of its workers; say which."""
+    def kill(self, process: int) -> str | None:
+        """Kill a process or one of its workers; say which, None if it had ended before the signal came."""
         workers = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         victim = self.rng.choice([process, *map(int, workers)])
         os.kill(victim, signal.SIGKILL)
         status = self.wait(process, WAIT)
-        if status not in ((-9,) if victim == process else (7, 0)):
+        if status == 0:
+            return None
+        if status != (-9 if victim == process else 7):
             raise RuntimeError(f"status {status} after a kill; see {self.log}")
         return "first process" if victim == process else "worker"
 
@@ -111,7 +113,11 @@ class Campaign:
                 status = self.wait(process, 60 * WAIT if done else self.rng.uniform(0, longest))
                 if status is not None:
                     break
-                counts[self.kill(process)] += 1
+                victim = self.kill(process)
+                if victim is None:
+                    status = 0
+                    break
+                counts[victim] += 1
             if status != 0:
                 raise RuntimeError(f"status {status}; see {self.log}")
             self.compare(run)

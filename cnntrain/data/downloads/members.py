@@ -4,6 +4,7 @@ A member is copied only under its full name, as a plain file, up to the size tha
 has no folder in it. So whatever else an archive holds (links, ``..``, absolute names, bombs) is never touched.
 """
 
+import errno
 import gzip
 import hashlib
 import tarfile
@@ -48,7 +49,10 @@ def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
             _from_zip(archive, wanted, folder)
         else:
             _from_tar(archive, wanted, folder)
-    except DAMAGED as error:
+    except (*DAMAGED, OSError) as error:
+        # An archive can name a place before its own beginning, and to read from there is EINVAL.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         raise DataError(f"{archive}: the archive is damaged: {error}") from None
     if wanted:
         raise DataError(f"{archive}: there is no {next(iter(wanted))} in the archive")

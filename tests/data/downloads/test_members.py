@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,15 @@ def test_damaged_archives_are_told(kind, tmp_path_factory, data):
     except DataError:
         return
     assert (folder / "out" / "a.bin").read_bytes() == CONTENT
+
+
+def test_every_wrong_byte_of_a_zip_files_directory_is_told(tmp_path):
+    archive = pack("zip", tmp_path, WANTED.path, CONTENT)
+    right = archive.read_bytes()
+    for place in range(right.index(b"PK\x01\x02"), len(right)):
+        archive.write_bytes(right[:place] + bytes([right[place] ^ 1]) + right[place + 1 :])
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        with suppress(DataError):
+            extract(archive, [WANTED], folder)
+            assert (folder / "a.bin").read_bytes() == CONTENT
