@@ -48,12 +48,13 @@ def watched(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
             for event in chain([first], coming):
                 match event:
                     case Loading():
-                        bar.set_description(f"{event.what} {event.done:,}/{event.total:,}")
+                        of = f"/{event.total:,}" if event.total else ""
+                        bar.set_description(f"{event.what} {event.done:,}{of}")
                     case Noted():
                         warnings.warn(event.text, stacklevel=3)
                     case Started():
-                        bar.set_description("")
                         bar.total = event.batches * event.Max
+                        bar.set_description("")
                         bar.update(event.batches * event.iterations_before + event.batches_before)
                     case BatchEnded():
                         bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)

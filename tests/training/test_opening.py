@@ -99,6 +99,22 @@ def test_the_python_api_shows_no_bar_of_a_run_that_cannot_begin(tiny_config, tmp
     assert capsys.readouterr().err == ""
 
 
+def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp_path, capsys):
+    real = opening.data_of
+
+    def load(config, run, watch):
+        watch.progress(1, 2, "decoding")
+        watch.progress(3000, 0, "reading")
+        return real(config, run, watch)
+
+    monkeypatch.setattr(opening, "data_of", load)
+    cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")
+    shown = capsys.readouterr().err
+    assert "decoding 1/2: " in shown
+    assert "reading 3,000: " in shown
+    assert "0batch " not in shown.rpartition("reading 3,000")[2].partition("\r")[2]  # how many there are is known then
+
+
 def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_path):
     real = opening.data_of
 
