@@ -19,7 +19,15 @@ from cnntrain.data.pictures.files import is_hidden
 from cnntrain.data.pictures.walk import FOLDER, HIDDEN, LINK, LINKS, OUTSIDE, Walk
 from cnntrain.errors import DataError
 
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "test": "test",
+    "testing": "test",
+}
 """Names of folders, in small letters, that are splits."""
 
 

@@ -98,7 +98,13 @@ def test_every_class_keeps_a_picture_to_train_on(photos):
 
 
 @pytest.mark.parametrize(
-    "names", [("train", "validation", "test"), ("Train", "val", "TEST"), ("TRAIN", "Valid", "test")]
+    "names",
+    [
+        ("train", "validation", "test"),
+        ("Train", "val", "TEST"),
+        ("TRAIN", "Valid", "test"),
+        ("Training", "val", "testing"),
+    ],
 )
 def test_split_folders(photos, names):
     kinds = [("cat", 4), ("dog", 3)]
