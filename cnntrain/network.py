@@ -165,13 +165,6 @@ class Network:
                     return f"layers[{layer.index}] ({layer.kind})"
         return None
 
-    def pattern(self, memory: SliceMemory) -> bytes:
-        """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
-        parts = [layer.pattern(cache) for layer, cache in zip(self.learning_layers, memory.caches, strict=False)]
-        if self.objective.l1:
-            parts.append(self.theta[: self.layout.W_count] > 0)
-        return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
-
     def slices(self, count: int) -> Iterator[slice]:
         """Cut ``count`` samples into as few slices as it goes, of one size or of two that differ by one."""
         pieces = -(-count // self.slice_size)
@@ -231,16 +224,6 @@ class Network:
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
-
-    def value(self, x: Array, y: Labels) -> tuple[float, bytes]:
-        """Return J of one batch, and on which side of every kink its way forward lay."""
-        scale = self.objective.scale(len(x))
-        J, pattern = 0.0, b""
-        for part in self.slices(len(x)):
-            memory = self._load(x[part], part.start)
-            J += self.judge(self.forward_slice(memory), y[part], self.training_loss)[0] * scale
-            pattern += self.pattern(memory)
-        return J + self.objective.penalty(self.theta[: self.layout.W_count]), pattern
 
     def _load(self, x: Array, first: int) -> SliceMemory:
         memory = self.memory(len(x))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cnntrain
+from cnntrain.checking.value import Value
 from cnntrain.errors import DataError, ShapeError, WeightsError
 from cnntrain.network import Network
 
@@ -120,7 +121,7 @@ def test_batch_of_any_size_is_the_sum_of_its_samples(make_network, name, N):
 def test_value_is_J_without_the_gradients(make_network, layers):
     network = make_network(layers, INPUT, l1=0.1, l2=0.1)
     x, y = batch(network, 40)
-    assert network.value(x, y)[0] == network.loss_and_gradients(x, y)[0]
+    assert Value(network, x, y)()[0] == network.loss_and_gradients(x, y)[0]
 
 
 @every_network

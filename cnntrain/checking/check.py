@@ -18,6 +18,7 @@ from cnntrain import weights
 from cnntrain.builder import build
 from cnntrain.checking.differences import Evaluate, least_error
 from cnntrain.checking.faults import inject as inject_fault
+from cnntrain.checking.value import Value
 from cnntrain.config import Config, load_config
 from cnntrain.errors import UsageError
 from cnntrain.network import Network
@@ -26,7 +27,7 @@ from cnntrain.types import Array, Labels
 BATCH = 3
 """Samples of the random batch; more than one, so that a mean taken for a sum shows."""
 NORMALISED_BATCH = 8
-"""Likewise, in one slice, where batch normalisation takes mean and variance over them."""
+"""Likewise, where batch normalisation takes mean and variance over the samples of a slice, and nothing else."""
 DIRECTIONS = 3
 """Random directions a tensor."""
 CHECK = 3
@@ -71,7 +72,9 @@ def gradcheck(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
     batch = BATCH
     if network.layout.statistics:
-        batch = network.slice_size = NORMALISED_BATCH
+        # One slice. Of images, every pixel counts.
+        of_vectors = any(layer.kind == "batch_norm" and len(layer.in_shape) == 1 for layer in network.layers)
+        batch = network.slice_size = NORMALISED_BATCH if of_vectors else BATCH
     x = rng.standard_normal((batch, *network.in_shape))
     y = rng.integers(0, math.prod(network.out_shape), batch)
     tensors = list(Check(network, x, y, rng, progress).results(samples, threshold))
@@ -116,14 +119,16 @@ class Check:
         self.network, self.x, self.y, self.rng = network, x, y, rng
         self.progress = progress
         _, gradient, dx = network.gradient(x, y)
+        self.value = Value(network, x, y)
         self.tensors = {
-            name: (network.theta[place.at], gradient[place.at]) for name, place in network.layout.parameters.items()
+            name: (place.step, network.theta[place.at], gradient[place.at])
+            for name, place in network.layout.parameters.items()
         }
-        self.tensors["input"] = (x.reshape(-1), dx.reshape(-1))
+        self.tensors["input"] = (0, x.reshape(-1), dx.reshape(-1))
 
     def results(self, samples: int | Literal["all"], threshold: float) -> Iterator[dict[str, Any]]:
         """Yield what the check found for each W, each b and the input."""
-        for name, (values, gradient) in self.tensors.items():
+        for name, (step, values, gradient) in self.tensors.items():
             size = values.size
             entries = np.arange(size) if samples == "all" else self.rng.permutation(size)[:samples]
             worst, checked, kinks = 0.0, 0, 0
@@ -137,7 +142,7 @@ class Check:
                     # Signs at random, of length 1 together: each entry moves as far as every other.
                     where, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
                 analytic = float(np.sum(gradient[where] * direction))
-                error = least_error(analytic, self.along(values, where, direction), threshold)
+                error = least_error(analytic, self.along(step, values, where, direction), threshold)
                 if error is None:
                     kinks += 1
                 else:
@@ -147,13 +152,13 @@ class Check:
                     self.progress(name, done + 1, total)
             yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
 
-    def along(self, values: Array, where: Any, direction: Any) -> Evaluate:
-        """Return J, and its pattern, as a function of how far one tensor is moved in a direction."""
+    def along(self, step: int, values: Array, where: Any, direction: Any) -> Evaluate:
+        """Return J, and its pattern, as a function of how far one tensor, of a step, is moved in a direction."""
         before = np.copy(values[where])
 
         def evaluate(t: float) -> tuple[float, bytes]:
             values[where] = before + t * direction
-            J, pattern = self.network.value(self.x, self.y)
+            J, pattern = self.value(step)
             values[where] = before
             return J, pattern
 

@@ -1,0 +1,72 @@
+"""J of one small batch, again and again, while one parameter after the other is moved a little."""
+
+import numpy as np
+
+from cnntrain.edges import from_edge
+from cnntrain.memory import SliceMemory
+from cnntrain.network import Network
+from cnntrain.types import Array, Labels
+
+MOST_KEPT = 2**25
+"""Values of layers' inputs that are kept, at most: 256 MB."""
+
+
+class Value:
+    """J, with its penalties, in training mode.
+
+    What comes before a step of the network does not change when only that step's parameters do: the way forward begins
+    there, with the input that the step got the first time.
+
+    Args:
+        network: Its theta may be moved between two calls.
+        x: The batch ``(N, C, H, W)``; may be moved, too.
+        y: Its labels.
+    """
+
+    def __init__(self, network: Network, x: Array, y: Labels):
+        self.network, self.x, self.y = network, x, y
+        self.parts = list(network.slices(len(x)))
+        self.inputs: list[dict[int, Array]] = [{} for _ in self.parts]
+        kept = 0
+        for part, inputs in zip(self.parts, self.inputs, strict=True):
+            memory = self.load(part)
+            value = memory.x
+            for step, (layer, cache) in enumerate(zip(network.learning_layers, memory.caches, strict=False)):
+                kept += value.size
+                if step and kept <= MOST_KEPT:
+                    inputs[step] = value.copy()
+                value = layer.forward(value, cache)
+
+    def __call__(self, step: int = 0) -> tuple[float, bytes]:
+        """Return J, and on which side of every kink the way forward lay from a step on.
+
+        Args:
+            step: Place in ``network.layers``; nothing before it has changed.
+        """
+        network = self.network
+        scale = network.objective.scale(len(self.x))
+        J, pattern = 0.0, b""
+        for part, inputs in zip(self.parts, self.inputs, strict=True):
+            memory = self.load(part)
+            first = max((kept for kept in inputs if kept <= step), default=0)
+            value = inputs[first].copy() if first else memory.x
+            for layer, cache in zip(network.learning_layers[first:], memory.caches[first:], strict=False):
+                value = layer.forward(value, cache)
+            J += network.judge(value, self.y[part], network.training_loss)[0] * scale
+            pattern += self.pattern(memory, first)
+        return J + network.objective.penalty(network.theta[: network.layout.W_count]), pattern
+
+    def load(self, part: slice) -> SliceMemory:
+        """Return the memory of a slice, with its samples in it."""
+        memory = self.network.memory(part.stop - part.start)
+        memory.x[...] = from_edge(self.x[part])
+        memory.turn.iteration, memory.turn.samples = 0, np.arange(part.start, part.stop)
+        return memory
+
+    def pattern(self, memory: SliceMemory, first: int) -> bytes:
+        """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
+        layers = self.network.learning_layers[first:]
+        parts = [layer.pattern(cache) for layer, cache in zip(layers, memory.caches[first:], strict=False)]
+        if self.network.objective.l1:
+            parts.append(self.network.theta[: self.network.layout.W_count] > 0)
+        return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
