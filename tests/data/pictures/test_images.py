@@ -495,3 +495,9 @@ def test_real_photos(real_data):
     assert told.data.classes[:2] == ("bonsai", "butterfly")
     assert sum(len(told.names(split)) for split in ("train", "validation", "test")) == 776
     assert not told.notes
+
+
+def test_classes_that_are_too_small_to_be_tested_are_noted(photos):
+    folder = photos(*(f"{name}/{number}.png" for name in "abc" for number in range(2)))
+    (note,) = Told(folder, test=0.2).notes
+    assert note == "data.test: 2 of 3 classes have too few pictures for one to be drawn to test with: b, c"
