@@ -1,0 +1,124 @@
+"""`source: images`: pictures are decoded once, and kept in the cache."""
+
+import os
+
+import numpy as np
+import pytest
+
+from cnntrain.data import Watch, load_data
+from cnntrain.data.pictures import decoded as decoded_module
+from cnntrain.data.pictures import decoding
+from cnntrain.errors import PictureError
+
+
+def forbid_decoding(monkeypatch):
+    def fail(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(decoding, "read_picture", fail)
+
+
+def test_the_second_time_nothing_is_decoded(flat, monkeypatch, cache, Told):
+    first = Told(flat)
+    forbid_decoding(monkeypatch)
+    again = Told(flat)
+    assert again.notes == first.notes
+    assert not again.progress
+    for split, dataset in first.data.splits().items():
+        other = again.data.splits()[split]
+        places = np.arange(len(dataset))
+        np.testing.assert_array_equal(dataset.gather(places), other.gather(places))
+        assert other.is_mapped
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_a_picture_that_could_not_be_read_is_tried_again(flat, monkeypatch, Told):
+    (flat / "cat" / "bad.png").write_bytes(b"bad")
+    real, refused = decoding.read_picture, ["cat/00.png"]
+
+    def read(file, form):
+        if refused and str(file).endswith(refused[0]):
+            raise PictureError(file, "it cannot be read: Permission denied")
+        return real(file, form)
+
+    monkeypatch.setattr(decoding, "read_picture", read)
+    assert Told(flat, on_bad="skip").notes[0].startswith("2 unreadable pictures are left out")
+    again = Told(flat, on_bad="skip")
+    assert again.notes[0].startswith("2 unreadable pictures are left out")
+    assert not again.progress
+    refused.clear()
+    mended = Told(flat, on_bad="skip")
+    assert mended.notes[0].startswith("1 unreadable picture is left out")
+    assert sum(len(mended.names(split)) for split in mended.data.splits()) == 35
+    assert not Told(flat, on_bad="skip").progress
+
+
+def test_any_change_is_seen(flat, photos, cache, Told):
+    Told(flat)
+    os.utime(flat / "cat" / "00.png", ns=(1, 1))
+    assert Told(flat).progress
+    photos("cat/00.png", size=(30, 30))
+    assert Told(flat).progress
+    os.rename(flat / "cat" / "00.png", flat / "cat" / "99.png")
+    assert Told(flat).progress
+    assert not Told(flat).progress
+    assert len(list(cache.iterdir())) == 1  # the old ones are gone
+    assert Told(flat, size=(5, 6)).progress
+    assert Told(flat, fit="pad").progress
+    assert Told(flat, channels=1).progress
+    assert not Told(flat).progress
+    assert len(list(cache.iterdir())) == 4
+
+
+@pytest.mark.parametrize("place", [0, 30, 200, 1000, -1, -10, -20, -40, None])
+def test_a_damaged_cache_is_made_again(flat, cache, place, Told):
+    first = Told(flat).data.train.gather(np.arange(5))
+    (path,) = cache.iterdir()
+    content = bytearray(path.read_bytes())
+    if place is None:
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        content[place] ^= 1
+        path.write_bytes(content)
+    again = Told(flat)
+    assert again.progress
+    np.testing.assert_array_equal(again.data.train.gather(np.arange(5)), first)
+    assert not Told(flat).progress
+
+
+def test_without_a_cache_folder_the_pictures_stay_in_memory(flat, monkeypatch, tmp_path, Told):
+    expected = Told(flat).data.test
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNTRAIN_CACHE", str(tmp_path / "file"))
+    told = Told(flat)
+    assert told.notes[0].startswith("the decoded pictures are kept in memory alone")
+    assert not told.data.test.is_mapped
+    np.testing.assert_array_equal(told.data.test.gather(np.arange(7)), expected.gather(np.arange(7)))
+
+
+def test_a_full_disk(flat, monkeypatch, cache, Told):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(decoded_module.decoded_file.Writer, "add", full)
+    assert "No space left on device" in Told(flat).notes[0]
+    assert list(cache.iterdir()) == []
+
+
+def test_whoever_watches_can_stop_it(flat, cache):
+    def stop(done, total, what):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_data("images", path=flat, size=(6, 6), watch=Watch(progress=stop))
+    assert list(cache.iterdir()) == []
+
+
+def test_left_over_files_go(flat, cache, Told):
+    cache.mkdir()
+    for name, age in (("a-b.npy", 100), ("c-d.npy", 1), ("e.npy.01234567.tmp", 2), ("f.npy.01234567.tmp", 0)):
+        (cache / name).touch()
+        os.utime(cache / name, (os.times().elapsed, __import__("time").time() - age * 86400))
+    Told(flat)
+    assert {path.name for path in cache.iterdir()} >= {"c-d.npy", "f.npy.01234567.tmp"}
+    assert len(list(cache.iterdir())) == 3
