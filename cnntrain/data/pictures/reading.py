@@ -32,6 +32,7 @@ from PIL import (
 
 from cnntrain.data.pictures.form import Fit, Form
 from cnntrain.data.pictures.quiet import QUIET
+from cnntrain.data.pictures.room import Refused, checked_need, room_for
 from cnntrain.errors import PictureError
 
 AnyFile = str | os.PathLike[str]
@@ -73,14 +74,16 @@ def read_picture(file: AnyFile, form: Form) -> NDArray[np.uint8]:
 
 def pixels_of(picture: Image.Image, form: Form) -> NDArray[np.uint8]:
     """``(C, H, W)`` of an open picture, of which not all may be decoded. Errors are those of Pillow."""
-    orientation = orientation_of(picture)
-    H, W = (form.W, form.H) if orientation >= SIDEWAYS else (form.H, form.W)
-    drafted = _draft(picture, form, H, W)
-    picture.load()
-    if picture.format == "TIFF":  # Pillow has turned it already, on loading
-        orientation, H, W = 1, form.H, form.W
-    plain = _plain(picture, form.channels)
-    placed = _placed(plain, drafted or plain.size, form.fit, H, W)
+    with room_for(picture):
+        orientation = orientation_of(picture)  # of a PNG it may stand behind all pixels
+        H, W = (form.W, form.H) if orientation >= SIDEWAYS else (form.H, form.W)
+        drafted = _draft(picture, form, H, W)
+        checked_need(picture)
+        picture.load()
+        if picture.format == "TIFF":  # Pillow has turned it already, on loading
+            orientation, H, W = 1, form.H, form.W
+        plain = _plain(picture, form.channels)
+        placed = _placed(plain, drafted or plain.size, form.fit, H, W)
     if orientation in UPRIGHT:
         placed = placed.transpose(UPRIGHT[orientation])
     pixels = np.asarray(placed.convert("L" if form.channels == 1 else "RGB"))
@@ -111,7 +114,7 @@ def opened(file: AnyFile, whole: bool = True) -> Iterator[Image.Image]:
     with told(file), QUIET, _stream(file, whole) as stream, Image.open(stream, formats=FORMATS) as picture:
         W, H = picture.size
         if W * H > MOST_PIXELS:
-            raise _Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
+            raise Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
         yield picture
 
 
@@ -124,21 +127,17 @@ def told(file: AnyFile) -> Iterator[None]:
         raise PictureError(file, _reason(error)) from error
 
 
-class _Refused(Exception):
-    """A reason of our own not to read a file."""
-
-
 def _stream(file: AnyFile, whole: bool) -> IO[bytes]:
     """The bytes of a file. A pipe is never opened: it could wait for ever."""
     found = os.stat(file)
     if stat.S_ISDIR(found.st_mode):
-        raise _Refused("it is a folder")
+        raise Refused("it is a folder")
     if not stat.S_ISREG(found.st_mode):
-        raise _Refused("it is not a regular file")
+        raise Refused("it is not a regular file")
     if found.st_size == 0:
-        raise _Refused("it is empty")
+        raise Refused("it is empty")
     if found.st_size > MOST_BYTES:
-        raise _Refused(f"it has {found.st_size:,} bytes, and {MOST_BYTES:,} are allowed")
+        raise Refused(f"it has {found.st_size:,} bytes, and {MOST_BYTES:,} are allowed")
     if not whole:
         return open(file, "rb")
     with open(file, "rb") as stream:
@@ -146,7 +145,7 @@ def _stream(file: AnyFile, whole: bool) -> IO[bytes]:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, _Refused):
+    if isinstance(error, Refused):
         return str(error)
     if isinstance(error, UnidentifiedImageError):
         return "it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture, or its beginning is damaged"
@@ -190,13 +189,13 @@ def _plain(picture: Image.Image, channels: int) -> Image.Image:
     if mode.startswith("I;16"):
         picture = _upper_bits(picture)
     elif mode in ("I", "F"):
-        raise _Refused("its pixels are 32-bit numbers, whose range nothing tells; save it with 8 or 16 bits a channel")
+        raise Refused("its pixels are 32-bit numbers, whose range nothing tells; save it with 8 or 16 bits a channel")
     elif "transparency" in picture.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
-    if picture.mode == "L":
-        return picture  # made colour when it is small
+    if picture.mode == "L" or (picture.mode == "RGB" and channels == 3):
+        return picture  # grey is made colour when it is small
     return picture.convert("L" if channels == 1 or picture.mode == "1" else "RGB")
 
 

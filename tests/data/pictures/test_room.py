@@ -1,0 +1,45 @@
+"""Decoding takes no more memory than a limit."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnntrain.data.pictures import room
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.reading import read_picture
+from cnntrain.errors import PictureError
+
+SMALL = Form(3, 8, 8, "crop")
+
+
+@pytest.mark.parametrize(
+    ("mode", "a_pixel"), [("1", 2), ("L", 2), ("P", 5), ("RGB", 5), ("I;16", 10), ("LA", 16), ("RGBA", 16)]
+)
+def test_the_limit_itself_is_allowed(tmp_path, monkeypatch, mode, a_pixel):
+    path = tmp_path / "a.png"
+    Image.new(mode, (20, 10)).save(path)
+    monkeypatch.setattr(room, "MOST_DECODED", 200 * a_pixel)
+    assert read_picture(path, SMALL).shape == (3, 8, 8)
+    monkeypatch.setattr(room, "MOST_DECODED", 200 * a_pixel - 1)
+    with pytest.raises(PictureError, match=rf"20 x 10 pixels of mode {mode}, which take {200 * a_pixel:,} bytes"):
+        read_picture(path, SMALL)
+
+
+def test_a_jpeg_counts_at_the_scale_at_which_it_is_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((160, 160, 3), "uint8")).save(path)
+    monkeypatch.setattr(room, "MOST_DECODED", 5 * 20 * 20)
+    assert read_picture(path, SMALL).shape == (3, 8, 8)
+    with pytest.raises(PictureError, match="160 x 160 pixels"):
+        read_picture(path, Form(3, 160, 160, "crop"))
+
+
+def test_large_pictures_are_decoded_one_after_the_other(tmp_path, monkeypatch):
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
+    monkeypatch.setattr(room, "LARGE", 5 * 200)
+    with Image.open(tmp_path / "a.png") as picture, room.room_for(picture):
+        assert not room._one_large.locked()
+    monkeypatch.setattr(room, "LARGE", 5 * 200 - 1)
+    with Image.open(tmp_path / "a.png") as picture, room.room_for(picture):
+        assert room._one_large.locked()
+    assert not room._one_large.locked()
