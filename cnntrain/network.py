@@ -186,7 +186,7 @@ class Network:
         x = checked_images(x, self.in_shape)
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.slices(len(x)):
-            memory = self._load(x[part], part.start)
+            memory = self.load(x, part)
             y[part] = to_edge(self.infer_slice(memory, self.layers))
         return y
 
@@ -215,7 +215,7 @@ class Network:
         total, of_slice = np.zeros_like(self.theta), np.empty_like(self.theta)
         grads = self.layout.views(of_slice)
         for part in self.slices(len(x)):
-            memory = self._load(x[part], part.start)
+            memory = self.load(x, part)
             loss, _, dx_part = self.learn_slice(memory, y[part], scale, grads, want_dx=True)
             J += loss * scale
             total += of_slice
@@ -225,8 +225,9 @@ class Network:
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
 
-    def _load(self, x: Array, first: int) -> SliceMemory:
-        memory = self.memory(len(x))
-        memory.x[...] = from_edge(x)
-        memory.turn.iteration, memory.turn.samples = 0, np.arange(first, first + len(x))
+    def load(self, x: Array, part: slice) -> SliceMemory:
+        """Return the memory of a slice of ``x`` ``(N, C, H, W)``, with its samples in it, outside any iteration."""
+        memory = self.memory(part.stop - part.start)
+        memory.x[...] = from_edge(x[part])
+        memory.turn.iteration, memory.turn.samples = 0, np.arange(part.start, part.stop)
         return memory

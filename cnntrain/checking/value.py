@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from cnntrain.edges import from_edge
 from cnntrain.memory import SliceMemory
 from cnntrain.network import Network
 from cnntrain.types import Array, Labels
@@ -29,7 +28,7 @@ class Value:
         self.inputs: list[dict[int, Array]] = [{} for _ in self.parts]
         kept = 0
         for part, inputs in zip(self.parts, self.inputs, strict=True):
-            memory = self.load(part)
+            memory = network.load(x, part)
             value = memory.x
             for step, (layer, cache) in enumerate(zip(network.learning_layers, memory.caches, strict=False)):
                 kept += value.size
@@ -47,7 +46,7 @@ class Value:
         scale = network.objective.scale(len(self.x))
         J, pattern = 0.0, b""
         for part, inputs in zip(self.parts, self.inputs, strict=True):
-            memory = self.load(part)
+            memory = network.load(self.x, part)
             first = max((kept for kept in inputs if kept <= step), default=0)
             value = inputs[first].copy() if first else memory.x
             for layer, cache in zip(network.learning_layers[first:], memory.caches[first:], strict=False):
@@ -55,13 +54,6 @@ class Value:
             J += network.judge(value, self.y[part], network.training_loss)[0] * scale
             pattern += self.pattern(memory, first)
         return J + network.objective.penalty(network.theta[: network.layout.W_count]), pattern
-
-    def load(self, part: slice) -> SliceMemory:
-        """Return the memory of a slice, with its samples in it."""
-        memory = self.network.memory(part.stop - part.start)
-        memory.x[...] = from_edge(self.x[part])
-        memory.turn.iteration, memory.turn.samples = 0, np.arange(part.start, part.stop)
-        return memory
 
     def pattern(self, memory: SliceMemory, first: int) -> bytes:
         """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
