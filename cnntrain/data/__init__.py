@@ -76,4 +76,5 @@ def load_data(
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
-    return Data(train, held, splits.test, splits.classes, replace(preprocessing, fit=options.get("fit")))
+    preprocessing = replace(preprocessing, fit=options.get("fit"))
+    return Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)

@@ -65,6 +65,8 @@ class Splits(NamedTuple):
     train: Dataset
     test: Dataset | None
     classes: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    """How the source was read where it could have been read otherwise, a line each: ``labels: column 64, 'digit'``."""
 
 
 class SettledSplits(NamedTuple):
@@ -74,6 +76,8 @@ class SettledSplits(NamedTuple):
     validation: Dataset | None
     test: Dataset | None
     classes: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    """As in ``Splits``."""
 
 
 class Arrays(NamedTuple):

@@ -17,6 +17,8 @@ class Data:
     classes: tuple[str, ...]
     """Name of each class; label i is ``classes[i]``."""
     preprocessing: Preprocessing
+    choices: tuple[str, ...] = ()
+    """How the source was read where it could have been read otherwise, a line each."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
