@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cnntrain.cli.tables import add_columns, bytes_text, plain_table, shape_text
+from cnntrain.cli.tables import add_columns, bytes_text, choice_lines, plain_table, shape_text
 from cnntrain.config.schema import SOURCES, AnyData
 from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.downloads.fetching import folder_of, is_cached
@@ -80,6 +80,7 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
     return [
         f"source     {result['source']}" + (f": {result['path']}" if result["path"] else about),
         f"samples    {samples}; {len(result['classes'])} classes",
+        *choice_lines(result["choices"], len("source     ")),
         f"images     {shape_text(result['image_shape'])} (channels x rows x columns), {result['pixels']}",
         *([f"files      {_sizes(sizes)}"] if sizes else []),
         f"mean       {_numbers(result['mean'])}{of}, pixels in 0..1, training images",

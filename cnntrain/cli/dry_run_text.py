@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cnntrain.cli.tables import memory_text
+from cnntrain.cli.tables import choice_lines, memory_text
 from cnntrain.cli.training_text import data_line, device_line
 
 
@@ -17,6 +17,7 @@ def dry_run_lines(result: dict[str, Any], source: str) -> list[str]:
     samples = "1 sample" if result["batch_size"] == 1 else f"{result['batch_size']:,} samples"
     return [
         data_line(source, result["samples"], len(result["classes"])),
+        *choice_lines(result["choices"], len("data     ")),
         device_line(result["cores"], result["workers"], result["dtype"]),
         memory_text(result),
         f"a step of {samples} takes {result['step_ms']:,.3g} ms",

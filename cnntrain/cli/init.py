@@ -39,6 +39,7 @@ def init(
     """Look at data and write a config with a network and settings that suit them, each with its reason."""
     with errors_as_messages():
         from cnntrain.cli.loading_view import open_watch  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.tables import choice_lines
         from cnntrain.starting import begin
 
         with open_watch(progress) as watch:
@@ -50,6 +51,7 @@ def init(
         size = " x ".join(map(str, result["image_shape"]))
         for line in (
             f"found {result['found']}",
+            *choice_lines(result["choices"], 2),
             f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
             f"next: {words}",
             f"or, to see how long that takes: {words} --dry-run",

@@ -1,5 +1,6 @@
 """Results as tables: columns that line up, without frames, so that they read the same in a log."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -8,7 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cnntrain.config import LayerEntry
+from cnntrain.errors import visible
 from cnntrain.types import Shape
+
+COLUMNS = 80
+"""Of the narrowest terminal that text is wrapped for."""
 
 
 def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Group:
@@ -43,6 +48,16 @@ def layer_text(entry: LayerEntry) -> str:
     options = entry.options.model_dump(exclude_defaults=True)
     told = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
     return " ".join([entry.kind, *told])
+
+
+def choice_lines(choices: Sequence[str], indent: int) -> list[str]:
+    """How the data were read, ``subject: what was taken``, with the subjects in a column of ``indent`` characters."""
+    lines = []
+    for choice in choices:
+        subject, colon, what = visible(choice).partition(": ")
+        text = f"{subject:<{indent - 1}} {what}" if colon and len(subject) < indent else visible(choice)
+        lines += textwrap.wrap(text, COLUMNS, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return lines
 
 
 def memory_text(description: dict[str, Any]) -> str:

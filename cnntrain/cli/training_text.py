@@ -3,6 +3,8 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from cnntrain.cli.tables import choice_lines
+
 if TYPE_CHECKING:
     from cnntrain.training.events import BatchEnded, HealthChecked, IterationEnded, Started
 
@@ -27,6 +29,7 @@ def header(started: "Started") -> list[str]:
     """Lines on what is about to be trained, below the table of layers."""
     return [
         data_line(started.source, started.samples, len(started.classes)),
+        *choice_lines(started.choices, len("data     ")),
         device_line(started.cores, started.workers, started.network.dtype.name),
         f"run      {started.run}{_position(started)}",
     ]

@@ -21,7 +21,7 @@ def facts(data: Data) -> dict[str, Any]:
     Returns:
         ``samples`` by split, None where there is no such split; ``image_shape`` (C, H, W); ``pixels``, their type;
         ``mean`` and ``std`` of each channel of the training images, pixels in 0..1; ``classes``, each with its name and
-        how many samples of each split are of it.
+        how many samples of each split are of it; ``choices``, how the source was read.
     """
     splits = data.splits()
     measured = Preprocessing.measure(data.train)
@@ -36,6 +36,7 @@ def facts(data: Data) -> dict[str, Any]:
             {"name": name, **{split: None if count is None else count[i] for split, count in counts.items()}}
             for i, name in enumerate(data.classes)
         ],
+        "choices": list(data.choices),
     }
 
 

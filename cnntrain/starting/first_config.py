@@ -6,7 +6,7 @@ from typing import Any
 from cnntrain.builder import build_shaped
 from cnntrain.config import load_config
 from cnntrain.data.watching import SILENT, Watch
-from cnntrain.errors import UsageError
+from cnntrain.errors import UsageError, visible
 from cnntrain.starting.looking import Findings, look, name_of, source_of
 from cnntrain.starting.recipe import FIT, picture_size, recipe
 from cnntrain.starting.writing import text_of
@@ -31,13 +31,15 @@ def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
     found = look(source, picture_size, FIT, watch)
-    write(path, text_of(found, recipe(found), path, [f"{summary(found)}. Written by cnntrain init."]))
+    header = [f"{summary(found)}. Written by cnntrain init.", *map(visible, found.choices)]
+    write(path, text_of(found, recipe(found), path, header))
     config = load_config(path)
     channels = 1 if found.is_grey and found.picture_size else found.shape[0]
     network = build_shaped(config, (channels, *found.shape[1:]), len(found.classes))
     return {
         "config": str(path),
         "found": summary(found),
+        "choices": list(found.choices),
         "source": found.source["source"],
         "path": found.source.get("path"),
         "image_shape": [channels, *found.shape[1:]],

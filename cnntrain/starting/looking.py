@@ -46,6 +46,8 @@ class Findings:
     has_validation: bool
     has_unreadable: bool
     """Whether there are pictures that cannot be read."""
+    choices: tuple[str, ...] = ()
+    """How the data were read where they could have been read otherwise, a line each."""
 
     @property
     def samples(self) -> int:
@@ -116,6 +118,7 @@ def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, wat
         has_test=data.test is not None,
         has_validation=has_validation,
         has_unreadable=has_unreadable,
+        choices=data.choices,
     )
 
 

@@ -106,7 +106,7 @@ def stretch(
             yield from keeper.attempt(keeper.save_checkpoint)
         else:
             keeper.begin()
-            yield started(run, config, network, shared, size, here)
+            yield started(run, config, network, data, size, here)
         events = program(network, shared, options, comm, here)
         try:
             while not outcome.stop:
@@ -171,6 +171,7 @@ def started(run: RunFolder, config: Config, network: Network, data: Data, worker
         epsilon=config.training.epsilon,
         alpha_varies=config.training.alpha_varies,
         layers=config.network.layers,
+        choices=data.choices,
         iterations_before=here.iteration - 1,
         batches_before=here.batch,
     )

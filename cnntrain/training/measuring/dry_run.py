@@ -53,6 +53,7 @@ def dry_run(config: Config, watch: Watch = SILENT) -> dict[str, Any]:
         "input_shape": list(network.in_shape),
         "samples": samples,
         "classes": list(data.classes),
+        "choices": list(data.choices),
         "cores": available_cores(),
         "workers": workers,
         "dtype": network.dtype.name,
