@@ -123,7 +123,7 @@ def test_info_counts_and_measures():
 def test_info_of_pictures_fits_a_terminal():
     sizes = {"smallest": [121, 300], "median": [1275, 1300], "largest": [3000, 4000]}
     result = {"source": "images", "path": "photos", "samples": {"train": 559, "validation": 62, "test": 155}}
-    result |= {"classes": [None] * 8, "image_shape": [3, 64, 64], "pixels": "uint8"}
+    result |= {"classes": [None] * 8, "choices": [], "image_shape": [3, 64, 64], "pixels": "uint8"}
     lines = facts_lines(result | {"picture_sizes": sizes, "mean": [0.5412] * 3, "std": [0.3013] * 3})
     assert lines[3:5] == [
         "files      121 x 300 to 3000 x 4000 (rows x columns), in the middle 1275 x 1300",
