@@ -15,7 +15,7 @@ from cnntrain.data.formats import csv_files, idx, npz
 from cnntrain.data.loaded import Data
 from cnntrain.data.pictures import images
 from cnntrain.data.preprocessing import Preprocessing
-from cnntrain.data.split import hold_out
+from cnntrain.data.split import hold_out, without_sample
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError
 
@@ -72,7 +72,9 @@ def load_data(
             train, held = splits.train, splits.validation
         else:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
-            train, held = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
+            train, held = hold_out(splits.train, validation, rng, keep=1)
+            if note := without_sample(train, held, splits.classes, "validation"):
+                watch.note(f"data.validation: {note}")
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None

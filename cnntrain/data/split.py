@@ -1,9 +1,12 @@
 """Holding out a share of the training samples."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Dataset
+from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 from cnntrain.types import Labels
 
@@ -43,19 +46,35 @@ def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int =
     """Draw ``total`` samples, of each class by its share, within one sample.
 
     A class gives ``total * n_class / n`` samples, rounded down; those that are still missing come from the classes that
-    lost most by rounding (the method of the largest remainder). Of each class, ``keep`` samples are never drawn.
+    lost most by rounding (the method of the largest remainder), drawn at random where several lost as much. Of each
+    class, ``keep`` samples are never drawn.
 
     Shape:
         labels ``(N,)`` -> chosen ``(N,)``, True for the samples that are drawn
     """
     counts = np.bincount(labels)
     quotas, remainders = np.divmod(total * counts, len(labels))
-    missing = total - int(quotas.sum())
-    quotas[np.argsort(-remainders, kind="stable")[:missing]] += 1
-    quotas = np.minimum(quotas, np.maximum(counts - keep, 0))
+    most = np.maximum(counts - keep, 0)
     shuffled = rng.permutation(len(labels))
+    # Drawn after the samples are shuffled: where no classes are tied, this order decides nothing.
+    order = np.lexsort((rng.permutation(len(counts)), -remainders))
+    order = order[(quotas < most)[order]]
+    quotas[order[: total - int(quotas.sum())]] += 1
+    quotas = np.minimum(quotas, most)
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     place_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     chosen = np.zeros(len(labels), bool)
     chosen[by_class[place_in_class < np.repeat(quotas, counts)]] = True
     return chosen
+
+
+def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str], split: str) -> str:
+    """A sentence about the classes that gave no sample to a split that was drawn; empty if each gave one."""
+    if held is None:
+        return ""
+    there = np.union1d(train.labels, held.labels)
+    missing = np.setdiff1d(there, held.labels).tolist()
+    if not missing:
+        return ""
+    names = listing(classes[label] for label in missing)
+    return f"{len(missing):,} of {len(there):,} classes {'has' if len(missing) == 1 else 'have'} no {split} sample: {names}"

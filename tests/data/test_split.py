@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.split import hold_out
+from cnntrain.data.split import hold_out, stratified
 from cnntrain.errors import DataError
 
 
@@ -76,3 +76,29 @@ def test_one_sample_at_least_must_remain(labels, share):
     assert str(caught.value) == (
         f"data.validation: {share:g} of {len(labels)} training samples leaves none to train on; choose a smaller share"
     )
+
+
+@pytest.mark.parametrize(("of_each", "share"), [(4, 0.1), (5, 0.2 / 3), (1, 0.3), (2, 0.05)])
+def test_classes_of_one_size_are_drawn_alike(of_each, share):
+    dataset = numbered(np.repeat(np.arange(20), of_each))
+    counts = np.zeros(20)
+    for seed in range(300):
+        counts[hold_out(dataset, share, np.random.default_rng(seed))[1].labels] += 1
+    expected = 300 * max(1, round(share * 20 * of_each)) / 20
+    assert abs(counts - expected).max() < 5 * np.sqrt(expected)
+
+
+@given(data_sets, st.floats(0.01, 0.9), st.integers(0, 9))
+def test_a_class_keeps_a_sample_to_train_on(dataset, share, seed):
+    """What it may not give, others give."""
+    total = min(max(1, round(share * len(dataset))), len(dataset) - 1)
+    drawn = stratified(dataset.labels, total, np.random.default_rng(seed), keep=1)
+    counts, held = np.bincount(dataset.labels), np.bincount(dataset.labels[drawn], minlength=6)
+    assert (held[: len(counts)] <= np.maximum(counts - 1, 0)).all()
+    if share <= 0.2 and counts[counts > 0].min() > 1:
+        assert drawn.sum() == total
+
+
+def test_without_ties_the_draw_is_that_of_old():
+    dataset = numbered([0] * 10 + [1] * 23 + [2] * 31)
+    assert places(hold_out(dataset, 0.13, np.random.default_rng(7))[1]) == [0, 10, 16, 27, 35, 49, 53, 54]

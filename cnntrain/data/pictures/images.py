@@ -20,7 +20,7 @@ from cnntrain.data.pictures.decoded import Pixels, pixels_of
 from cnntrain.data.pictures.folders import Found, Picture, find, skipped_text
 from cnntrain.data.pictures.form import Fit, Form
 from cnntrain.data.pictures.walk import FileStamp
-from cnntrain.data.split import stratified
+from cnntrain.data.split import stratified, without_sample
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError, PictureError, visible
 
@@ -85,7 +85,8 @@ def load(
         if "test" not in parts:
             share = (0.0 if found.splits else TEST) if test is None else test
             parts |= _test_drawn(parts["train"], share, seed)
-            _tell_of_untested(parts.get("test"), classes, watch)
+            if note := without_sample(parts["train"], parts.get("test"), classes, "test"):
+                watch.note(f"data.test: {note}")
         elif test:
             watch.note(f"data.test: {test:g} plays no part, for the folder has pictures to test with")
     _check_classes(path, parts["train"], classes)
@@ -93,15 +94,6 @@ def load(
     if known is None and "validation" not in parts:
         return Splits(parts["train"], parts.get("test"), classes)
     return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes)
-
-
-def _tell_of_untested(test: Dataset | None, classes: Sequence[str], watch: Watch) -> None:
-    """Note the classes that are too small for the share that is drawn to test with."""
-    if test is not None:
-        missing = np.setdiff1d(np.arange(len(classes)), test.labels).tolist()
-        if missing:
-            few = f"{len(missing)} of {len(classes)} classes have too few pictures for one to be drawn"
-            watch.note(f"data.test: {few} to test with: {listing(classes[label] for label in missing)}")
 
 
 def size_of(root: Path, pictures: Sequence[Picture]) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def test_what_is_no_picture_is_skipped_and_counted(flat, Told):
     os.unlink(flat / "cat" / "pipe")
     os.mkfifo(flat / "cat" / "pipe.png")
     (flat / "empty").mkdir()
-    told = Told(flat)
+    told = Told(flat, validation=0.2)
     assert sum(len(told.names(split)) for split in ("train", "validation", "test")) == 35
     assert told.notes == [
         "skipped 4 files that are no pictures (others 2, .png 1, .txt 1), 4 hidden, 1 beside the class folders",

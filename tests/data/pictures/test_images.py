@@ -95,7 +95,7 @@ def test_a_class_without_readable_pictures(flat, Told):
 def test_twins_in_train_and_test_are_noted(flat, Told):
     for path in (flat / "cat").iterdir():
         path.write_bytes((flat / "cat" / "00.png").read_bytes())
-    told = Told(flat)
+    told = Told(flat, validation=0.2)
     (note,) = told.notes
     assert note.startswith("1 picture is in more than one of train, validation and test: 'cat/00.png' = 'cat/")
     pair = set(re.findall("'(.*?)'", note))
@@ -182,7 +182,23 @@ def test_real_photos(real_data, Told):
     assert not told.notes
 
 
-def test_classes_that_are_too_small_to_be_tested_are_noted(photos, Told):
-    folder = photos(*(f"{name}/{number}.png" for name in "abc" for number in range(2)))
-    (note,) = Told(folder, test=0.2).notes
-    assert note == "data.test: 2 of 3 classes have too few pictures for one to be drawn to test with: b, c"
+def test_classes_without_a_held_out_sample_are_noted(photos, Told):
+    folder = photos(*(f"{name}/{number}.png" for name in "abc" for number in range(3)))
+    told = Told(folder, test=0.2, validation=0.15)
+    of_test, of_validation = (
+        ", ".join(sorted(set("abc") - {name[0] for name in told.names(split)})) for split in ("test", "validation")
+    )
+    assert told.notes == [
+        f"data.test: 1 of 3 classes has no test sample: {of_test}",
+        f"data.validation: 2 of 3 classes have no validation sample: {of_validation}",
+    ]
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_no_class_is_held_out_more_often_than_another(photos, split, Told):
+    """Which classes give a sample where not all can is drawn by the seed, whatever the order of their names."""
+    folder = photos(*(f"{name}/{number}.png" for name in "abcdef" for number in range(2)))
+    share = {"test": 0.0, "validation": 0.0, split: 0.25}
+    drawn = [{name[0] for name in Told(folder, seed=seed, **share).names(split)} for seed in range(20)]
+    assert all(len(classes) == 3 for classes in drawn)
+    assert set.union(*drawn) == set("abcdef")
