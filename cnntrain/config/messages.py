@@ -3,18 +3,20 @@
 What is expected is told from the field's own JSON schema, so that a new field needs no words here.
 """
 
+import re
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from cnntrain.config.fields import accepts, model_of
 from cnntrain.config.names import model_at, short_name
 from cnntrain.config.scalars import value_of
 from cnntrain.config.schema import SOURCES, URL, LayerEntry
-from cnntrain.config.training import TrainingOptions
 from cnntrain.config.tree import Node, Path, Scalar, find
-from cnntrain.config.wording import did_you_mean, either, near, quoted, shown
+from cnntrain.config.usual_words import NO_KEYS, lookup, usual_key
+from cnntrain.config.wording import did_you_mean, either, near, odd_letters, quoted, shown
 from cnntrain.layers.options import OPTIONS, Options
 
 SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
@@ -51,21 +53,26 @@ def sentence_of(error: ErrorDetails, root: Node, path: Path) -> str:
     if model:
         return f"expected a mapping with keys such as {either([*model.model_fields][:EXAMPLES])}, got {shown(node)}"
     schema = schema_of(root, path)
-    return f"expected {expectation(schema)}, got {shown(node)}{mend(node, schema)}"
+    return f"expected {expectation(schema)}, got {shown(node)}{mend(root, path, node, schema)}"
 
 
 def unknown_key(root: Node, path: Path) -> str:
     """Return what is wrong with a key that the schema does not have, and what was probably meant."""
     key, model, meant = str(path[-1]), model_at(root, path[:-1]), meant_by(root, path)
-    told = f"unknown key {quoted(key)}"
+    told = f"unknown key {quoted(key)}{odd_letters(key)}"
     if meant and len(meant) > len(path):
         return f"{told}; it belongs to '{meant[-2]}': indent it further than '{meant[-2]}'"
-    if meant and ":" in key:
-        return f"{told}; a ':' needs a space after it"
-    if len(path) == 1 and key in known_keys(TrainingOptions):
-        return f"{told}; did you mean 'training.{key}'?"
+    _, mark, _ = split_key(key)
+    if meant and mark:
+        return f"{told}; " + ("a ':' needs a space after it" if mark == ":" else f"write '{meant[-1]}: VALUE'")
+    usual = usual_key(root, path[:-1], key)
+    if usual:
+        return f"{told}; did you mean '{usual}'?"
+    without = lookup(NO_KEYS, key)
+    if without:
+        return f"{told}; {without}"
     suggestion = did_you_mean(key, known_keys(model))
-    return told + (suggestion or f"; known here: {', '.join(model.model_fields if model else ())}")
+    return told + (suggestion or f"; known here: {', '.join(names_in(model))}")
 
 
 def meant_by(root: Node, path: Path) -> Path | None:
@@ -75,9 +82,26 @@ def meant_by(root: Node, path: Path) -> Path | None:
     for kind, options in OPTIONS.items() if model is LayerEntry else ():
         if find(root, (*outer, kind)) and key in known_keys(options):
             return (*outer, kind, short_name(root, (*outer, kind), key))
-    name, colon, _ = key.partition(":")
-    known = near(name if colon else key, known_keys(model))
-    return (*outer, short_name(root, outer, known)) if known else None
+    name, _, _ = split_key(key)
+    known = usual_key(root, outer, name) or near(name, known_keys(model))
+    if known is None or "." in known:
+        return None
+    return (*outer, short_name(root, outer, known))
+
+
+def split_key(key: str) -> tuple[str, str, str]:
+    """Return the parts of a key that is a key and its value: ``P:1``, ``l2=0.01``; the others have only a name."""
+    name, mark, value = re.match(r"([^:：=\s]*)([:：=]?)(.*)", key, re.DOTALL).groups()  # type: ignore[union-attr]
+    return (name, mark, value) if name and mark else (key, "", "")
+
+
+def names_in(model: type[BaseModel] | None) -> list[str]:
+    """Return the keys of a mapping, each with its long names: ``K (filters)``."""
+    longer = model.long_names if model and issubclass(model, Options) else {}
+    names = {
+        key: [long for long, short in longer.items() if short == key] for key in (model.model_fields if model else ())
+    }
+    return [f"{key} ({', '.join(long)})" if long else key for key, long in names.items()]
 
 
 def known_keys(model: type[BaseModel] | None) -> list[str]:
@@ -90,8 +114,8 @@ def schema_of(root: Node, path: Path) -> dict[str, Any]:
     """Return the JSON schema of one key."""
     if path == ("data", "source"):
         return {"enum": list(SOURCES)}
-    model = model_at(root, path[:-1])
-    return properties(model)[str(path[-1])] if model else {}
+    model = model_of(root, path)
+    return properties(model).get(str(path[-1]), {}) if model else {}
 
 
 @cache
@@ -144,27 +168,29 @@ def description(schema: dict[str, Any]) -> str:
     return " ".join((kind.get(schema.get("type", ""), ""), " and ".join(bounds))).strip()
 
 
-def mend(node: Node, schema: dict[str, Any]) -> str:
-    """Return what would make a near miss right."""
+def mend(root: Node, path: Path, node: Node, schema: dict[str, Any]) -> str:
+    """Return what would make a near miss right; only what the key takes."""
     if not isinstance(node, Scalar):
         return ""
+
+    def takes(text: str) -> bool:
+        return accepts(root, path, value_of(text))
+
     types = {branch.get("type") for branch in branches(schema)}
     if isinstance(node.value, str):
         bare = node.value.replace("_", "").lstrip("0") or "0"
-        if is_number(node.value, types):
+        if is_number(node.value) and takes(node.value):
             return "; take the quotes away"
-        if is_number(bare, types):
+        if node.value and is_number(bare) and takes(bare):
             return f"; write {bare}"
         if "boolean" in types and node.value.lower() in SWITCHES:
             return f"; write {SWITCHES[node.value.lower()]}"
-        return did_you_mean(node.value, words_of(schema))
-    if isinstance(node.value, float) and "integer" in types and node.value.is_integer() and abs(node.value) < 1e15:
-        return f"; write {int(node.value)}"
+        return odd_letters(node.value) + did_you_mean(node.value, words_of(schema))
+    if isinstance(node.value, float) and node.value.is_integer() and abs(node.value) < 1e15:
+        return f"; write {int(node.value)}" if takes(str(int(node.value))) else ""
     return ""
 
 
-def is_number(text: str, types: set[Any]) -> bool:
-    """Return whether ``text``, without quotes, would be a number of one of the types."""
-    value = value_of(text)
-    wanted = {"integer", "number"} if isinstance(value, int) else {"number"}
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(types & wanted)
+def is_number(text: str) -> bool:
+    """Return whether ``text``, without quotes, would be a number."""
+    return type(value_of(text)) in (int, float)

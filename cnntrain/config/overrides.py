@@ -1,31 +1,70 @@
 """``KEY=VALUE`` words: values that take the place of those in the file, or are added to them."""
 
+import re
+
 from cnntrain.config.faults import Fault
+from cnntrain.config.fields import accepts, model_of
+from cnntrain.config.messages import expectation, schema_of
 from cnntrain.config.names import model_at, short_name
 from cnntrain.config.reading import DEPTH, read_yaml
+from cnntrain.config.scalars import value_of
 from cnntrain.config.schema import LayerEntry
 from cnntrain.config.tree import Entry, Mapping, Mark, Node, Origin, Path, Scalar, Sequence, child, place, put
 from cnntrain.config.wording import cut, either, quoted, shown
+
+KEY = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[[^.\[\]]+\])*")
+"""Parts with dots between them; a number may stand in brackets, as errors show it: ``layers[0].conv.K``."""
 
 
 def overridden(root: Node, word: str) -> tuple[Node, list[Fault]]:
     """Return the tree with one override in it, and what is wrong with the word."""
     mark = Mark(f"override {cut(word) if word.isprintable() else quoted(word)}")
     key, equals, text = word.partition("=")
-    steps = key.split(".")
     if not equals:
         return root, [Fault(mark, "", "expected KEY=VALUE, such as training.alpha=0.01")]
-    if not all(steps):
+    if not KEY.fullmatch(key):
         return root, [Fault(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")]
+    steps = re.findall(r"[^.\[\]]+", key)
+    if steps[0] == "layers":  # errors leave out the section that layers are in
+        steps = ["network", *steps]
     if len(steps) > DEPTH:
         return root, [Fault(mark, "", f"the key has more than {DEPTH} parts")]
     path = path_of(root, steps, mark)
     if isinstance(path, Fault):
         return root, [path]
-    value, faults = read_yaml(text, Origin(mark.source, numbered=False, path=path))
+    value, faults = value_at(root, path, text, mark)
     if value is None and faults:
         return root, faults
+    is_entry = isinstance(path[-1], int)
+    if is_nothing(value) and (is_entry or model_of(root, path)):
+        expected = "a value" if is_entry else expectation(schema_of(root, path)) or "a mapping"
+        return root, [*faults, Fault(mark, place(root, path), f"expected {expected}, got nothing")]
     return put(root, path, Entry(steps[-1], mark, value or Scalar(mark, None, ""))), faults
+
+
+def value_at(root: Node, path: Path, text: str, mark: Mark) -> tuple[Node | None, list[Fault]]:
+    """Return what the word behind ``=`` means at ``path``, and what is wrong with it.
+
+    A key that takes text takes the word as it is: a shell hands over a path, and what YAML would make of ``pics #1``,
+    ``2024`` or ``[x]`` is another. Where it takes numbers as well, quotes make text of a number. All else is YAML.
+    """
+    value, faults = read_yaml(text, Origin(mark.source, numbered=False, path=path))
+    if not text:
+        return value, faults
+    bare = value_of(value.value) if isinstance(value, Scalar) and isinstance(value.value, str) else None
+    for other in (value.value if isinstance(value, Scalar) else None, bare):
+        if other is not None and not isinstance(other, str) and accepts(root, path, other):
+            return value, faults
+    if accepts(root, path, text):
+        return Scalar(mark, text, text), []
+    if accepts(root, path, [text]):
+        return Sequence(mark, (Scalar(mark, text, text),)), []
+    return value, faults
+
+
+def is_nothing(node: Node | None) -> bool:
+    """Return whether no value is written, not even null."""
+    return node is None or (isinstance(node, Scalar) and not node.text and node.value is None)
 
 
 def is_layer(root: Node, path: Path) -> bool:
@@ -34,7 +73,7 @@ def is_layer(root: Node, path: Path) -> bool:
 
 
 def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Fault:
-    """Return the place that the dotted parts of a key lead to, or why they lead nowhere."""
+    """Return the place that the parts of a key lead to, or why they lead nowhere."""
     path: Path = ()
     node: Node | None = root
     for step in steps:
@@ -47,7 +86,10 @@ def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Fault:
         elif isinstance(node, Scalar) and node.value is not None:
             return Fault(mark, place(root, path), f"there is no key {quoted(step)} in it, as it is {shown(node)}")
         elif is_layer(root, path) and isinstance(node, Mapping) and node.entries and step not in node.entries:
-            return Fault(mark, place(root, path), f"there is no key {quoted(step)} in it, but {either(node.entries)}")
+            inner = [(*path, kind, short_name(root, (*path, kind), step)) for kind in node.entries]
+            meant = next((f"; write {place(root, key)}" for key in inner if model_of(root, key)), "")
+            sentence = f"there is no key {quoted(step)} in it, but {either(node.entries)}{meant}"
+            return Fault(mark, place(root, path), sentence)
         else:
             path += (short_name(root, path, step),)
         node = child(node, path[-1])

@@ -97,6 +97,8 @@ def training_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
         given, mend = getattr(training, other), MENDS.get(key, f"leave it out, or use {other} {values[0]}")
         if key in training.model_fields_set and getattr(training, key) and given not in values:
             yield ("training", key), f"{key} goes with {other} {either(values)}, and this is {given}; {mend}"
+    if isinstance(training.class_weights, tuple) and not any(training.class_weights):
+        yield ("training", "class_weights"), "every class weighs 0, so there is nothing to learn from"
     if training.nesterov and not training.momentum and training.optimizer == "sgd":
         yield ("training", "nesterov"), "nesterov needs a momentum; add 'momentum: 0.9', or leave nesterov out"
     if training.warmup and training.warmup > training.Max:

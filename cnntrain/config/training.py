@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
 from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.values import Batches, Factor, NonNegative, Number, Positive, Share
@@ -16,7 +23,11 @@ ADAMS = ("adam", "adamw")
 
 NotNothing = Annotated[Number, Field(ge=1e-30)]
 """Other than 0 in float32, too."""
-ClassWeights = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+ClassWeights = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False)]
+Nothing = Annotated[
+    None, BeforeValidator(lambda value: None if value == "none" else value), WithJsonSchema({"enum": ["none", None]})
+]
+"""Null, or the word for it."""
 
 ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "momentum": ("optimizer", ("sgd",)),
@@ -82,7 +93,7 @@ class TrainingOptions(Options):
         description="log-likelihood on a softmax output, or 1/2 |a - y|²; mse by default without softmax",
     )
     label_smoothing: Share = Field(0.0, description="cross_entropy: share of each label spread over all classes")
-    class_weights: ClassWeights | Literal["balanced"] | None = Field(
+    class_weights: ClassWeights | Literal["balanced"] | Nothing = Field(
         None, description="weight of a sample's loss by its class: balanced, or a list in the order of the classes"
     )
     l1: NonNegative = Field(0.0, description="weight of the penalty sum |W|")
@@ -130,7 +141,10 @@ class TrainingOptions(Options):
             settled["warmup"] = 3 * iterations / 10
         if values.get("schedule") == "step" and iterations:
             settled["step_every"] = -(-iterations // 3)
-        return settled | {key: value for key, value in values.items() if value is not None or key == "alpha"}
+        fields = cls.model_fields
+        optional = {key for key in fields if fields[key].default is None}
+        # Null stands for a default only where null is one; elsewhere, and under unknown keys, it stays to be refused.
+        return settled | {key: value for key, value in values.items() if value is not None or key not in optional}
 
     @model_serializer(mode="wrap")
     def _without_idle_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How values and choices are put into a sentence."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from itertools import islice
 
@@ -9,6 +10,8 @@ from cnntrain.config.tree import Mapping, Node, Scalar, word
 
 WIDTH = 80
 """Characters of a value that are shown at most."""
+LOOKALIKES = str.maketrans("АВЕКМНОРСТХаеорсухАΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEKMHOPCTXaeopcyxAABEZHIKMNOPTYXo")
+"""Letters of Cyrillic and Greek that look like Latin ones."""
 
 
 def cut(text: str) -> str:
@@ -57,8 +60,15 @@ def either(words: Iterable[str]) -> str:
 def near(word: str, words: Iterable[str]) -> str | None:
     """Return the one of ``words`` that ``word`` was probably meant to be, whatever the case of its letters."""
     by_lower = {known.lower(): known for known in words}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1) if len(word) <= WIDTH else []
+    latin = unicodedata.normalize("NFKC", word).translate(LOOKALIKES).lower()
+    found = difflib.get_close_matches(latin, by_lower, n=1) if len(word) <= WIDTH else []
     return by_lower[found[0]] if found else None
+
+
+def odd_letters(text: str) -> str:
+    """Return which letters of a word are none of ASCII, nothing if all are: some look alike in print."""
+    odd = [f"U+{ord(c):04X} {unicodedata.name(c, '')}".strip() for c in dict.fromkeys(text[:WIDTH]) if not c.isascii()]
+    return f" ({', '.join(odd[:3])}{', …' if len(odd) > 3 else ''})" if odd else ""
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

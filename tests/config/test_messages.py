@@ -77,7 +77,8 @@ def test_the_path_is_shown_as_given(folder):
         ("conv: {K: 1, F: 1, p: 3}", "4:26: layers[0].conv: unknown key 'p'; did you mean 'P'?"),
         (
             "conv: {K: 1, F: 1, foo: 3}",
-            "4:26: layers[0].conv: unknown key 'foo'; known here: K, F, P, S, activation, init",
+            "4:26: layers[0].conv: unknown key 'foo'; known here: K (filters), F (kernel), P (padding), S (stride), "
+            "activation, init",
         ),
         ("conv: {K: 1, kernal: 3}", "4:20: layers[0].conv: unknown key 'kernal'; did you mean 'kernel'?"),
         ("conv: {K: 1, F:3}", "4:20: layers[0].conv: unknown key 'F:3'; a ':' needs a space after it"),

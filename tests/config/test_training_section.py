@@ -36,6 +36,8 @@ def made(**training):
         ({"schedule": "step", "Max": 30, "step_every": 7}, "step_every", 7),
         ({"class_weights": [1, 2.5, 3]}, "class_weights", (1.0, 2.5, 3.0)),
         ({"class_weights": "balanced"}, "class_weights", "balanced"),
+        ({"class_weights": "none"}, "class_weights", None),
+        ({"class_weights": [1, 0, 2]}, "class_weights", (1.0, 0.0, 2.0)),
     ],
 )
 def test_defaults_depend_on_other_keys(given, key, value):
@@ -86,13 +88,18 @@ def test_defaults_depend_on_other_keys(given, key, value):
         ),
         ({"warmup": 11}, "warmup: the warm-up takes 11 iterations, but Max is 10; shorten it, or raise Max"),
         (
-            {"class_weights": [1, 0]},
-            "class_weights: expected balanced or a list of at least one, each a number above 0, got [1, 0]",
+            {"class_weights": [1, -1]},
+            "class_weights: expected balanced, none or a list of at least one, each a number of at least 0, "
+            "got [1, -1]",
+        ),
+        (
+            {"class_weights": [0, 0]},
+            "class_weights: every class weighs 0, so there is nothing to learn from",
         ),
         (
             {"class_weights": "balance"},
-            "class_weights: expected balanced or a list of at least one, each a number above 0, got 'balance'; did you "
-            "mean 'balanced'?",
+            "class_weights: expected balanced, none or a list of at least one, each a number of at least 0, "
+            "got 'balance'; did you mean 'balanced'?",
         ),
     ],
 )
