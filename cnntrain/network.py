@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.edges import checked_images, checked_labels, class_places, edge_shape, from_edge, to_edge
 from cnntrain.layers.base import Layer
+from cnntrain.layers.row import OnOutput, Row
 from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
 from cnntrain.memory import SliceMemory
@@ -27,7 +28,8 @@ class Network:
     """A built network.
 
     Attributes:
-        layers: The steps of the way forward; an entry of the config may be several.
+        row: The layers, and the walk over them; an entry of the config may be several layers.
+        training_stop: The layer before which the passes of training end: cross entropy takes the logits.
         theta: Every parameter, in one vector, and the running averages of batch normalisation behind them.
         layout: What lies where in theta.
         in_shape: ``(C, H, W)`` or ``(features,)``.
@@ -37,7 +39,7 @@ class Network:
     def __init__(
         self, layers: Sequence[Layer[Any]], objective: Objective, dtype: DTypeLike = "float32", slice_size: int = 32
     ):
-        self.layers = list(layers)
+        self.row = Row(layers)
         self.dtype = np.dtype(dtype)
         self.slice_size = slice_size
         self.in_shape = edge_shape(self.layers[0].in_shape)
@@ -46,6 +48,11 @@ class Network:
         self.layout = Layout(self.layers)
         self.bind(np.empty(self.layout.size, self.dtype))
         self.set_objective(objective)
+
+    @property
+    def layers(self) -> list[Layer[Any]]:
+        """The layers in the order of the forward pass."""
+        return self.row.layers
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of W, b, gamma, ``{"layers.0.W": ...}``: conv W ``(K, C, F, F)``, fc W ``(units, inputs)``."""
@@ -65,7 +72,7 @@ class Network:
         self.training_loss = objective.training_loss(self.layers[-1].out_shape, self.dtype)
         # Behind Softmax the cross entropy takes the logits, and its delta is already the one at z.
         skips_softmax = objective.loss == "cross_entropy" and isinstance(self.layers[-1], Softmax)
-        self.learning_layers = self.layers[:-1] if skips_softmax else self.layers
+        self.training_stop = len(self.layers) - skips_softmax
 
     def state(self) -> dict[str, Array]:
         """Return copies of the parameters and of the running averages: all that a weights file holds."""
@@ -100,19 +107,17 @@ class Network:
             self._memories[n] = SliceMemory(self.layers, n, self.dtype)
         return self._memories[n]
 
-    def forward_slice(self, memory: SliceMemory) -> Array:
-        """Way forward of the slice in ``memory.x`` up to the loss, keeping what the way back needs."""
-        y = memory.x
-        for layer, cache in zip(self.learning_layers, memory.caches, strict=False):
-            y = layer.forward(y, cache)
-        return y
+    def forward_slice(self, memory: SliceMemory, on_output: OnOutput | None = None) -> Array:
+        """Return what the loss takes of the slice in ``memory.x``, in training."""
+        return self.row.forward(memory.x, memory.caches, stop=self.training_stop, on_output=on_output)
 
-    def infer_slice(self, memory: SliceMemory, layers: Sequence[Layer[Any]]) -> Array:
-        """Way forward of the slice in ``memory.x`` through ``layers``, the first ones of the network, and no more."""
-        y = memory.x
-        for layer, cache in zip(layers, memory.caches, strict=False):
-            y = layer.infer(y, cache)
-        return y
+    def infer_slice(self, memory: SliceMemory) -> Array:
+        """Return what the loss takes of the slice in ``memory.x``, in evaluation mode."""
+        return self.row.infer(memory.x, memory.caches, stop=self.training_stop)
+
+    def output_slice(self, memory: SliceMemory, logits: Array) -> Array:
+        """Return the network's output where ``infer_slice`` gave ``logits``."""
+        return self.row.infer(logits, memory.caches, start=self.training_stop)
 
     def judge(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
         """Compare the output that the loss takes with labels, by the plain loss or another, such as ``training_loss``.
@@ -148,22 +153,21 @@ class Network:
         """
         loss, right, delta = self.judge(self.forward_slice(memory), y, self.training_loss)
         delta *= scale
-        dx: Array | None = delta.reshape(*self.learning_layers[-1].out_shape, memory.n)
-        for i in reversed(range(len(self.learning_layers))):
-            if dx is None:
-                raise TypeError(f"{type(self.learning_layers[i]).__name__} got no delta")
-            dx = self.learning_layers[i].backward(dx, memory.caches[i], grads[i], want_dx or i > 0)
+        delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, memory.n)
+        dx = self.row.backward(delta, memory.caches, grads, stop=self.training_stop, want_delta=want_dx)
         return loss, right, dx
 
     def first_not_finite(self, memory: SliceMemory) -> str | None:
         """Return the entry whose output is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
-        y = memory.x
+        found: list[str] = []
+
+        def look(layer: Layer[Any], y: Array) -> None:
+            if not found and not np.isfinite(y).all():
+                found.append(f"layers[{layer.index}] ({layer.kind})")
+
         with np.errstate(over="ignore", invalid="ignore"):
-            for layer, cache in zip(self.layers, memory.caches, strict=True):
-                y = layer.forward(y, cache)
-                if not np.isfinite(y).all():
-                    return f"layers[{layer.index}] ({layer.kind})"
-        return None
+            self.row.forward(memory.x, memory.caches, on_output=look)
+        return found[0] if found else None
 
     def slices(self, count: int) -> Iterator[slice]:
         """Cut ``count`` samples into as few slices as it goes, of one size or of two that differ by one."""
@@ -187,7 +191,7 @@ class Network:
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.slices(len(x)):
             memory = self.load(x, part)
-            y[part] = to_edge(self.infer_slice(memory, self.layers))
+            y[part] = to_edge(self.row.infer(memory.x, memory.caches))
         return y
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:

@@ -60,7 +60,6 @@ def inject(network: Network, fault: str) -> None:
         )
     for i in hit:
         network.layers[i] = Faulty(network.layers[i], name)
-    network.learning_layers = network.layers[: len(network.learning_layers)]
 
 
 def applies(name: str, layer: Layer[Any]) -> bool:

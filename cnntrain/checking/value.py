@@ -1,7 +1,10 @@
 """J of one small batch, again and again, while one parameter after the other is moved a little."""
 
+from typing import Any
+
 import numpy as np
 
+from cnntrain.layers.base import Layer
 from cnntrain.memory import SliceMemory
 from cnntrain.network import Network
 from cnntrain.types import Array, Labels
@@ -29,12 +32,16 @@ class Value:
         kept = 0
         for part, inputs in zip(self.parts, self.inputs, strict=True):
             memory = network.load(x, part)
-            value = memory.x
-            for step, (layer, cache) in enumerate(zip(network.learning_layers, memory.caches, strict=False)):
-                kept += value.size
-                if step and kept <= MOST_KEPT:
-                    inputs[step] = value.copy()
-                value = layer.forward(value, cache)
+            kept += memory.x.size
+            outputs = 0
+
+            def keep(_: Layer[Any], y: Array, inputs: dict[int, Array] = inputs) -> None:
+                nonlocal kept, outputs
+                kept, outputs = kept + y.size, outputs + 1
+                if outputs < network.training_stop and kept <= MOST_KEPT:
+                    inputs[outputs] = y.copy()
+
+            network.forward_slice(memory, keep)
 
     def __call__(self, step: int = 0) -> tuple[float, bytes]:
         """Return J, and on which side of every kink the way forward lay from a step on.
@@ -49,16 +56,14 @@ class Value:
             memory = network.load(self.x, part)
             first = max((kept for kept in inputs if kept <= step), default=0)
             value = inputs[first].copy() if first else memory.x
-            for layer, cache in zip(network.learning_layers[first:], memory.caches[first:], strict=False):
-                value = layer.forward(value, cache)
+            value = network.row.forward(value, memory.caches, first, network.training_stop)
             J += network.judge(value, self.y[part], network.training_loss)[0] * scale
             pattern += self.pattern(memory, first)
         return J + network.objective.penalty(network.theta[: network.layout.W_count]), pattern
 
     def pattern(self, memory: SliceMemory, first: int) -> bytes:
         """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
-        layers = self.network.learning_layers[first:]
-        parts = [layer.pattern(cache) for layer, cache in zip(layers, memory.caches[first:], strict=False)]
+        parts = self.network.row.patterns(memory.caches, first, self.network.training_stop)
         if self.network.objective.l1:
             parts.append(self.network.theta[: self.network.layout.W_count] > 0)
-        return b"".join(np.packbits(part != 0).tobytes() for part in parts if part is not None)
+        return b"".join(np.packbits(part != 0).tobytes() for part in parts)

@@ -77,4 +77,5 @@ def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str],
     if not missing:
         return ""
     names = listing(classes[label] for label in missing)
-    return f"{len(missing):,} of {len(there):,} classes {'has' if len(missing) == 1 else 'have'} no {split} sample: {names}"
+    have = "has" if len(missing) == 1 else "have"
+    return f"{len(missing):,} of {len(there):,} classes {have} no {split} sample: {names}"

@@ -22,7 +22,7 @@ class Answers:
         self.predicted, self.rank = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.sureness = np.zeros(count, network.dtype)
         self.are_probabilities = isinstance(network.layers[-1], Softmax)
-        self._are_logits = self.are_probabilities and network.learning_layers is not network.layers
+        self._are_logits = self.are_probabilities and network.training_stop < len(network.layers)
         self._places = network.class_places
         self._classes = np.argsort(self._places)
 

@@ -41,7 +41,7 @@ def score(
         memory = network.memory(part.stop - part.start)
         preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), memory.x)
         with np.errstate(over="ignore", invalid="ignore"):
-            output = network.infer_slice(memory, network.learning_layers)
+            output = network.infer_slice(memory)
             loss, right, _ = network.judge(output, dataset.labels[part])
             if answers is not None:
                 answers.note(part, output.reshape(-1, memory.n), dataset.labels[part])

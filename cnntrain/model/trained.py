@@ -59,10 +59,9 @@ class Model(Network):
             for part in self.slices(len(images)):
                 memory = self.memory(part.stop - part.start)
                 self.preprocessing.columns(images[part], memory.x)
-                y = self.infer_slice(memory, self.learning_layers)
+                y = self.infer_slice(memory)
                 scores[part] = y.reshape(-1, memory.n)[self.class_places].T
-                for layer, cache in list(zip(self.layers, memory.caches, strict=True))[len(self.learning_layers) :]:
-                    y = layer.infer(y, cache)
+                y = self.output_slice(memory, y)
                 outputs[part] = y.reshape(-1, memory.n)[self.class_places].T
         return outputs, scores
 

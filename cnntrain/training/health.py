@@ -5,10 +5,12 @@ Gradients that fade from layer to layer, weights that do not move, ReLUs that ar
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cnntrain.layers.activation import Activation
+from cnntrain.layers.base import Layer
 from cnntrain.network import Network
 from cnntrain.ops.activations import ReLU, Sigmoid, Tanh
 from cnntrain.training.loading import TrainingSamples
@@ -46,18 +48,19 @@ def layers_health(network: Network, samples: TrainingSamples, iteration: int) ->
     places = np.arange(part.start, part.stop)
     with np.errstate(over="ignore", invalid="ignore"):
         samples.load(memory, iteration, places)
-        dead, saturated = {}, {}
-        y = memory.x
-        for layer, cache in zip(network.layers, memory.caches, strict=True):
-            y = layer.forward(y, cache)
-            if isinstance(layer, Activation):
-                match layer.sigma:
-                    case ReLU():
-                        dead[layer.index] = dead_share(y)
-                    case Sigmoid():
-                        saturated[layer.index] = float(np.mean(np.abs(y - 0.5) > 0.5 - FLAT))
-                    case Tanh():
-                        saturated[layer.index] = float(np.mean(np.abs(y) > 1 - FLAT))
+        dead: dict[int, float] = {}
+        saturated: dict[int, float] = {}
+
+        def look(layer: Layer[Any], y: Array) -> None:
+            match layer.sigma if isinstance(layer, Activation) else None:
+                case ReLU():
+                    dead[layer.index] = dead_share(y)
+                case Sigmoid():
+                    saturated[layer.index] = float(np.mean(np.abs(y - 0.5) > 0.5 - FLAT))
+                case Tanh():
+                    saturated[layer.index] = float(np.mean(np.abs(y) > 1 - FLAT))
+
+        network.row.forward(memory.x, memory.caches, on_output=look)
         gradient = np.zeros_like(network.theta)
         labels = samples.load(memory, iteration, places)
         network.learn_slice(memory, labels, network.objective.scale(len(places)), network.layout.views(gradient))

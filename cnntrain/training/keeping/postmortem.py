@@ -17,6 +17,7 @@ import numpy as np
 
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
+from cnntrain.layers.base import Layer
 from cnntrain.network import Network
 from cnntrain.storage import make_inside, read_file, write_file, write_json
 from cnntrain.training.batches import batches
@@ -102,12 +103,13 @@ def of_outputs(network: Network, samples: TrainingSamples, iteration: int, place
     for part in network.slices(len(places)):
         memory = network.memory(part.stop - part.start)
         samples.load(memory, iteration, places[part])
-        rows, y = [], memory.x
+        rows = []
+
+        def note(layer: Layer[Any], y: Array, rows: list[dict[str, Any]] = rows) -> None:
+            rows.append({"index": layer.index, "type": layer.kind, "step": type(layer).__name__, **sizes(y)})
+
         with np.errstate(over="ignore", invalid="ignore"):
-            for layer, cache in zip(network.layers, memory.caches, strict=True):
-                y = layer.forward(y, cache)
-                step = type(layer).__name__
-                rows.append({"index": layer.index, "type": layer.kind, "step": step, **sizes(y)})
+            network.row.forward(memory.x, memory.caches, on_output=note)
         if any(row["not_finite"] for row in rows):
             break
     return rows

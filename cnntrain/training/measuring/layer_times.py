@@ -1,11 +1,13 @@
 """How long each layer takes, forward and backward, on one core; and how fast that core multiplies matrices."""
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.data import Data
+from cnntrain.layers.base import Layer
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.summary import multiply_adds
@@ -66,19 +68,19 @@ def time_slice(network: Network, data: Data, places: Labels, grads: list[dict[st
     """Add what each layer takes for the samples at ``places``."""
     memory = network.memory(len(places))
     data.preprocessing.columns(data.train.gather(places), memory.x)
-    layers = list(zip(network.learning_layers, memory.caches, grads, strict=False))
-    y = memory.x
-    for layer, cache, _ in layers:
+    began = 0.0
+
+    def lap(way: int, layer: Layer[Any]) -> None:
+        nonlocal began
+        seconds[layer.index, way] += time.perf_counter() - began
         began = time.perf_counter()
-        y = layer.forward(y, cache)
-        seconds[layer.index, FORWARD] += time.perf_counter() - began
+
+    began = time.perf_counter()
+    y = network.forward_slice(memory, lambda layer, _: lap(FORWARD, layer))
     _, delta = network.loss(y.reshape(-1, memory.n), data.train.labels[places])
-    dx: Array | None = delta.reshape(y.shape)
-    for step, (layer, cache, gradient) in reversed(list(enumerate(layers))):
-        assert dx is not None
-        began = time.perf_counter()
-        dx = layer.backward(dx, cache, gradient, step > 0)
-        seconds[layer.index, BACKWARD] += time.perf_counter() - began
+    stop, delta = network.training_stop, delta.reshape(y.shape)
+    began = time.perf_counter()
+    network.row.backward(delta, memory.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
 
 
 def entries(network: Network) -> int:
