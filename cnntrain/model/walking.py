@@ -4,7 +4,7 @@ import heapq
 import os
 from collections.abc import Iterator
 
-from cnntrain.data.pictures.files import ENDINGS, begins_as_picture, is_hidden
+from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden
 from cnntrain.errors import PictureError
 
 AT_A_TIME = 20_000
@@ -66,7 +66,7 @@ def is_picture(path: str) -> bool:
     """Whether a file counts as a picture: as for ``source: images``, by its name, or else by its first bytes."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False  # a pipe or a device; a link that leads nowhere is told by who reads it
-    return os.path.splitext(path)[1].lower() in ENDINGS or begins_as_picture(path)
+    return has_image_name(path) or begins_as_picture(path)
 
 
 def _identity(folder: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Files and folders of which nothing is known: a name may lead to a pipe, a device, too much, or somewhere else."""
 
 import errno
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -12,10 +13,23 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened, or is a pipe or a device, which could keep the program waiting for ever.
     """
-    mode = path.stat().st_mode
+    _check(path, path.stat().st_mode)  # opening a device may do something already
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller's
+    try:
+        _check(path, os.fstat(file.fileno()).st_mode)  # another may have come into its place
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _check(path: Path, mode: int) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says by itself that it is one
         raise OSError(errno.EINVAL, "this is no file, but a pipe or a device", str(path))
-    return path.open("rb")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_file(path: Path, most: int) -> bytes:

@@ -95,8 +95,8 @@ def test_unreadable_pictures_end_it_before_anything_is_written(folder):
     code, stdout, stderr = run("train", "a.yaml", "--out", "one")
     assert (code, stdout) == (4, "")
     assert [line for line in stderr.splitlines() if line.startswith("error:")][:2] == [
-        f"error: {folder}/photos/dark/{i}.png: it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture, or its beginning is "
-        "damaged"
+        f"error: {folder}/photos/dark/{i}.png: it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning "
+        "is damaged"
         for i in (3, 7)
     ]
     assert not (folder / "one").exists()

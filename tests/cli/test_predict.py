@@ -80,7 +80,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run, pictures, form):
     assert shown.exit_code == 4
     assert shown.stdout.count("in/") == 2
     assert shown.stderr.splitlines() == [
-        "error: bad.png: it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture, or its beginning is damaged",
+        "error: bad.png: it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged",
         "error: no\\nsuch: it cannot be read: No such file or directory",
     ]
     if form == ["--json"]:

@@ -3,47 +3,24 @@
 Training, predict and export all read pictures here, so that the same file always gives the same bits. Pillow is
 used nowhere else.
 
-- What a file is, its bytes say, not its name. Of an animation the first frame counts.
+- What a file is, its bytes say, not its name (``opening.py``). Of an animation the first frame counts.
 - EXIF orientation is applied. Alpha is laid on white; 16-bit pixels keep their upper 8 bits.
 - A JPEG at least twice as large as needed is decoded at a half, quarter or eighth of its size, which is much faster.
 - The size is read from the header, and a picture beyond ``MOST_PIXELS`` is never decoded.
 """
 
-import os
-import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 from cnntrain.data.pictures.form import Fit, Form
-from cnntrain.data.pictures.quiet import QUIET
+from cnntrain.data.pictures.opening import HEADER, MOST_BYTES, AnyFile, opened
 from cnntrain.data.pictures.room import Refused, checked_need, room_for
 from cnntrain.errors import PictureError
 
-AnyFile = str | os.PathLike[str]
-
-FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF")
-PLUGINS = (JpegImagePlugin, PngImagePlugin, BmpImagePlugin, GifImagePlugin, WebPImagePlugin, TiffImagePlugin)
-"""Imported above: to find one that is missing, ``Image.open`` would import all that Pillow has."""
-MOST_PIXELS = 100_000_000
-"""Of a picture, before it is brought to size."""
-MOST_BYTES = 1 << 30
-"""Of a file."""
 ORIENTATION = 0x0112
 """The EXIF tag. Its values 2..8 and what undoes them."""
 UPRIGHT = {
@@ -96,69 +73,18 @@ def read_size(file: AnyFile) -> tuple[int, int]:
     Raises:
         PictureError: As ``read_picture``, as far as the header shows it.
     """
-    with opened(file, whole=False) as picture:
+    try:
+        return _size_of(file, HEADER)
+    except PictureError:  # the header may be longer than that
+        return _size_of(file, MOST_BYTES)
+
+
+def _size_of(file: AnyFile, most: int) -> tuple[int, int]:
+    with opened(file, most) as picture:
         W, H = picture.size
         # Pillow would decode a PNG to look for an orientation behind its pixels, and has turned a TIFF already.
         is_upright = picture.format == "TIFF" or (picture.format == "PNG" and "exif" not in picture.info)
         return (H, W) if is_upright or orientation_of(picture) < SIDEWAYS else (W, H)
-
-
-@contextmanager
-def opened(file: AnyFile, whole: bool = True) -> Iterator[Image.Image]:
-    """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``.
-
-    Args:
-        file: The picture's.
-        whole: Take all bytes at once, as decoders want it; otherwise what the header takes.
-    """
-    with told(file), QUIET, _stream(file, whole) as stream, Image.open(stream, formats=FORMATS) as picture:
-        W, H = picture.size
-        if W * H > MOST_PIXELS:
-            raise Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
-        yield picture
-
-
-@contextmanager
-def told(file: AnyFile) -> Iterator[None]:
-    """Context in which whatever goes wrong becomes a ``PictureError`` about ``file``."""
-    try:
-        yield
-    except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
-        raise PictureError(file, _reason(error)) from error
-
-
-def _stream(file: AnyFile, whole: bool) -> IO[bytes]:
-    """The bytes of a file. A pipe is never opened: it could wait for ever."""
-    found = os.stat(file)
-    if stat.S_ISDIR(found.st_mode):
-        raise Refused("it is a folder")
-    if not stat.S_ISREG(found.st_mode):
-        raise Refused("it is not a regular file")
-    if found.st_size == 0:
-        raise Refused("it is empty")
-    if found.st_size > MOST_BYTES:
-        raise Refused(f"it has {found.st_size:,} bytes, and {MOST_BYTES:,} are allowed")
-    if not whole:
-        return open(file, "rb")
-    with open(file, "rb") as stream:
-        return BytesIO(stream.read())  # decoders take a file in small bites
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Refused):
-        return str(error)
-    if isinstance(error, UnidentifiedImageError):
-        return "it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture, or its beginning is damaged"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {MOST_PIXELS:,} pixels"
-    if isinstance(error, MemoryError):
-        return "it does not fit into this computer's memory"
-    if isinstance(error, OSError) and error.strerror:
-        return f"it cannot be read: {error.strerror}"
-    words = " ".join(str(error).split())[:80]
-    if isinstance(error, EOFError) or "truncated" in words.lower():
-        return "it is cut off" + (f" ({words})" if words else "")
-    return f"it is damaged ({words or type(error).__name__})"
 
 
 def orientation_of(picture: Image.Image) -> int:
@@ -179,6 +105,8 @@ def _draft(picture: Image.Image, form: Form, H: int, W: int) -> tuple[float, flo
     if form.fit == "pad":  # the longer side decides how far it shrinks
         shrink = max(width / W, height / H)
         W, H = max(1, round(width / shrink)), max(1, round(height / shrink))
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # a HEIC file would give its preview
+        return None
     drafted = picture.draft("L" if form.channels == 1 and picture.mode == "RGB" else None, (W, H))
     return drafted and drafted[1][2:]
 
@@ -202,8 +130,10 @@ def _plain(picture: Image.Image, channels: int) -> Image.Image:
 def _upper_bits(picture: Image.Image) -> Image.Image:
     """16-bit grey -> its upper 8 bits, as Pillow does for 16-bit colour; TIFF also stores 12 bits."""
     numbers = np.asarray(picture).astype(np.uint16)
-    is_12_bit = getattr(picture, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE) == (12,)
-    grey = (numbers >> (4 if is_12_bit else 8)).astype(np.uint8)
+    tags = getattr(picture, "tag_v2", {})
+    grey = (numbers >> (4 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 8)).astype(np.uint8)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is 0
+        grey = np.uint8(255) - grey
     clear: Any = picture.info.get("transparency")
     if isinstance(clear, int):
         grey[numbers == clear] = 255

@@ -15,11 +15,18 @@ BYTES = {"1": 2, "L": 2, "P": 5, "RGB": 5, "I;16": 10, "I;16B": 10, "I;16L": 10,
 OTHER, TRANSPARENT, UNFINISHED = 8, 16, 3
 """The same of other modes, of what is laid on white, and of a JPEG that comes in scans."""
 
-_one_large = threading.Lock()
+_one_large = threading.RLock()
 
 
 class Refused(Exception):
     """A reason of our own not to read a file."""
+
+
+@contextmanager
+def room_for_file(size: int) -> Iterator[None]:
+    """Context in which a file of ``size`` bytes is read whole and decoded: large ones one after the other."""
+    with _one_large if size > LARGE else nullcontext():
+        yield
 
 
 @contextmanager

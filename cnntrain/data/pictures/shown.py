@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
+from cnntrain.data.pictures.content import essential
 from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.opening import FORMATS, told
 from cnntrain.data.pictures.quiet import QUIET
-from cnntrain.data.pictures.reading import FORMATS, pixels_of, told
+from cnntrain.data.pictures.reading import pixels_of
 
 
 def is_picture(thing: object) -> bool:
@@ -36,7 +38,7 @@ def fit_picture(picture: Any, form: Form) -> NDArray[np.uint8]:
             picture.fp.seek(0)
             content = picture.fp.read()
             picture.fp.seek(at)
-            picture = Image.open(BytesIO(content), formats=FORMATS)
+            picture = Image.open(BytesIO(essential(content, "JPEG")), formats=FORMATS)
         return pixels_of(picture, form)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnntrain.data.folder import entries
-from cnntrain.data.pictures.files import ENDINGS, begins_as_picture, is_hidden
+from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden
 from cnntrain.errors import DataError
 
 FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
@@ -50,7 +50,7 @@ class Walk:
                 found.append(path)
             else:
                 self.skipped[OUTSIDE] += 1
-                self.loose += os.path.splitext(path.name)[1].lower() in ENDINGS
+                self.loose += has_image_name(path.name)
         return {path.name: path for path in sorted(found, key=lambda path: path.is_symlink())}
 
     def pictures(self, trees: dict[str, dict[str, Path]]) -> dict[str, dict[str, list[FileStamp]]]:
@@ -102,7 +102,7 @@ class Walk:
             return []
         is_file, is_lost = stat.S_ISREG(about.st_mode), stat.S_ISLNK(about.st_mode)
         # A link that leads nowhere counts by its name: reading it will tell.
-        if ((is_file or is_lost) and ending in ENDINGS) or (is_file and begins_as_picture(entry.path)):
+        if ((is_file or is_lost) and has_image_name(entry.name)) or (is_file and begins_as_picture(entry.path)):
             return [FileStamp(entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns)]
         self.skipped[ending if len(ending) <= 8 and ending.isprintable() else ""] += 1
         return []

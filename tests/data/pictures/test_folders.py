@@ -137,8 +137,8 @@ def test_fewer_than_two_classes(photos, names, words, Told):
 def test_what_was_skipped_is_told_where_nothing_is_left(photos, tmp_path, Told):
     for name in ("a", "b"):
         (tmp_path / "photos" / name).mkdir(parents=True)
-        (tmp_path / "photos" / name / "1.heic").touch()
-    with pytest.raises(DataError, match=r"there is none; skipped 2 files that are no pictures \(\.heic 2\)"):
+        (tmp_path / "photos" / name / "1.txt").touch()
+    with pytest.raises(DataError, match=r"there is none; skipped 2 files that are no pictures \(\.txt 2\)"):
         Told(tmp_path / "photos")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnntrain.data.pictures import opening
 from cnntrain.data.pictures import reading as pictures
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.reading import read_picture, read_size
@@ -233,10 +234,10 @@ def test_too_many_pixels_are_never_decoded(tmp_path, memory_below):
 
 
 def test_the_limit_itself_is_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 96)
+    monkeypatch.setattr(opening, "MOST_PIXELS", 96)
     Image.new("RGB", (12, 8)).save(tmp_path / "a.png")
     assert read_picture(tmp_path / "a.png", SAME).shape == (3, 8, 12)
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 95)
+    monkeypatch.setattr(opening, "MOST_PIXELS", 95)
     with pytest.raises(PictureError, match="12 x 8 pixels, and 95"):
         read_picture(tmp_path / "a.png", SAME)
 
@@ -260,7 +261,7 @@ def test_what_cannot_be_read_is_told_with_its_reason(tmp_path, quarters):
     for name, reason in {
         "cut.jpg": "it is cut off (image file is truncated",
         "empty.png": "it is empty",
-        "page.jpg": "it is no JPEG, PNG, BMP, GIF, WebP or TIFF picture",
+        "page.jpg": "it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image",
         "missing.jpg": "it cannot be read: No such file",
         "folder.png": "it is a folder",
         "/dev/null": "it is not a regular file",

@@ -1,0 +1,134 @@
+"""Opening an image's file: its format, its size, and Pillow's errors in our own words.
+
+Metadata are left out before Pillow sees a file, but the orientation (``content.py``).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from cnntrain.data.pictures import files
+from cnntrain.data.pictures.content import essential
+from cnntrain.data.pictures.quiet import QUIET
+from cnntrain.data.pictures.room import Refused, room_for_file
+from cnntrain.data.pictures.tiff import check_tiff
+from cnntrain.errors import PictureError
+from cnntrain.storage.reading import opened as open_file
+
+AnyFile = str | os.PathLike[str]
+
+FORMATS = ["JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF"]
+PLUGINS = (
+    JpegImagePlugin,
+    PngImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    WebPImagePlugin,
+    TiffImagePlugin,
+    PpmImagePlugin,
+)
+"""Imported above: to find one that is missing, ``Image.open`` would import all that Pillow has."""
+FURTHER_FORMATS = {"PPM": "PPM", "AVIF": "AVIF", "HEIC": "HEIF"}
+"""What Pillow calls those that are opened by their first bytes alone, where they can be read at all."""
+MOST_PIXELS = 100_000_000
+"""Of a picture, before it is brought to size."""
+MOST_BYTES = 1 << 28
+"""Of a file, which is read whole."""
+MOST_TIFF_BYTES = 1 << 32
+"""Of a TIFF file, of which only the first image is read."""
+HEADER = 1 << 20
+"""Bytes of a file that are read to find its image's size."""
+
+
+@contextmanager
+def opened(file: AnyFile, most: int = MOST_BYTES) -> Iterator[Image.Image]:
+    """Context of a picture whose header is read; whatever goes wrong in it becomes a ``PictureError``.
+
+    Args:
+        file: The picture's.
+        most: Take only so many of its first bytes, for the header.
+    """
+    with (
+        told(file),
+        QUIET,
+        room_for_file(_checked_size(file)),
+        open_file(Path(file)) as stream,
+        Image.open(*_prepared(stream, most)) as picture,
+    ):
+        W, H = picture.size
+        if W * H > MOST_PIXELS:
+            raise Refused(f"it has {W:,} x {H:,} pixels, and {MOST_PIXELS:,} are allowed")
+        yield picture
+
+
+def _prepared(stream: BinaryIO, most: int) -> tuple[BinaryIO, Literal["r"], list[str]]:
+    """What Pillow is given of an open file, and which formats it may be."""
+    head = stream.read(files.HEAD)
+    format = files.format_of(head)
+    size, allowed = os.fstat(stream.fileno()).st_size, MOST_TIFF_BYTES if format == "TIFF" else MOST_BYTES
+    if size > allowed:
+        raise Refused(f"it has {size:,} bytes, and {allowed:,} are allowed")
+    if format == "TIFF":  # its parts lie anywhere, and may be much more than the first image
+        check_tiff(stream)
+        stream.seek(0)
+    else:  # decoders take a file in small bites
+        stream = BytesIO(essential(head + stream.read(max(0, min(most, size) - len(head))), format))
+    is_further = format in FURTHER_FORMATS and files.is_read(format)
+    return stream, "r", [FURTHER_FORMATS[format]] if format is not None and is_further else FORMATS
+
+
+@contextmanager
+def told(file: AnyFile) -> Iterator[None]:
+    """Context in which whatever goes wrong becomes a ``PictureError`` about ``file``."""
+    try:
+        yield
+    except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
+        raise PictureError(file, _reason(error, file)) from error
+
+
+def _checked_size(file: AnyFile) -> int:
+    """Bytes of a file. A pipe is never opened: it could wait for ever."""
+    found = os.stat(file)
+    if stat.S_ISDIR(found.st_mode):
+        raise Refused("it is a folder")
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused("it is not a regular file")
+    if found.st_size == 0:
+        raise Refused("it is empty")
+    return found.st_size
+
+
+def _reason(error: Exception, file: AnyFile) -> str:
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        unread = files.unread_format(os.fspath(file))
+        if unread is not None:
+            return f"it is an image in the format {unread}, which cannot be read; {files.how_to_read(unread)}"
+        return "it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {MOST_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "it does not fit into this computer's memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be read: {error.strerror}"
+    words = " ".join(str(error).split())[:80]
+    if isinstance(error, EOFError) or "truncated" in words.lower():
+        return "it is cut off" + (f" ({words})" if words else "")
+    return f"it is damaged ({words or type(error).__name__})"
