@@ -1,6 +1,7 @@
 """What tests of several folders need."""
 
 import runpy
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from cnntrain.training import fit
 
 settings.register_profile("cnntrain", deadline=None)  # a busy computer is no failure
 settings.load_profile("cnntrain")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background; the processes of tests would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeConfig = Callable[..., Config]
 

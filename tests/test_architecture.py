@@ -20,7 +20,7 @@ FLOORS = [
     ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel", "storage"],
     ["layers"],
     ["ops"],
-    ["errors", "types"],
+    ["errors", "types", "streams"],
     ["textbook"],  # uses nothing of the package, and nothing uses it
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}

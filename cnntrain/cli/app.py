@@ -3,9 +3,10 @@
 import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cnntrain.cli.bench import bench
 from cnntrain.cli.data import data
@@ -19,7 +20,9 @@ from cnntrain.cli.resume import resume
 from cnntrain.cli.runs import runs
 from cnntrain.cli.schema import schema
 from cnntrain.cli.summary import summary
+from cnntrain.cli.terminal import errors_as_messages
 from cnntrain.cli.train import train
+from cnntrain.streams import READABLE, listened_to
 
 
 def _version(wanted: bool) -> None:
@@ -30,9 +33,24 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Commands(TyperGroup):
+    """The commands; help and version, too, may find nobody who reads them."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the words of the command line."""
+        with errors_as_messages():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with errors_as_messages():
+            return super().invoke(ctx)
+
+
 # Plain help and plain usage errors: the same on a terminal, in a log and in a pipe.
 app = typer.Typer(
     name="cnntrain",
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -70,13 +88,15 @@ app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png"
 
 
 def _make_streams_safe() -> None:
-    """No character of a path or class name may end a command, nor a stream that is closed."""
+    """No character of a path or class name may end a command, nor a stream that is closed or leads nowhere."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+        stream = listened_to(stream, needed=name == "stdout")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=READABLE)
+        setattr(sys, name, stream)
 
 
 def main() -> None:

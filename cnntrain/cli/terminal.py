@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnntrain.cli.options import Progress
-from cnntrain.errors import CnntrainError
+from cnntrain.errors import CnntrainError, WorkerError
 from cnntrain.judging.names import visible
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def errors_as_messages() -> Iterator[None]:
     """End the command with a sentence and an exit status for what a user can cause; a bug keeps its traceback.
 
     Raises:
-        typer.Exit: With the status of the error; 130 or 143 when stopped by SIGINT or SIGTERM, 141 when whoever read
-            our output is gone.
+        typer.Exit: With the status of the error; 130, 143 or 129 when stopped by SIGINT, SIGTERM or SIGHUP, 141 when
+            whoever read our output is gone; 7 when the system lets this process start no thread.
     """
     try:
         yield
@@ -94,8 +94,14 @@ def errors_as_messages() -> Iterator[None]:
         print_error(str(error))
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as stop:
-        messages().print("stopped")
+        for line in ("stopped", *stop.args[1:]):
+            messages().print(line, soft_wrap=True)
         raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        print_error("the system lets this process start no more threads; raise the limit of processes (ulimit -u)")
+        raise typer.Exit(WorkerError.exit_code) from None
     except BrokenPipeError:
         _drop_unwritten()
         raise typer.Exit(128 + 13) from None  # SIGPIPE, which Windows has no name for

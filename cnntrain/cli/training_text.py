@@ -1,6 +1,7 @@
 """The words and columns in which a training run is told; the views decide where they go and in which colour."""
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.cli.tables import choice_lines
@@ -145,13 +146,17 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         )
     lines.append(f"run in {result['run']}")
     if result["stop"] in ("interrupted", "failed"):
-        lines.append(f"next: {shlex.join(['cnntrain', 'resume', str(result['run'])])}")
+        lines.append(next_line("resume", result["run"]))
     elif result["stop"] == "diverged":
-        lines.append(f"next: {shlex.join(['cnntrain', 'replay', str(result['run'])])}")
+        lines.append(next_line("replay", result["run"]))
     else:
-        words = ["cnntrain", "eval", str(result["run"])]
-        lines.append(f"next: {shlex.join(words if split in (None, 'test') else [*words, '--split', split])}")
+        lines.append(next_line("eval", result["run"], *([] if split in (None, "test") else ["--split", split])))
     return lines
+
+
+def next_line(command: str, run: "str | Path", *words: str) -> str:
+    """What to do next with a run, as a command."""
+    return f"next: {shlex.join(['cnntrain', command, str(run), *words])}"
 
 
 def loss_text(loss: float | None) -> str:

@@ -1,13 +1,17 @@
 """Showing a run while it trains, and its result at the end: what ``train`` and ``resume`` have in common."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cnntrain.cli.options import Progress
 from cnntrain.cli.terminal import print_json, results
+from cnntrain.cli.training_text import next_line
+from cnntrain.streams import listened_to
 
 if TYPE_CHECKING:
     from cnntrain.training.events import Event
@@ -18,23 +22,34 @@ SIGBREAK = getattr(signal, "SIGBREAK", None)
 
 
 def watch(events: "Callable[[Interrupts], Iterator[Event]]", progress: Progress, json: bool) -> None:
-    """Show what happens and print the result.
+    """Show what happens and print the result; the run goes on, and counts, where nobody listens to either.
 
     Raises:
-        typer.Exit: With status 130 or 143, when it was stopped by a signal.
+        typer.Exit: With status 129, 130 or 143, when it was stopped by a signal.
         CnntrainError: What the events raise.
     """
     from cnntrain.cli.training_view import open_view  # imported late: `cnntrain --help` needs none of it
-    from cnntrain.training.events import Finished
+    from cnntrain.training.events import Finished, Started
     from cnntrain.training.interrupts import Interrupts
 
-    stop = ""
-    with open_view(progress) as view, Interrupts(tell=view.stopping) as interrupts:
-        for event in events(interrupts):
-            view.show(event)
-            if isinstance(event, Finished):  # what follows are plots, and the error of a run that diverged
-                stop = event.result["stop"]
-                print_result(event.result, json)
+    stop, run = "", None
+    with (
+        redirect_stdout(listened_to(sys.stdout)),
+        open_view(progress) as view,
+        Interrupts(tell=view.stopping) as interrupts,
+    ):
+        try:
+            for event in events(interrupts):
+                view.show(event)
+                if isinstance(event, Started):
+                    run = event.run
+                elif isinstance(event, Finished):  # only the error of a run that diverged may follow
+                    stop = event.result["stop"]
+                    print_result(event.result, json)
+        except KeyboardInterrupt as error:
+            if run is None:
+                raise
+            raise KeyboardInterrupt(*(error.args or (signal.SIGINT,)), next_line("resume", run)) from None
     if stop == "interrupted":
         number = interrupts.signal or signal.SIGINT
         raise typer.Exit(128 + (signal.SIGTERM if number == SIGBREAK else number))

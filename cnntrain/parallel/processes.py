@@ -30,6 +30,9 @@ import_module(module).main()
 LONGEST_REASON = 80
 """Characters shown of a process's last words."""
 
+LONGEST_END = 5.0
+"""Seconds to wait for the end of a process that is killed."""
+
 
 class Processes:
     """Workers 1, 2, ... as a context; at its end none of them is left.
@@ -51,7 +54,8 @@ class Processes:
         for process in self.processes:
             process.kill()
         for process in self.processes:
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends when it comes out of there
+                process.wait(LONGEST_END)
             assert process.stdin is not None
             with suppress(OSError):  # of words that were never read
                 process.stdin.close()
@@ -101,6 +105,12 @@ class Processes:
             if process.poll() is not None:
                 raise WorkerError(f"worker {worker} {self.end_of(worker)}; the run is stopped")
 
+    def wake(self) -> None:
+        """Let workers run that somebody has stopped."""
+        for process in self.processes:
+            if sys.platform != "win32":
+                process.send_signal(signal.SIGCONT)
+
     def end_of(self, worker: int) -> str:
         """How a worker ended, in words."""
         code = self.processes[worker - 1].returncode
@@ -118,7 +128,7 @@ def deaf_to_signals() -> Iterator[None]:
     if sys.platform == "win32":  # see ``options``
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

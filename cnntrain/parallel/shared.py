@@ -72,6 +72,8 @@ class Shared(Communicator):
         self.step = 0
         self.lock = threading.Lock()
         self.next_watch = 0.0
+        self.waiting_since: float | None = None
+        """Since when this rank waits for another one."""
 
     def group_views(self, group: int) -> Views:
         return self.views[group]
@@ -132,8 +134,9 @@ class Shared(Communicator):
         for _ in range(SPINS):
             if counters[place] >= step:
                 return
-        nap = SHORTEST_NAP
+        nap, self.waiting_since = SHORTEST_NAP, time.monotonic()
         while counters[place] < step:
             self.watch()
             time.sleep(nap)
             nap = min(1.1 * nap, LONGEST_NAP)
+        self.waiting_since = None

@@ -1,13 +1,16 @@
 """Training as functions that return when it is over; tqdm shows the batches."""
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from cnntrain.config import Config
+from cnntrain.streams import listened_to
 from cnntrain.training.events import BatchEnded, Event, Finished, Loading, Noted, Started, Warned
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
@@ -38,29 +41,46 @@ def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False)
 
 
 def watched(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
-    """Show what happens, and return how it ended. Notes and warnings are ``UserWarning``."""
+    """Show what happens, and return how it ended. Notes and warnings are ``UserWarning``.
+
+    A signal is answered twice: the run stops and is saved, and then the signal does what it would have done without
+    that, in whichever way the caller wants: by default Ctrl-C raises KeyboardInterrupt, and SIGTERM ends the program.
+    """
+    interrupts = Interrupts()
+    try:
+        with redirect_stderr(listened_to(sys.stderr)), interrupts:
+            return _shown(events(interrupts))
+    except KeyboardInterrupt as stop:
+        interrupts.signal = stop.args[0] if stop.args else signal.SIGINT
+        raise
+    finally:
+        if interrupts.signal is not None:
+            signal.raise_signal(interrupts.signal)
+            if interrupts.signal == signal.SIGINT and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+                raise KeyboardInterrupt  # in a shell's background Ctrl-C is ignored, but this one was meant
+
+
+def _shown(coming: Iterator[Event]) -> dict[str, Any]:
+    """Show events as a bar over the batches; return what the last one says."""
     from tqdm.auto import tqdm
 
-    with Interrupts() as interrupts:
-        coming = events(interrupts)
-        first = next(coming)  # a run that cannot begin needs no bar
-        with tqdm(unit="batch", disable=sys.stderr is None) as bar:
-            for event in chain([first], coming):
-                match event:
-                    case Loading():
-                        of = f"/{event.total:,}" if event.total else ""
-                        bar.set_description(f"{event.what} {event.done:,}{of}")
-                    case Noted():
-                        warnings.warn(event.text, stacklevel=3)
-                    case Started():
-                        bar.total = event.batches * event.Max
-                        bar.set_description("")
-                        bar.update(event.batches * event.iterations_before + event.batches_before)
-                    case BatchEnded():
-                        bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)
-                        bar.update()
-                    case Warned():
-                        warnings.warn(event.text, stacklevel=3)
-                    case Finished():
-                        result = event.result
+    batches, result = 0, dict[str, Any]()
+    first = next(coming)  # a run that cannot begin needs no bar
+    with tqdm(unit="batch", disable=sys.stderr is None) as bar:
+        for event in chain([first], coming):
+            match event:
+                case Loading():
+                    of = f"/{event.total:,}" if event.total else ""
+                    bar.set_description(f"{event.what} {event.done:,}{of}")
+                case Noted() | Warned():
+                    warnings.warn(event.text, stacklevel=4)
+                case Started():
+                    batches, bar.total = event.batches, event.batches * event.Max
+                    bar.set_description("")
+                    bar.update(batches * event.iterations_before + event.batches_before)
+                case BatchEnded():
+                    bar.set_postfix(iteration=event.iteration, loss=f"{event.loss:.4f}", refresh=False)
+                    bar.update(batches * (event.iteration - 1) + event.batch - bar.n)  # a rollback goes back
+                case Finished():
+                    result = event.result
     return result

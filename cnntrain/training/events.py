@@ -106,7 +106,7 @@ class HealthChecked:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run is over and saved; ``result`` is what ``train --json`` prints."""
+    """The run is over, and its folder whole, plots included; ``result`` is what ``train --json`` prints."""
 
     result: dict[str, Any]
 

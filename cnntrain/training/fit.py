@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config
@@ -74,12 +75,13 @@ def carry_on(
         began = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.path / "environment.json", {"started": began, **environment()})
     following = yield from stretch(run, config, network, data, start, interrupts, health)
-    while following is not None:
+    while isinstance(following, Start):
         start = following
         following = yield from stretch(run, config, network, data, start, interrupts, health, again=True)
     outcome = start.outcome
     if not isinstance(outcome.error, StorageError):  # no plot could be saved either
         yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
+    yield Finished(following)
     if outcome.error is not None:
         raise outcome.error
 
@@ -93,14 +95,14 @@ def stretch(
     interrupts: Interrupts | None,
     health: bool,
     again: bool = False,
-) -> Generator[Event, None, Start | None]:
-    """Train from ``start`` on until the run is over, or diverges and goes back; return where it then goes on.
+) -> Generator[Event, None, Start | dict[str, Any]]:
+    """Train from ``start`` on until the run is over, or diverges and goes back.
 
-    ``again`` is said of all stretches but the first.
+    Return what ``train --json`` prints, or where it then goes on. ``again`` is said of all stretches but the first.
     """
     here, outcome, options, last = start.progress, start.outcome, config.training, LastSteps()
     size = number_of_workers(config, network, data)
-    with one_blas_thread(), ranks(config, network, data, size, here, start.states) as (comm, shared):
+    with one_blas_thread(), ranks(config, network, data, size, here, start.states, interrupts) as (comm, shared):
         keeper = Keeper(run, config, network, shared, comm.states, here, outcome, start.best)
         if again:
             yield from keeper.attempt(keeper.save_checkpoint)
@@ -141,9 +143,8 @@ def stretch(
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error
         result, problem = keeper.finish()
-    yield Finished(result)
     outcome.error = outcome.error or problem
-    return None
+    return result
 
 
 def rolled_back(sentence: str, here: Progress) -> str:

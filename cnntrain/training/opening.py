@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from cnntrain.builder import data_of
 from cnntrain.config import Config
 from cnntrain.data import Data, Watch
+from cnntrain.errors import WorkerError
 from cnntrain.training.events import Loading, Noted
 from cnntrain.training.interrupts import Interrupts
 
@@ -28,6 +29,7 @@ def loaded(
 
     Raises:
         ConfigError, DataError: As ``data_of``.
+        WorkerError: No thread can be started.
         KeyboardInterrupt: ``interrupts.signal`` was set; the signal is its argument.
     """
     told: SimpleQueue[Loading | Noted | Data | BaseException] = SimpleQueue()
@@ -46,7 +48,13 @@ def loaded(
             told.put(error)
 
     thread = threading.Thread(target=load, name="cnntrain-load", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise WorkerError(
+            "the data cannot be loaded: the system lets this process start no thread; raise the limit of processes "
+            "(ulimit -u)"
+        ) from error
     try:
         while True:
             if interrupts is not None and interrupts.signal is not None:

@@ -1,5 +1,6 @@
 """The ranks of a training: this process alone, or with worker processes beside it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +13,13 @@ from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared import Shared
 from cnntrain.summary import multiply_adds
+from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.progress import Progress
 from cnntrain.training.sharing import mapped_images, samples_in_batch, share_data, shared_data, shared_fields
 from cnntrain.types import Array
+
+PATIENCE = 10.0
+"""Seconds that a run that is to stop waits for a worker; one that is stuck would keep it for ever."""
 
 
 @contextmanager
@@ -25,6 +30,7 @@ def ranks(
     workers: int,
     here: Progress | None = None,
     states: Array | None = None,
+    interrupts: Interrupts | None = None,
 ) -> Iterator[tuple[Communicator, Data]]:
     """Context in which the other ranks are there; gives rank 0's communicator, and the data as all ranks see them.
 
@@ -35,9 +41,11 @@ def ranks(
         workers: Ranks, this one included.
         here: Where their program begins; by default at the beginning.
         states: The optimizer's there; by default 0.
+        interrupts: Where a signal is noted, after which no worker is waited for without an end.
 
     Raises:
         WorkerError: There is no room for what they share, or one could not be started, or has ended.
+        KeyboardInterrupt: A signal was noted, and a worker does not come to the end of its batch.
     """
     if workers == 1:
         alone = Alone(network.layout, network.dtype, config.training.state_rows)
@@ -78,7 +86,16 @@ def ranks(
             }
             for rank in range(1, workers):
                 processes.tell(rank, {"rank": rank, **order})
-            yield Shared(0, workers, arrays, network.layout, processes.watch), data
+
+            def watch() -> None:
+                processes.watch()
+                if interrupts is not None and interrupts.signal is not None and comm.waiting_since is not None:
+                    processes.wake()
+                    if time.monotonic() - comm.waiting_since > PATIENCE:
+                        raise KeyboardInterrupt(interrupts.signal)
+
+            comm = Shared(0, workers, arrays, network.layout, watch)
+            yield comm, data
     finally:
         network.bind(network.theta.copy())  # whoever keeps the network does not keep all that was shared
         arrays.close()

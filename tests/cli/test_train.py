@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -97,8 +98,8 @@ def test_a_loss_that_is_not_finite_is_status_6_with_a_result(train):
     assert len(shown.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_after_the_batch_and_saves(number, status, digits_file, tmp_path):
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_stops_after_the_batch_and_saves(name, status, digits_file, tmp_path):
     words = ["train", str(digits_file), "training.Max=1000000", "--out", "run", "--json"]
     command = [sys.executable, "-m", "cnntrain", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
@@ -106,7 +107,7 @@ def test_a_signal_stops_after_the_batch_and_saves(number, status, digits_file, t
         for line in process.stderr:
             if line.split()[:1] == ["1/1000000"]:
                 break
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == status
     assert "stopping after this batch; press Ctrl-C again to stop at once" in stderr
@@ -127,6 +128,16 @@ def test_a_second_signal_stops_at_once(train, monkeypatch):
     shown = train("--progress", "none")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (143, "", "stopped\n")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_signal_names_the_command_that_resumes(train, monkeypatch, started):
+    def fit(*_: object):
+        yield started(run=Path("runs/my digits"))
+        raise KeyboardInterrupt(signal.SIGINT)
+
+    monkeypatch.setattr("cnntrain.training.fit", fit)
+    shown = train("--progress", "none")
+    assert (shown.exit_code, shown.stderr) == (130, "stopped\nnext: cnntrain resume 'runs/my digits'\n")
 
 
 def test_stdout_holds_json_alone(digits_file, tmp_path):

@@ -34,7 +34,7 @@ def verify_last_steps(
     config, steps = newest.config, 0
     network.theta[...] = old.theta
     size = number_of_workers(config, network, data)
-    with one_blas_thread(), ranks(config, network, data, size, old.progress, old.states) as (comm, shared):
+    with one_blas_thread(), ranks(config, network, data, size, old.progress, old.states, interrupts) as (comm, shared):
         events = program(network, shared, config.training, comm, old.progress)
         for event in events if first != last else ():
             steps += isinstance(event, BatchEnded)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -58,20 +60,80 @@ def test_scores_are_not_made_up(stop_at):
     assert (result["train"], result["validation"], result["test"]) == (None, None, None)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_python_api_takes_a_signal(tiny_config, monkeypatch, tmp_path, capfd, number):
-    """``cnntrain.train`` in a program of one's own: Ctrl-C ends the training, not the program."""
+@pytest.fixture
+def stopped_api(tiny_config, monkeypatch, tmp_path):
+    """``cnntrain.train`` in a program of one's own, to which a signal comes in the first batch."""
     from cnntrain.network import Network
 
     learn_slice = Network.learn_slice
 
-    def learn_and_be_stopped(self, *arguments, **options):
-        os.kill(os.getpid(), number)
-        monkeypatch.setattr(Network, "learn_slice", learn_slice)
-        return learn_slice(self, *arguments, **options)
+    def train(number):
+        def learn_and_be_stopped(self, *arguments, **options):
+            os.kill(os.getpid(), number)
+            monkeypatch.setattr(Network, "learn_slice", learn_slice)
+            return learn_slice(self, *arguments, **options)
 
-    monkeypatch.setattr(Network, "learn_slice", learn_and_be_stopped)
-    result = cnntrain.train(tiny_config(), tmp_path / "run")
-    assert result["stop"] == "interrupted"
-    assert (tmp_path / "run" / "weights.safetensors").exists()
+        monkeypatch.setattr(Network, "learn_slice", learn_and_be_stopped)
+        return cnntrain.train(tiny_config(), tmp_path / "run")
+
+    return train
+
+
+def check_saved(folder):
+    assert json.loads((folder / "summary.json").read_text())["stop"] == "interrupted"
+    assert (folder / "weights.safetensors").exists()
+
+
+def test_ctrl_c_saves_the_run_and_then_ends_the_program_that_trains(stopped_api, tmp_path, capfd):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        stopped_api(signal.SIGINT)
+    check_saved(tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is before
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_program_may_have_an_answer_of_its_own_to_a_signal(stopped_api, tmp_path, name):
+    number, heard = getattr(signal, name, signal.SIGTERM), []
+    before = signal.signal(number, lambda number, _frame: heard.append(number))
+    try:
+        assert stopped_api(number)["stop"] == "interrupted"
+    finally:
+        signal.signal(number, before)
+    check_saved(tmp_path / "run")
+    assert heard == [number]
+
+
+def test_a_program_that_ignores_ctrl_c_still_hears_of_it(stopped_api, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stopped_api(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    check_saved(tmp_path / "run")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_sigterm_saves_the_run_and_then_ends_the_program_that_trains(tiny, tmp_path):
+    program = f"""
+import os, signal, cnntrain
+from cnntrain.config import config_from_dict
+from cnntrain.network import Network
+learn_slice = Network.learn_slice
+def learn_and_be_stopped(self, *arguments, **options):
+    os.kill(os.getpid(), signal.SIGTERM)
+    Network.learn_slice = learn_slice
+    return learn_slice(self, *arguments, **options)
+Network.learn_slice = learn_and_be_stopped
+layers = [{{"fc": {{"activation": "softmax"}}}}]
+data = {{"source": "npz", "path": {str(tiny)!r}}}
+cnntrain.train(config_from_dict({{"data": data, "network": {{"layers": layers}}}}, "a test"), "run")
+print("not reached")
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (shown.returncode, shown.stdout) == (-signal.SIGTERM, "")
+    check_saved(tmp_path / "run")
