@@ -1,6 +1,5 @@
 """What a network consists of: a line for each entry of its config."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +7,6 @@ import numpy as np
 
 from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
-from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.layers.conv import Conv
-from cnntrain.layers.fc import Fc
-from cnntrain.layers.pool import Pool
 from cnntrain.network import Network
 from cnntrain.types import Array
 
@@ -43,8 +38,8 @@ def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
         if not row["output_shape"]:  # an activation behind a pool has the pool's shape, not its own entry's
             row["output_shape"] = list(edge_shape(layer.out_shape))
         row["parameters"] += sum(value.size for key, value in layer.params.items() if key not in layer.statistics)
-        row["multiply_adds"] += multiply_adds(layer)
-        row["notes"] += unread(layer)
+        row["multiply_adds"] += layer.multiply_adds
+        row["notes"] += unread_text(layer)
     layers = [rows[index] for index in sorted(rows)]
     return {
         "layers": layers,
@@ -53,36 +48,13 @@ def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
     }
 
 
-def multiply_adds(layer: Layer[Any]) -> int:
-    """Products of one sample's way forward."""
-    match layer:
-        case Conv():
-            g = layer.geometry
-            return g.OH * g.OW * g.K * g.F * g.F * g.C
-        case Fc():
-            return math.prod(layer.in_shape) * layer.out_shape[0]
-        case BatchNorm():
-            return math.prod(layer.in_shape)
-    return 0
-
-
-def unread(layer: Layer[Any]) -> list[str]:
+def unread_text(layer: Layer[Any]) -> list[str]:
     """Notes on rows and columns of the input that no window reads because the stride ends before them."""
-    if isinstance(layer, Conv):
-        g = layer.geometry
-        sides, stride, padding = (g.F, g.F), g.S, g.P
-    elif isinstance(layer, Pool):
-        sides, stride, padding = layer.region, layer.S, 0
-    else:
+    sides = layer.unread
+    if not sides:
         return []
-    H, _, W = layer.in_shape
-    lasts, total = [], 0
-    for count, side, what in ((H, sides[0], "row"), (W, sides[1], "column")):
-        left = min((count + 2 * padding - side) % stride - padding, count)
-        if left > 0:
-            lasts.append(f"the last {what}" if left == 1 else f"the last {left} {what}s")
-            total += left
-    return [f"{' and '.join(lasts)} of its input {'is' if total == 1 else 'are'} never read"] if lasts else []
+    are = "are" if len(sides) > 1 or sides[0].endswith("s") else "is"
+    return [f"{' and '.join(sides)} of its input {are} never read"]
 
 
 def memory_bytes(network: Network, state_rows: int) -> int:

@@ -4,13 +4,15 @@ Going back, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels an
 adding b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the data.
 """
 
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
-from cnntrain.ops.activations import ACTIVATIONS
+from cnntrain.layers.base import Layer, OnnxGraph
+from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.activations import ACTIVATIONS, Identity
 from cnntrain.types import Array, Shape
 
 
@@ -24,6 +26,19 @@ class ActivationCache:
         self.a = self.zeros
 
 
+def _no_mask(
+    layer: "Activation",
+    x: Array,
+    delta: Array,
+    cache: ActivationCache,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    layer.backward(delta.copy(), cache, {"b": np.empty_like(grads["b"])}, want_delta)
+    grads["b"][...] = delta.sum(axis=(0, 2, 3) if delta.ndim == 4 else 1)
+    return delta
+
+
 @final
 class Activation(Layer[ActivationCache]):
     """a = sigma(z + b), one b a filter or unit.
@@ -31,6 +46,17 @@ class Activation(Layer[ActivationCache]):
     Shape:
         z ``(H, K, W, N)`` or ``(units, N)`` -> a of the same shape; b ``(K,)`` or ``(units,)``.
     """
+
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "no_mask": Fault(
+            "conv, fc or batch_norm: delta passes the activation without sigma'(z)",
+            _no_mask,
+            lambda layer: not isinstance(layer.sigma, Identity),
+        ),
+        "mean_for_sum": Fault(
+            "conv, fc or batch_norm: db is averaged over pixels and samples instead of summed", mean_for_sum
+        ),
+    }
 
     def __init__(self, index: int, kind: str, sigma: str, in_shape: Shape):
         self.index, self.kind = index, kind
@@ -63,3 +89,8 @@ class Activation(Layer[ActivationCache]):
 
     def pattern(self, cache: ActivationCache) -> Array | None:
         return cache.a.ravel() > 0 if self.sigma.kinked else None
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        if self.sigma.onnx_operator is None:
+            return x
+        return graph.node(self.sigma.onnx_operator, [x], f"{name}.a", **self.sigma.onnx_attributes)

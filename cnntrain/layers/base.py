@@ -8,13 +8,25 @@ and overwritten by every forward, so that a layer keeps nothing of a batch and a
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from numpy.typing import DTypeLike
 
+from cnntrain.layers.fault import Fault
 from cnntrain.types import Array, Shape
 
 CacheT = TypeVar("CacheT")
+
+
+class OnnxGraph(Protocol):
+    """What a layer adds its ONNX nodes to."""
+
+    def constant(self, name: str, values: Array | Iterable[float]) -> str:
+        """Add a constant and return its name."""
+
+    def node(self, operator: str, inputs: Iterable[str], output: str, **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
 
 
 class Layer(ABC, Generic[CacheT]):
@@ -33,6 +45,32 @@ class Layer(ABC, Generic[CacheT]):
     """``W``, ``b`` and the like, or nothing; the network places them in one vector."""
     statistics: ClassVar[tuple[str, ...]] = ()
     """Which of ``params`` are running averages: measured on the way forward, not trained."""
+    faults: ClassVar[Mapping[str, Fault]] = {}
+    """Deliberate faults by name, which the gradient check can put into the backward pass."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products of one sample's forward pass; 0 where the layer multiplies by no parameter."""
+        return 0
+
+    @property
+    def unread(self) -> list[str]:
+        """Rows and columns at the end of the input that no window reads: ``["the last row"]``."""
+        return []
+
+    @abstractmethod
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        """Add the layer's ONNX nodes, those of evaluation mode, to ``graph``.
+
+        Args:
+            graph: The graph.
+            x: Name of the layer's input.
+            name: Of the entry, ``layers.<i>``, with which the names of constants and outputs begin.
+            b: Name of the entry's bias constant, or nothing: ONNX adds it in Conv, Gemm and BatchNormalization.
+
+        Returns:
+            Name of the layer's output, ``x`` where it does nothing.
+        """
 
     @abstractmethod
     def cache(self, n: int, dtype: DTypeLike) -> CacheT:
@@ -72,3 +110,14 @@ class Layer(ABC, Generic[CacheT]):
     def from_edge(self, name: str, value: Array) -> Array:
         """Return a parameter as the layer uses it; the inverse of ``to_edge``."""
         return value
+
+
+def unread_sides(in_shape: Shape, region: tuple[int, int], stride: int, padding: int) -> list[str]:
+    """Return the rows and columns that no window reads because the stride ends before them, for ``Layer.unread``."""
+    H, _, W = in_shape
+    found = []
+    for count, side, what in ((H, region[0], "row"), (W, region[1], "column")):
+        left = min((count + 2 * padding - side) % stride - padding, count)
+        if left > 0:
+            found.append(f"the last {what}" if left == 1 else f"the last {left} {what}s")
+    return found

@@ -15,14 +15,16 @@ b is added by the bias and activation that follow.
 References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017, arXiv:1705.08741.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph
+from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.layers.options import BatchNormOptions
 from cnntrain.types import Array, Shape
 
@@ -54,6 +56,18 @@ class BatchNormCache:
             yield tuple(array[row : row + self.step] for array in arrays)
 
 
+def _no_mean(
+    layer: "BatchNorm",
+    x: Array,
+    delta: Array,
+    cache: BatchNormCache,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    layer.backward(delta.copy(), cache, grads, want_delta)
+    return delta * (cache.scale[:, None, None] if delta.ndim == 4 else cache.scale[:, None])
+
+
 @final
 class BatchNorm(Layer[BatchNormCache]):
     """z = gamma (x - mean) / sqrt(var + eps), one gamma a channel or unit.
@@ -69,6 +83,12 @@ class BatchNorm(Layer[BatchNormCache]):
     """
 
     kind = "batch_norm"
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "mean_for_sum": Fault("batch_norm: dgamma is averaged over pixels and samples instead of summed", mean_for_sum),
+        "no_mean": Fault(
+            "batch_norm: mean and variance are taken for constants, though every value moves them", _no_mean
+        ),
+    }
     statistics = ("running_mean", "running_var")
 
     def __init__(self, index: int, options: BatchNormOptions, in_shape: Shape, overwrites: bool = False):
@@ -126,6 +146,15 @@ class BatchNorm(Layer[BatchNormCache]):
             np.multiply(of_rows, scale, out=out)
             out -= centred
         return cache.y
+
+    @property
+    def multiply_adds(self) -> int:
+        return math.prod(self.in_shape)
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        statistics = [graph.constant(f"{name}.{key}", self.params[key]) for key in self.statistics]
+        inputs = [x, graph.constant(f"{name}.gamma", self.params["gamma"]), *b, *statistics]
+        return graph.node("BatchNormalization", inputs, f"{name}.z", epsilon=self.eps)
 
     def tell(self, cache: BatchNormCache, grads: dict[str, Array]) -> None:
         """Write the slice's mean and variance, times its samples, in the places of the running averages.

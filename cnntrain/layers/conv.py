@@ -9,12 +9,14 @@ Going back, with * for convolution as in the article,
 Its bias is added by the activation that follows.
 """
 
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
+from cnntrain.layers.fault import Fault, mean_for_sum, through_single_steps
 from cnntrain.layers.initializers import initial_weights
 from cnntrain.layers.options import ConvOptions
 from cnntrain.ops import winograd
@@ -22,6 +24,42 @@ from cnntrain.ops.convolution import Convolution, DirectConvolution
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.winograd import WinogradConvolution
 from cnntrain.types import Array, Shape
+
+
+def _no_flip(
+    layer: "Conv",
+    x: Array,
+    delta: Array,
+    cache: Convolution,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    W = layer.params["W"].copy()
+    layer.params["W"][...] = W[::-1, ::-1]
+    delta_prev = layer.backward(delta, cache, grads, want_delta)
+    layer.params["W"][...] = W
+    grads["W"][...] = grads["W"][::-1, ::-1].copy()
+    return delta_prev
+
+
+def _lost_stride(
+    layer: "Conv",
+    x: Array,
+    delta: Array,
+    cache: Convolution,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    g = layer.geometry
+    shape = (g.OH + g.F - 1 - 2 * g.P, g.C, g.OW + g.F - 1 - 2 * g.P)
+    single = Conv(layer.index, ConvOptions(K=g.K, F=g.F, P=g.P), shape, np.random.default_rng(0))
+    single.params = layer.params
+    return through_single_steps(single, x, delta, grads)
+
+
+def _loses_stride(layer: "Conv") -> bool:
+    g = layer.geometry
+    return g.S > 1 and max(g.OH, g.OW) > 1 and min(g.OH, g.OW) + g.F - 1 > 2 * g.P
 
 
 @final
@@ -36,6 +74,15 @@ class Conv(Layer[Convolution]):
     """
 
     kind = "conv"
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "no_flip": Fault(
+            "conv: the kernel is not turned by 180 degrees on the way back, and dW comes out turned",
+            _no_flip,
+            lambda layer: layer.geometry.F > 1,
+        ),
+        "mean_for_sum": Fault("conv: dW is averaged over pixels and samples instead of summed", mean_for_sum),
+        "lost_stride": Fault("conv with S > 1: the way back goes by single steps", _lost_stride, _loses_stride),
+    }
 
     def __init__(self, index: int, options: ConvOptions, in_shape: Shape, rng: np.random.Generator):
         H, C, W = in_shape
@@ -56,6 +103,21 @@ class Conv(Layer[Convolution]):
         self, delta: Array, cache: Convolution, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
         return cache.backward(delta, self.params["W"], grads["W"], want_delta)
+
+    @property
+    def multiply_adds(self) -> int:
+        g = self.geometry
+        return g.OH * g.OW * g.K * g.F * g.F * g.C
+
+    @property
+    def unread(self) -> list[str]:
+        g = self.geometry
+        return unread_sides(self.in_shape, (g.F, g.F), g.S, g.P)
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        W, g = graph.constant(f"{name}.W", self.to_edge("W", self.params["W"])), self.geometry
+        sides = {"kernel_shape": [g.F] * 2, "pads": [g.P] * 4, "strides": [g.S] * 2}
+        return graph.node("Conv", [x, W, *b], f"{name}.z", **sides)
 
     def to_edge(self, name: str, value: Array) -> Array:
         return value.transpose(3, 2, 0, 1)

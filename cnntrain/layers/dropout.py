@@ -9,12 +9,14 @@ Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural netw
 """
 
 import math
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph
+from cnntrain.layers.fault import Fault
 from cnntrain.layers.options import DropoutOptions
 from cnntrain.ops.draws import Draws, Turn
 from cnntrain.types import Array, Shape
@@ -34,6 +36,17 @@ class DropoutCache:
         self.mask, self.y = (np.empty((*shape, n), dtype) for _ in range(2))
 
 
+def _no_mask(
+    layer: "Dropout",
+    x: Array,
+    delta: Array,
+    cache: DropoutCache,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    return delta
+
+
 @final
 class Dropout(Layer[DropoutCache]):
     """y = mask ⊙ x in training, y = x in use.
@@ -43,6 +56,9 @@ class Dropout(Layer[DropoutCache]):
     """
 
     kind = "dropout"
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "no_mask": Fault("dropout: delta passes as a whole", _no_mask, lambda layer: layer.dropped > 0)
+    }
 
     def __init__(self, index: int, options: DropoutOptions, in_shape: Shape, seed: int):
         self.index, self.params = index, {}
@@ -74,3 +90,6 @@ class Dropout(Layer[DropoutCache]):
         self, delta: Array, cache: DropoutCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
         return np.multiply(delta, cache.mask, out=delta) if want_delta else None
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        return x  # nothing is left out in evaluation mode

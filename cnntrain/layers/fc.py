@@ -6,13 +6,15 @@ Going back, the article's lines verbatim:
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph
+from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.layers.initializers import initial_weights
 from cnntrain.layers.options import FcOptions
 from cnntrain.types import Array, Shape
@@ -42,6 +44,9 @@ class Fc(Layer[FcCache]):
     """
 
     kind = "fc"
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "mean_for_sum": Fault("fc: dW is averaged over samples instead of summed", mean_for_sum)
+    }
 
     def __init__(self, index: int, options: FcOptions, in_shape: Shape, rng: np.random.Generator):
         if options.units is None:
@@ -63,6 +68,16 @@ class Fc(Layer[FcCache]):
             return None
         np.matmul(self.params["W"].T, delta, out=cache.delta_prev)
         return cache.delta_prev.reshape(*self.in_shape, cache.n)
+
+    @property
+    def multiply_adds(self) -> int:
+        return math.prod(self.in_shape) * self.out_shape[0]
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        W = graph.constant(f"{name}.W", self.to_edge("W", self.params["W"]))
+        if len(self.in_shape) == 3:
+            x = graph.node("Flatten", [x], f"{name}.x", axis=1)
+        return graph.node("Gemm", [x, W, *b], f"{name}.z", transB=1)
 
     def to_edge(self, name: str, value: Array) -> Array:
         if len(self.in_shape) == 1:

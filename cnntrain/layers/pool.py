@@ -5,13 +5,15 @@ done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
+from cnntrain.layers.fault import Fault, through_single_steps
 from cnntrain.layers.options import PoolOptions
 from cnntrain.ops import pooling
 from cnntrain.types import Array, Shape
@@ -46,6 +48,20 @@ class PoolCache:
         return np.zeros((*self.in_shape, self.n), self.y.dtype)
 
 
+def _lost_stride(
+    layer: "Pool",
+    x: Array,
+    delta: Array,
+    cache: PoolCache,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    OH, C, OW = layer.out_shape
+    k, _ = layer.region  # with S > 1 they are square
+    options = PoolOptions(k=k, S=1, type=layer.type)
+    return through_single_steps(type(layer)(layer.index, options, (OH + k - 1, C, OW + k - 1)), x, delta, grads)
+
+
 class Pool(Layer[PoolCache]):
     """What max and average pooling share.
 
@@ -54,6 +70,15 @@ class Pool(Layer[PoolCache]):
     """
 
     kind = "pool"
+    type: ClassVar[Literal["max", "average"]]
+    onnx_operator: ClassVar[str]
+    faults: ClassVar[Mapping[str, Fault]] = {
+        "lost_stride": Fault(
+            "pool with S > 1: the way back goes by single steps",
+            _lost_stride,
+            lambda layer: layer.S > 1 and max(layer.out_shape[0], layer.out_shape[2]) > 1,
+        )
+    }
 
     def __init__(self, index: int, options: PoolOptions, in_shape: Shape):
         H, C, W = in_shape
@@ -63,6 +88,15 @@ class Pool(Layer[PoolCache]):
         OH, OW = (H - rows) // self.S + 1, (W - columns) // self.S + 1
         self.out_shape = (OH, C, OW)
         self.overlap = (rows > self.S and OH > 1) or (columns > self.S and OW > 1)
+
+    @property
+    def unread(self) -> list[str]:
+        return unread_sides(self.in_shape, self.region, self.S, 0)
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        # ceil_mode 0: the last rows and columns are left out where no region fits.
+        sides, strides = list(self.region), [self.S] * 2
+        return graph.node(self.onnx_operator, [x], f"{name}.pool", kernel_shape=sides, strides=strides, ceil_mode=0)
 
     def windows(self, x: Array, axis: int) -> list[Array]:
         """The slices of x along an axis that are pooled with each other."""
@@ -78,6 +112,8 @@ class Pool(Layer[PoolCache]):
 @final
 class MaxPool(Pool):
     """y = max over the region; in a tie the first entry, row by row, is the one that counts."""
+
+    type, onnx_operator = "max", "MaxPool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
         return PoolCache(self.in_shape, self.out_shape, (self.region[0] - 1, self.region[1] - 1), n, dtype)
@@ -114,6 +150,8 @@ class MaxPool(Pool):
 @final
 class AveragePool(Pool):
     """y = mean of the region."""
+
+    type, onnx_operator = "average", "AveragePool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
         return PoolCache(self.in_shape, self.out_shape, (0, 0), n, dtype)
@@ -185,3 +223,6 @@ class GlobalAveragePool(Layer[GlobalPoolCache]):
         np.multiply(delta[0], self.share, out=cache.row)
         np.copyto(cache.delta_prev, cache.row)
         return cache.delta_prev
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        return graph.node("GlobalAveragePool", [x], f"{name}.pool")

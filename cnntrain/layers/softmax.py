@@ -4,12 +4,13 @@ Going back, delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Behind
 delta at z is a - y, so the network leaves this layer out on that way.
 """
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.ops.losses import softmax, softmax_backward
 from cnntrain.types import Array, Shape
 
@@ -46,3 +47,6 @@ class Softmax(Layer[SoftmaxCache]):
         self, delta: Array, cache: SoftmaxCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
         return softmax_backward(delta, cache.a)
+
+    def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
+        return graph.node("Softmax", [x], f"{name}.softmax", axis=1)

@@ -4,7 +4,8 @@ Every one of them is monotone, which is why max pooling may come before it.
 """
 
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -18,6 +19,9 @@ class Activation(ABC):
     """Whether sigma' jumps or bends sharply at z = 0, where finite differences mislead."""
     in_place = True
     """Whether ``forward`` may be given the same array twice."""
+    onnx_operator: ClassVar[str | None]
+    """The ONNX operator; None where nothing is to do."""
+    onnx_attributes: ClassVar[Mapping[str, float]] = {}
 
     @abstractmethod
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
@@ -50,6 +54,8 @@ def positive_bits(a: Array) -> Array:
 class Identity(Activation):
     """sigma(z) = z."""
 
+    onnx_operator = None
+
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         if a is not z:
             np.copyto(a, z)
@@ -62,6 +68,7 @@ class Identity(Activation):
 class ReLU(Activation):
     """sigma(z) = max(z, 0); sigma'(z) = 1 for z > 0, else 0."""
 
+    onnx_operator = "Relu"
     kinked = True
 
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
@@ -77,9 +84,11 @@ class ReLU(Activation):
 class LeakyReLU(Activation):
     """sigma(z) = max(z, 0.01 z); sigma'(z) = 1 for z > 0, else 0.01."""
 
+    onnx_operator = "LeakyRelu"
     kinked = True
     in_place = False
     slope = 0.01
+    onnx_attributes: ClassVar[Mapping[str, float]] = {"alpha": slope}
 
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         np.multiply(z, self.slope, out=a)
@@ -99,6 +108,8 @@ class LeakyReLU(Activation):
 class Sigmoid(Activation):
     """sigma(z) = 1 / (1 + e^-z); sigma' = a (1 - a)."""
 
+    onnx_operator = "Sigmoid"
+
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         np.negative(z, out=a)
         with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is wanted
@@ -117,6 +128,8 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """sigma(z) = tanh z; sigma' = 1 - a²."""
 
+    onnx_operator = "Tanh"
+
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         np.tanh(z, out=a)
 
@@ -131,6 +144,7 @@ class Tanh(Activation):
 class Softplus(Activation):
     """sigma(z) = ln(1 + e^z), computed as max(z, 0) + ln(1 + e^-|z|); sigma' = 1 - e^-a."""
 
+    onnx_operator = "Softplus"
     in_place = False
 
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
@@ -153,6 +167,8 @@ class Softplus(Activation):
 class ELU(Activation):
     """sigma(z) = z for z > 0, else e^z - 1; sigma' = 1 for z > 0, else a + 1."""
 
+    onnx_operator = "Elu"
+    onnx_attributes: ClassVar[Mapping[str, float]] = {"alpha": 1.0}
     kinked = True
     in_place = False
 

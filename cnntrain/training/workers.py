@@ -12,7 +12,6 @@ from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared import Shared
-from cnntrain.summary import multiply_adds
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.progress import Progress
 from cnntrain.training.sharing import mapped_images, samples_in_batch, share_data, shared_data, shared_fields
@@ -116,5 +115,5 @@ def number_of_workers(config: Config, network: Network, data: Data) -> int:
         return min(config.training.workers, GROUPS)
     in_batch = samples_in_batch(config, data)
     # A product on the way forward, and two on the way back, of a multiplication and an addition each.
-    operations = 6.0 * in_batch * sum(multiply_adds(layer) for layer in network.layers)
+    operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
     return worker_count(min(GROUPS, len(list(network.slices(in_batch)))), operations)

@@ -10,7 +10,6 @@ from cnntrain.data import Data
 from cnntrain.layers.base import Layer
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
-from cnntrain.summary import multiply_adds
 from cnntrain.training.measuring.timings import Timings
 from cnntrain.types import Array, Labels
 
@@ -31,7 +30,7 @@ def operations(network: Network, batch_size: int) -> Array:
     """
     counts = np.zeros((entries(network), 2))
     for step, layer in enumerate(network.layers):
-        product = 2 * multiply_adds(layer) * batch_size
+        product = 2 * layer.multiply_adds * batch_size
         counts[layer.index] += product, product * (2 if step else 1)
     return counts
 

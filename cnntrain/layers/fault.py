@@ -1,0 +1,50 @@
+"""Deliberate faults in a backward pass, such as a kernel that is not rotated, for the gradient check to catch.
+
+Each layer class lists its own in ``Layer.faults``. The forward pass stays right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnntrain.types import Array
+
+
+class Fault(NamedTuple):
+    """One fault of one kind of layer."""
+
+    description: str
+    """What goes wrong, for users."""
+    backward: Callable[[Any, Array, Array, Any, dict[str, Array], bool], Array | None]
+    """The wrong backward pass: layer, x of the forward pass, then the arguments of ``Layer.backward``."""
+    applies: Callable[[Any], bool] = lambda layer: True  # noqa: ARG005
+    """Whether it changes anything in this layer."""
+
+
+def mean_for_sum(
+    layer: Any,
+    x: Array,
+    delta: Array,
+    cache: Any,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    """Average the gradients of the parameters over pixels and samples instead of summing them."""
+    terms = delta.size // delta.shape[-3 if delta.ndim == 4 else 0]
+    delta_prev: Array | None = layer.backward(delta, cache, grads, want_delta)
+    for gradient in grads.values():
+        gradient /= terms
+    return delta_prev
+
+
+def through_single_steps(single: Any, x: Array, delta: Array, grads: dict[str, Array]) -> Array:
+    """Go back through ``single``, the same layer with stride 1, on the part of the image that has as many windows."""
+    H, _, W = single.in_shape
+    cache = single.cache(delta.shape[-1], delta.dtype)
+    single.forward(np.ascontiguousarray(x[:H, :, :W]), cache)
+    delta_prev = np.zeros_like(x)
+    delta_prev[:H, :, :W] = single.backward(delta, cache, grads)
+    return delta_prev
