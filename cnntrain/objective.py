@@ -83,9 +83,10 @@ def objective_of(config: Config, classes: int) -> Objective:
 
 
 def balanced(labels: Labels, classes: int) -> tuple[float, ...]:
-    """Return weights N / (classes n_c), n_c being the samples of class c: all classes count alike.
+    """Return weights N / (C n_c), n_c being the samples of class c, C the classes with samples: all count alike.
 
-    The mean weight of a sample is 1. A class without samples gets the weight that one sample would give it.
+    The mean weight of a sample is 1. A class without samples gets the weight 1, which only samples of other splits use.
     """
     counts = np.bincount(labels, minlength=classes)
-    return tuple(len(labels) / (classes * max(1, int(count))) for count in counts)
+    present = np.count_nonzero(counts)
+    return tuple(len(labels) / (present * int(count)) if count else 1.0 for count in counts)

@@ -108,11 +108,11 @@ def test_weights_go_to_their_classes_where_an_image_is_the_output(make_network, 
 def test_balanced_weights_make_all_classes_count_alike():
     labels = np.array([0, 0, 0, 0, 0, 2, 2, 1])
     weights = balanced(labels, 4)
-    assert weights[:3] == pytest.approx([textbook.balanced_weight(labels.tolist(), c, 4) for c in range(3)])
-    assert weights == (8 / 20, 8 / 4, 8 / 8, 8 / 4)  # no sample of class 3, and so nothing to weigh
-    assert np.mean(np.take(weights, labels)) == pytest.approx(3 / 4)
+    assert weights[:3] == pytest.approx([textbook.balanced_weight(labels.tolist(), c, 3) for c in range(3)])
+    assert weights == (8 / 15, 8 / 3, 8 / 6, 1)  # no sample of class 3, and so nothing to weigh
+    assert np.mean(np.take(weights, labels)) == pytest.approx(1)
     counts = np.bincount(labels, weights=np.take(weights, labels))
-    np.testing.assert_allclose(counts[:3], 2)
+    np.testing.assert_allclose(counts[:3], 8 / 3)
 
 
 def test_classes_of_an_image_are_counted_in_C_H_W_order(make_network, x):

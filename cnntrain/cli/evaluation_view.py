@@ -24,9 +24,13 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(figures_table(result))
     console.print()
     rows = _class_rows(result)
-    console.print(classes_table(result, rows, width))
-    if len(rows) < len(result["classes"]):
-        console.print(f"the {len(rows)} of {len(result['classes']):,} classes with the least F1; --json has all")
+    console.print(classes_table(result, rows[:MOST_CLASSES], width))
+    if len(rows) > MOST_CLASSES:
+        console.print(f"the {MOST_CLASSES} of {len(rows):,} classes with the least F1; --json has all")
+    absent = len(result["classes"]) - len(rows)
+    if absent:
+        have = "class that has" if absent == 1 else "classes that have"
+        console.print(f"{absent:,} more {have} no samples here and {'was' if absent == 1 else 'were'} never predicted")
     console.print()
     if result["mistakes"]:
         _show_mistakes(result, console, width)
@@ -117,11 +121,11 @@ def mistakes_table(result: dict[str, Any], width: int) -> Table:
 
 
 def _class_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The figures of all classes; of very many those with the least F1."""
-    rows: list[dict[str, Any]] = result["per_class"]
+    """The figures of all classes that have samples or were predicted; of very many those with the least F1."""
+    rows = [row for row in result["per_class"] if row["f1"] is not None]
     if len(rows) <= MOST_CLASSES:
         return rows
-    return sorted((row for row in rows if row["f1"] is not None), key=lambda row: row["f1"])[:MOST_CLASSES]
+    return sorted(rows, key=lambda row: row["f1"])
 
 
 def _percents(row: dict[str, Any]) -> list[str]:

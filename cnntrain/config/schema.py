@@ -57,6 +57,8 @@ class IdxOptions(AnyData):
 class NpzOptions(AnyData):
     """``source: npz``, a file of NumPy arrays."""
 
+    may_bring_validation: ClassVar[bool] = True
+
     source: Literal["npz"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the file")
     layout: Literal["NHWC", "NCHW"] | None = Field(
@@ -82,6 +84,8 @@ class Cifar10Options(AnyData):
 
 class CsvOptions(AnyData):
     """``source: csv``, a label and all pixels of an image on each line."""
+
+    may_bring_validation: ClassVar[bool] = True
 
     source: Literal["csv"] = Field(description="the kind of data")
     path: AnyPath = Field(description="the file, or a folder with train.csv and test.csv")

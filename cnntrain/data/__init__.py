@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.data import digits
+from cnntrain.data.classes import check_classes
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads import named
 from cnntrain.data.downloads.catalogue import NAMED
@@ -79,4 +80,6 @@ def load_data(
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
     preprocessing = replace(preprocessing, fit=options.get("fit"))
-    return Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)
+    data = Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)
+    check_classes(data, str(options.get("path") or source), watch)
+    return data

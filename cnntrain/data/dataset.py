@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.labels import number_classes, to_labels
+from cnntrain.data.labels import TextLabels, number_classes, to_labels
 from cnntrain.data.pixels import Images, is_deep, to_pixels
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
@@ -50,6 +50,10 @@ class Dataset:
         pixels: Images = images.take(indices if self.rows is None else self.rows[indices], axis=0)
         return pixels
 
+    def counts(self, classes: int) -> NDArray[np.int64]:
+        """How many samples of each class there are, ``(classes,)``."""
+        return np.bincount(self.labels, minlength=classes)
+
     def take(self, indices: NDArray[np.intp]) -> "Dataset":
         """The samples at ``indices``, in that order. Images that lie in a file stay there; others are copied."""
         names = None if self.names is None else tuple(self.names[i] for i in indices.tolist())
@@ -85,12 +89,19 @@ class Arrays(NamedTuple):
 
     images: Array
     """(N, C, H, W)"""
-    labels: Array
+    labels: Array | TextLabels
     images_name: str
     labels_name: str
 
 
-def assemble(where: str, train: Arrays, test: Arrays | None = None, names: tuple[str, ...] | None = None) -> Splits:
+def assemble(
+    where: str,
+    train: Arrays,
+    test: Arrays | None = None,
+    names: tuple[str, ...] | None = None,
+    validation: Arrays | None = None,
+    choices: tuple[str, ...] = (),
+) -> Splits | SettledSplits:
     """Check the arrays of a file or folder, alone and against each other, and make data sets of them.
 
     Args:
@@ -98,15 +109,19 @@ def assemble(where: str, train: Arrays, test: Arrays | None = None, names: tuple
         train: The training samples.
         test: The test samples, if there are any.
         names: Names of the classes; by default their labels.
+        validation: The validation samples, if the source says which they are.
+        choices: How the source was read; how its labels were is added.
 
     Raises:
         DataError: The first thing that is wrong: counts, shapes, pixels or labels.
     """
-    splits = [split for split in (train, test) if split is not None]
-    for images, labels, images_name, labels_name in splits:
-        if len(images) != len(labels):
+    splits = {"train": train, "validation": validation, "test": test}
+    parts = {split: arrays for split, arrays in splits.items() if arrays is not None}
+    for images, labels, images_name, labels_name in parts.values():
+        count = len(labels.numbers if isinstance(labels, TextLabels) else labels)
+        if len(images) != count:
             raise DataError(
-                f"{where}: {images_name} holds {len(images):,} images, but {labels_name} holds {len(labels):,} labels; "
+                f"{where}: {images_name} holds {len(images):,} images, but {labels_name} holds {count:,} labels; "
                 "every image needs one label"
             )
         if images.shape[1:] != train.images.shape[1:]:
@@ -115,10 +130,16 @@ def assemble(where: str, train: Arrays, test: Arrays | None = None, names: tuple
                 f"{where}: the images of {images_name} are {shapes[0]} (channels x rows x columns), but those of "
                 f"{train.images_name} are {shapes[1]}"
             )
-    deep = any(is_deep(split.images) for split in splits)
-    pixels = [to_pixels(split.images, f"{where}: {split.images_name}", deep) for split in splits]
-    numbers = [to_labels(split.labels, f"{where}: {split.labels_name}") for split in splits]
-    label_names = [f"{where}: {split.labels_name}" for split in splits]
-    first, classes = number_classes(numbers[0], numbers[1] if test else None, names, label_names[0], label_names[-1])
-    datasets = [Dataset(images, labels - first) for images, labels in zip(pixels, numbers, strict=True)]
-    return Splits(datasets[0], datasets[1] if test else None, classes)
+    deep = any(is_deep(arrays.images) for arrays in parts.values())
+    pixels = [to_pixels(arrays.images, f"{where}: {arrays.images_name}", deep) for arrays in parts.values()]
+    label_names = [f"{where}: {arrays.labels_name}" for arrays in parts.values()]
+    read = [
+        arrays.labels if isinstance(arrays.labels, TextLabels) else to_labels(arrays.labels, name)
+        for arrays, name in zip(parts.values(), label_names, strict=True)
+    ]
+    classes = number_classes(list(zip(read, label_names, strict=True)), names)
+    datasets = dict(zip(parts, map(Dataset, pixels, classes.labels), strict=True))
+    choices += () if classes.choice is None else (classes.choice,)
+    if validation is None:
+        return Splits(datasets["train"], datasets.get("test"), classes.names, choices)
+    return SettledSplits(datasets["train"], datasets["validation"], datasets.get("test"), classes.names, choices)

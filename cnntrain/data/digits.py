@@ -16,4 +16,5 @@ FILE = Path(__file__).with_name("digits.npz")
 
 def load() -> Splits:
     """1,437 training and 360 test samples of 1 x 8 x 8, ten classes."""
-    return npz.load(FILE)
+    splits = npz.load(FILE)
+    return Splits(splits.train, splits.test, splits.classes)

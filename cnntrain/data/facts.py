@@ -4,8 +4,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.loaded import Data
 from cnntrain.data.preprocessing import Preprocessing
@@ -42,7 +40,7 @@ def facts(data: Data) -> dict[str, Any]:
 
 def _counts(dataset: Dataset | None, classes: int) -> list[int] | None:
     """Samples of each class."""
-    return None if dataset is None else np.bincount(dataset.labels, minlength=classes).tolist()
+    return None if dataset is None else dataset.counts(classes).tolist()
 
 
 def picture_sizes(data: Data, folder: Path) -> dict[str, Any] | None:

@@ -2,20 +2,45 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
 
 MAX_CLASSES = 65_536
+MAX_NAME = 255
+"""Characters of the name of a class."""
+MAX_EMPTY = 100
+"""Classes without training samples that labels counted from 0 or 1 may leave. With more, the labels are codes."""
 
 
-def to_labels(array: Array, name: str) -> Labels:
-    """Check labels and make them int64 (N,).
+class TextLabels(NamedTuple):
+    """Labels that are text: sample i is of the class ``texts[numbers[i]]``."""
+
+    numbers: Labels
+    texts: tuple[str, ...]
+    """Each once, in any order."""
+
+
+class Classes(NamedTuple):
+    """Which class each sample is of."""
+
+    labels: list[Labels]
+    """Of each split, the numbers of the classes."""
+    names: tuple[str, ...]
+    choice: str | None
+    """How the labels were read, where they could have been read otherwise."""
+
+
+def to_labels(array: Array, name: str) -> Labels | TextLabels:
+    """Check labels and make them int64 (N,), or texts.
 
     Args:
-        array: (N,) or, as Keras stores CIFAR's, (N, 1); whole numbers of any type.
+        array: (N,) or, as Keras stores CIFAR's, (N, 1); whole numbers of any type, or texts. Texts that are all whole
+            numbers are read as numbers.
         name: What holds them, to begin a message with.
 
     Raises:
@@ -24,12 +49,19 @@ def to_labels(array: Array, name: str) -> Labels:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
+        is_one_hot = array.dtype.kind in "biuf" and bool(((array != 0).sum(axis=1) == 1).all())
         raise DataError(
-            f"{name} has the shape {array.shape}, but a label is one whole number a sample; turn one-hot rows into "
-            "numbers by labels.argmax(axis=1)"
+            f"{name} has the shape {array.shape}, but a label is one whole number or text a sample; "
+            + (
+                "turn one-hot rows into numbers by labels.argmax(axis=1)"
+                if is_one_hot
+                else "several labels for one image cannot be trained on"
+            )
         )
     if array.ndim != 1:
-        raise DataError(f"{name} has the shape {array.shape}, but labels are (N,): one whole number a sample")
+        raise DataError(f"{name} has the shape {array.shape}, but labels are (N,): one whole number or text a sample")
+    if array.dtype.kind in "US":
+        return _texts(array, name)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name} holds labels of the type {array.dtype}, but a label is a whole number from 0 on")
     if array.dtype.kind == "f":
@@ -44,40 +76,99 @@ def to_labels(array: Array, name: str) -> Labels:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def number_classes(
-    train: Labels, test: Labels | None, names: tuple[str, ...] | None, train_name: str, test_name: str
-) -> tuple[int, tuple[str, ...]]:
-    """Decide which label is class 0, and what the classes are called.
+def _texts(array: Array, name: str) -> Labels | TextLabels:
+    found, numbers = np.unique(array, return_inverse=True)
+    texts = decoded(found, name)
+    if all(text.strip().isascii() and text.strip().isdigit() and len(text) < MAX_NAME for text in texts):
+        return to_labels(np.array([min(int(text), 2**62) for text in texts])[numbers], name)
+    return TextLabels(numbers, texts)
 
-    A label is the number of its class, so that the classes are 0 .. the greatest training label. The one exception:
-    where no split holds a 0 and the smallest label is 1 (EMNIST's letters are 1..26), label 1 is class 0. Without
-    names of their own, classes are called by the labels that the file holds.
+
+def decoded(array: Array, name: str) -> tuple[str, ...]:
+    """The texts of a row of texts or of bytes, which are UTF-8.
+
+    Raises:
+        DataError: Bytes are not.
+    """
+    try:
+        return tuple(text.decode() if isinstance(text, bytes) else str(text) for text in array.tolist())
+    except UnicodeDecodeError:
+        raise DataError(f"{name} holds bytes that are not text in UTF-8; store it as text: array.astype(str)") from None
+
+
+def number_classes(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str, ...] | None = None) -> Classes:
+    """Decide which class each label stands for, and what the classes are called.
+
+    Without names of their own, classes are called by the labels that the file holds.
+
+    - Texts: the classes are those of the training samples, in sorted order.
+    - Numbers that count: a label is the number of its class, so that the classes are 0 .. the greatest training label;
+      or 1 .. the greatest, where no split holds a 0 (EMNIST's letters are 1 .. 26).
+    - Numbers that are codes: where the smallest is above 1, or counting would leave more than ``MAX_EMPTY`` classes
+      without a training sample, each label of the training samples is a class.
 
     Args:
-        train: Labels of the training samples (N,).
-        test: Labels of the test samples, if there are any.
+        splits: Labels, and what holds them, to begin a message with; the training samples come first.
         names: Names of the classes, if the file has any.
-        train_name: What holds the training labels, to begin a message with.
-        test_name: What holds the test labels.
-
-    Returns:
-        The label of class 0 (0 or 1), and the name of each class.
 
     Raises:
         DataError: A label lies outside the classes.
     """
-    smallest = min(int(split.min()) for split in (train, test) if split is not None)
-    highest = int(train.max())
-    if names is None:
-        first = 1 if smallest == 1 else 0
-        names = tuple(str(label) for label in range(first, highest + 1))
-    else:
+    if any(isinstance(labels, TextLabels) for labels, _ in splits):
+        return _by_text(splits, names)
+    numbers = [labels for labels, _ in splits if not isinstance(labels, TextLabels)]
+    smallest, highest = min(int(labels.min()) for labels in numbers), int(numbers[0].max())
+    if names is not None:
         first = 1 if smallest == 1 and highest == len(names) else 0
+        choice = f"classes: label 1 is {names[0]!r}, the first of the names" if first else None
+    else:
+        first, choice = min(smallest, 1), None
+        present = np.unique(numbers[0])
+        if smallest > 1 or highest + 1 - first - len(present) > MAX_EMPTY:
+            return _by_code(splits, present)
+        names = tuple(str(label) for label in range(first, highest + 1))
     last = first + len(names) - 1
-    for split, name in ((train, train_name), (test, test_name)):
-        if split is not None and split.max() > last:
-            raise DataError(f"{name} holds the label {split.max()}, but the classes are {first} to {last}")
-    return first, names
+    for labels, (_, name) in zip(numbers, splits, strict=True):
+        if labels.max() > last:
+            raise DataError(f"{name} holds the label {labels.max()}, but the classes are {first} to {last}")
+    return Classes([labels - first for labels in numbers], names, choice)
+
+
+def _by_code(splits: Sequence[tuple[Labels | TextLabels, str]], present: Labels) -> Classes:
+    texts = tuple(map(str, present.tolist()))
+    choice = f"classes: only the {len(texts):,} labels that training samples have: {listing(texts, sort=False)}"
+    return _by_text(splits, texts)._replace(choice=choice)
+
+
+def _by_text(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str, ...] | None) -> Classes:
+    """Classes that are known by their texts: those of ``names``, or else of the training samples."""
+    parts = [_as_text(labels) for labels, _ in splits]
+    choice = None
+    if names is None:
+        train = parts[0]
+        used = np.unique(train.numbers).tolist()
+        names = to_class_names(sorted(train.texts[number] for number in used), splits[0][1])
+        choice = f"classes: {len(names):,} labels that are text, in sorted order"
+    number_of = {name: number for number, name in enumerate(names)}
+    numbered = []
+    for (numbers, texts), (_, name) in zip(parts, splits, strict=True):
+        table = np.array([number_of.get(text, -1) for text in texts], np.int64)
+        labels = table[numbers]
+        if (labels < 0).any():
+            text = texts[numbers[int((labels < 0).argmax())]]
+            raise DataError(
+                f"{name} holds the label {text[:80]!r}, but the {len(names):,} classes of the training samples are "
+                f"{listing(names, sort=False)}"
+            )
+        numbered.append(labels)
+    return Classes(numbered, names, choice)
+
+
+def _as_text(labels: Labels | TextLabels) -> TextLabels:
+    if isinstance(labels, TextLabels):
+        return labels
+    found, numbers = np.unique(labels, return_inverse=True)
+    return TextLabels(numbers, tuple(map(str, found.tolist())))
 
 
 def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
@@ -93,6 +184,10 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
     if len(names) > MAX_CLASSES:
         raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
     for text, times in Counter(names).items():
+        if len(text) > MAX_NAME:
+            raise DataError(
+                f"{name} holds the name {text[:80]!r}... of {len(text):,} characters; {MAX_NAME} are possible"
+            )
         if times > 1 or not text.strip() or not text.isprintable():
             if times > 1:
                 raise DataError(f"{name} holds the name {text[:80]!r}, {times} times; give every class one of its own")

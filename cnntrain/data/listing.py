@@ -7,7 +7,12 @@ from cnntrain.errors import visible
 LONGEST = 80
 
 
-def listing(names: Iterable[str]) -> str:
-    """The ``names`` in order, cut at 80 characters."""
-    text = ", ".join(sorted(map(visible, names))) or "nothing"
+def listing(names: Iterable[str], sort: bool = True) -> str:
+    """The ``names``, cut at 80 characters; sorted, unless they have an order of their own."""
+    shown = map(visible, names)
+    return cut(", ".join(sorted(shown) if sort else shown) or "nothing")
+
+
+def cut(text: str) -> str:
+    """The ``text``, or its first 80 characters."""
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

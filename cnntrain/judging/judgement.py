@@ -56,7 +56,7 @@ class Judgement:
         """What ``cnntrain eval --json`` prints."""
         labels, predicted, classes = self.dataset.labels, self.answers.predicted, self.classes
         figures, bins, confusion = metrics.class_figures(labels, predicted, len(classes)), self.bins(), self.confusion()
-        k = metrics.top_k(len(classes))
+        k = metrics.top_k(sum(of_class.support > 0 for of_class in figures))
         return {
             "split": self.split,
             **asdict(self.score),

@@ -54,13 +54,13 @@ def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str
 
 def summary(found: Findings) -> str:
     """What was found, in a line."""
-    fewest, most = min(found.counts), max(found.counts)
+    fewest, most = min(found.present), max(found.present)
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     kind = "pictures" if found.picture_size else "images"
     colour = "grey" if found.is_grey else "colour" if found.shape[0] == 3 else f"{found.shape[0]} channels"
     H, W = found.picture_size or found.shape[1:]
     sizes = f"about {H} x {W}" if found.picture_size else f"{H} x {W}"
-    return f"{found.name}: {found.samples:,} {kind} of {len(found.classes)} classes, {each} each; {colour}, {sizes}"
+    return f"{found.name}: {found.samples:,} {kind} of {len(found.present):,} classes, {each} each; {colour}, {sizes}"
 
 
 def check(path: Path) -> None:

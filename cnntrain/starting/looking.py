@@ -55,9 +55,15 @@ class Findings:
         return sum(self.counts)
 
     @property
+    def present(self) -> tuple[int, ...]:
+        """Samples of each class that has any."""
+        return tuple(count for count in self.counts if count)
+
+    @property
     def imbalance(self) -> float:
         """How many times larger the largest class is than the smallest."""
-        return max(self.counts) / max(1, min(self.counts))
+        present = self.present
+        return max(present) / min(present)
 
     @property
     def can_set_test_apart(self) -> bool:
@@ -114,7 +120,7 @@ def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, wat
         picture_size=picture_size,
         is_grey=is_grey(data.train),
         classes=data.classes,
-        counts=tuple(np.bincount(data.train.labels, minlength=len(data.classes)).tolist()),
+        counts=tuple(data.train.counts(len(data.classes)).tolist()),
         has_test=data.test is not None,
         has_validation=has_validation,
         has_unreadable=has_unreadable,

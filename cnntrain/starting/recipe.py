@@ -131,7 +131,7 @@ def training_lines(found: Findings) -> list[Line]:
         Line("Max", passes, "passes over the training samples; more take longer and may be better"),
         Line("batch_size", batch_size, "samples a step"),
     ]
-    if len(found.classes) > 2:
+    if len(found.present) > 2:
         lines.append(Line("label_smoothing", 0.1, "does not let the network become too sure of itself"))
     if found.imbalance > UNEVEN:
         reason = f"the largest class is {found.imbalance:.1f} times the smallest; each counts the same"

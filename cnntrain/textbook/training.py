@@ -17,7 +17,10 @@ def smoothed_label(y: Array, share: float) -> Array:
 
 
 def balanced_weight(labels: Sequence[int], c: int, classes: int) -> float:
-    """w_c = N / (classes n_c): what the losses of the n_c samples of class c are multiplied by."""
+    """w_c = N / (classes n_c): what the losses of the n_c samples of class c are multiplied by.
+
+    Of ``classes`` only those count that have samples.
+    """
     return len(labels) / (classes * sum(label == c for label in labels))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnntrain.data.dataset import Dataset, Splits
+from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads.catalogue import NAMED, NamedSet
 from cnntrain.data.downloads.fetching import Progress, fetch
 from cnntrain.data.formats import cifar10, idx
@@ -11,7 +11,7 @@ from cnntrain.data.formats import cifar10, idx
 
 def load(
     name: str, path: Path | None = None, mirrors: Sequence[str] | None = None, tell: Progress | None = None
-) -> Splits:
+) -> Splits | SettledSplits:
     """The data set ``name``; it is downloaded if it is not in the cache folder yet.
 
     Args:
@@ -31,7 +31,7 @@ def load(
     )  # CIFAR-10's folder has names of its own
 
 
-def read(named: NamedSet, folder: Path) -> Splits:
+def read(named: NamedSet, folder: Path) -> Splits | SettledSplits:
     """The files of ``named`` in ``folder``, with the names of the classes, images upright."""
     if named.kind == "cifar10":
         return cifar10.load(folder)._replace(classes=named.classes)

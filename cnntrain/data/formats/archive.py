@@ -5,24 +5,28 @@ Unlike ``numpy.load``: nothing is unpickled, and a size is compared with the byt
 
 import io
 import math
+import os
 import struct
 import sys
 import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.lib import format as npy
 
 from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
 from cnntrain.errors import DataError
+from cnntrain.storage import opened
 from cnntrain.types import Array
 
 MAX_HEADER = 10_000
 """Bytes; NumPy's own limit for headers of unknown origin."""
 MAX_AXES = 8
+MAX_DIRECTORY = 1 << 19
+"""Bytes that the list of arrays at the end of the file may take."""
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -46,14 +50,19 @@ class Archive:
         try:
             if path.is_dir():
                 raise DataError(f"{path} is a folder, but `source: npz` reads one .npz file")
-            if not path.is_file():
-                raise DataError(f"{path}: there is no such file")
-            self._size = path.stat().st_size
-            self._zip = zipfile.ZipFile(path)
-        except ZIP_ERRORS as error:
-            raise DataError(f"{path} is not an npz file, as numpy.savez writes it: {error}") from None
+            self._file = _Reader(cast(io.RawIOBase, opened(path)))
+        except (FileNotFoundError, ValueError):  # ValueError: no path can be so written
+            raise DataError(f"{path}: there is no such file") from None
         except OSError as error:
             raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
+        try:
+            self._size = os.fstat(self._file.fileno()).st_size
+            self._zip = zipfile.ZipFile(self._file)
+        except (*ZIP_ERRORS, OSError) as error:
+            self._file.close()
+            if isinstance(error, OSError):
+                raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
+            raise DataError(f"{path} is not an npz file, as numpy.savez writes it: {_said(error)}") from None
         self.names = {name.removesuffix(".npy") for name in self._zip.namelist()}
 
     def __enter__(self) -> "Archive":
@@ -61,9 +70,14 @@ class Archive:
 
     def __exit__(self, *exception: object) -> None:
         self._zip.close()
+        self._file.close()
 
-    def read(self, name: str) -> Array:
+    def read(self, name: str, instead: str = "store plain numbers") -> Array:
         """The array ``name``: numbers or text, with at least one entry.
+
+        Args:
+            name: Of the array.
+            instead: What to do about an array of something else.
 
         Raises:
             DataError: It is missing or there twice, is damaged, or claims another size than it has.
@@ -82,20 +96,38 @@ class Archive:
         check_claim(label, info.file_size, min(info.compress_size, self._size))
         try:
             with self._zip.open(info) as stream:
-                return _read_array(stream, info.file_size, label)
+                return _read_array(stream, info.file_size, label, instead)
         except ZIP_ERRORS as error:
-            raise DataError(f"{label} is damaged: {error}") from None
+            raise DataError(f"{label} is damaged: {_said(error)}") from None
         except OSError as error:
             raise DataError(f"{self.path}: the file cannot be read: {error.strerror or error}") from None
 
 
-def _read_array(stream: Readable, size: int, label: str) -> Array:
+class _Reader(io.BufferedReader):
+    """A file of which only so much is read at a time as a sound list of arrays takes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        is_whole = size is None or size < 0
+        content = super().read(MAX_DIRECTORY + 1 if is_whole else min(size or 0, MAX_DIRECTORY + 1))
+        if len(content) > MAX_DIRECTORY:
+            raise zipfile.BadZipFile(f"its list of arrays is longer than {MAX_DIRECTORY:,} bytes")
+        return content
+
+
+def _said(error: Exception) -> str:
+    """What a sentence of zipfile or zlib says; those of Python's other modules say nothing to a user."""
+    if isinstance(error, zipfile.BadZipFile | zlib.error | NotImplementedError):
+        return str(error)
+    return "it is cut off, or not what numpy.savez writes"
+
+
+def _read_array(stream: Readable, size: int, label: str, instead: str) -> Array:
     """Read an npy file of ``size`` bytes."""
     shape, fortran_order, dtype, header = _read_header(stream, label)
     if dtype.hasobject:
-        raise DataError(f"{label} holds Python objects, a pickle, which is never loaded; store plain numbers")
-    if dtype.kind not in "biufU" or dtype.itemsize == 0:
-        raise DataError(f"{label} holds values of the type {str(dtype)[:80]}; store plain numbers")
+        raise DataError(f"{label} holds Python objects, a pickle, which is never loaded; {instead}")
+    if dtype.kind not in "biufUS" or dtype.itemsize == 0:
+        raise DataError(f"{label} holds values of the type {str(dtype)[:80]}; {instead}")
     if not 1 <= len(shape) <= MAX_AXES:
         raise DataError(f"{label} has {len(shape)} axes; images have 3 or 4, labels 1")
     if min(shape) < 1:
@@ -127,6 +159,6 @@ def _read_header(stream: Readable, label: str) -> tuple[tuple[int, ...], bool, n
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers written by Python 2; odd escapes in a broken one
             shape, fortran_order, dtype = parse(text)
-    except Exception as error:  # the parser raises whatever Python's own tokenizer and compiler do
-        raise DataError(f"{label} has a broken header: {str(error)[:80]}") from None
+    except Exception:  # the parser raises whatever Python's own tokenizer and compiler do, in their words
+        raise DataError(f"{label} has a broken header, which does not describe an array") from None
     return tuple(map(int, shape)), fortran_order, dtype, npy.MAGIC_LEN + len(prefix) + length

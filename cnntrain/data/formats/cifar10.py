@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
@@ -43,7 +43,7 @@ PYTHON = re.compile(r"cifar-10-python\.(tar\.gz|tgz|tar)|cifar-10-batches-py|(da
 FOLDER = f"`source: cifar10` reads the folder that holds data_batch_1.bin, usually called {SUBFOLDER}"
 
 
-def load(path: Path) -> Splits:
+def load(path: Path) -> Splits | SettledSplits:
     """Read the folder ``path``, or its subfolder ``cifar-10-batches-bin``.
 
     Training images are those of all ``data_batch_<number>.bin``, in the order of their numbers. Without

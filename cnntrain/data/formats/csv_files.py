@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats.csv_text import READ_ERRORS, CsvText, open_csv
 from cnntrain.data.listing import listing
@@ -36,7 +36,7 @@ def load(
     shape: tuple[int, int, int] | None = None,
     label: int | str | None = None,
     watch: Watch = SILENT,
-) -> Splits:
+) -> Splits | SettledSplits:
     """Read a file of training samples, or a folder with ``train.csv`` and perhaps ``test.csv``.
 
     Args:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
 from cnntrain.data.listing import listing
@@ -32,7 +32,7 @@ AXES = {"images": 3, "labels": 1}
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
-def load(path: Path, names: tuple[str, ...] | None = None) -> Splits:
+def load(path: Path, names: tuple[str, ...] | None = None) -> Splits | SettledSplits:
     """Read the folder ``path``; without test files there is no test split.
 
     Args:

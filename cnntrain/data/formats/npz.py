@@ -1,16 +1,17 @@
 """``source: npz``: one file of NumPy arrays, as ``numpy.savez`` or ``numpy.savez_compressed`` writes it.
 
-It holds ``x_train, y_train, x_test, y_test``, as Keras names them, or ``images, labels``; the test arrays may be
-missing, and then there is no test split. An array ``class_names`` (or ``classes``) may name the classes. Other arrays
-are not read.
+It holds ``x_train, y_train, x_val, y_val, x_test, y_test``, or ``images, labels`` and other usual names
+(``array_names.py``); without validation or test arrays there is no such split. An array ``class_names`` (or
+``classes``) may name the classes. Other arrays are not read.
 """
 
 from pathlib import Path
 from typing import Literal
 
-from cnntrain.data.dataset import Arrays, Splits, assemble
+from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.formats.archive import Archive
-from cnntrain.data.labels import to_class_names
+from cnntrain.data.formats.array_names import Pair, class_names, pairs
+from cnntrain.data.labels import decoded, to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 from cnntrain.types import Array
@@ -18,14 +19,11 @@ from cnntrain.types import Array
 Layout = Literal["NHWC", "NCHW"]
 """Channels last, or channels first."""
 
-TRAIN = (("x_train", "y_train"), ("images", "labels"))
-TEST = (("x_test", "y_test"),)
-CLASS_NAMES = ("class_names", "classes")
 CHANNELS = (1, 3)
 """Lengths that tell the axis of the channels where ``layout`` does not."""
 
 
-def load(path: Path, layout: Layout | None = None) -> Splits:
+def load(path: Path, layout: Layout | None = None) -> Splits | SettledSplits:
     """Read the file ``path``.
 
     Args:
@@ -36,34 +34,29 @@ def load(path: Path, layout: Layout | None = None) -> Splits:
         DataError: An array is missing or malformed, its layout is not clear, or two do not fit each other.
     """
     with Archive(path) as archive:
-        train = _read_split(archive, TRAIN, layout)
-        if train is None:
-            raise DataError(
-                f"{path}: no training samples; looked for the arrays x_train and y_train, or images and labels; the "
-                f"file holds {listing(archive.names)}"
-            )
-        test = _read_split(archive, TEST, layout)
-        return assemble(str(path), train, test, _read_class_names(archive))
-
-
-def _read_split(archive: Archive, pairs: tuple[tuple[str, str], ...], layout: Layout | None) -> Arrays | None:
-    """The one of the ``pairs`` of images and labels that the archive holds."""
-    present = [pair for pair in pairs if not archive.names.isdisjoint(pair)]
-    if not present:
-        return None
-    if len(present) > 1:
-        raise DataError(
-            f"{archive.path} holds both {' and '.join(present[0])} and {' and '.join(present[1])}, and only one pair "
-            "can be the training samples; leave the other out"
+        names = class_names(archive.names)
+        found = pairs(archive.names - {names}, str(path))
+        arrays = {split: _read_split(archive, pair, layout) for split, pair in found.items()}
+        taken = {name for pair in found.values() for name in pair} | {names}
+        choice = "; ".join(f"{pair.images}, {pair.labels} as {split}" for split, pair in found.items())
+        unread = archive.names - taken
+        return assemble(
+            str(path),
+            arrays["train"],
+            arrays.get("test"),
+            None if names is None else _read_class_names(archive, names),
+            arrays.get("validation"),
+            (f"splits: {choice}" + (f"; not read: {listing(unread)}" if unread else ""),),
         )
-    images_name, labels_name = present[0]
-    for here, missing in ((images_name, labels_name), (labels_name, images_name)):
-        if missing not in archive.names:
-            raise DataError(
-                f"{archive.path}: there is {here}, but no {missing}; the file holds {listing(archive.names)}"
-            )
-    images = _channels_first(archive.read(images_name), f"{archive.path}: {images_name}", layout)
-    return Arrays(images, archive.read(labels_name), images_name, labels_name)
+
+
+def _read_split(archive: Archive, pair: Pair, layout: Layout | None) -> Arrays:
+    label = f"{archive.path}: {pair.images}"
+    images = archive.read(pair.images)
+    if images.dtype.kind in "US":
+        raise DataError(f"{label} holds text; images are numbers")
+    labels = archive.read(pair.labels, "store numbers, or text by labels.astype(str)")
+    return Arrays(_channels_first(images, label, layout), labels, pair.images, pair.labels)
 
 
 def _channels_first(images: Array, name: str, layout: Layout | None) -> Array:
@@ -86,14 +79,12 @@ def _channels_first(images: Array, name: str, layout: Layout | None) -> Array:
     return images.transpose(0, 3, 1, 2) if channels_last else images
 
 
-def _read_class_names(archive: Archive) -> tuple[str, ...] | None:
-    name = next((name for name in CLASS_NAMES if name in archive.names), None)
-    if name is None:
-        return None
-    array = archive.read(name)
-    if array.ndim != 1 or array.dtype.kind not in "Uiu":
+def _read_class_names(archive: Archive, name: str) -> tuple[str, ...]:
+    label = f"{archive.path}: {name}"
+    array = archive.read(name, "store text: np.array(names, dtype=str)")
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
         raise DataError(
-            f"{archive.path}: {name} has the shape {array.shape} and the type {array.dtype}; it must be one row of "
-            "texts, the name of each class"
+            f"{label} has the shape {array.shape} and the type {array.dtype}; it must be one row of texts, the name of "
+            "each class"
         )
-    return to_class_names(list(map(str, array.tolist())), f"{archive.path}: {name}")
+    return to_class_names(decoded(array, label), label)

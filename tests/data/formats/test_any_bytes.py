@@ -54,14 +54,14 @@ def damaged(draw, files):
 def load_or_data_error(load, memory_below):
     with memory_below(LIMIT):
         try:
-            train, test, classes = load()
+            splits = load()
         except DataError:
             return
-    for part in (train, test):
+    for part in (splits.train, splits.test):
         if part is not None:
             assert part.images.ndim == 4
             assert len(part.images) == len(part.labels) > 0
-            assert 0 <= part.labels.min() <= part.labels.max() < len(classes)
+            assert 0 <= part.labels.min() <= part.labels.max() < len(splits.classes)
             assert part.images.dtype in (np.uint8, np.float32)
 
 

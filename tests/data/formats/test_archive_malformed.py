@@ -1,7 +1,9 @@
 """An npz file that is damaged, or made to harm, gives one sentence and costs no memory."""
 
 import io
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +57,24 @@ def test_a_file_that_may_not_be_read(write_npz, labels, monkeypatch):
     assert message(path) == f"{path}: the file cannot be read: Permission denied"
 
 
+def test_a_device_in_place_of_the_file():
+    assert message(Path("/dev/zero")) == "/dev/zero: the file cannot be read: this is no file, but a pipe or a device"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes of a name")
+def test_a_pipe_in_place_of_the_file(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    assert message(tmp_path / "a.npz").endswith("this is no file, but a pipe or a device")
+
+
+def test_a_list_of_very_many_arrays(tmp_path, memory_below):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for i in range(8_000):
+            file.writestr(f"an array of a long name {i}.npy", b"")
+    with memory_below(4 << 20):
+        assert "its list of arrays is longer than 524,288 bytes" in message(tmp_path / "a.npz")
+
+
 def test_a_folder_in_place_of_the_file(tmp_path):
     assert message(tmp_path) == f"{tmp_path} is a folder, but `source: npz` reads one .npz file"
 
@@ -79,7 +99,7 @@ def test_python_objects_are_not_loaded(write_npz, labels):
     )
 
 
-@pytest.mark.parametrize("dtype", ["c16", "M8[s]", "S3", "V4", [("a", "i4")]])
+@pytest.mark.parametrize("dtype", ["c16", "M8[s]", "V4", [("a", "i4")]])
 def test_values_that_are_no_pixels(write_npz, labels, dtype):
     path = write_npz(x_train=np.zeros((10, 4, 5), dtype), y_train=labels)
     assert message(path) == f"{path}: x_train holds values of the type {np.dtype(dtype)}; store plain numbers"
@@ -193,7 +213,7 @@ def test_a_zip_bomb_behind_a_small_claim(write_members, memory_below):
 )
 def test_a_broken_header(write_members, text):
     path = write_members(with_header(text))
-    assert message(path).startswith(f"{path}: x_train has a broken header: ")
+    assert message(path) == f"{path}: x_train has a broken header, which does not describe an array"
 
 
 def test_a_shape_beyond_all_numbers(write_members):
@@ -225,4 +245,4 @@ def test_a_version_of_the_format_that_is_not_known(write_members):
 
 def test_a_member_that_is_no_array(write_members):
     path = write_members(b"hello, world")
-    assert message(path).startswith(f"{path}: x_train is damaged: the magic string is not correct")
+    assert message(path).startswith(f"{path}: x_train is damaged: it is cut off, or not what numpy.savez writes")

@@ -8,7 +8,7 @@ NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 
 
 def test_a_folder_of_batches_is_read(cifar10_folder, color_images):
-    train, test, classes = cifar10.load(cifar10_folder)
+    train, test, classes, *_ = cifar10.load(cifar10_folder)
     np.testing.assert_array_equal(train.images, color_images)
     np.testing.assert_array_equal(test.images, color_images[:3])
     assert train.labels.tolist() == list(range(10))
@@ -64,7 +64,7 @@ def test_without_names_the_classes_are_called_by_their_numbers(cifar10_folder, w
     (cifar10_folder / "batches.meta.txt").unlink()
     write_batch("data_batch_1.bin", color_images[:2], [1, 4])
     (cifar10_folder / "data_batch_2.bin").unlink()
-    train, _, classes = cifar10.load(cifar10_folder)
+    train, _, classes, *_ = cifar10.load(cifar10_folder)
     assert classes == tuple("0123456789")
     assert train.labels.tolist() == [1, 4]
 
@@ -79,7 +79,7 @@ def test_names_are_lines_of_text(tmp_path, write_batch, color_images, content):
 def test_there_may_be_more_than_ten_classes(tmp_path, write_batch, color_images):
     (tmp_path / "batches.meta.txt").write_text("\n".join(map(str, range(100, 112))))
     write_batch("data_batch_1.bin", color_images[:2], [11, 1])
-    train, _, classes = cifar10.load(tmp_path)
+    train, _, classes, *_ = cifar10.load(tmp_path)
     assert train.labels.tolist() == [11, 1]
     assert len(classes) == 12
 

@@ -8,7 +8,7 @@ from cnntrain.data.formats import idx
 
 
 def test_a_folder_of_four_files_is_read(idx_folder, images, labels):
-    train, test, classes = idx.load(idx_folder)
+    train, test, classes, *_ = idx.load(idx_folder)
     np.testing.assert_array_equal(train.images, images[:, None])
     np.testing.assert_array_equal(train.labels, labels)
     np.testing.assert_array_equal(test.images, images[:3, None])
@@ -40,7 +40,7 @@ def test_a_folder_of_four_files_is_read(idx_folder, images, labels):
 def test_files_are_found_by_their_usual_names(tmp_path, write_idx, images, labels, names):
     for name, array in zip(names, (images, labels, images[:3], labels[:3]), strict=True):
         write_idx(name, array)
-    train, test, _ = idx.load(tmp_path)
+    train, test, *_ = idx.load(tmp_path)
     assert (len(train), len(test)) == (10, 3)
     np.testing.assert_array_equal(train.images[:, 0], images)  # EMNIST's too: as they are stored
 
@@ -71,7 +71,7 @@ def test_test_files_may_be_missing(idx_folder):
 def test_labels_that_start_at_1_keep_their_numbers_as_names(idx_folder, write_idx, labels):
     write_idx("train-labels-idx1-ubyte", labels + 17)
     write_idx("t10k-labels-idx1-ubyte", labels[:3] + 1)
-    train, test, classes = idx.load(idx_folder)
+    train, test, classes, *_ = idx.load(idx_folder)
     assert classes == tuple(str(label) for label in range(1, 27))
     assert (train.labels.min(), train.labels.max()) == (16, 25)
     assert test.labels.tolist() == [0, 1, 2]

@@ -114,15 +114,15 @@ def test_whole_numbers_outside_0_to_255(write_npz, images, labels, dtype, shift,
 def test_labels_as_one_hot_rows(write_npz, images):
     path = write_npz(x_train=images, y_train=np.eye(10))
     assert message(path) == (
-        f"{path}: y_train has the shape (10, 10), but a label is one whole number a sample; turn one-hot rows into "
-        "numbers by labels.argmax(axis=1)"
+        f"{path}: y_train has the shape (10, 10), but a label is one whole number or text a sample; turn one-hot "
+        "rows into numbers by labels.argmax(axis=1)"
     )
 
 
 def test_labels_of_three_axes(write_npz, images):
     path = write_npz(x_train=images, y_train=np.zeros((10, 1, 1), int))
     assert message(path) == (
-        f"{path}: y_train has the shape (10, 1, 1), but labels are (N,): one whole number a sample"
+        f"{path}: y_train has the shape (10, 1, 1), but labels are (N,): one whole number or text a sample"
     )
 
 
@@ -136,9 +136,48 @@ def test_labels_that_are_not_whole(write_npz, images, labels, wrong, shown):
     assert message(path) == f"{path}: y_train holds the label {shown}, but a label is a whole number from 0 on"
 
 
-def test_labels_that_are_texts(write_npz, images, labels):
-    path = write_npz(x_train=images, y_train=labels.astype("U2"))
-    assert message(path) == (f"{path}: y_train holds labels of the type <U2, but a label is a whole number from 0 on")
+def test_labels_that_are_objects(write_npz, images, labels):
+    path = write_npz(x_train=images, y_train=labels.astype(object))
+    assert message(path).endswith(
+        "y_train holds Python objects, a pickle, which is never loaded; store numbers, or text by labels.astype(str)"
+    )
+
+
+def test_names_of_classes_that_are_objects(write_npz, images, labels):
+    path = write_npz(x_train=images, y_train=labels, class_names=np.array(list("abcdefghij"), object))
+    assert message(path).endswith("which is never loaded; store text: np.array(names, dtype=str)")
+
+
+def test_images_that_are_texts(write_npz, images, labels):
+    path = write_npz(x_train=images.astype("U3"), y_train=labels)
+    assert message(path) == f"{path}: x_train holds text; images are numbers"
+
+
+def test_bytes_that_are_no_text(write_npz, images):
+    path = write_npz(x_train=images[:2], y_train=np.array([b"Gr\xfcn", b"Rot"]))
+    assert message(path) == (
+        f"{path}: y_train holds bytes that are not text in UTF-8; store it as text: array.astype(str)"
+    )
+
+
+def test_a_text_that_no_training_sample_has(write_npz, images):
+    path = write_npz(x_train=images[:2], y_train=["cat", "dog"], x_test=images[:2], y_test=["dog", "cow"])
+    assert message(path) == (
+        f"{path}: y_test holds the label 'cow', but the 2 classes of the training samples are cat, dog"
+    )
+
+
+def test_labels_of_several_classes(write_npz, images):
+    path = write_npz(x_train=images, y_train=np.ones((10, 3), int))
+    assert message(path) == (
+        f"{path}: y_train has the shape (10, 3), but a label is one whole number or text a sample; several labels for "
+        "one image cannot be trained on"
+    )
+
+
+def test_two_arrays_that_could_be_the_same(write_npz, images, labels):
+    path = write_npz(x_train=images, X_train=images, y_train=labels)
+    assert message(path) == f"{path}: X_train and x_train could all be the images of train; leave all but one out"
 
 
 def test_negative_labels(write_npz, images, labels):

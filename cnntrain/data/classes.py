@@ -1,0 +1,62 @@
+"""Classes that exist: those that a network can learn, because there is a training sample of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cnntrain.data.listing import cut
+from cnntrain.data.loaded import Data
+from cnntrain.data.watching import Watch
+from cnntrain.errors import DataError, visible
+
+
+def check_classes(data: Data, where: str, watch: Watch) -> None:
+    """Note the classes that no training sample is of, and the samples of other splits that are of those.
+
+    Args:
+        data: With the validation samples held out.
+        where: The source, to begin a message with.
+        watch: Who hears the notes.
+
+    Raises:
+        DataError: Fewer than two classes have training samples.
+    """
+    counts = {split: dataset.counts(len(data.classes)) for split, dataset in data.splits().items() if dataset}
+    absent = np.flatnonzero(counts["train"] == 0)
+    if len(data.classes) - len(absent) < 2:
+        name = data.classes[int(counts["train"].argmax())]
+        samples = len(data.train)
+        raise DataError(
+            f"{where}: two classes are needed, and {'the only' if samples == 1 else f'all {samples:,}'} training "
+            f"{'sample has' if samples == 1 else 'samples have'} the label {name[:80]!r}"
+        )
+    if not len(absent):
+        return
+    have = "classes have" if len(absent) > 1 else "classes has"
+    watch.note(
+        f"{len(absent):,} of {len(data.classes):,} {have} no training sample: "
+        f"{cut(', '.join(_run(data.classes, first, last) for first, last in _runs(absent)))}"
+    )
+    for split, of_class in counts.items():
+        seen = [(data.classes[i], int(of_class[i])) for i in absent if of_class[i]]
+        if seen:
+            each = ", ".join(f"{visible(name)} ({count:,} {_samples(count)})" for name, count in seen)
+            watch.note(f"{split} holds classes without training samples, which no network can learn: {cut(each)}")
+
+
+def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
+    """The first and the last of each run of consecutive numbers."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    return [(int(part[0]), int(part[-1])) for part in parts]
+
+
+def _run(classes: Sequence[str], first: int, last: int) -> str:
+    """Classes in a row: ``2 to 98`` where their names are numbers that count, otherwise all of their names."""
+    names = classes[first : last + 1]
+    if len(names) > 2 and all(name.isdigit() for name in names) and int(names[-1]) - int(names[0]) == last - first:
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(map(visible, names))
+
+
+def _samples(count: int) -> str:
+    return "sample" if count == 1 else "samples"
