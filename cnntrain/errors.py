@@ -21,7 +21,11 @@ The text of each is one sentence a fault: what is wrong, where, what was given, 
 """
 
 import os
+import unicodedata
 from typing import ClassVar
+
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of the text behind them: with them a name looks like another."""
 
 
 class CnntrainError(Exception):
@@ -101,6 +105,17 @@ class WorkerError(CnntrainError):
     exit_code = 7
 
 
+def can_be_shown(text: str) -> bool:
+    """Whether text does nothing to a terminal or to the text around it.
+
+    That excludes control characters, line breaks, bytes that are no text, and what turns the direction of writing. The
+    joiners and the spaces of every script are allowed.
+    """
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in TURNS for c in text)
+
+
 def visible(name: str) -> str:
     r"""Return a name or a message with what cannot be shown as escapes: a line break as ``\n``."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+    if can_be_shown(name):
+        return name
+    return "".join(c if can_be_shown(c) else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

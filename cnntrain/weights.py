@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike
 from cnntrain.builder import build_shaped, count_parameters
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
+from cnntrain.data.names import nfc
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.layout import check_shapes
 from cnntrain.network import Network
@@ -105,7 +106,7 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
     header, about = read_about(path)
     try:
         config = config_from_dict(about["config"], "config")
-        classes = tuple(str(name) for name in about["classes"])
+        classes = tuple(nfc(str(name)) for name in about["classes"])
         shape: Shape = tuple(int(side) for side in about["input"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
         shapes = header.shapes

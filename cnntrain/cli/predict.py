@@ -44,7 +44,7 @@ def predict(
 
         model = load(run)
         with open_view(model, top, "json" if json else "csv" if csv else "text") as view:
-            for entries in model.predictions(named(files), top, view.failed):
+            for entries in model.predictions(named(files), top, view.failed, view.note):
                 view.show(entries)
         if view.failures:
             raise typer.Exit(DataError.exit_code)

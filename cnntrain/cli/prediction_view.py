@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from cnntrain.cli import prediction_text as text
 from cnntrain.cli.options import Progress as ProgressMode
-from cnntrain.cli.terminal import is_live, messages, print_error
+from cnntrain.cli.terminal import is_live, messages, print_error, print_note
 from cnntrain.errors import PictureError
 from cnntrain.judging.names import visible
 from cnntrain.training.interrupts import Interrupts
@@ -57,6 +57,10 @@ class PredictionView:
         """Tell of a picture that cannot be read."""
         self.failures += 1
         print_error(visible(str(error)), self._console)
+
+    def note(self, text: str) -> None:
+        """Tell what is left out of a folder."""
+        print_note(visible(text), self._console)
 
 
 @contextmanager

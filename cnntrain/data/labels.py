@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cnntrain.data.listing import listing
-from cnntrain.errors import DataError
+from cnntrain.data.names import is_allowed, nfc
+from cnntrain.errors import DataError, visible
 from cnntrain.types import Array, Labels
 
 MAX_CLASSES = 65_536
@@ -178,18 +179,24 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
         names: One a class, in the order of the labels.
         name: What holds them, to begin a message with.
 
+    Returns:
+        The names in the form in which names are compared.
+
     Raises:
         DataError: There are too many, or one is there twice, is empty or cannot be shown.
     """
     if len(names) > MAX_CLASSES:
         raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
-    for text, times in Counter(names).items():
+    for text, times in Counter(map(nfc, names)).items():
         if len(text) > MAX_NAME:
-            raise DataError(
-                f"{name} holds the name {text[:80]!r}... of {len(text):,} characters; {MAX_NAME} are possible"
-            )
-        if times > 1 or not text.strip() or not text.isprintable():
-            if times > 1:
-                raise DataError(f"{name} holds the name {text[:80]!r}, {times} times; give every class one of its own")
-            raise DataError(f"{name} holds the name {text[:80]!r}, which cannot be shown; give the class another")
-    return tuple(names)
+            raise DataError(f"{name} holds the name {shown(text)}... of {len(text):,} characters; {MAX_NAME} are possible")
+        if times > 1:
+            raise DataError(f"{name} holds the name {shown(text)}, {times} times; give every class one of its own")
+        if not is_allowed(text):
+            raise DataError(f"{name} holds the name {shown(text)}, which cannot be shown; give the class another")
+    return tuple(map(nfc, names))
+
+
+def shown(name: str) -> str:
+    """A name in quotes, cut, as it stands in a message."""
+    return f"'{visible(name[:80])}'"

@@ -6,7 +6,7 @@ Pillow decodes without Python's lock, so threads share that work among the cores
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.pictures.form import Form
+from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.data.pictures.reading import read_picture
 from cnntrain.data.pictures.shown import fit_picture, is_picture
 from cnntrain.data.pixels import Images
@@ -40,7 +41,7 @@ class Image(NamedTuple):
     """``(C, H, W)``, or why there are none."""
 
 
-def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Image]:
+def read_images(images: Any, in_shape: Shape, form: Form | None, on_note: Callable[[str], None]) -> Iterator[Image]:
     """Yield the images that a caller gives, in order.
 
     Args:
@@ -48,6 +49,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Ima
             a picture of Pillow, an array as ``images_in`` takes it.
         in_shape: Of the network.
         form: What pictures are brought to; None if the network takes none.
+        on_note: Called with a sentence on what is left out of a folder.
 
     Raises:
         DataError: An array is not what is wanted, or pictures are given to a network that takes none.
@@ -56,7 +58,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None) -> Iterator[Ima
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
-    sources = _sources([images] if is_one else images, in_shape, form)
+    sources = _sources([images] if is_one else images, in_shape, form, on_note)
     threads = min(available_cores(), MOST_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
     waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]] = deque()
@@ -87,7 +89,9 @@ def _read(file: str, form: Form) -> NDArray[np.uint8] | PictureError:
         return error
 
 
-def _sources(images: Iterable[Any], in_shape: Shape, form: Form | None) -> Iterator[str | Image]:
+def _sources(
+    images: Iterable[Any], in_shape: Shape, form: Form | None, on_note: Callable[[str], None]
+) -> Iterator[str | Image]:
     """Yield the file of each picture that is to be read, and images that need no reading."""
     for item in images:
         if isinstance(item, np.ndarray):
@@ -97,7 +101,7 @@ def _sources(images: Iterable[Any], in_shape: Shape, form: Form | None) -> Itera
                 f"the network takes images of {in_shape[0]} channels, but pictures have 1 or 3; give it arrays"
             )
         elif isinstance(item, (str, os.PathLike)):
-            yield from _files(os.fsdecode(item))
+            yield from _files(os.fsdecode(item), on_note)
         elif is_picture(item):
             yield _shown(item, form)
         else:
@@ -117,9 +121,12 @@ def wrong_type(given: object) -> str:
     return f"images are paths, pictures of Pillow or NumPy arrays, but one is of type {type(given).__name__}"
 
 
-def _files(path: str) -> Iterator[str | Image]:
+def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
     if not os.path.isdir(path):
         yield path
         return
-    for found in walk(path):
+    left_out = LeftOut()
+    for found in walk(path, left_out):
         yield found if isinstance(found, str) else Image(os.fsdecode(found.path), found)
+    for sentence in left_out.sentences():
+        on_note(f"{path}: {sentence}")

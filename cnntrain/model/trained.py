@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pixels import Images
+from cnntrain.data.watching import SILENT
 from cnntrain.errors import PictureError, UsageError, WeightsError
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
@@ -88,7 +89,11 @@ class Model(Network):
         return [entry for batch in self.predictions(images, top) for entry in batch]
 
     def predictions(
-        self, images: Any, top: int = 1, on_error: Callable[[PictureError], None] = fail
+        self,
+        images: Any,
+        top: int = 1,
+        on_error: Callable[[PictureError], None] = fail,
+        on_note: Callable[[str], None] = SILENT.note,
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield what ``predict`` returns in batches, holding only a few images at a time.
 
@@ -96,6 +101,7 @@ class Model(Network):
             images: As for ``predict``; also an iterable without end.
             top: As for ``predict``.
             on_error: Called for a picture that cannot be read; if it returns, the picture is left out.
+            on_note: Called with a sentence on what is left out of a folder.
         """
         from cnntrain.model.reading import read_images  # imported late: without pictures there is no need of Pillow
 
@@ -103,7 +109,7 @@ class Model(Network):
             raise UsageError(f"top: expected at least 1, got {top}")
         names: list[str | None] = []
         batch: list[Images] = []
-        for name, pixels in read_images(images, self.in_shape, self._form()):
+        for name, pixels in read_images(images, self.in_shape, self._form(), on_note):
             if isinstance(pixels, PictureError):
                 on_error(pixels)
                 continue

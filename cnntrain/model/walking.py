@@ -4,18 +4,19 @@ import heapq
 import os
 from collections.abc import Iterator
 
-from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden
+from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden, unread_format
+from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.errors import PictureError
 
 AT_A_TIME = 20_000
 """Names of a folder that are held at a time. A folder is read again for the next ones."""
 
 
-def walk(top: str) -> Iterator[str | PictureError]:
+def walk(top: str, left_out: LeftOut) -> Iterator[str | PictureError]:
     """Yield the pictures below ``top``, each folder in the order of its names; for a folder that fails an error.
 
-    Hidden files and folders, and files that are no pictures by name or first bytes, are left out. A link to a folder is
-    followed once, and never to a folder that it lies in.
+    Hidden files and folders, and files that are no pictures by name or first bytes, are left out; of the latter
+    ``left_out`` keeps count. A link to a folder is followed once, and never to a folder that it lies in.
     """
     found = False
     linked: set[tuple[int, int]] = set()
@@ -41,6 +42,8 @@ def walk(top: str) -> Iterator[str | PictureError]:
         elif is_picture(path):
             found = True
             yield path
+        elif os.path.isfile(path):
+            left_out.count(name, unread_format(path))
     if not found:
         yield PictureError(top, "there is no picture in this folder")
 

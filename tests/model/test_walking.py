@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.errors import PictureError
 from cnntrain.model import walking
 from cnntrain.model.walking import names_in, walk
@@ -19,7 +20,7 @@ def make(folder, *names):
 
 
 def found(folder):
-    return [os.path.relpath(item, folder) for item in walk(str(folder)) if isinstance(item, str)]
+    return [os.path.relpath(item, folder) for item in walk(str(folder), LeftOut()) if isinstance(item, str)]
 
 
 def test_every_folder_in_the_order_of_its_names(tmp_path):
@@ -31,6 +32,16 @@ def test_hidden_ones_and_what_is_no_picture_are_left_out(tmp_path):
     make(tmp_path, ".a.jpg", ".git/b.jpg", "c.txt", "jpg", "d.jpg.part", "e.gif", "Thumbs.db", "__MACOSX/f.png")
     os.mkfifo(tmp_path / "g.png")
     assert found(tmp_path) == ["e.gif"]
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    make(tmp_path, "a.jpg", "b.txt", "c/d.jp2", "c/e.jp2", ".hidden")
+    left_out = LeftOut()
+    assert [os.path.relpath(item, tmp_path) for item in walk(str(tmp_path), left_out)] == ["a.jpg"]
+    assert list(left_out.sentences()) == [
+        "2 JPEG 2000 images cannot be read: convert them to JPEG or PNG",
+        "skipped 1 file that is no picture (.txt 1)",
+    ]
 
 
 def test_a_picture_under_another_name_is_one(tmp_path):
@@ -50,7 +61,7 @@ def test_links_in_a_circle_end(tmp_path):
 
 def test_a_folder_without_pictures_is_told(tmp_path):
     make(tmp_path, "a/notes.txt")
-    (error,) = walk(str(tmp_path))
+    (error,) = walk(str(tmp_path), LeftOut())
     assert isinstance(error, PictureError)
     assert "there is no picture in this folder" in str(error)
 
@@ -65,7 +76,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(tmp_path, mon
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    error, file = walk(str(tmp_path))
+    error, file = walk(str(tmp_path), LeftOut())
     assert str(error) == f"{tmp_path}/a: the folder cannot be read: Permission denied"
     assert file == f"{tmp_path}/b/x.png"
 
@@ -75,7 +86,7 @@ def test_folders_deeper_than_functions_may_be(tmp_path):
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 100)
     try:
-        items = list(walk(str(tmp_path)))
+        items = list(walk(str(tmp_path), LeftOut()))
     finally:
         sys.setrecursionlimit(limit)
     assert len(items) == 1

@@ -32,10 +32,10 @@ NEVER = {
 KNOWN = ALWAYS | SOMETIMES | NEVER
 FORMAT_OF_ENDING = {ending: name for name, endings in KNOWN.items() for ending in endings}
 HOW_TO_READ = {
-    "AVIF": "update Pillow to 11.3 or later, or convert it to JPEG or PNG",
-    "HEIC": "install the plugin with pip install pillow-heif, or convert it to JPEG or PNG",
+    "AVIF": "update Pillow to 11.3 or later",
+    "HEIC": "install the plugin with pip install pillow-heif",
 }
-"""What makes files of a format readable; all others must be converted."""
+"""What makes files of a format readable, other than to convert them."""
 
 HEAD = 1024
 """First bytes of a file that tell its format."""
@@ -125,9 +125,10 @@ def is_read(name: str) -> bool:
     return name in ALWAYS
 
 
-def how_to_read(name: str) -> str:
-    """What the user can do about images of a format that is not read."""
-    return HOW_TO_READ.get(name, "convert it to JPEG or PNG")
+def how_to_read(name: str, count: int = 1) -> str:
+    """What the user can do about ``count`` images of a format that is not read."""
+    convert = f"convert {'it' if count == 1 else 'them'} to JPEG or PNG"
+    return f"{HOW_TO_READ[name]}, or {convert}" if name in HOW_TO_READ else convert
 
 
 def _head(path: str) -> bytes:

@@ -17,7 +17,7 @@ from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.data.pictures import split_file
 from cnntrain.data.pictures.decoded import Pixels, pixels_of
-from cnntrain.data.pictures.folders import Found, Picture, find, skipped_text
+from cnntrain.data.pictures.folders import Found, Picture, find
 from cnntrain.data.pictures.form import Fit, Form
 from cnntrain.data.pictures.walk import FileStamp
 from cnntrain.data.split import stratified, without_sample
@@ -66,7 +66,8 @@ def load(
         DataError: The folder, a picture or the split file cannot be used.
     """
     found = find(path)
-    _tell_of_folders(found, watch)
+    for note in found.notes:
+        watch.note(note)
     known = None if split is None else split_file.read(split)
     H, W = size or size_of(path, found.pictures)
     files = [FileStamp(picture.name, picture.size, picture.mtime_ns) for picture in found.pictures]
@@ -92,8 +93,8 @@ def load(
     _check_classes(path, parts["train"], classes)
     _tell_of_twins(found.pictures, pixels, parts, watch)
     if known is None and "validation" not in parts:
-        return Splits(parts["train"], parts.get("test"), classes)
-    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes)
+        return Splits(parts["train"], parts.get("test"), classes, found.choices)
+    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, found.choices)
 
 
 def size_of(root: Path, pictures: Sequence[Picture]) -> tuple[int, int]:
@@ -195,15 +196,6 @@ def _check_classes(root: Path, train: Dataset, classes: tuple[str, ...]) -> None
     missing = [classes[i] for i in np.flatnonzero(counts == 0)]
     if missing:
         raise DataError(f"{root}: there is no picture to train on of {listing(map(repr, missing))}; add some")
-
-
-def _tell_of_folders(found: Found, watch: Watch) -> None:
-    """Note what was left out."""
-    text = skipped_text(found.skipped)
-    if text:
-        watch.note(text)
-    if found.empty:
-        watch.note(f"without pictures, and so no class: {listing(map(repr, found.empty))}")
 
 
 def _tell_of_twins(pictures: Sequence[Picture], pixels: Pixels, parts: dict[str, Dataset], watch: Watch) -> None:

@@ -2,17 +2,17 @@
 
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 from cnntrain.data.folder import entries
-from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden
+from cnntrain.data.pictures.files import begins_as_picture, has_image_name, is_hidden, unread_format
+from cnntrain.data.pictures.glance import is_named_as_image, is_run
+from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.errors import DataError
 
 FOLDER = "`source: images` reads a folder with a subfolder of pictures for each class"
-HIDDEN, OUTSIDE, LINKS = "hidden", "beside the class folders", "links to folders that are read already"
-LINK = "link to a folder that is read already"
 Link = tuple[str, str, str]
 """Tree, class and path of a link to a folder."""
 
@@ -33,47 +33,48 @@ class Walk:
     def __init__(self, root: Path) -> None:
         self._cut = len(os.path.join(root, ""))
         self._real_root = os.path.join(os.path.realpath(root), "")
-        self.skipped: Counter[str] = Counter()
-        self.loose = 0
-        """Pictures that lie in no class's folder."""
+        self.left_out = LeftOut()
+        self.unread: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        """By tree and class, how many images of which format cannot be read here."""
         self._seen: set[tuple[int, int]] = set()
 
     def folders(self, folder: Path) -> dict[str, Path]:
-        """The visible folders in ``folder``, by name; links come last, since what they lead to may be among them."""
+        """The visible folders in ``folder``, by name; what else is in it is left out."""
         found = []
         listed = entries(folder, FOLDER)
         self._is_new(str(folder))
         for path in listed:
             if is_hidden(path.name):
-                self.skipped[HIDDEN] += 1
+                self.left_out.hidden += 1
             elif path.is_dir():
                 found.append(path)
+            elif is_named_as_image(path.name):
+                self.left_out.loose[folder] += 1
             else:
-                self.skipped[OUTSIDE] += 1
-                self.loose += has_image_name(path.name)
-        return {path.name: path for path in sorted(found, key=lambda path: path.is_symlink())}
+                self.left_out.beside += 1
+        return {path.name: path for path in found}
 
-    def pictures(self, trees: dict[str, dict[str, Path]]) -> dict[str, dict[str, list[FileStamp]]]:
-        """The pictures in each of the folders of each tree.
+    def pictures(self, trees: dict[str, dict[str, list[Path]]]) -> dict[str, dict[str, list[FileStamp]]]:
+        """The pictures in the folders of each class of each tree.
 
         Links are followed when all folders have been read. One that leads to such a folder, or upwards, is left out.
         """
-        found: dict[str, dict[str, list[FileStamp]]] = {tree: {} for tree in trees}
+        found: dict[str, dict[str, list[FileStamp]]] = {tree: {name: [] for name in trees[tree]} for tree in trees}
         links: list[Link] = []
-        for tree, folders in trees.items():
-            for name, folder in folders.items():
+        for tree, classes in trees.items():
+            for name, folder in ((name, folder) for name, folders in classes.items() for folder in folders):
                 if folder.is_symlink():
                     links.append((tree, name, str(folder)))
                 elif self._is_new(str(folder)):
-                    found[tree][name] = self._files(str(folder), tree, name, links)
+                    found[tree][name] += self._files(str(folder), tree, name, links)
                 else:
-                    self.skipped[LINKS] += 1
+                    self.left_out.links += 1
         while links:  # those that are found on the way, too
             tree, name, link = links.pop(0)
             if not self._leads_up(link) and self._is_new(link):
-                found[tree].setdefault(name, []).extend(self._files(link, tree, name, links))
+                found[tree][name] += self._files(link, tree, name, links)
             else:
-                self.skipped[LINKS] += 1
+                self.left_out.links += 1
         return found
 
     def _files(self, top: str, tree: str, name: str, links: list[Link]) -> list[FileStamp]:
@@ -81,22 +82,25 @@ class Walk:
         found: list[FileStamp] = []
         waiting = [top]
         while waiting:
-            for entry in _listed(waiting.pop()):
+            listed = _listed(waiting.pop())
+            if is_run([entry.name for entry in listed]):
+                self.left_out.runs += 1
+                continue
+            for entry in listed:
                 if is_hidden(entry.name):
-                    self.skipped[HIDDEN] += 1
+                    self.left_out.hidden += 1
                 elif entry.is_symlink() and os.path.isdir(entry.path):
                     links.append((tree, name, entry.path))
                 elif not entry.is_dir(follow_symlinks=False):
-                    found += self._picture(entry)
+                    found += self._picture(entry, tree, name)
                 elif self._is_new(entry.path):
                     waiting.append(entry.path)
                 else:
-                    self.skipped[LINKS] += 1
+                    self.left_out.links += 1
         return found
 
-    def _picture(self, entry: os.DirEntry[str]) -> list[FileStamp]:
+    def _picture(self, entry: os.DirEntry[str], tree: str, name: str) -> list[FileStamp]:
         """The file if it is a picture; it is counted if not."""
-        ending = os.path.splitext(entry.name)[1].lower()
         about = _about(entry)
         if about is None:
             return []
@@ -104,7 +108,10 @@ class Walk:
         # A link that leads nowhere counts by its name: reading it will tell.
         if ((is_file or is_lost) and has_image_name(entry.name)) or (is_file and begins_as_picture(entry.path)):
             return [FileStamp(entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns)]
-        self.skipped[ending if len(ending) <= 8 and ending.isprintable() else ""] += 1
+        unread = unread_format(entry.path) if is_file else None
+        self.left_out.count(entry.name, unread)
+        if unread:
+            self.unread[tree, name][unread] += 1
         return []
 
     def _leads_up(self, link: str) -> bool:

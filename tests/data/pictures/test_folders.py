@@ -69,7 +69,8 @@ def test_what_is_no_picture_is_skipped_and_counted(flat, Told):
     told = Told(flat, validation=0.2)
     assert sum(len(told.names(split)) for split in ("train", "validation", "test")) == 35
     assert told.notes == [
-        "skipped 4 files that are no pictures (others 2, .png 1, .txt 1), 4 hidden, 1 beside the class folders",
+        "skipped 4 files that are no pictures (others 2, .png 1, .txt 1), 4 hidden, "
+        "1 other file beside the class folders",
         "without pictures, and so no class: 'empty'",
     ]
 
@@ -122,9 +123,12 @@ def test_links_between_splits(photos, Told):
         ([], "there is none"),
         (["a/1.png"], "there is only one, 'a'$"),
         (["a/b/1.png", "a/c/1.png"], r"there is only one, 'a'; was \S+/a meant, which holds 'b', 'c'\?"),
-        (["Test/b/1.png", "Test/c/1.png"], "there is only one, 'Test'; beside it there must be a folder 'train'"),
-        (["1.png", "2.png"], "there is none; 2 pictures lie in no such folder"),
-        (["train/1.png", "test/2.png"], "train: two classes are needed"),
+        (
+            ["Test/b/1.png", "Test/c/1.png"],
+            "holds Test, but no folder to train on; add a folder 'train'",
+        ),
+        (["1.png", "2.png"], "there is none; 2 images in .*photos lie in no class folder"),
+        (["train/1.png", "train/2.png", "test/2.png"], r"lie in no folders of classes \(test 1, train 2\)"),
     ],
 )
 def test_fewer_than_two_classes(photos, names, words, Told):
