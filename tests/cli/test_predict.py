@@ -99,6 +99,18 @@ def test_an_empty_folder_is_a_failure(run, pictures):
     assert (shown.exit_code, shown.stderr) == (4, "error: empty: there is no picture in this folder\n")
 
 
+def test_what_is_left_out_of_a_folder_is_noted(run, pictures):
+    (pictures / "in" / "x.jp2").write_bytes(b"")
+    (pictures / "in" / "about.txt").write_text("")
+    shown = predict(run, "in", "--json")
+    assert shown.exit_code == 0
+    assert len(json.loads(shown.stdout)["predictions"]) == 2
+    assert shown.stderr.splitlines() == [
+        "note: in: 1 JPEG 2000 image cannot be read: convert it to JPEG or PNG",
+        "note: in: skipped 1 file that is no picture (.txt 1)",
+    ]
+
+
 def test_names_from_stdin(run, pictures):
     os.link(b"a.png", b"\xff \t.png")
     names = b"b c.jpg\r\n\n\xff \t.png\r\n\nin"

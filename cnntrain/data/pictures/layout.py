@@ -115,8 +115,8 @@ def _split_layout(root: Path, splits: list[Top], others: list[Top]) -> Layout:
     if are_classes or (len(splits) == 1 and (len(unnamed) > 1 or any(not top.inside.has_images for top in unnamed))):
         raise DataError(
             f"{root}: {visible(train.name)} holds folders of images ({listing(train.folders)}), but there are images "
-            f"in {_names(are_classes or unnamed)} beside it, too: is {visible(train.name)} a split or a class? Move what "
-            "is not to be read elsewhere, or name the folder to read by data.path"
+            f"in {_names(are_classes or unnamed)} beside it, too: is {visible(train.name)} a split or a class? Move "
+            "what is not to be read elsewhere, or name the folder to read by data.path"
         )
     parts = {split: found[0].inside.path for split, found in by_split.items() if found}
     trees = {split: _class_folders(path) for split, path in parts.items()}
