@@ -189,7 +189,8 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
         raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
     for text, times in Counter(map(nfc, names)).items():
         if len(text) > MAX_NAME:
-            raise DataError(f"{name} holds the name {shown(text)}... of {len(text):,} characters; {MAX_NAME} are possible")
+            long = f"{len(text):,} characters; {MAX_NAME} are possible"
+            raise DataError(f"{name} holds the name {shown(text)}... of {long}")
         if times > 1:
             raise DataError(f"{name} holds the name {shown(text)}, {times} times; give every class one of its own")
         if not is_allowed(text):

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.pixels import brightest
+from cnntrain.errors import can_be_shown
 
 SMALLEST, LARGEST = 56, 96
 """Pixels of an image's longer side: smaller ones are shown as many times as large, larger ones are shrunk."""
@@ -137,7 +138,7 @@ def _picture(image: NDArray[np.uint8]) -> Image.Image:
 
 def _visible(text: str) -> str:
     """On one line, without what cannot be shown."""
-    return "".join(c if c.isprintable() else "?" for c in text[:LONGEST])
+    return "".join(c if can_be_shown(c) else "?" for c in text[:LONGEST])
 
 
 def _fitting(name: str, width: int, font: Font) -> str:
