@@ -6,7 +6,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from cnntrain.cli.bench import bench
 from cnntrain.cli.data import data
@@ -20,8 +19,8 @@ from cnntrain.cli.resume import resume
 from cnntrain.cli.runs import runs
 from cnntrain.cli.schema import schema
 from cnntrain.cli.summary import summary
-from cnntrain.cli.terminal import errors_as_messages
 from cnntrain.cli.train import train
+from cnntrain.cli.usage import Commands
 from cnntrain.streams import READABLE, listened_to
 
 
@@ -33,30 +32,15 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-class Commands(TyperGroup):
-    """The commands; help and version, too, may find nobody who reads them."""
-
-    def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Read the words of the command line."""
-        with errors_as_messages():
-            return super().make_context(*args, **extra)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command."""
-        with errors_as_messages():
-            return super().invoke(ctx)
-
-
 # Plain help and plain usage errors: the same on a terminal, in a log and in a pipe.
 app = typer.Typer(
     name="cnntrain",
     cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
-    epilog="Begin with: cnntrain train configs/digits.yaml",
+    epilog="Begin with: cnntrain train digits",
 )
 
 

@@ -53,6 +53,11 @@ def init(
             f"found {result['found']}",
             *choice_lines(result["choices"], 2),
             f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
+            *(
+                [f"wrote {result['schema']}, by which editors complete and check the config"]
+                if result["schema"]
+                else []
+            ),
             f"next: {words}",
             f"or, to see how long that takes: {words} --dry-run",
         ):

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.terminal import is_live, messages, print_note
-from cnntrain.data.watching import SILENT, Watch
+from cnntrain.data.watching import Watch
 
 Tell = Callable[[int, int, str], None]
 """Takes what is done, the total (0: unknown) and what is being done."""
@@ -36,7 +36,8 @@ def open_view(mode: ProgressMode) -> Iterator[Tell]:
 def open_watch(mode: ProgressMode = ProgressMode.AUTO) -> Iterator[Watch]:
     """What ``--progress`` asks for, on stderr, with the notes of whoever loads data."""
     if mode is ProgressMode.NONE:
-        yield SILENT
+        console = messages()
+        yield Watch(note=lambda text: print_note(text, console))
     elif is_live(mode):
         console = messages(live=True)
         with bar(console) as progress:

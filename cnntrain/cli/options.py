@@ -44,8 +44,8 @@ ProgressOption = Annotated[
     Progress,
     typer.Option(
         "--progress",
-        help="What stderr shows meanwhile: a live bar (rich), lines (plain) or nothing; auto is rich on a terminal and "
-        "plain elsewhere.",
+        help="How stderr shows progress: a live bar (rich), lines (plain) or not at all (none; notes and warnings "
+        "remain). auto is rich on a terminal and plain elsewhere.",
     ),
 ]
 

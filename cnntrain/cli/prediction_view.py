@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from cnntrain.cli import prediction_text as text
 from cnntrain.cli.options import Progress as ProgressMode
-from cnntrain.cli.terminal import is_live, messages, print_error, print_note
+from cnntrain.cli.terminal import is_live, messages, print_error, print_note, wants_json
 from cnntrain.errors import PictureError
 from cnntrain.judging.names import visible
 from cnntrain.training.interrupts import Interrupts
@@ -70,6 +70,7 @@ def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) ->
     match form:
         case "json":
             words: text.Form = text.Json()
+            wants_json.set(False)  # its object begins here
         case "csv":
             words = text.Csv(model.classes, measure, top)
         case _:

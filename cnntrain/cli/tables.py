@@ -78,7 +78,7 @@ def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: in
     add_columns(table, "right", "")
     add_columns(table, "left", "layer", *(["output"] if is_wide else []))
     for way in ("forward", "backward"):
-        add_columns(table, "right", f"{way} ms" if is_wide else f"{way}\nms", "GFLOP/s", "share")
+        add_columns(table, "right", Text(f"{way} ms" if is_wide else f"{way}\nms"), "GFLOP/s", "share")
     for layer, entry in zip(result["layers"], entries, strict=True):
         table.add_row(
             str(layer["index"]),
@@ -166,7 +166,7 @@ def plain_table(gap: int = 3) -> Table:
     return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
 
 
-def add_columns(table: Table, side: Literal["left", "right"], *names: str) -> None:
+def add_columns(table: Table, side: Literal["left", "right"], *names: str | Text) -> None:
     """Add columns that are never wrapped."""
     for name in names:
         table.add_column(name, justify=side, no_wrap=True)

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +21,10 @@ from cnntrain.judging.names import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
+"""Whether stdout still waits for its one JSON object, which is that of an error if there is no result."""
 
 
 def results() -> "Console":
@@ -45,6 +50,7 @@ def is_live(mode: Progress) -> bool:
 
 def print_json(result: dict[str, Any]) -> None:
     """Print ``result`` as one line of JSON; a number that is not finite becomes null, since JSON has no word for it."""
+    wants_json.set(False)
     print(json.dumps(finite(result), allow_nan=False), flush=True)
 
 
@@ -60,6 +66,13 @@ def finite(value: Any) -> Any:
 def print_error(text: str, console: "Console | None" = None) -> None:
     """Print each line of ``text`` as ``error: <line>``, unwrapped, with control characters made visible."""
     _print_marked(console or messages(), "error:", "bold red", text)
+
+
+def print_failure(kind: str, text: str, status: int) -> None:
+    """Print why a command ends without a result: on stderr, and with ``--json`` as the object on stdout, too."""
+    print_error(text)
+    if wants_json.get():
+        print_json({"error": {"kind": kind, "message": text, "exit": status}})
 
 
 def print_note(text: str, console: "Console | None" = None) -> None:
@@ -91,16 +104,20 @@ def errors_as_messages() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except CnntrainError as error:
-        print_error(str(error))
+        print_failure(type(error).__name__, str(error), error.exit_code)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as stop:
+        status = 128 + (stop.args[0] if stop.args else signal.SIGINT)
         for line in ("stopped", *stop.args[1:]):
             messages().print(line, soft_wrap=True)
-        raise typer.Exit(128 + (stop.args[0] if stop.args else signal.SIGINT)) from None
+        if wants_json.get():
+            print_json({"error": {"kind": "Interrupted", "message": "stopped", "exit": status}})
+        raise typer.Exit(status) from None
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
             raise
-        print_error("the system lets this process start no more threads; raise the limit of processes (ulimit -u)")
+        told = "the system lets this process start no more threads; raise the limit of processes (ulimit -u)"
+        print_failure("WorkerError", told, WorkerError.exit_code)
         raise typer.Exit(WorkerError.exit_code) from None
     except BrokenPipeError:
         _drop_unwritten()
@@ -108,8 +125,9 @@ def errors_as_messages() -> Iterator[None]:
     except OSError as error:
         if error.strerror is None:
             raise
-        where = f"{error.filename}: " if error.filename is not None else ""
-        print_error(f"{where}{error.strerror}")
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        with suppress(OSError):  # stdout may be what cannot be written
+            print_failure("OSError", f"{where}{error.strerror}", 2)
         _drop_unwritten()
         raise typer.Exit(2) from None
 

@@ -10,6 +10,7 @@ from typing import Self, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from cnntrain.cli import training_text as text
 from cnntrain.cli.loading_view import Bar, Lines, bar
@@ -65,7 +66,9 @@ class SilentView(TrainingView):
     """``--progress none``."""
 
     def show(self, event: Event) -> None:
-        """Show nothing but warnings."""
+        """Show nothing but notes and warnings."""
+        if isinstance(event, Noted):
+            print_note(event.text)
         if isinstance(event, Warned):
             print_warning(event.text)
 
@@ -223,7 +226,7 @@ class RichView(_ConsoleView):
 
     def _draw(self) -> None:
         if self._waiting:
-            self._console.print("\n".join(self._waiting), soft_wrap=True)
+            self._console.print(Text("\n".join(self._waiting)), soft_wrap=True)
             self._waiting.clear()
         self._bar.refresh()
 

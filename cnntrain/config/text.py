@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cnntrain.config.faults import Fault, config_error
 from cnntrain.config.tree import Mark
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, visible
 
 LIMIT = 1_000_000
 """Bytes of a config, at most."""
@@ -24,16 +24,17 @@ def read_text(path: str | Path) -> str:
     Raises:
         ConfigError: There is no such file, or it is not readable, too long or not UTF-8.
     """
+    name = visible(str(path))
     try:
         with open(path, "rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file") from None
+        raise ConfigError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a folder, not a config file; `cnntrain init FOLDER` writes one") from None
+        raise ConfigError(f"{name}: this is a folder, not a config file; `cnntrain init FOLDER` writes one") from None
     except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else "no file has such a name"
+        raise ConfigError(f"{name}: cannot be read: {reason}") from None
     if len(content) > LIMIT:
         raise refusal(path, b"", f"the file has more than {LIMIT:,} bytes, the most that a config may have")
     for begin, encoding in FOREIGN.items():

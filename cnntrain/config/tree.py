@@ -6,6 +6,8 @@ An anchor and its aliases share one node, and so nothing here is ever changed in
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cnntrain.errors import visible
+
 Path = tuple[str | int, ...]
 """Where a value is in a config: ``("network", "layers", 3, "conv", "K")``."""
 
@@ -18,7 +20,8 @@ class Mark(NamedTuple):
     column: int | None = None
 
     def __str__(self) -> str:
-        return self.source if self.line is None else f"{self.source}:{self.line}:{self.column}"
+        source = visible(self.source)
+        return source if self.line is None else f"{source}:{self.line}:{self.column}"
 
 
 class Origin(NamedTuple):

@@ -1,5 +1,6 @@
 """What a word of the command line names: a data set known by name, a folder or a file; and which source reads it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def recognise(word: str) -> dict[str, Any]:
     """
     if word in NAMED or word == "digits":
         return {"source": word}
-    path = Path(word).expanduser()
+    path = Path(os.path.expanduser(word))  # a ~name without a home is a name
     if path.is_dir():
         return {"source": _source_of(path), "path": word}
     if path.exists():

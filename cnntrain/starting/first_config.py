@@ -5,11 +5,12 @@ from typing import Any
 
 from cnntrain.builder import build_shaped
 from cnntrain.config import load_config
+from cnntrain.config.json_schema import schema_text
 from cnntrain.data.watching import SILENT, Watch
-from cnntrain.errors import UsageError, visible
+from cnntrain.errors import UsageError
 from cnntrain.starting.looking import Findings, look, name_of, source_of
 from cnntrain.starting.recipe import FIT, picture_size, recipe
-from cnntrain.starting.writing import text_of
+from cnntrain.starting.writing import SCHEMA, text_of
 
 
 def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str, Any]:
@@ -31,13 +32,15 @@ def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
     found = look(source, picture_size, FIT, watch)
-    header = [f"{summary(found)}. Written by cnntrain init.", *map(visible, found.choices)]
+    header = [f"{summary(found)}. Written by cnntrain init.", *found.choices]
     write(path, text_of(found, recipe(found), path, header))
+    schema = write_schema(path.absolute().parent)
     config = load_config(path)
     channels = 1 if found.is_grey and found.picture_size else found.shape[0]
     network = build_shaped(config, (channels, *found.shape[1:]), len(found.classes))
     return {
         "config": str(path),
+        "schema": None if schema is None else str(schema),
         "found": summary(found),
         "choices": list(found.choices),
         "source": found.source["source"],
@@ -69,6 +72,17 @@ def check(path: Path) -> None:
         raise UsageError(f"{path} is there already, and no file is overwritten; name another with --out FILE")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def write_schema(folder: Path) -> Path | None:
+    """Write the schema that the config names beside it, and return its path; None if there is such a file already."""
+    path = folder / SCHEMA
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(schema_text())
+    except OSError:  # only editors miss it
+        return None
+    return path
 
 
 def write(path: Path, text: str) -> None:

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cnntrain.config.json_schema import SCHEMA_FILE
+from cnntrain.errors import visible
 from cnntrain.starting.looking import Findings
 from cnntrain.starting.recipe import Line, Recipe
 
+SCHEMA = "cnntrain.schema.json"
+"""The file, beside the config, by which editors complete it; so the config can be passed on together with it."""
 PLAIN = re.compile(r"(\.{0,2}/|~/)?[A-Za-z_]([\w./ +-]*[\w/])?")
 """Text that means itself in YAML without quotes."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
@@ -26,7 +28,6 @@ def text_of(found: Findings, recipe: Recipe, out: Path, header: list[str]) -> st
         out: Where the file will be; a path beside or below it is written relative to it.
         header: Comment lines at the beginning.
     """
-    begin = [f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}"] if SCHEMA_FILE.exists() else []
     source = [Line(key, found.source[key]) for key in found.source if key != "path"]
     if "path" in found.source:
         path, relative = path_from(Path(found.source["path"]), out.absolute().parent)
@@ -47,7 +48,12 @@ def text_of(found: Findings, recipe: Recipe, out: Path, header: list[str]) -> st
             lines += [f"{left[: len(left) - len(left.lstrip())]}# {reason}", left]
         else:
             lines.append(f"{left.ljust(width)}# {reason}" if reason else left)
-    return "\n".join([*begin, *(f"# {line}".rstrip() for line in header), *lines]) + "\n"
+    return (
+        "\n".join(
+            [f"# yaml-language-server: $schema={SCHEMA}", *(f"# {visible(line)}".rstrip() for line in header), *lines]
+        )
+        + "\n"
+    )
 
 
 def path_from(path: Path, folder: Path) -> tuple[str, bool]:
@@ -58,7 +64,8 @@ def path_from(path: Path, folder: Path) -> tuple[str, bool]:
         return str(path), False
     if relative.count("..") > 1:
         return str(path), False
-    return Path(relative).as_posix(), True
+    text = Path(relative).as_posix()
+    return f"./{text}" if text.startswith("~") else text, True  # a config's ~ is the home folder
 
 
 def value(of: Any) -> str:
@@ -72,5 +79,13 @@ def value(of: Any) -> str:
             return "true" if of else "false"
         case str() if PLAIN.fullmatch(of) and of.lower() not in WORDS:
             return of
+        case str():
+            return quoted(of)
         case _:
-            return json.dumps(of, ensure_ascii=False)
+            return json.dumps(of)
+
+
+def quoted(text: str) -> str:
+    """Text in double quotes, on one line: a name may hold quotes, line breaks and all that YAML gives a meaning."""
+    escaped = (f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(escaped)}"'

@@ -135,7 +135,10 @@ def test_words_that_do_not_go_together(run, pictures):
 
 def test_missing_weights_are_status_5(pictures):
     shown = predict("nothing", "a.png", "--json")
-    assert (shown.exit_code, shown.stdout) == (5, "")
+    assert shown.exit_code == 5
+    message = "nothing: no weights here; a run folder or a .safetensors file is needed"
+    assert json.loads(shown.stdout) == {"error": {"kind": "WeightsError", "message": message, "exit": 5}}
+    assert shown.stderr == f"error: {message}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")

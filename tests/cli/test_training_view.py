@@ -229,7 +229,8 @@ def test_no_view_shows_no_loading(capsys):
     with SilentView() as view:
         view.show(Loading(1, 776, "decoding pictures"))
         view.show(Noted("skipped 2 hidden"))
-    assert capsys.readouterr() == ("", "")
+        view.show(Warned("the disk is full"))
+    assert capsys.readouterr() == ("", "note: skipped 2 hidden\nwarning: the disk is full\n")
 
 
 def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, batch):

@@ -73,7 +73,8 @@ def test_it_begins_with_the_schema_that_editors_need_and_is_valid(pictures):
     jsonschema = pytest.importorskip("jsonschema")
     text = Path(begin(str(pictures()))["config"]).read_text(encoding="utf-8")
     first, second, *_ = text.splitlines()
-    assert first == f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}"
+    assert first == "# yaml-language-server: $schema=cnntrain.schema.json"
+    assert Path("cnntrain.schema.json").read_text(encoding="utf-8") == SCHEMA_FILE.read_text(encoding="utf-8")
     assert second.startswith("# photos: 11 pictures of 2 classes, 5 to 6 each; colour, about 20 x 24.")
     jsonschema.validate(yaml.safe_load(text), json_schema())
     assert max(map(len, text.splitlines())) <= 140

@@ -1,0 +1,103 @@
+"""Words that no command understands: what to write in their place, and JSON of the error where JSON is wanted."""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from cnntrain.cli.terminal import errors_as_messages, print_failure, wants_json
+from cnntrain.errors import UsageError, visible
+
+CommandLineError: Any = typer.BadParameter.__mro__[1]
+"""What Typer raises for wrong usage; it has no public name."""
+NEEDED = {"--out": "out", "--progress": "progress"}
+"""Options that advice may name, and the parameter that a command with them has."""
+PLAIN = {
+    r"Input should be a valid integer.*|is not a valid int.*": "expected a whole number",
+    r"Input should be a valid number.*|is not a valid float.*": "expected a number",
+    r"Input should be greater than or equal to (\S+)": r"expected at least \1",
+    r"Value error, ": "",
+    r"\n": " ",
+}
+"""What Typer says, in the words of libraries below it, and what we say."""
+
+
+class Commands(TyperGroup):
+    """The commands. Usage errors are reported as all others; help and version, too, may find nobody who reads them."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        """Run the command that the words name, and leave with its status."""
+        words = sys.argv[1:] if args is None else list(args)
+        wants_json.set("--json" in words)
+        try:
+            complain_of_nothing(words)
+            status = super().main(args, *rest, **{**options, "standalone_mode": False})
+        except UsageError as error:
+            print_failure("UsageError", str(error), UsageError.exit_code)
+            status = UsageError.exit_code
+        except CommandLineError as error:
+            if not error.format_message():  # the help, where a command has no words
+                error.show()
+            else:
+                if error.ctx is not None:
+                    typer.echo(error.ctx.get_usage(), err=True)
+                    typer.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
+                print_failure("UsageError", sentence(error, words), error.exit_code)
+            status = error.exit_code
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the words of the command line."""
+        with errors_as_messages():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with errors_as_messages():
+            return super().invoke(ctx)
+
+
+def complain_of_nothing(words: Sequence[str]) -> None:
+    """Raise UsageError for a word that is empty: it stands for nothing that works, and often for an unset variable."""
+    before = "cnntrain"
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word.startswith("--") and equals and not value:
+            raise UsageError(f"{visible(option)}: expected a value, got nothing")
+        if not word:
+            where = before if before.startswith("-") else f"after {before}"
+            raise UsageError(f"{visible(where)}: expected a word, got '' (is a variable of the shell empty?)")
+        before = word
+
+
+def sentence(error: Any, words: Sequence[str]) -> str:
+    """Return what is wrong, with the override to write where an option means a key of the config."""
+    told = str(error.format_message())
+    for found, plain in PLAIN.items():
+        told = re.sub(found, plain, told)
+    parameter = getattr(error, "param", None)
+    if parameter is not None and "expected" in told:
+        value = written(words, parameter.opts)[1]
+        return told if value is None else f"{told}, got {value[:80]!r}"
+    option, command = getattr(error, "option_name", None), error.ctx.command if error.ctx is not None else None
+    if not option or command is None:
+        return told
+    from cnntrain.config.usual_words import advice  # imported late: right words need none of it
+
+    name, value = written(words, [option])
+    hint = advice(name, value)
+    parameters = {parameter.name for parameter in command.params}
+    needed = next((of for word, of in NEEDED.items() if hint and word in hint), "overrides")
+    return f"no such option: {name}; {hint}" if hint and needed in parameters else told
+
+
+def written(words: Sequence[str], options: Sequence[str]) -> tuple[str, str | None]:
+    """Return the first word that begins like one of the options, and the value given with it or behind it."""
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if word.startswith(tuple(options)):
+            return name, value if equals else words[place + 1] if place + 1 < len(words) else None
+    return options[0], None
