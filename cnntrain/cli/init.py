@@ -1,12 +1,12 @@
 """``cnntrain init``."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnntrain.cli.options import JsonOption, Progress, ProgressOption
+from cnntrain.cli.shell import command
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 
 WordArgument = Annotated[
@@ -47,7 +47,7 @@ def init(
         if json:
             print_json(result)
             return
-        words = shlex.join(["cnntrain", "train", result["config"]])
+        words = command("cnntrain", "train", result["config"])
         size = " x ".join(map(str, result["image_shape"]))
         for line in (
             f"found {result['found']}",

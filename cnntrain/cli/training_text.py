@@ -1,9 +1,9 @@
 """The words and columns in which a training run is told; the views decide where they go and in which colour."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnntrain.cli.shell import command
 from cnntrain.cli.tables import choice_lines
 
 if TYPE_CHECKING:
@@ -154,9 +154,9 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def next_line(command: str, run: "str | Path", *words: str) -> str:
+def next_line(name: str, run: "str | Path", *words: str) -> str:
     """What to do next with a run, as a command."""
-    return f"next: {shlex.join(['cnntrain', command, str(run), *words])}"
+    return f"next: {command('cnntrain', name, str(run), *words)}"
 
 
 def loss_text(loss: float | None) -> str:

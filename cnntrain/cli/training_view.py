@@ -67,10 +67,8 @@ class SilentView(TrainingView):
 
     def show(self, event: Event) -> None:
         """Show nothing but notes and warnings."""
-        if isinstance(event, Noted):
-            print_note(event.text)
-        if isinstance(event, Warned):
-            print_warning(event.text)
+        if isinstance(event, Noted | Warned):
+            (print_note if isinstance(event, Noted) else print_warning)(event.text)
 
     def stopping(self) -> None:
         """Say nothing."""

@@ -10,7 +10,6 @@ import typer
 
 from cnntrain.cli.options import Progress
 from cnntrain.cli.terminal import print_json, results
-from cnntrain.cli.training_text import next_line
 from cnntrain.streams import listened_to
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ def watch(events: "Callable[[Interrupts], Iterator[Event]]", progress: Progress,
         typer.Exit: With status 129, 130 or 143, when it was stopped by a signal.
         CnntrainError: What the events raise.
     """
-    from cnntrain.cli.training_view import open_view  # imported late: `cnntrain --help` needs none of it
+    from cnntrain.cli.training_text import next_line  # imported late: `cnntrain --help` needs none of it
+    from cnntrain.cli.training_view import open_view
     from cnntrain.training.events import Finished, Started
     from cnntrain.training.interrupts import Interrupts
 
