@@ -43,6 +43,8 @@ class Processes:
 
     def __init__(self, module: str) -> None:
         self.module = module
+        self.files: tuple[int, ...] = ()
+        """Descriptors of open files that those to be started may use; on Windows they get none."""
         self.processes: list[subprocess.Popen[bytes]] = []
         self.errors: list[IO[bytes]] = []
 
@@ -82,7 +84,7 @@ class Processes:
                     stdout=subprocess.DEVNULL,
                     stderr=file,
                     env=os.environ | same_kernels(),
-                    **options(handle),
+                    **options(handle, self.files),
                 )
         except OSError as error:
             raise WorkerError(
@@ -135,11 +137,11 @@ def deaf_to_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def options(handle: int | str) -> dict[str, Any]:
+def options(handle: int | str, files: tuple[int, ...] = ()) -> dict[str, Any]:
     """Options of a new process that depend on the system."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW}  # a console of its own: Ctrl-C does not reach it
-    return {"pass_fds": (handle,)}
+    return {"pass_fds": (handle, *files)}
 
 
 def search_path() -> list[str]:

@@ -1,17 +1,20 @@
 """What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared`` needs.
 
 Images in memory are copied to where every rank sees them. Those of a mapped file are not: each rank maps the file, and
-the system keeps one copy of it for all.
+the system keeps one copy of it for all. Workers are given the open file: after its start a run needs it by no name.
 """
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.data.pictures.decoded_file import MappedImages
 from cnntrain.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared import fields
@@ -56,23 +59,49 @@ def share_data(data: Data, arrays: SharedArrays) -> None:
         arrays[name][...] = array
 
 
-def mapped_images(data: Data) -> Maps:
-    """Where the images that are not copied lie."""
-    return {
-        split: {
-            "file": os.path.abspath(str(dataset.images.filename)),
-            "dtype": dataset.images.dtype.name,
-            "shape": list(dataset.images.shape),
-            "offset": dataset.images.offset,
+@contextmanager
+def mapped_images(data: Data) -> Iterator[Maps]:
+    """Context in which the files of images that are not copied are open; gives where the images lie.
+
+    Raises:
+        OSError: A file cannot be opened.
+    """
+    with ExitStack() as files:
+        yield {
+            split: {
+                "file": os.path.abspath(str(dataset.images.filename)),
+                "descriptor": _descriptor(dataset.images, files),
+                "dtype": dataset.images.dtype.name,
+                "shape": list(dataset.images.shape),
+                "offset": dataset.images.offset,
+            }
+            for split, dataset in data.splits().items()
+            if dataset is not None and isinstance(dataset.images, np.memmap)
         }
-        for split, dataset in data.splits().items()
-        if dataset is not None and isinstance(dataset.images, np.memmap)
-    }
+
+
+def _descriptor(images: Any, files: ExitStack) -> int:
+    if isinstance(images, MappedImages):
+        return images.descriptor
+    return files.enter_context(open(images.filename, "rb")).fileno()
+
+
+def check_mapped(data: Data) -> None:
+    """Make sure that the files of images that are not copied are whole.
+
+    Raises:
+        DataError: One is not.
+    """
+    for dataset in data.splits().values():
+        if dataset is not None and isinstance(dataset.images, MappedImages):
+            dataset.images.check()
 
 
 def open_images(where: Mapping[str, Any]) -> Any:
-    """Map images that lie in a file."""
-    return np.memmap(where["file"], where["dtype"], "r", where["offset"], tuple(where["shape"]))
+    """Map images that lie in a file, in a worker. On Windows it opens the file by its name."""
+    is_named = sys.platform == "win32"
+    with open(where["file" if is_named else "descriptor"], "rb", closefd=is_named) as file:  # splits may share one
+        return np.memmap(file, where["dtype"], "r", where["offset"], tuple(where["shape"]))
 
 
 def shared_data(
@@ -80,16 +109,19 @@ def shared_data(
     maps: Maps,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
-    names: Mapping[str, tuple[str, ...] | None] | None = None,
+    before: Data | None = None,
 ) -> Data:
-    """The data as they lie in shared memory and in mapped files; ``names``, of each split, are rank 0's alone."""
+    """The data as they lie in shared memory and in mapped files; ``before`` are those that rank 0 has loaded."""
+    known = {} if before is None else {name: dataset for name, dataset in before.splits().items() if dataset}
 
     def split(name: str) -> Dataset | None:
         if f"{name}.labels" not in arrays.arrays:
             return None
-        images = open_images(maps[name]) if name in maps else arrays[f"{name}.images"]
         rows = arrays.arrays.get(f"{name}.rows")
-        return Dataset(images, arrays[f"{name}.labels"], rows, (names or {}).get(name))
+        images: Any = arrays.arrays.get(f"{name}.images")
+        if images is None:
+            images = known[name].images if known else open_images(maps[name])
+        return Dataset(images, arrays[f"{name}.labels"], rows, known[name].names if known else None)
 
     train = split("train")
     assert train is not None

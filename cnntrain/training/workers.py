@@ -14,7 +14,14 @@ from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared import Shared
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.progress import Progress
-from cnntrain.training.sharing import mapped_images, samples_in_batch, share_data, shared_data, shared_fields
+from cnntrain.training.sharing import (
+    check_mapped,
+    mapped_images,
+    samples_in_batch,
+    share_data,
+    shared_data,
+    shared_fields,
+)
 from cnntrain.types import Array
 
 PATIENCE = 10.0
@@ -43,9 +50,11 @@ def ranks(
         interrupts: Where a signal is noted, after which no worker is waited for without an end.
 
     Raises:
+        DataError: A mapped file was cut off.
         WorkerError: There is no room for what they share, or one could not be started, or has ended.
         KeyboardInterrupt: A signal was noted, and a worker does not come to the end of its batch.
     """
+    check_mapped(data)
     if workers == 1:
         alone = Alone(network.layout, network.dtype, config.training.state_rows)
         if states is not None:
@@ -58,7 +67,8 @@ def ranks(
         fields["before"] = (here.before.shape, here.before.dtype.name)
     arrays = SharedArrays(fields)
     try:
-        with Processes("cnntrain.training.worker") as processes:
+        with mapped_images(data) as maps, Processes("cnntrain.training.worker") as processes:
+            processes.files = tuple({images["descriptor"] for images in maps.values()})
             for _ in range(1, workers):
                 processes.start(arrays.handle)
             # While they import what they need.
@@ -68,10 +78,8 @@ def ranks(
             if here.before is not None:
                 arrays["before"][...] = here.before
             share_data(data, arrays)
-            maps = mapped_images(data)
-            names = {split: dataset.names for split, dataset in data.splits().items() if dataset}
             # The first copy is not needed any more.
-            data = shared_data(arrays, maps, data.classes, data.preprocessing, names)
+            data = shared_data(arrays, maps, data.classes, data.preprocessing, data)
             order = {
                 "workers": workers,
                 "handle": arrays.handle,

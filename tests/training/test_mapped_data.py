@@ -1,10 +1,15 @@
 """Images that stay in a file train to the same bits as images in memory, on any number of workers."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
 from cnntrain.builder import build_for
 from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.data.pictures import decoded_file
+from cnntrain.errors import DataError
 from cnntrain.training.batches import batches
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.sharing import sample_arrays
@@ -65,3 +70,40 @@ def test_the_bits_are_the_same(make_config, in_memory, mapped):
 def test_workers_get_no_copy_of_what_lies_in_a_file(in_memory, mapped):
     assert "train.images" not in sample_arrays(data_of(mapped))
     assert "train.images" in sample_arrays(data_of(in_memory))
+
+
+@pytest.fixture
+def decoded(in_memory, tmp_path):
+    """The same samples as the cache of decoded images has them; the file's name is taken away."""
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        writer = decoded_file.Writer(file, in_memory.images.shape)
+        writer.add(in_memory.images)
+        writer.close(decoded_file.About([], []))
+    images, _ = decoded_file.read(path, in_memory.images.shape)
+    path.unlink()
+    return Dataset(images, in_memory.labels, np.arange(50), in_memory.names)
+
+
+def test_no_name_is_needed_after_the_start(make_config, in_memory, decoded):
+    config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=1)
+    expected = trained(config, data_of(in_memory), 1)
+    for workers in (1, 2, 2):  # as after a rollback
+        assert trained(config, data_of(decoded), workers) == expected
+
+
+def test_another_file_under_the_name_is_not_read(make_config, in_memory, decoded, tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"something else")
+    config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=1)
+    assert trained(config, data_of(decoded), 2) == trained(config, data_of(in_memory), 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="opens a file by its descriptor")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_was_cut_off_is_said_before_it_is_read(make_config, decoded, workers):
+    data = data_of(decoded)
+    config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=1)
+    network = build_for(config, data)
+    os.truncate(f"/proc/self/fd/{decoded.images.descriptor}", 1000)
+    with pytest.raises(DataError, match="was cut off while it was in use"), ranks(config, network, data, workers):
+        pass

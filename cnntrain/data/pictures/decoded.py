@@ -1,36 +1,32 @@
 """The pictures of a folder as pixels: decoded once, then mapped from a file in the user's cache folder.
 
 The file's name says which folder and form it is for, and of which files: their names, sizes and times of change. So
-a picture that is added, changed or taken away makes another file, and the old one goes.
+an image that is added, changed or removed makes another file, and the old one goes. Nothing else is ever removed
+(``cache_files.py``).
 """
 
 import json
 import os
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.cache import VARIABLE, cache_folder
-from cnntrain.data.pictures import decoded_file
+from cnntrain.data.cache import VARIABLE
+from cnntrain.data.pictures import cache_files, decoded_file
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.walk import FileStamp
 from cnntrain.data.watching import Watch
 from cnntrain.parallel.cores import available_cores
 
-FORMAT = 1
+FORMAT = 2
 """Of the files, and of what ``pictures`` makes of the same bytes: to be raised when either changes."""
-LONGEST_UNUSED = 60 * 86400
-"""Seconds after which a file that nobody used goes."""
-LONGEST_WRITTEN = 86400
-"""Seconds after which a file that is still being written belongs to a process that was killed."""
 
 
 class Pixels(NamedTuple):
@@ -48,7 +44,7 @@ def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) 
     """The pixels of ``files`` in the folder ``root``; nothing is decoded where the cache holds them already."""
     shape = (len(files), form.channels, form.H, form.W)
     slot = _digest([os.path.abspath(root), form.channels, form.H, form.W, form.fit])
-    path = cache_folder() / "pictures" / f"{slot}-{_digest([FORMAT, version('pillow'), list(files)])}.npy"
+    path = cache_files.images_folder() / f"{slot}-{_digest([FORMAT, *decoders(), list(files)])}.npy"
     cached = decoded_file.read(path, shape)
     if cached is not None:
         found = _pixels(*cached)
@@ -58,7 +54,7 @@ def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) 
             return found
     try:
         _write(path, root, files, form, watch)
-        _clear(path, slot)
+        cache_files.remove_unused(path)
         cached = decoded_file.read(path, shape)
     except OSError as error:
         watch.note(
@@ -90,8 +86,16 @@ def _digest(content: object) -> str:
     return blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()
 
 
-def _pixels(images: NDArray[np.uint8], about: dict[str, list[list[int]] | list[tuple[int, str]]]) -> Pixels:
-    return Pixels(images, dict(about["unreadable"]), about["same"])  # type: ignore[arg-type]
+def decoders() -> list[str]:
+    """Names and versions of the libraries that pixels depend on."""
+    found = [f"Pillow {version('pillow')}"]
+    with suppress(PackageNotFoundError):
+        found.append(f"pillow-heif {version('pillow-heif')}")
+    return found
+
+
+def _pixels(images: NDArray[np.uint8], about: decoded_file.About) -> Pixels:
+    return Pixels(images, dict(about.unreadable), about.same)
 
 
 def _decode(
@@ -100,7 +104,7 @@ def _decode(
     form: Form,
     watch: Watch,
     keep: Callable[[int, NDArray[np.uint8]], None],
-) -> dict[str, list[list[int]] | list[tuple[int, str]]]:
+) -> decoded_file.About:
     """Decode all ``files``; ``keep`` is given the pixels from each place on."""
     from cnntrain.data.pictures.decoding import (
         decode,  # imported late: Pillow is not needed where the cache has the pixels
@@ -119,15 +123,17 @@ def _decode(
                 places[blake2b(picture, digest_size=16).digest()].append(done + place)
         done += len(pixels)
         watch.progress(done, len(files), "decoding pictures")
-    return {"unreadable": unreadable, "same": [group for group in places.values() if len(group) > 1]}
+    return decoded_file.About(unreadable, [group for group in places.values() if len(group) > 1])
 
 
 def _write(path: Path, root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) -> None:
     """Decode into a new file, which takes its name when it is whole: two processes at once do no harm."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o700, exist_ok=True)
+    cache_files.remove_left_over(path.parent)
     temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with cache_files.create(temporary) as file:
             writer = decoded_file.Writer(file, (len(files), form.channels, form.H, form.W))
             writer.close(_decode(root, files, form, watch, lambda _, pixels: writer.add(pixels)))
         os.replace(temporary, path)
@@ -135,15 +141,3 @@ def _write(path: Path, root: Path, files: Sequence[FileStamp], form: Form, watch
         with suppress(OSError):
             temporary.unlink()
         raise
-
-
-def _clear(path: Path, slot: str) -> None:
-    """Take away what the new file replaces, what was not used for long, and what a killed process left."""
-    now = time.time()
-    for other in path.parent.iterdir():
-        with suppress(OSError):
-            age = now - other.stat().st_mtime
-            is_old = age > (LONGEST_WRITTEN if other.suffix == ".tmp" else LONGEST_UNUSED)
-            is_replaced = other.name.startswith(slot) and other.suffix == ".npy" and other != path
-            if other.suffix in (".npy", ".tmp") and (is_old or is_replaced):
-                other.unlink()

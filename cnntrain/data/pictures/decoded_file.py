@@ -4,23 +4,31 @@
 
     npy header | uint8 pixels (N, C, H, W) | JSON | length of the JSON and CRC-32 of all before, 8 bytes each
 
-It can be made again at any time, so it is believed only if every byte is right.
+It can be made again at any time, so it is believed only if every byte is right, and what the bytes say is possible.
 """
 
 import io
 import json
 import os
 import struct
+import weakref
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from cnntrain.data.pictures.cache_files import is_ours
+from cnntrain.errors import DataError, visible
+from cnntrain.parallel.mapping import beside_streams
+from cnntrain.storage.reading import opened
+
 FOOTER = struct.Struct("<QQ")
 CHUNK = 1 << 22
+LONGEST_ABOUT = 1000
+"""Bytes of the JSON for each image, at most."""
 Shape = tuple[int, int, int, int]
 
 
@@ -29,6 +37,36 @@ def header(shape: Shape) -> bytes:
     stream = io.BytesIO()
     npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
     return stream.getvalue()
+
+
+class About(NamedTuple):
+    """What was found while decoding."""
+
+    unreadable: list[tuple[int, str]]
+    """Indices of images that cannot be read, and why."""
+    same: list[list[int]]
+    """Indices of images whose pixels are the same."""
+
+    @classmethod
+    def from_json(cls, content: Any, count: int) -> Self | None:
+        """What ``Writer.close`` wrote for ``count`` images; None if it is anything else."""
+
+        def is_index(value: Any) -> bool:
+            return type(value) is int and 0 <= value < count
+
+        match content:
+            case {"unreadable": list(unreadable), "same": list(same), **rest} if not rest:
+                pass
+            case _:
+                return None
+        for pair in unreadable:
+            match pair:
+                case [place, str()] if is_index(place):
+                    continue
+            return None
+        if not all(isinstance(group, list) and len(group) > 1 and all(map(is_index, group)) for group in same):
+            return None
+        return cls([(place, visible(reason)) for place, reason in unreadable], same)
 
 
 class Writer:
@@ -52,31 +90,67 @@ class Writer:
         """Add pictures (n, C, H, W)."""
         self._write(pixels.reshape(-1).data)
 
-    def close(self, about: Any) -> None:
-        """Add what is to be kept beside the pixels: plain data."""
-        text = json.dumps(about).encode()
+    def close(self, about: About) -> None:
+        """Add what is to be kept beside the pixels."""
+        text = json.dumps(about._asdict()).encode()
         self._write(text)
         self._file.write(FOOTER.pack(len(text), self._crc))
         self._file.flush()
 
 
-def read(path: Path, shape: Shape) -> tuple[NDArray[np.uint8], Any] | None:
-    """The pixels, mapped, and what is kept beside them; None if there is no such file, or it is damaged."""
+class MappedImages(np.memmap[Any, np.dtype[np.uint8]]):
+    """Images in a file that stays open: its name may be taken away, or given to another file, meanwhile."""
+
+    descriptor: int
+
+    @classmethod
+    def of(cls, file: BinaryIO, offset: int, shape: Shape) -> Self:
+        """Map the images behind the first ``offset`` bytes of an open file."""
+        images = cls(file, np.uint8, "r", offset, shape)
+        images.descriptor = beside_streams(os.dup(file.fileno()))
+        weakref.finalize(images, os.close, images.descriptor)
+        return images
+
+    def check(self) -> None:
+        """Make sure that the file is still as long as it was: to read beyond its end would kill the process.
+
+        Raises:
+            DataError: It is not.
+        """
+        if os.fstat(self.descriptor).st_size < self.offset + self.nbytes:
+            raise DataError(
+                f"{self.filename}: the file of decoded images was cut off while it was in use; remove it, and resume "
+                "the run"
+            )
+
+
+def read(path: Path, shape: Shape) -> tuple[MappedImages, About] | None:
+    """The pixels, mapped, and what is kept beside them; None if there is no such file, or anything is odd about it."""
     begin = header(shape)
     pixels = len(begin) + int(np.prod(shape, dtype=np.int64))
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < pixels + FOOTER.size or file.read(len(begin)) != begin:
-                return None
-            file.seek(size - FOOTER.size)
-            length, crc = FOOTER.unpack(file.read(FOOTER.size))
-            if length != size - pixels - FOOTER.size or crc != _crc(file, size - FOOTER.size):
-                return None
-            file.seek(pixels)
-            about = json.loads(file.read(length))
-            return np.memmap(file, np.uint8, "r", len(begin), shape), about
+        with opened(path) as file:
+            about = _checked(file, begin, pixels, shape[0])
+            return None if about is None else (MappedImages.of(file, len(begin), shape), about)
     except (OSError, ValueError):
+        return None
+
+
+def _checked(file: BinaryIO, begin: bytes, pixels: int, count: int) -> About | None:
+    """What is kept behind ``pixels`` bytes about ``count`` images; None if anything is odd about the file."""
+    found = os.fstat(file.fileno())
+    if not is_ours(found) or found.st_size < pixels + FOOTER.size or file.read(len(begin)) != begin:
+        return None
+    file.seek(found.st_size - FOOTER.size)
+    length, crc = FOOTER.unpack(file.read(FOOTER.size))
+    if length != found.st_size - pixels - FOOTER.size or length > LONGEST_ABOUT * (count + 1):
+        return None
+    if crc != _crc(file, found.st_size - FOOTER.size):
+        return None
+    file.seek(pixels)
+    try:
+        return About.from_json(json.loads(file.read(length)), count)
+    except RecursionError:
         return None
 
 

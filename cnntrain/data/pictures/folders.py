@@ -32,7 +32,8 @@ class Picture(NamedTuple):
     """``train``, ``validation`` or ``test``; empty where the folder has no splits."""
     size: int
     """Bytes."""
-    mtime_ns: int
+    times_ns: tuple[int, int]
+    """As in ``FileStamp``."""
 
 
 class Found(NamedTuple):

@@ -70,7 +70,7 @@ def load(
         watch.note(note)
     known = None if split is None else split_file.read(split)
     H, W = size or size_of(path, found.pictures)
-    files = [FileStamp(picture.name, picture.size, picture.mtime_ns) for picture in found.pictures]
+    files = [FileStamp(picture.name, picture.size, picture.times_ns) for picture in found.pictures]
     pixels = pixels_of(path, files, Form(channels, H, W, fit), watch)
     chosen = _chosen(path, found, pixels, known, split, on_bad, watch)
     names = tuple(found.pictures[i].name for i in chosen.tolist())

@@ -24,7 +24,8 @@ class FileStamp(NamedTuple):
     """Its path in the folder, with slashes."""
     size: int
     """Bytes."""
-    mtime_ns: int
+    times_ns: tuple[int, int]
+    """When its content changed, which programs that copy set back, and when anything of it did, which none can."""
 
 
 class Walk:
@@ -107,7 +108,8 @@ class Walk:
         is_file, is_lost = stat.S_ISREG(about.st_mode), stat.S_ISLNK(about.st_mode)
         # A link that leads nowhere counts by its name: reading it will tell.
         if ((is_file or is_lost) and has_image_name(entry.name)) or (is_file and begins_as_picture(entry.path)):
-            return [FileStamp(entry.path[self._cut :].replace(os.sep, "/"), about.st_size, about.st_mtime_ns)]
+            path = entry.path[self._cut :].replace(os.sep, "/")
+            return [FileStamp(path, about.st_size, (about.st_mtime_ns, about.st_ctime_ns))]
         unread = unread_format(entry.path) if is_file else None
         self.left_out.count(entry.name, unread)
         if unread:
