@@ -17,20 +17,7 @@ from cnntrain.data.watching import SILENT
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
-from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.layers.conv import Conv
-from cnntrain.layers.dropout import Dropout
-from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import (
-    BatchNormOptions,
-    ConvOptions,
-    DropoutOptions,
-    FcOptions,
-    Options,
-    PoolOptions,
-    output_shape,
-)
-from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
+from cnntrain.layers.options import LayerOptions
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
 from cnntrain.objective import balanced, objective_of
@@ -48,8 +35,6 @@ MOST_PARAMETERS = 500_000_000
 """Parameters of a network, at most: 2 GB in float32, and four times that in training."""
 MOST_VALUES = 50_000_000
 """Values of one sample in a layer, at most: a slice of 8 samples then takes 1.6 GB in float32."""
-PARAMETERS = 0
-"""The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
 
 
 def build(config: Config, dtype: DTypeLike | None = None) -> Network:
@@ -64,7 +49,7 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
         DataError: The data are needed, and are missing or malformed.
     """
     last = config.network.layers[-1].options
-    if config.network.input is not None and not (isinstance(last, FcOptions) and last.units is None):
+    if config.network.input is not None and not last.needs_classes:
         return build_shaped(config, config.network.input, None, dtype)
     return build_for(config, data_of(config), dtype)
 
@@ -134,8 +119,8 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     count_parameters(config, input_shape, classes)
     options = config.training
     C, H, W = input_shape
-    entries = [entry.options for entry in config.network.layers]
-    layers = list(make_layers(entries, (H, C, W), classes, options.seed))
+    entries = [entry.options.with_classes(classes) for entry in config.network.layers]
+    layers = list(make_layers(entries, (H, C, W), options.seed))
     objective = objective_of(config, math.prod(layers[-1].out_shape))
     return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
 
@@ -148,13 +133,9 @@ def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
     """
     parameters = 0
     for index, entry in enumerate(config.network.layers):
-        options, inputs = entry.options, math.prod(shape)
-        if isinstance(options, FcOptions):
-            options = options.model_copy(update={"units": options.units or classes})
-            parameters += inputs * (options.units or 0)
-        elif isinstance(options, (ConvOptions, BatchNormOptions)):
-            parameters += shape[0] * (options.F**2 * options.K if isinstance(options, ConvOptions) else 3)
-        shape = output_shape(options, shape)
+        options, inputs = entry.options.with_classes(classes), math.prod(shape)
+        parameters += options.parameter_count(shape)
+        shape = options.output_shape(shape)
         if parameters > MOST_PARAMETERS or max(inputs, math.prod(shape)) > MOST_VALUES:
             raise ConfigError(
                 f"{config.where(('network', 'layers', index, entry.kind))}: the network is too large: up to this layer "
@@ -175,74 +156,49 @@ def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -
         batch_size = 2 * LARGEST_SLICE
     if largest <= SMALL_LAYER:
         return min(batch_size, 2 * LARGEST_SLICE)
-    pixels = [layer.pixels for layer in layers if isinstance(layer, BatchNorm)]
+    pixels = [layer.pixels for layer in layers if layer.statistics]
     least = SMALLEST_SLICE
     if pixels:
         least = max(least, min(-(-NORMALISED // min(pixels)), batch_size // 2))
     return min(LARGEST_SLICE, max(least, min(batch_size // 2, CACHED // largest)))
 
 
-def make_layers(entries: Sequence[Options], shape: Shape, classes: int | None, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the steps for the entries of ``network.layers``."""
+def make_layers(entries: Sequence[LayerOptions], shape: Shape, seed: int) -> Iterator[Layer[Any]]:
+    """Yield the layers for the entries of ``network.layers``; a conv is a convolution, then a bias and activation.
+
+    Between a convolution or batch normalization and its bias and activation comes the max pooling of the next entry,
+    if there is one: the result is the same and only the winners are worked on. In front of batch normalization there
+    is no bias: it would be subtracted again with the mean.
+
+    Args:
+        entries: The options, with all units known.
+        shape: ``(H, C, W)`` of an image.
+        seed: The seed of the run.
+    """
     for index in range(len(entries)):
-        for layer in make_steps(entries, index, shape, classes, seed):
+        for layer in make_entry(entries, index, shape, seed):
             yield layer
             shape = layer.out_shape
 
 
-def make_pool(index: int, options: PoolOptions, shape: Shape) -> Layer[Any]:
-    """Return the pool that an entry describes."""
-    if options.type == "max":
-        return MaxPool(index, options, shape)
-    H, _, W = shape
-    is_whole = options.region(H, W) == (H, W)
-    return GlobalAveragePool(index, shape) if is_whole else AveragePool(index, options, shape)
-
-
-def is_linear(options: Options | None) -> bool:
-    """Return whether an entry is a conv or fc without an activation."""
-    return isinstance(options, (ConvOptions, FcOptions)) and options.activation == "identity"
-
-
-def make_steps(
-    entries: Sequence[Options], index: int, shape: Shape, classes: int | None, seed: int
-) -> Iterator[Layer[Any]]:
-    """Yield the steps for one entry.
-
-    Between a convolution or batch normalisation and its bias and activation comes the max pooling of the next entry,
-    if there is one: the result is the same and only the winners are worked on. In front of batch normalisation there
-    is no bias: it would be subtracted again with the mean.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
+def make_entry(entries: Sequence[LayerOptions], index: int, shape: Shape, seed: int) -> Iterator[Layer[Any]]:
+    """Yield the layers for one entry; see ``make_layers``."""
     options = entries[index]
     before = entries[index - 1] if index else None
     following = entries[index + 1] if index + 1 < len(entries) else None
-    first: Layer[Any]
-    activation: str
-    match options:
-        case PoolOptions():
-            if not (options.type == "max" and isinstance(before, (ConvOptions, BatchNormOptions))):
-                yield make_pool(index, options, shape)
-            return
-        case DropoutOptions():
-            yield Dropout(index, options, shape, seed)
-            return
-        case ConvOptions():
-            first, activation = Conv(index, options, shape, rng), options.activation
-        case BatchNormOptions():
-            first, activation = BatchNorm(index, options, shape, overwrites=is_linear(before)), options.activation
-        case FcOptions():
-            options = options.model_copy(update={"units": options.units or classes})
-            first, activation = Fc(index, options, shape, rng), options.activation
-        case _:
-            raise TypeError(f"no layer for {type(options).__name__}")
+    if options.is_max_pool and before is not None and before.pools_first:
+        return  # it came with the entry before
+    first = options.make(index, shape, seed, before)
     yield first
+    if options.sigma is None:
+        return
     shape = first.out_shape
-    if isinstance(following, PoolOptions) and following.type == "max":
-        pool = MaxPool(index + 1, following, shape)
+    if following is not None and options.pools_first and following.is_max_pool:
+        pool = following.make(index + 1, shape, seed)
         yield pool
         shape = pool.out_shape
-    if not (isinstance(following, BatchNormOptions) and is_linear(options)):
-        yield Activation(index, first.kind, "identity" if activation == "softmax" else activation, shape)
-    if activation == "softmax":
+    if not (following is not None and following.drops_bias and options.is_linear):
+        sigma = "identity" if options.sigma == "softmax" else options.sigma
+        yield Activation(index, first.kind, sigma, shape)
+    if options.sigma == "softmax":
         yield Softmax(index, shape)

@@ -148,7 +148,7 @@ def test_nothing_draws_from_the_global_generator_or_runs_text(path):
 @every_source
 def test_files_are_short_and_begin_by_saying_what_they_are(path):
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 250
+    assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))
 
 

@@ -7,7 +7,6 @@ from cnntrain.layers.activation import Activation
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv import Conv
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import BatchNormOptions, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.pool import MaxPool
 from cnntrain.layout import Layout
 
@@ -17,12 +16,12 @@ def layers():
     """Steps of conv, pool, batch_norm and fc."""
     rng = np.random.default_rng(0)
     return [
-        Conv(0, ConvOptions(K=4, F=2), (3, 2, 4), rng),
-        MaxPool(1, PoolOptions(k=1, type="max"), (2, 4, 3)),
+        Conv(0, (3, 2, 4), rng.normal(size=(4, 2, 2, 2))),
+        MaxPool(1, (2, 4, 3), (1, 1), 1),
         Activation(0, "conv", "relu", (2, 4, 3)),
-        BatchNorm(2, BatchNormOptions(), (2, 4, 3)),
+        BatchNorm(2, (2, 4, 3)),
         Activation(2, "batch_norm", "relu", (2, 4, 3)),
-        Fc(3, FcOptions(units=5), (2, 4, 3), rng),
+        Fc(3, (2, 4, 3), rng.normal(size=(5, 24))),
         Activation(3, "fc", "identity", (5,)),
     ]
 

@@ -16,6 +16,7 @@ from cnntrain.layers.options import (
     ConvOptions,
     DropoutOptions,
     FcOptions,
+    LayerOptions,
     Options,
     PoolOptions,
 )
@@ -168,9 +169,9 @@ class LayerEntry(BaseModel):
         return next(kind for kind in LayerEntry.model_fields if getattr(self, kind) is not None)
 
     @property
-    def options(self) -> Options:
+    def options(self) -> LayerOptions:
         """What the entry says."""
-        options: Options = getattr(self, self.kind)
+        options: LayerOptions = getattr(self, self.kind)
         return options
 
     @model_serializer

@@ -6,7 +6,6 @@ from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.schema import NetworkOptions
 from cnntrain.config.tree import Path
 from cnntrain.errors import ShapeError
-from cnntrain.layers.options import FcOptions, output_shape
 from cnntrain.types import Shape
 
 
@@ -31,11 +30,8 @@ def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = N
     """
     shape = in_shape
     for index, layer in enumerate(network.layers):
-        options = layer.options
-        if isinstance(options, FcOptions) and options.units is None:
-            options = options.model_copy(update={"units": units or 1})
         try:
-            shape = output_shape(options, shape)
+            shape = layer.options.with_classes(units or 1).output_shape(shape)
         except ShapeError as error:
             return [Misfit(("network", "layers", index, layer.kind), str(error))]
     return []

@@ -49,6 +49,11 @@ class Layer(ABC, Generic[CacheT]):
     """Deliberate faults by name, which the gradient check can put into the backward pass."""
 
     @property
+    def pixels(self) -> int:
+        """Values of one channel in a sample: H W of an image, 1 of a vector."""
+        return self.in_shape[0] * self.in_shape[2] if len(self.in_shape) == 3 else 1
+
+    @property
     def multiply_adds(self) -> int:
         """Products of one sample's forward pass; 0 where the layer multiplies by no parameter."""
         return 0

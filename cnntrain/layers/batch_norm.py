@@ -25,7 +25,6 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
-from cnntrain.layers.options import BatchNormOptions
 from cnntrain.types import Array, Shape
 
 BLOCK = 2**16
@@ -74,8 +73,9 @@ class BatchNorm(Layer[BatchNormCache]):
 
     Args:
         index: Of the entry.
-        options: The entry.
         in_shape: ``(H, C, W)`` or ``(units,)``.
+        eps: Added to the variance.
+        momentum: Share of the running averages that stays in a step.
         overwrites: Whether x may be overwritten, as what a convolution hands on may be, but no activation's a.
 
     Shape:
@@ -91,12 +91,11 @@ class BatchNorm(Layer[BatchNormCache]):
     }
     statistics = ("running_mean", "running_var")
 
-    def __init__(self, index: int, options: BatchNormOptions, in_shape: Shape, overwrites: bool = False):
-        self.index, self.eps, self.momentum = index, options.eps, options.momentum
+    def __init__(self, index: int, in_shape: Shape, eps: float = 1e-5, momentum: float = 0.9, overwrites: bool = False):
+        self.index, self.eps, self.momentum = index, eps, momentum
         self.in_shape = self.out_shape = in_shape
         self.overwrites = overwrites
         C = in_shape[1] if len(in_shape) == 3 else in_shape[0]
-        self.pixels = in_shape[0] * in_shape[2] if len(in_shape) == 3 else 1
         self.params = {"gamma": np.ones(C), "running_mean": np.zeros(C), "running_var": np.ones(C)}
 
     def cache(self, n: int, dtype: DTypeLike) -> BatchNormCache:

@@ -17,8 +17,6 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
 from cnntrain.layers.fault import Fault, mean_for_sum, through_single_steps
-from cnntrain.layers.initializers import initial_weights
-from cnntrain.layers.options import ConvOptions
 from cnntrain.ops import winograd
 from cnntrain.ops.convolution import Convolution, DirectConvolution
 from cnntrain.ops.geometry import Geometry
@@ -52,8 +50,7 @@ def _lost_stride(
 ) -> Array | None:
     g = layer.geometry
     shape = (g.OH + g.F - 1 - 2 * g.P, g.C, g.OW + g.F - 1 - 2 * g.P)
-    single = Conv(layer.index, ConvOptions(K=g.K, F=g.F, P=g.P), shape, np.random.default_rng(0))
-    single.params = layer.params
+    single = Conv(layer.index, shape, layer.to_edge("W", layer.params["W"]), g.P)
     return through_single_steps(single, x, delta, grads)
 
 
@@ -65,6 +62,13 @@ def _loses_stride(layer: "Conv") -> bool:
 @final
 class Conv(Layer[Convolution]):
     """K learned F x F kernels, slid over an image with stride S and zero padding P.
+
+    Args:
+        index: Index of the entry in ``network.layers``.
+        in_shape: ``(H, C, W)``.
+        W: The initial kernels, ``(K, C, F, F)``.
+        P: Rows and columns of zeros around the image.
+        S: Stride, in pixels.
 
     Shape:
         x ``(H, C, W, N)`` -> z ``(OH, K, OW, N)``, OH = (H + 2P - F) // S + 1; W ``(F, F, C, K)``, at the edges
@@ -84,13 +88,12 @@ class Conv(Layer[Convolution]):
         "lost_stride": Fault("conv with S > 1: the way back goes by single steps", _lost_stride, _loses_stride),
     }
 
-    def __init__(self, index: int, options: ConvOptions, in_shape: Shape, rng: np.random.Generator):
-        H, C, W = in_shape
-        self.geometry = Geometry(H, C, W, options.K, options.F, options.P, options.S)
+    def __init__(self, index: int, in_shape: Shape, W: Array, P: int = 0, S: int = 1):
+        K, C, F, _ = W.shape
+        self.geometry = Geometry(in_shape[0], C, in_shape[2], K, F, P, S)
         self.index, self.in_shape = index, in_shape
-        self.out_shape = (self.geometry.OH, options.K, self.geometry.OW)
-        drawn = initial_weights(options.init, options.activation, (options.K, C, options.F, options.F), rng)
-        self.params = {"W": self.from_edge("W", drawn)}
+        self.out_shape = (self.geometry.OH, K, self.geometry.OW)
+        self.params = {"W": self.from_edge("W", W)}
 
     def cache(self, n: int, dtype: DTypeLike) -> Convolution:
         way = WinogradConvolution if winograd.pays(self.geometry) else DirectConvolution

@@ -17,7 +17,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
-from cnntrain.layers.options import DropoutOptions
 from cnntrain.ops.draws import Draws, Turn
 from cnntrain.types import Array, Shape
 
@@ -60,11 +59,11 @@ class Dropout(Layer[DropoutCache]):
         "no_mask": Fault("dropout: delta passes as a whole", _no_mask, lambda layer: layer.dropped > 0)
     }
 
-    def __init__(self, index: int, options: DropoutOptions, in_shape: Shape, seed: int):
+    def __init__(self, index: int, in_shape: Shape, rate: float, seed: int):
         self.index, self.params = index, {}
         self.in_shape = self.out_shape = in_shape
         self.draws = Draws(seed, (DROPOUT, index))
-        self.dropped = min(round(options.rate * LEVELS), LEVELS - 1)
+        self.dropped = min(round(rate * LEVELS), LEVELS - 1)
         self.scale = LEVELS / (LEVELS - self.dropped)
 
     def kept(self, iteration: int, sample: int, out: NDArray[np.bool_]) -> None:

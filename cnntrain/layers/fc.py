@@ -15,8 +15,6 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
-from cnntrain.layers.initializers import initial_weights
-from cnntrain.layers.options import FcOptions
 from cnntrain.types import Array, Shape
 
 
@@ -39,6 +37,11 @@ class Fc(Layer[FcCache]):
 
     An image is flattened in C, H, W order at the edges and lies in H, C, W order inside.
 
+    Args:
+        index: Index of the entry in ``network.layers``.
+        in_shape: ``(H, C, W)`` or ``(features,)``.
+        W: The initial weights, ``(units, features)``, as at the edges.
+
     Shape:
         x ``(H, C, W, N)`` or ``(features, N)`` -> z ``(units, N)``; W ``(units, features)``.
     """
@@ -48,12 +51,9 @@ class Fc(Layer[FcCache]):
         "mean_for_sum": Fault("fc: dW is averaged over samples instead of summed", mean_for_sum)
     }
 
-    def __init__(self, index: int, options: FcOptions, in_shape: Shape, rng: np.random.Generator):
-        if options.units is None:
-            raise TypeError("units must be settled before the layer is made")
-        self.index, self.in_shape, self.out_shape = index, in_shape, (options.units,)
-        drawn = initial_weights(options.init, options.activation, (options.units, math.prod(in_shape)), rng)
-        self.params = {"W": self.from_edge("W", drawn)}
+    def __init__(self, index: int, in_shape: Shape, W: Array):
+        self.index, self.in_shape, self.out_shape = index, in_shape, (len(W),)
+        self.params = {"W": self.from_edge("W", W)}
 
     def cache(self, n: int, dtype: DTypeLike) -> FcCache:
         return FcCache(self.out_shape[0], math.prod(self.in_shape), n, dtype)

@@ -11,14 +11,23 @@ Biases begin at 0.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 
-from cnntrain.layers.options import InitName
 from cnntrain.types import Array
+
+InitName = Literal["he", "xavier", "normal", "uniform"]
+PARAMETERS = 0
+"""The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
 
 RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
 """Activations for which He's rule keeps the size of the signal; Xavier's does for the others."""
+
+
+def parameter_rng(seed: int, index: int) -> np.random.Generator:
+    """Return the random numbers for the parameters of entry ``index`` of ``network.layers``."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
 
 
 def initial_weights(init: InitName | None, activation: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

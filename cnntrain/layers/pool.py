@@ -7,14 +7,13 @@ done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
 from cnntrain.layers.fault import Fault, through_single_steps
-from cnntrain.layers.options import PoolOptions
 from cnntrain.ops import pooling
 from cnntrain.types import Array, Shape
 
@@ -58,19 +57,24 @@ def _lost_stride(
 ) -> Array | None:
     OH, C, OW = layer.out_shape
     k, _ = layer.region  # with S > 1 they are square
-    options = PoolOptions(k=k, S=1, type=layer.type)
-    return through_single_steps(type(layer)(layer.index, options, (OH + k - 1, C, OW + k - 1)), x, delta, grads)
+    single = type(layer)(layer.index, (OH + k - 1, C, OW + k - 1), layer.region, 1)
+    return through_single_steps(single, x, delta, grads)
 
 
 class Pool(Layer[PoolCache]):
     """What max and average pooling share.
+
+    Args:
+        index: Index of the entry in ``network.layers``.
+        in_shape: ``(H, C, W)``.
+        region: Rows and columns of a region.
+        S: Stride, in pixels.
 
     Shape:
         x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H - k) // S + 1.
     """
 
     kind = "pool"
-    type: ClassVar[Literal["max", "average"]]
     onnx_operator: ClassVar[str]
     faults: ClassVar[Mapping[str, Fault]] = {
         "lost_stride": Fault(
@@ -80,9 +84,9 @@ class Pool(Layer[PoolCache]):
         )
     }
 
-    def __init__(self, index: int, options: PoolOptions, in_shape: Shape):
+    def __init__(self, index: int, in_shape: Shape, region: tuple[int, int], S: int):
         H, C, W = in_shape
-        self.region, self.S = options.region(H, W), options.stride
+        self.region, self.S = region, S
         self.index, self.in_shape, self.params = index, in_shape, {}
         rows, columns = self.region
         OH, OW = (H - rows) // self.S + 1, (W - columns) // self.S + 1
@@ -113,7 +117,7 @@ class Pool(Layer[PoolCache]):
 class MaxPool(Pool):
     """y = max over the region; in a tie the first entry, row by row, is the one that counts."""
 
-    type, onnx_operator = "max", "MaxPool"
+    onnx_operator = "MaxPool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
         return PoolCache(self.in_shape, self.out_shape, (self.region[0] - 1, self.region[1] - 1), n, dtype)
@@ -151,7 +155,7 @@ class MaxPool(Pool):
 class AveragePool(Pool):
     """y = mean of the region."""
 
-    type, onnx_operator = "average", "AveragePool"
+    onnx_operator = "AveragePool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
         return PoolCache(self.in_shape, self.out_shape, (0, 0), n, dtype)

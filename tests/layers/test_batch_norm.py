@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.layers.options import BatchNormOptions
 
 SIDES = st.integers(1, 5)
 
 
 def made(in_shape, rng, dtype="float64", **options):
     """A layer with random parameters, and the axes that its statistics are over."""
-    layer = BatchNorm(0, BatchNormOptions(**options), in_shape)
+    layer = BatchNorm(0, in_shape, **options)
     size = layer.params["gamma"].size
     values = {"gamma": rng.normal(size=size), "running_mean": rng.normal(size=size), "running_var": rng.random(size)}
     layer.params = {name: value.astype(dtype) for name, value in values.items()}
@@ -103,7 +102,7 @@ def test_in_the_place_of_x_the_bits_are_the_same():
     x, delta = rng.normal(size=(2, 6, 3, 4, 5)).astype("float32")
     results = []
     for overwrites in (False, True):
-        layer = BatchNorm(0, BatchNormOptions(), (6, 3, 4), overwrites)
+        layer = BatchNorm(0, (6, 3, 4), overwrites=overwrites)
         layer.params = {name: value.astype("float32") for name, value in layer.params.items()}
         cache, grads = layer.cache(5, "float32"), {name: np.empty(3, "float32") for name in layer.params}
         y = layer.forward(x.copy(), cache).copy()

@@ -17,10 +17,8 @@ import cnntrain.layers
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.layers.conv import Conv
 from cnntrain.layers.dropout import Dropout, DropoutCache
-from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import OPTIONS, BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions
+from cnntrain.layers.options import OPTIONS, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ACTIVATIONS
@@ -32,15 +30,16 @@ Make = Callable[[], Layer[Any]]
 
 
 def conv(in_shape: Shape, **options: Any) -> Make:
-    return lambda: Conv(0, ConvOptions(**options), in_shape, np.random.default_rng(0))
+    return lambda: ConvOptions(**options).make(0, in_shape, seed=0)
 
 
 def pool(in_shape: Shape, **options: Any) -> Make:
-    return lambda: POOLS[options["type"]](0, PoolOptions(**options), in_shape)
+    entry = PoolOptions(**options)
+    return lambda: POOLS[entry.type](0, in_shape, entry.region(in_shape[0], in_shape[2]), entry.stride)
 
 
 def fc(in_shape: Shape, units: int) -> Make:
-    return lambda: Fc(0, FcOptions(units=units), in_shape, np.random.default_rng(0))
+    return lambda: FcOptions(units=units).make(0, in_shape, seed=0)
 
 
 def activation(in_shape: Shape, sigma: str) -> Make:
@@ -48,7 +47,7 @@ def activation(in_shape: Shape, sigma: str) -> Make:
 
 
 def batch_norm(in_shape: Shape, overwrites: bool = False, **options: Any) -> Make:
-    return lambda: BatchNorm(0, BatchNormOptions(**options), in_shape, overwrites)
+    return lambda: BatchNorm(0, in_shape, overwrites=overwrites, **options)
 
 
 # Shapes are (H, C, W) or (features,).
@@ -97,9 +96,9 @@ CASES: dict[str, Make] = {
     },
     "average of all": lambda: GlobalAveragePool(0, (3, 2, 5)),
     "average of one pixel": lambda: GlobalAveragePool(0, (1, 2, 1)),
-    "dropout of an image": lambda: Dropout(0, DropoutOptions(rate=0.3), (3, 2, 3), seed=0),
-    "dropout of a vector": lambda: Dropout(1, DropoutOptions(), (37,), seed=0),
-    "dropout of nothing": lambda: Dropout(1, DropoutOptions(rate=0), (7,), seed=0),
+    "dropout of an image": lambda: Dropout(0, (3, 2, 3), 0.3, seed=0),
+    "dropout of a vector": lambda: Dropout(1, (37,), 0.5, seed=0),
+    "dropout of nothing": lambda: Dropout(1, (7,), 0.0, seed=0),
     "fc of an image": fc((2, 3, 4), units=5),
     "fc of a vector": fc((7,), units=3),
     "fc of one unit": fc((3, 1, 2), units=1),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.dropout import Dropout
-from cnntrain.layers.options import DropoutOptions
 from cnntrain.memory import SliceMemory
 
 
@@ -17,7 +16,7 @@ def mask_of(layer, iteration, samples, dtype="float64"):
 
 
 def layer_of(rate, shape=(5, 4, 3), index=2, seed=7):
-    return Dropout(index, DropoutOptions(rate=rate), shape, seed)
+    return Dropout(index, shape, rate, seed)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])

@@ -12,9 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cnntrain.layers.conv import Conv
-from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import ConvOptions, FcOptions, PoolOptions
+from cnntrain.layers.options import ConvOptions, FcOptions
 from cnntrain.layers.pool import AveragePool, MaxPool
 
 sides, few = st.integers(1, 9), st.integers(1, 3)
@@ -47,7 +45,7 @@ channels = st.one_of(few, st.integers(16, 18))
 @example(H=8, W=9, C=17, K=16, F=5, P=2, S=1, n=3)
 def test_conv(H, W, C, K, F, P, S, n):
     F = min(F, H + 2 * P, W + 2 * P)
-    layer = Conv(0, ConvOptions(K=K, F=F, P=P, S=S), (H, C, W), np.random.default_rng(1))
+    layer = ConvOptions(K=K, F=F, P=P, S=S).make(0, (H, C, W), seed=1)
     x = np.random.default_rng(2).normal(size=(H, C, W, n))
     padded = np.pad(x, ((P, P), (0, 0), (P, P), (0, 0)))
     expected = np.einsum("hcwnij,kcij->hkwn", windows(padded, F, S), layer.to_edge("W", layer.params["W"]))
@@ -60,7 +58,7 @@ def test_conv(H, W, C, K, F, P, S, n):
 )
 def test_pool(H, W, C, k, S, n, type):
     k = min(k, H, W)
-    layer = {"max": MaxPool, "average": AveragePool}[type](0, PoolOptions(k=k, S=S, type=type), (H, C, W))
+    layer = {"max": MaxPool, "average": AveragePool}[type](0, (H, C, W), (k, k), S)
     x = np.random.default_rng(2).normal(size=(H, C, W, n))
     regions = windows(x, k, S)
     expected = regions.max(axis=(-2, -1)) if type == "max" else regions.mean(axis=(-2, -1))
@@ -70,7 +68,7 @@ def test_pool(H, W, C, k, S, n, type):
 
 @given(in_shape=st.one_of(st.tuples(sides), st.tuples(few, few, few)), units=st.integers(1, 6), n=few)
 def test_fc(in_shape, units, n):
-    layer = Fc(0, FcOptions(units=units), in_shape, np.random.default_rng(1))
+    layer = FcOptions(units=units).make(0, in_shape, seed=1)
     x = np.random.default_rng(2).normal(size=(*in_shape, n))
     in_edge_order = x.transpose(1, 0, 2, 3) if len(in_shape) == 3 else x  # an image is read in C, H, W order
     expected = layer.to_edge("W", layer.params["W"]) @ in_edge_order.reshape(math.prod(in_shape), n)

@@ -12,7 +12,7 @@ from cnntrain.layers.pool import MaxPool
 
 def delta_prev(x, k, S, delta=None):
     """What max pooling hands back for one channel and sample; ones go in by default."""
-    layer = MaxPool(0, PoolOptions(k=k, S=S, type="max"), (x.shape[0], 1, x.shape[1]))
+    layer = PoolOptions(k=k, S=S, type="max").make(0, (x.shape[0], 1, x.shape[1]), seed=0)
     cache = layer.cache(1, "float64")
     y = layer.forward(x[:, None, :, None].astype(float), cache)
     delta = np.ones_like(y) if delta is None else delta.reshape(y.shape).copy()
@@ -69,7 +69,7 @@ def test_values_come_through_to_the_last_bit():
 
 
 def test_gradient_check_sees_that_the_winner_changes():
-    layer = MaxPool(0, PoolOptions(k=2, type="max"), (2, 1, 4))
+    layer = MaxPool(0, (2, 1, 4), (2, 2), 2)
     cache, patterns = layer.cache(1, "float64"), []
     for x in ([[1, 2, 0, 5], [0, 1, 4, 3]], [[2, 1, 0, 5], [0, 1, 4, 3]], [[2, 1, 0, 3], [0, 1, 4, 5]]):
         layer.forward(np.array(x, float)[:, None, :, None], cache)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers import BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions, output_shape
+from cnntrain.layers.options import BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from cnntrain.layers import BatchNormOptions, ConvOptions, DropoutOptions, FcOpt
     ],
 )
 def test_output_shape(options, in_shape, out_shape):
-    assert output_shape(options, in_shape) == out_shape
+    assert options.output_shape(in_shape) == out_shape
 
 
 @given(H=st.integers(1, 12), W=st.integers(1, 12), F=st.integers(1, 14), P=st.integers(0, 4), S=st.integers(1, 5))
@@ -38,23 +38,23 @@ def test_conv_counts_the_windows_that_fit(H, W, F, P, S):
     windows = [len(range(0, side + 2 * P - F + 1, S)) for side in (H, W)]
     if 0 in windows:
         with pytest.raises(ShapeError):
-            output_shape(ConvOptions(K=3, F=F, P=P, S=S), (2, H, W))
+            ConvOptions(K=3, F=F, P=P, S=S).output_shape((2, H, W))
     else:
-        assert output_shape(ConvOptions(K=3, F=F, P=P, S=S), (2, H, W)) == (3, *windows)
+        assert ConvOptions(K=3, F=F, P=P, S=S).output_shape((2, H, W)) == (3, *windows)
 
 
 @given(H=st.integers(1, 12), W=st.integers(1, 12), F=st.integers(1, 40), P=st.integers(0, 4))
 def test_proposed_F_and_P_would_fit(H, W, F, P):
     try:
-        output_shape(ConvOptions(K=1, F=F, P=P), (1, H, W))
+        ConvOptions(K=1, F=F, P=P).output_shape((1, H, W))
     except ShapeError as error:
         words = str(error).rstrip("would").replace(",", " ").split()
         largest_F, P_needed = int(words[words.index("up") + 2]), int(words[-1])
-        output_shape(ConvOptions(K=1, F=largest_F, P=P), (1, H, W))
-        output_shape(ConvOptions(K=1, F=F, P=P_needed), (1, H, W))
+        ConvOptions(K=1, F=largest_F, P=P).output_shape((1, H, W))
+        ConvOptions(K=1, F=F, P=P_needed).output_shape((1, H, W))
         for too_much in ({"F": largest_F + 1, "P": P}, {"F": F, "P": P_needed - 1}):
             with pytest.raises(ShapeError):
-                output_shape(ConvOptions(K=1, **too_much), (1, H, W))
+                ConvOptions(K=1, **too_much).output_shape((1, H, W))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_proposed_F_and_P_would_fit(H, W, F, P):
 )
 def test_misfit_is_one_sentence_with_the_arithmetic_and_a_mend(options, in_shape, words):
     with pytest.raises(ShapeError) as caught:
-        output_shape(options, in_shape)
+        options.output_shape(in_shape)
     assert "\n" not in str(caught.value)
     assert [word for word in words if word not in str(caught.value)] == []

@@ -8,7 +8,6 @@ import pytest
 from cnntrain.layers import row as module
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.fc import Fc
-from cnntrain.layers.options import FcOptions
 from cnntrain.layers.row import Row
 from cnntrain.layers.softmax import Softmax
 
@@ -18,9 +17,9 @@ def row() -> Row:
     rng = np.random.default_rng(0)
     return Row(
         [
-            Fc(0, FcOptions(units=4), (3,), rng),
+            Fc(0, (3,), rng.normal(size=(4, 3))),
             Activation(0, "fc", "tanh", (4,)),
-            Fc(1, FcOptions(units=2), (4,), rng),
+            Fc(1, (4,), rng.normal(size=(2, 4))),
             Activation(1, "fc", "identity", (2,)),
             Softmax(1, (2,)),
         ]
