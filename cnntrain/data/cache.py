@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cnntrain.errors import UsageError
+
 VARIABLE = "CNNTRAIN_CACHE"
 """The environment variable that names another folder."""
 
@@ -12,10 +14,23 @@ def cache_folder() -> Path:
 
     That is ``~/.cache/cnntrain`` on Linux, ``~/Library/Caches/cnntrain`` on macOS, and
     ``%LOCALAPPDATA%\\\\cnntrain\\\\Cache`` on Windows. It need not exist yet.
+
+    Raises:
+        UsageError: There is no home folder.
     """
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(os.path.abspath(os.path.expanduser(named)))
-    import platformdirs  # imported late: most commands ask for no cache
+        path = os.path.expanduser(named)
+    else:
+        import platformdirs  # imported late: most commands ask for no cache
 
-    return Path(platformdirs.user_cache_dir("cnntrain", appauthor=False))
+        try:
+            path = platformdirs.user_cache_dir("cnntrain", appauthor=False)
+        except (RuntimeError, KeyError):  # no HOME, and no such user
+            path = "~"
+    if path.startswith("~"):  # it would become a folder of that name
+        raise UsageError(
+            f"the cache has no place, since there is no home folder{f' for {named}' if named else ''}; set the "
+            f"environment variable {VARIABLE} to a folder"
+        )
+    return Path(os.path.abspath(path))

@@ -13,22 +13,26 @@ Matplotlib is imported when the first of them is drawn.
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnntrain.data import Data
+from cnntrain.errors import UsageError
 from cnntrain.judging.judgement import Judgement, judge
 from cnntrain.judging.names import short
 from cnntrain.judging.rows import rows_of
 from cnntrain.layers.conv import Conv
 from cnntrain.network import Network
-from cnntrain.storage import make_inside, write_file
+from cnntrain.storage import FolderLock, make_inside, sweep, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Plots = dict[str, Callable[[], "Figure"]]
 """Names of files, and what draws them."""
+PLOTS = {"confusion.png", "mistakes.png", "calibration.png"}
+"""What ``cnntrain eval --plots`` draws."""
 
 
 def draw_run(folder: Path, network: Network, data: Data, ended: bool) -> Iterator[str]:
@@ -68,9 +72,25 @@ def draw_judgement(folder: Path, judgement: Judgement, title: str) -> list[Path]
     plots = _answers(title, judgement) | _calibration(title, judgement)
     make_inside(folder.parent)
     make_inside(folder)
-    for name, draw in plots.items():
-        draw_file(folder / name, draw)
+    with alone_in(folder):
+        for name, draw in plots.items():
+            draw_file(folder / name, draw)
     return [folder / name for name in plots]
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Context in which what a process has left that was killed is gone, unless another one draws here now."""
+    try:
+        lock = FolderLock(folder)
+    except UsageError:  # unfinished files may be its own; finished ones are whole, whoever is the last
+        yield
+        return
+    try:
+        sweep(folder, PLOTS)
+        yield
+    finally:
+        lock.release()
 
 
 def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:

@@ -39,7 +39,7 @@ def runs(folders: Sequence[str | Path] = ("runs",)) -> dict[str, Any]:
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds a run, or what is left of one."""
-    return any((folder / mark).exists() for mark in MARKS)
+    return any(os.path.exists(folder / mark) for mark in MARKS)
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -51,16 +51,21 @@ def run_folders(folder: Path) -> list[Path]:
     if is_run(folder):
         return [folder]
     try:
-        found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        found = [path for path in folder.iterdir() if os.path.isdir(path) and not path.name.startswith(".")]
     except NotADirectoryError:
         raise UsageError(f"{folder}: this is a file; what is needed is a folder of runs") from None
     except OSError as error:
         raise UsageError(
             f"{folder}: there are no runs here: {error.strerror or error}; cnntrain train makes the first"
         ) from None
-    if not any(map(is_run, found)):
+    if not any(is_run(path) or is_closed(path) for path in found):
         raise UsageError(f"{folder}: there are no runs in this folder; cnntrain train makes the first")
     return sorted(found, key=_order)
+
+
+def is_closed(folder: Path) -> bool:
+    """Return whether this process may not look into a folder."""
+    return not os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def describe(folder: Path) -> dict[str, Any]:
     counts = _numbers(summary)
     started = _json(folder / "environment.json", problems).get("started")
     if not is_run(folder):
-        problems = ["this folder holds no run"]
+        problems = ["this folder cannot be read" if is_closed(folder) else "this folder holds no run"]
     return {
         "run": str(folder),
         "source": config.get("data.source"),
@@ -131,14 +136,16 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 
 def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
     path = folder / "config.yaml"
-    if path.exists() and not path.is_file():  # reading a pipe could wait for ever
+    if os.path.exists(path) and not os.path.isfile(path):  # reading a pipe could wait for ever
         problems.append(f"{path.name} is not a file")
         return {}
     try:
         return flat(load_config(path).resolved())
     except CnntrainError as error:
         problems.append(str(error).splitlines()[0].removeprefix(f"{folder}{os.sep}"))
-        return {}
+    except OSError as error:
+        problems.append(f"{path.name} cannot be read: {error.strerror or error}")
+    return {}
 
 
 def _loss(row: dict[str, Any]) -> float:

@@ -12,14 +12,14 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from cnntrain.storage.disk import DISK, Disk
 
-TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
+_TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
 
 
 def write_file(path: Path, content: bytes, disk: Disk = DISK) -> None:
@@ -68,9 +68,14 @@ def write_json(path: Path, content: Any, disk: Disk = DISK) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n", disk)
 
 
-def sweep(folder: Path, disk: Disk = DISK) -> None:
-    """Take away the temporary files that a process left in ``folder`` when it was killed."""
+def sweep(folder: Path, names: Collection[str], disk: Disk = DISK) -> None:
+    """Take away the temporary files of ``names`` that a process left in ``folder`` when it was killed."""
     for path in folder.iterdir():
-        if TEMPORARY.fullmatch(path.name):
+        if is_temporary(path, names):
             with suppress(FileNotFoundError):
                 disk.unlink(path)
+
+
+def is_temporary(path: Path, names: Collection[str]) -> bool:
+    """Whether ``path`` has a name that ``new_file`` gives to one of ``names`` for a moment, and is a file."""
+    return bool(_TEMPORARY.fullmatch(path.name)) and path.name[: -len(".0123abcd.tmp")] in names and path.is_file()

@@ -70,6 +70,8 @@ def carry_on(
     health: bool = False,
 ) -> Iterator[Event]:
     """Train from ``start`` on to the end; see ``fit``."""
+    if run.lock.note:
+        yield Warned(run.lock.note)
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
         began = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -12,9 +12,10 @@ import pytest
 
 import cnntrain
 from cnntrain.judging import drawing
-from cnntrain.judging.drawing import draw_judgement
+from cnntrain.judging.drawing import alone_in, draw_judgement
 from cnntrain.judging.evaluation import judge_saved
 from cnntrain.judging.run_end import write_csv
+from cnntrain.storage import FolderLock
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -163,3 +164,16 @@ def test_matplotlib_is_imported_when_something_is_drawn_and_not_before():
     program = "import cnntrain.training, cnntrain.judging.evaluation, sys; print('matplotlib' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
+
+
+def test_what_a_killed_process_left_is_swept_unless_another_one_is_at_work(tmp_path):
+    left = tmp_path / "confusion.png.0123abcd.tmp"
+    for path in (left, tmp_path / "report.png.0123abcd.tmp"):
+        path.touch()
+    other = FolderLock(tmp_path)
+    with alone_in(tmp_path):
+        assert left.exists()
+    other.release()
+    with alone_in(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["report.png.0123abcd.tmp"]

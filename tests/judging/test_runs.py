@@ -1,8 +1,10 @@
 """Listing runs: whatever lies in the folders, the list is made."""
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +137,24 @@ def test_configs_are_compared_key_by_key():
     a = flat({"x": {"y": [1, 8, 8]}, "layers": [{"conv": {"K": 2}}, {"fc": {}}]})
     assert a == {"x.y": [1, 8, 8], "layers.0.conv.K": 2}
     assert differences([a, a | {"x.y": [3, 8, 8], "z": 1}]) == {"x.y": [[1, 8, 8], [3, 8, 8]], "z": [None, 1]}
+
+
+def test_a_folder_and_a_file_that_may_not_be_read_stop_no_list(two, monkeypatch):
+    """As an ordinary user sees it; the tests may be run by one whom no permission binds."""
+    closed, config = two / "a", two / "b" / "config.yaml"
+    exists = os.path.exists
+    monkeypatch.setattr("os.path.exists", lambda path: closed not in Path(path).parents and exists(path))
+    monkeypatch.setattr("os.access", lambda path, *_, **options: Path(path) != closed)
+
+    def load_config(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("cnntrain.judging.runs.load_config", load_config)
+    told = runs([two])["runs"]
+    assert [run["problem"] for run in told] == [
+        "this folder cannot be read", f"{config.name} cannot be read: Permission denied",
+    ]  # fmt: skip
+    assert told[1]["iterations"] > 0
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom permissions bind")

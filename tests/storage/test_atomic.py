@@ -83,10 +83,12 @@ def test_json_is_read_back(tmp_path):
 
 def test_the_sweep_takes_only_what_is_ours(tmp_path):
     (tmp_path / "checkpoint.safetensors.0123abcd.tmp").touch()
-    for name in ("a.tmp", "a.0123abcd.tmp.txt", "a.0123ABCD.tmp", "a"):
+    others = {"a.tmp", "a.0123abcd.tmp.txt", "a.0123ABCD.tmp", "a", "report.0123abcd.tmp", ".0123abcd.tmp"}
+    for name in others:
         (tmp_path / name).touch()
-    sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.tmp", "a.0123abcd.tmp.txt", "a.0123ABCD.tmp", "a"}
+    (tmp_path / "a.89abcdef.tmp").mkdir()
+    sweep(tmp_path, {"checkpoint.safetensors", "a"})
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "a.89abcdef.tmp"}
 
 
 def test_errors_name_the_file(tmp_path):

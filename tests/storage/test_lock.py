@@ -1,5 +1,7 @@
 """Only one process works in a folder, and a dead one keeps nobody out."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -66,3 +68,49 @@ def test_a_folder_in_its_place_that_is_another_process_s_is_not_ours(tmp_path):
     with pytest.raises(UsageError):
         FolderLock(tmp_path / "run")
     other.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of another kind")
+@pytest.mark.parametrize("name", ["ENOLCK", "EOPNOTSUPP", "EBADF", "EINVAL", "ENOSYS"])
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, name):
+    def flock(*_):
+        raise OSError(getattr(errno, name), "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    lock = FolderLock(tmp_path)
+    assert lock.note == f"{tmp_path}: the file system has no locks; nothing keeps other processes out of this run"
+    lock.check()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of another kind")
+def test_other_errors_of_a_lock_are_told(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(OSError, match="Input/output error"):
+        FolderLock(tmp_path)
+
+
+def test_a_file_of_that_name_that_is_not_ours_keeps_its_content(tmp_path):
+    (tmp_path / ".lock").write_text("mine")
+    FolderLock(tmp_path).release()
+    assert (tmp_path / ".lock").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+def test_a_link_is_not_followed(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "run" / ".lock").symlink_to("../victim")
+    with pytest.raises(OSError, match="symbolic links"):
+        FolderLock(tmp_path / "run")
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_a_name_that_never_stays_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(FolderLock, "_is_mine", lambda self, file: False)
+    with pytest.raises(UsageError, match="without end"):
+        FolderLock(tmp_path)

@@ -8,6 +8,7 @@ that counts. When all files are there, nothing here touches the network.
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,13 @@ from cnntrain.data.downloads.catalogue import File, NamedSet
 from cnntrain.data.downloads.downloading import PART, PATIENCE, Patience, download
 from cnntrain.data.downloads.members import extract
 from cnntrain.errors import DataError
+from cnntrain.storage import lock, open_lock
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, the total, and what is being done."""
 PARTIAL, LOCK = ".partial", ".lock"
+WAIT_SECONDS = 0.1
+"""Between two looks at whether another process is done."""
 
 
 def folder_of(named: NamedSet) -> Path:
@@ -84,18 +88,24 @@ def _sha256(file: Path) -> str | None:
 @contextmanager
 def _lock(folder: Path, tell: Progress) -> Iterator[None]:
     """One process at a time. The system takes the lock from a process that ends."""
-    from filelock import FileLock, Timeout  # imported late: it is needed only once
-
-    lock = FileLock(folder / LOCK)
+    file = open_lock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        tell(0, 0, "waiting for another process, which fetches the same files")
-        lock.acquire()
-    try:
+        if not _is_free(file):
+            tell(0, 0, "waiting for another process, which fetches the same files")
+            while not _is_free(file):
+                time.sleep(WAIT_SECONDS)
         yield
     finally:
-        lock.release()
+        os.close(file)
+
+
+def _is_free(file: int) -> bool:
+    """Lock the file, if no other process has."""
+    try:
+        lock(file)  # without locks two processes do the same work, and each checks what it has
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _complete(

@@ -23,7 +23,7 @@ from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
 from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint, lines_before
 from cnntrain.training.keeping.origin import changes
-from cnntrain.training.keeping.run import NEWEST, PREVIOUS, RunFolder
+from cnntrain.training.keeping.run import NEWEST, OWN, PREVIOUS, RunFolder
 from cnntrain.training.keeping.verifying import verify_last_steps
 from cnntrain.training.opening import loaded
 from cnntrain.training.stopping import check_patience
@@ -158,7 +158,7 @@ def warnings(checkpoint: Checkpoint, config: Config) -> list[str]:
 def tidied(folder: RunFolder, found: Found, config: Config, network: Network, data: Data) -> list[str]:
     """Bring the folder to where the checkpoint stands; return what is to be said of it."""
     notes, checkpoint, metrics = [], found.checkpoint, folder.metrics
-    sweep(folder.path)
+    sweep(folder.path, OWN)
     if found.name == PREVIOUS:  # else the damaged one would take its place with the next
         (folder.path / PREVIOUS).replace(folder.path / NEWEST)
     if not metrics.go_back_to(checkpoint.metrics, checkpoint.waiting):

@@ -16,19 +16,28 @@ checkpoint.previous.safetensors  the one before it
 """
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 from cnntrain.config import Config, dump
 from cnntrain.errors import UsageError
-from cnntrain.storage import FolderLock, Lines, sweep, write_json, write_text
-from cnntrain.storage.atomic import TEMPORARY
+from cnntrain.storage import FolderLock, Lines, is_lock, is_temporary, sweep, write_json, write_text
 from cnntrain.storage.lock import NAME as LOCK
 from cnntrain.training.events import IterationEnded
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 METRICS = "metrics.jsonl"
+OWN = {
+    *("config.yaml", "split.csv", "environment.json", "summary.json", METRICS, "metrics.csv"),
+    *("weights.safetensors", "best.safetensors", NEWEST, PREVIOUS),
+    *("curves.png", "confusion.png", "mistakes.png", "filters.png"),
+}
+"""Files that a run writes: no other one is ever removed."""
+MOST_RUNS = 10_000
+"""Of one name."""
 
 
 class RunFolder:
@@ -36,6 +45,8 @@ class RunFolder:
 
     def __init__(self, path: Path):
         self.path, self.lock = path, FolderLock(path)
+        self.made: list[Path] | None = None
+        """Folders that were made for a new run; None for a run that was there."""
         self.weights, self.best = path / "weights.safetensors", path / "best.safetensors"
         self.config, self.summary = path / "config.yaml", path / "summary.json"
         self.metrics = Lines(path / METRICS)
@@ -48,27 +59,44 @@ class RunFolder:
             UsageError: ``out`` exists and is not empty, or cannot be made.
         """
         try:
-            if out is not None:
-                path = Path(out)
-                path.mkdir(parents=True, exist_ok=True)
-                if not is_empty(path):
-                    raise UsageError(f"{path}: the folder is not empty, and an existing run is never overwritten")
-                run = cls(path)
-                sweep(path)
-                return run
-            number = 1
-            while True:
-                path = Path("runs") / (name if number == 1 else f"{name}-{number}")
-                try:
-                    path.mkdir(parents=True)
-                except FileExistsError:
-                    number += 1
-                else:
-                    return cls(path)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise UsageError(f"{out}: a file stands where the run's folder should be") from error
+            return cls._beside_others(name) if out is None else cls._in_place(Path(out))
         except OSError as error:
-            raise UsageError(f"{error.filename}: the run's folder cannot be made: {error.strerror}") from error
+            raise UsageError(obstacle(Path("runs" if out is None else out), error)) from error
+
+    @classmethod
+    def _beside_others(cls, name: str) -> "RunFolder":
+        made = make_folders(Path("runs"))
+        for number in range(1, MOST_RUNS + 1):
+            path = Path("runs") / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return cls._new(path, [path, *made])
+        raise UsageError(f"runs: there are {MOST_RUNS:,} runs of the name {name}; move them away, or use --out DIR")
+
+    @classmethod
+    def _in_place(cls, path: Path) -> "RunFolder":
+        made = make_folders(path)
+        check_empty(path)  # before anything is written into a folder that is somebody's
+        return cls._new(path, made)
+
+    @classmethod
+    def _new(cls, path: Path, made: list[Path]) -> "RunFolder":
+        """Lock a folder that was empty a moment ago, and look again."""
+        try:
+            run = cls(path)
+        except BaseException:
+            remove(made)
+            raise
+        run.made = made
+        try:
+            check_empty(path)
+            sweep(path, OWN)
+        except BaseException:
+            run.lock.release()
+            raise
+        return run
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -90,8 +118,16 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        unborn = kind is not None and self.made is not None and self.lock.holds() and not self.has_checkpoint()
+        if unborn:  # a run that could not begin leaves nothing
+            with suppress(OSError):
+                sweep(self.path, OWN)
+                for name in OWN:
+                    (self.path / name).unlink(missing_ok=True)
         self.lock.release()
+        if unborn:
+            remove(self.made or [])
 
     def has_checkpoint(self) -> bool:
         """Whether there is something to go on from."""
@@ -110,6 +146,31 @@ class RunFolder:
         write_json(self.summary, result)
 
 
-def is_empty(folder: Path) -> bool:
-    """Whether nothing is in a folder but what a process leaves that was killed before it wrote anything."""
-    return all(path.name == LOCK or TEMPORARY.fullmatch(path.name) for path in folder.iterdir())
+def check_empty(folder: Path) -> None:
+    """Raise UsageError if anything is in a folder but what a process leaves that was killed before it wrote a file."""
+    if not all(is_lock(path) or is_temporary(path, OWN) for path in folder.iterdir()):
+        raise UsageError(f"{folder}: the folder is not empty, and an existing run is never overwritten")
+
+
+def make_folders(path: Path) -> list[Path]:
+    """Make a folder and those above it; return the new ones, the innermost first."""
+    new = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    path.mkdir(parents=True, exist_ok=True)
+    return new
+
+
+def remove(folders: list[Path]) -> None:
+    """Take away folders that are empty."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def obstacle(path: Path, error: OSError) -> str:
+    """What stands in the way of making a folder, in words."""
+    for place in (*reversed(path.parents), path):
+        if os.path.islink(place) and not os.path.exists(place):
+            return f"{place}: a link that leads nowhere stands where the run's folder should be"
+        if os.path.exists(place) and not os.path.isdir(place):
+            return f"{place}: a file stands where the run's folder should be"
+    return f"{error.filename or path}: the run's folder cannot be made: {error.strerror}"

@@ -1,6 +1,8 @@
 """What a run leaves behind, and that it never touches what is there."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 
 import cnntrain
 from cnntrain.errors import DataError, UsageError
+from cnntrain.storage import FolderLock
+from cnntrain.training.keeping import run as run_folder
+from cnntrain.training.keeping.run import RunFolder
 
 FILES = {
     "config.yaml",
@@ -142,3 +147,124 @@ def test_best_weights_are_those_of_the_least_training_loss_without_validation(ti
     saved = cnntrain.load(tmp_path / "run" / "best.safetensors").parameters()
     for tensor, value in run.parameters[int(np.argmin(losses)) + 1].items():
         np.testing.assert_array_equal(saved[tensor], value)
+
+
+links = pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+
+
+@links
+@pytest.mark.parametrize(
+    ("link", "out", "named"),
+    [("runs", None, "runs"), ("out", "out", "out"), ("a", "a/deep/run", "a"), ("runs", "runs/x", "runs")],
+)
+def test_a_link_that_leads_nowhere_is_told_at_once(monkeypatch, tmp_path, link, out, named):
+    monkeypatch.chdir(tmp_path)
+    Path(link).symlink_to("gone/folder")
+    with pytest.raises(UsageError) as caught:
+        RunFolder.create(out, "x")
+    assert str(caught.value) == f"{named}: a link that leads nowhere stands where the run's folder should be"
+    assert [path.name for path in tmp_path.iterdir()] == [link]
+
+
+@links
+def test_a_ring_of_links_is_told_at_once(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").symlink_to("runs")
+    with pytest.raises(UsageError, match=r"^runs: a link that leads nowhere"):
+        RunFolder.create(None, "x")
+
+
+@links
+def test_a_link_to_a_folder_is_that_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("elsewhere").mkdir()
+    Path("runs").symlink_to("elsewhere")
+    with RunFolder.create(None, "x"):
+        assert Path("elsewhere/x/.lock").exists()
+
+
+def test_a_file_of_the_name_runs_is_told_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").touch()
+    with pytest.raises(UsageError, match=r"^runs: a file stands where the run's folder should be$"):
+        RunFolder.create(None, "x")
+
+
+def test_the_numbers_of_runs_have_an_end(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_folder, "MOST_RUNS", 3)
+    for name in ("x", "x-2", "x-3"):
+        Path("runs", name).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"^runs: there are 3 runs of the name x; .*--out DIR$"):
+        RunFolder.create(None, "x")
+
+
+def test_a_folder_is_looked_at_again_once_it_is_locked(monkeypatch, tmp_path):
+    """A second process comes just when a first one has ended its run in the same folder."""
+    take = FolderLock._take
+
+    def late(self):
+        if not (tmp_path / "run" / "summary.json").exists():
+            (tmp_path / "run" / "summary.json").write_text("{}")
+        return take(self)
+
+    monkeypatch.setattr(FolderLock, "_take", late)
+    with pytest.raises(UsageError, match="the folder is not empty"):
+        RunFolder.create(tmp_path / "run", "x")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["summary.json"]
+
+
+def test_a_folder_of_somebody_is_not_written_to(monkeypatch, tmp_path):
+    (tmp_path / "mine").touch()
+    monkeypatch.setattr(run_folder, "FolderLock", None)  # nothing is locked
+    with pytest.raises(UsageError, match="the folder is not empty"):
+        RunFolder.create(tmp_path, "x")
+
+
+@pytest.mark.parametrize("name", [".lock", "report.0123abcd.tmp"])
+def test_files_that_look_like_ours_are_not_taken_for_them(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match="the folder is not empty"):
+        RunFolder.create(tmp_path, "x")
+    assert content(tmp_path) == {name: b"mine"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of another kind")
+def test_a_file_system_without_locks_is_trained_on_with_a_note(tiny_config, record, monkeypatch, tmp_path):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    run = record(tiny_config(Max=1), tmp_path / "run")
+    assert [event.text for event in run.of("Warned")] == [
+        f"{tmp_path / 'run'}: the file system has no locks; nothing keeps other processes out of this run"
+    ]
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= FILES - {"checkpoint.previous.safetensors"}
+
+
+@pytest.mark.parametrize("out", [None, "deep/er/run"])
+@pytest.mark.parametrize("failing", ["lock", "checkpoint"])
+def test_a_run_that_cannot_begin_leaves_no_folder(tiny_config, record, monkeypatch, tmp_path, out, failing):
+    def fail(*_, **options):
+        raise OSError(errno.EIO, "Input/output error", "somewhere")
+
+    config = tiny_config()
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    name = "fcntl.flock" if failing == "lock" else "cnntrain.training.keeping.checkpoint.save"
+    monkeypatch.setattr(name, fail)
+    with pytest.raises((OSError, UsageError)):
+        record(config, out)
+    assert list(place.iterdir()) == []
+
+
+def test_a_run_that_cannot_begin_leaves_a_folder_that_was_there_as_it_was(tiny_config, record, monkeypatch, tmp_path):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error", "somewhere")
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr("cnntrain.training.keeping.checkpoint.save", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        record(tiny_config(), tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
