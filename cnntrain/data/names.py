@@ -16,6 +16,11 @@ def nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def forms(name: str) -> set[str]:
+    """Return the ways in which a name may be written on a disk."""
+    return {name, nfc(name), unicodedata.normalize("NFD", name)}
+
+
 def is_allowed(name: str) -> bool:
     """Whether a class may have a name: it can be shown, and there is something to see."""
     return can_be_shown(name) and bool(_seen(name))

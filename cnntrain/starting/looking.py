@@ -1,7 +1,7 @@
 """What there is to know about data before a network for them is chosen."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,8 +14,11 @@ from cnntrain.config import config_from_dict
 from cnntrain.config.schema import SOURCES
 from cnntrain.data import Data, Dataset, Watch
 from cnntrain.data.pictures.folders import find
+from cnntrain.data.pictures.form import Form
+from cnntrain.data.pixels import Images
 from cnntrain.data.recognition import recognise
 from cnntrain.errors import DataError, PictureError
+from cnntrain.parallel import available_cores
 
 LOOKED_AT = 500
 """Pictures whose size is read, and images that are searched for colours."""
@@ -89,7 +92,7 @@ def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, wat
     Args:
         source: Of ``source_of``.
         size_for: Chooses the (H, W) that pictures are brought to, from that of a middling one.
-        fit: How they are brought to it: as in training, which then finds them decoded.
+        fit: How they are brought to it, if that is not their own size.
         watch: Who is told how far it is.
 
     Raises:
@@ -98,8 +101,14 @@ def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, wat
     extra: dict[str, Any] = {"validation": 0}
     picture_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
-        picture_size = middling_size(Path(source["path"]))
-        extra |= {"test": 0, "size": list(size_for(picture_size)), "fit": fit}
+        folder = Path(source["path"])
+        names = names_to_look_at(folder)
+        picture_size = middling_size(folder, names)
+        # The images are decoded as in training, which then finds them in the cache.
+        size = size_for(picture_size)
+        form = Form(3, *size, fit) if size != picture_size else Form(3, *size)  # type: ignore[arg-type]
+        channels = 1 if is_grey(colours(folder, names, form)) else 3
+        extra |= {"test": 0, "size": list(size), "fit": form.fit, "channels": channels}
     notes: list[str] = []
     try:
         data = loaded(source | extra, Watch(watch.progress, notes.append))
@@ -118,7 +127,7 @@ def look(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, wat
         name=name_of(source),
         shape=data.input_shape,
         picture_size=picture_size,
-        is_grey=is_grey(data.train),
+        is_grey=is_grey(sample_of(data.train)),
         classes=data.classes,
         counts=tuple(data.train.counts(len(data.classes)).tolist()),
         has_test=data.test is not None,
@@ -141,25 +150,40 @@ def loaded(section: dict[str, Any], watch: Watch) -> Data:
     return data_of(config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), watch=watch)
 
 
-def middling_size(folder: Path) -> Size:
-    """Medians of the rows and of the columns of the pictures in a folder."""
+def names_to_look_at(folder: Path) -> list[str]:
+    """Some of the pictures in a folder that are trained on, evenly taken from all."""
+    names = [picture.name for picture in find(folder).pictures if picture.split in ("", "train")]
+    return names[:: -(-len(names) // LOOKED_AT)]
+
+
+def middling_size(folder: Path, names: Sequence[str]) -> Size:
+    """Medians of the rows and of the columns of pictures in a folder."""
     from cnntrain.data.pictures.reading import read_size  # imported late, for Pillow
 
-    pictures = find(folder).pictures
     sizes = []
-    for picture in pictures[:: -(-len(pictures) // LOOKED_AT)]:
+    for name in names:
         try:
-            sizes.append(read_size(folder / picture.name))
+            sizes.append(read_size(folder / name))
         except PictureError:
             continue  # loading will tell
     rows, columns = zip(*sizes, strict=True) if sizes else ((64,), (64,))
     return int(median(rows)), int(median(columns))
 
 
-def is_grey(dataset: Dataset) -> bool:
-    """Whether the channels of all images that are looked at agree."""
-    step = -(-len(dataset) // LOOKED_AT)
-    pixels = dataset.gather(np.arange(0, len(dataset), step))
+def colours(folder: Path, names: Sequence[str], form: Form) -> Images:
+    """The pixels of pictures in a folder; black where one cannot be read."""
+    from cnntrain.data.pictures.decoding import decode  # imported late, for Pillow
+
+    return np.concatenate([part.pixels for part in decode(folder, names, form, available_cores())])
+
+
+def sample_of(dataset: Dataset) -> Images:
+    """The pixels of some samples, evenly taken from all."""
+    return dataset.gather(np.arange(0, len(dataset), -(-len(dataset) // LOOKED_AT)))
+
+
+def is_grey(pixels: Images) -> bool:
+    """Whether the channels of all images agree."""
     if pixels.dtype.kind != "u":
         pixels = np.rint(pixels * 255)
     difference = pixels.max(axis=1).astype(np.int16) - pixels.min(axis=1)

@@ -203,3 +203,12 @@ def test_training_finds_the_pictures_decoded(pictures, here):
     assert before
     data_of(config)
     assert sorted(path for path in cache.rglob("*") if path.is_file()) == before
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [(20, 24), (70, 90)])
+def test_training_decodes_no_picture_again(pictures, mode, size, monkeypatch):
+    begin(str(pictures(mode=mode, size=size)))
+    monkeypatch.setattr("cnntrain.data.pictures.decoding.decode", None)
+    config = load_config("photos.yaml")
+    assert data_of(config).input_shape[0] == {"RGB": 3, "L": 1}[mode]

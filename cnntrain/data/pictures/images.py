@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
+from cnntrain.data.names import found_as
 from cnntrain.data.pictures import split_file
 from cnntrain.data.pictures.decoded import Pixels, pixels_of
 from cnntrain.data.pictures.folders import Found, Picture, find
@@ -68,11 +69,11 @@ def load(
     found = find(path)
     for note in found.notes:
         watch.note(note)
-    known = None if split is None else split_file.read(split)
+    known, gone = _known(split, found)
     H, W = size or size_of(path, found.pictures)
     files = [FileStamp(picture.name, picture.size, picture.times_ns) for picture in found.pictures]
     pixels = pixels_of(path, files, Form(channels, H, W, fit), watch)
-    chosen = _chosen(path, found, pixels, known, split, on_bad, watch)
+    chosen = _chosen(path, found, pixels, known, gone, split, on_bad, watch)
     names = tuple(found.pictures[i].name for i in chosen.tolist())
     class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
     classes = found.classes if known is None else to_class_names(sorted(set(class_of.values())), str(split))
@@ -95,6 +96,15 @@ def load(
     if known is None and "validation" not in parts:
         return Splits(parts["train"], parts.get("test"), classes, found.choices)
     return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, found.choices)
+
+
+def _known(split: Path | None, found: Found) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
+    """Class and split of each picture that a split file names, and the names that no picture has any more."""
+    if split is None:
+        return None, []
+    known = split_file.read(split)
+    names = found_as(known, (picture.name for picture in found.pictures))
+    return {there: known[name] for name, there in names.items()}, sorted(known.keys() - names.keys())
 
 
 def size_of(root: Path, pictures: Sequence[Picture]) -> tuple[int, int]:
@@ -123,6 +133,7 @@ def _chosen(
     found: Found,
     pixels: Pixels,
     known: dict[str, tuple[str, str]] | None,
+    gone: list[str],
     split: Path | None,
     on_bad: OnBad,
     watch: Watch,
@@ -131,10 +142,8 @@ def _chosen(
     pictures = found.pictures
     wanted = [i for i, picture in enumerate(pictures) if known is None or picture.name in known]
     bad = [f"{visible(str(root / pictures[i].name))}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
-    gone: list[str] = []
+    lost = [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in gone[: MOST_NAMED + 1]]
     if known is not None:
-        names = known.keys() - {picture.name for picture in pictures}
-        gone = [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in names]
         for i in wanted:
             class_name = known[pictures[i].name][0]
             if class_name != found.classes[pictures[i].label]:
@@ -147,16 +156,19 @@ def _chosen(
             what = "1 picture that" if left == 1 else f"{left:,} pictures that"
             watch.note(f"{what} {split} does not name {'is' if left == 1 else 'are'} left out")
     if (bad or gone) and on_bad == "error":
-        raise DataError("\n".join([*_cut(sorted(bad + gone), MOST_NAMED), _mend(len(bad), len(gone))]))
+        lines = _cut(sorted(bad + lost), MOST_NAMED, len(bad) + len(gone))
+        raise DataError("\n".join([*lines, _mend(len(bad), len(gone))]))
     if bad:
         watch.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
     if gone:
-        watch.note(f"{_gone(len(gone))}: {'; '.join(_cut(sorted(gone), FEW_NAMED))}")
+        watch.note(f"{_gone(len(gone))}: {'; '.join(_cut(lost, FEW_NAMED, len(gone)))}")
     return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
 
 
-def _cut(texts: list[str], most: int) -> list[str]:
-    return texts if len(texts) <= most else [*texts[:most], f"and {len(texts) - most:,} more"]
+def _cut(texts: list[str], most: int, count: int | None = None) -> list[str]:
+    """The first texts, and how many there are beyond them; ``count`` is that of all, where not all are made."""
+    count = len(texts) if count is None else count
+    return texts if count <= most else [*texts[:most], f"and {count - most:,} more"]
 
 
 def _count(number: int) -> str:

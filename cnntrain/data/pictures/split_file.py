@@ -11,15 +11,15 @@ import io
 from pathlib import Path
 
 from cnntrain.data.loaded import Data
+from cnntrain.data.names import forms, nfc
+from cnntrain.data.pictures.csv_rows import rows_of
 from cnntrain.data.watching import Watch
 from cnntrain.errors import DataError
-from cnntrain.storage import read_file, write_file
+from cnntrain.storage import write_file
 
 NAME = "split.csv"
 COLUMNS = ["file", "class", "split"]
 SPLITS = ("train", "validation", "test")
-LARGEST = 64_000_000
-"""Bytes: a million pictures."""
 
 
 def split_text(data: Data) -> str | None:
@@ -63,7 +63,7 @@ def is_of(path: Path, folder: Path) -> bool:
     Raises:
         DataError: As ``read``.
     """
-    return any(_is_file(folder / name) for name in read(path))
+    return any(_is_file(folder / form) for name in read(path) for form in forms(name))
 
 
 def _is_file(path: Path) -> bool:
@@ -79,30 +79,22 @@ def read(path: Path) -> dict[str, tuple[str, str]]:
     Raises:
         DataError: There is no such file, or it is malformed: the first line that is.
     """
-    try:
-        content = io.BytesIO(read_file(path, LARGEST))
-    except OSError as error:
-        raise DataError(f"{path}: the split file cannot be read: {error.strerror or error}") from None
-    text = io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    rows = csv.reader(text, strict=True)
+    rows = rows_of(path, "split file", separators=",")
+    if next(rows, (1, None))[1] != COLUMNS:
+        raise DataError(f"{path} is no split file: its first line is not {','.join(COLUMNS)}")
     found: dict[str, tuple[str, str]] = {}
-    try:
-        if next(rows, None) != COLUMNS:
-            raise DataError(f"{path} is no split file: its first line is not {','.join(COLUMNS)}")
-        for row in rows:
-            if not row:
-                continue
-            where = f"{path}: line {rows.line_num}"
-            if len(row) != len(COLUMNS):
-                raise DataError(f"{where} has {len(row)} values, and not {', '.join(COLUMNS)}")
-            name, class_name, split = row
-            if split not in SPLITS:
-                raise DataError(f"{where} names the split {split[:80]!r}; there are {', '.join(SPLITS)}")
-            if name in found:
-                raise DataError(f"{where} names {name[:80]!r} a second time")
-            found[name] = class_name, split
-    except csv.Error as error:
-        raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None
+    kinds: dict[tuple[str, str], tuple[str, str]] = {}  # each pair is kept once, and not once a file
+    for line, row in rows:
+        where = f"{path}: line {line}"
+        if len(row) != len(COLUMNS):
+            raise DataError(f"{where} has {len(row)} values, and not {', '.join(COLUMNS)}")
+        name, class_name, split = row
+        if split not in SPLITS:
+            raise DataError(f"{where} names the split {split[:80]!r}; there are {', '.join(SPLITS)}")
+        if name in found:
+            raise DataError(f"{where} names {name[:80]!r} a second time")
+        kind = nfc(class_name), split
+        found[name] = kinds.setdefault(kind, kind)
     if not any(split == "train" for _, split in found.values()):
         raise DataError(f"{path} names no picture to train on")
     return found

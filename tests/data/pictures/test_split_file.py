@@ -6,11 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.data.pictures import split_file
+from cnntrain.data.names import nfc
+from cnntrain.data.pictures import csv_rows, split_file
 from cnntrain.errors import DataError
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: b"\0" not in name).map(os.fsdecode)
@@ -59,3 +61,45 @@ def test_any_bytes_are_read_or_told(content):
             assert str(path) in str(error)  # noqa: PT017
             return
         assert "train" in {split for _, split in found.values()}
+
+
+def test_more_names_than_are_possible(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_rows, "MOST", 3)
+    lines = [f"{i}.png,a,train\n" for i in range(4)]
+    path = tmp_path / "split.csv"
+    path.write_text("file,class,split\n" + "".join(lines[:3]))
+    assert len(split_file.read(path)) == 3
+    path.write_text("file,class,split\n" + "".join(lines))
+    with pytest.raises(DataError, match=r"split\.csv: line 5 is one too many: 3 images are possible"):
+        split_file.read(path)
+
+
+def test_a_line_without_end(tmp_path, memory_below, monkeypatch):
+    monkeypatch.setattr(csv_rows, "LARGEST", 6_000_000)
+    path = tmp_path / "split.csv"
+    path.write_bytes(b"file,class,split\n" + b"," * 5_000_000)
+    with memory_below(25_000_000), pytest.raises(DataError, match="line 2 has more than 1,000,000 characters"):
+        split_file.read(path)
+
+
+def test_names_take_little_memory(tmp_path, memory_below, monkeypatch):
+    monkeypatch.setattr(csv_rows, "LARGEST", 1_000_000)
+    path = tmp_path / "split.csv"
+    path.write_text("file,class,split\n" + "".join(f"{i:x},cat,train\n" for i in range(50_000)))
+    with memory_below(13_000_000):
+        assert len(split_file.read(path)) == 50_000
+
+
+def test_names_in_the_other_form_of_unicode(photos, tmp_path, Told):
+    """A split file of another system names the same files."""
+    folder = photos("r\u00f6t/gr\u00fcn.png", "r\u00f6t/2.png", "blau/1.png", "blau/2.png")
+    first = Told(folder, test=0.5)
+    split_file.write(tmp_path / "split.csv", first.data)
+    os.rename(folder / "r\u00f6t", folder / "ro\u0308t")
+    os.rename(folder / "ro\u0308t" / "gr\u00fcn.png", folder / "ro\u0308t" / "gru\u0308n.png")
+    assert split_file.is_of(tmp_path / "split.csv", folder)
+    again = Told(folder, split=tmp_path / "split.csv")
+    assert again.notes == first.notes
+    assert again.data.classes == first.data.classes == ("blau", "r\u00f6t")
+    for split in ("train", "test"):
+        assert list(map(nfc, again.names(split))) == list(first.names(split))

@@ -1,0 +1,61 @@
+"""Rows of a CSV file about images, within limits: what a file claims must not fill the memory."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from cnntrain.errors import DataError
+from cnntrain.storage import read_file
+
+LARGEST = 64_000_000
+"""Bytes of a file, at most."""
+MOST = 1_000_000
+"""Rows, at most."""
+LONGEST = 1_000_000
+"""Characters of a line, at most."""
+SEPARATORS = ",;\t"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the values of each row that is not empty. Bytes that are no text are kept as surrogates.
+
+    Args:
+        path: The file.
+        what: What it is called in a message: ``split file``.
+        separators: What may stand between values; the first line shows which does.
+
+    Raises:
+        DataError: There is no such file, it is too large, or a row is malformed.
+    """
+    try:
+        content = read_file(path, LARGEST)
+    except OSError as error:
+        raise DataError(f"{path}: the {what} cannot be read: {error.strerror or error}") from None
+    encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
+    first = text.readline(LONGEST)
+    text.seek(0)
+    separator = max(separators, key=first.count)
+    rows = csv.reader(_lines(text, path), delimiter=separator, strict=True)
+    count = 0
+    try:
+        for row in rows:
+            if row:
+                count += 1
+                if count > MOST + 1:
+                    raise DataError(f"{path}: line {rows.line_num} is one too many: {MOST:,} images are possible")
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None
+
+
+def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    number = 0
+    while line := text.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise DataError(f"{path}: line {number} has more than {LONGEST:,} characters")
+        yield line
