@@ -13,6 +13,7 @@ from cnntrain.config import Config, check_augmentation, check_shapes
 from cnntrain.config.schema import ImagesOptions
 from cnntrain.data import Data, Watch, load_data
 from cnntrain.data.pictures import split_file
+from cnntrain.data.pixels import Scale
 from cnntrain.data.watching import SILENT
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
@@ -54,14 +55,14 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
     return build_for(config, data_of(config), dtype)
 
 
-def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT) -> Data:
+def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT, scale: Scale | None = None) -> Data:
     """Load the data that ``config`` names.
 
     Args:
         config: With data.
-        run: The folder of a run; if it holds a split file, the samples are split as they were in that run, unless the
-            config names another, or the pictures are others altogether.
+        run: The folder of a run, whose split file is used unless the config names one or the images are others.
         watch: Who is told how far it is, and what the user should know.
+        scale: As for ``load_data``: that of weights that are to see the images.
 
     Raises:
         ConfigError: It names none.
@@ -72,7 +73,7 @@ def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT) -> D
     options = config.data.model_dump()
     if run is not None and isinstance(config.data, ImagesOptions):
         options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, watch)
-    return load_data(**options, seed=config.training.seed, watch=watch)
+    return load_data(**options, seed=config.training.seed, watch=watch, scale=scale)
 
 
 def with_size_of(config: Config, data: Data) -> Config:

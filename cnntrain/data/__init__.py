@@ -9,12 +9,14 @@ import numpy as np
 
 from cnntrain.data import digits
 from cnntrain.data.classes import check_classes
+from cnntrain.data.darkness import darkness
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads import named
 from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.formats import csv_files, idx, npz
 from cnntrain.data.loaded import Data
 from cnntrain.data.pictures import images
+from cnntrain.data.pixels import Scale
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.split import hold_out, without_sample
 from cnntrain.data.watching import SILENT, Watch
@@ -32,6 +34,8 @@ SOURCES: dict[str, Callable[..., Splits | SettledSplits]] = {
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
 
+ARRAYS = ("npz", "csv", "idx")
+"""Sources whose numbers may mean other things than bytes do."""
 VALIDATION_STREAM = 1
 """The spawn key of the random numbers that draw the validation samples; others are free for other uses of the seed."""
 
@@ -43,6 +47,7 @@ def load_data(
     standardize: bool = True,
     seed: int = 0,
     watch: Watch = SILENT,
+    scale: Scale | None = None,
     **options: Any,
 ) -> Data:
     """Read a data set, hold out the validation samples, and measure what is needed to standardise.
@@ -54,6 +59,7 @@ def load_data(
             that remain; otherwise pixels stay in 0..1.
         seed: Decides which samples are held out.
         watch: Who is told how far it is, and what the user should know.
+        scale: What numbers mean to the network that is to see the images; by default the training images decide.
         options: The source's own keys, as ``config/schema.py`` has them.
 
     Raises:
@@ -68,6 +74,8 @@ def load_data(
             options["watch"] = watch
         elif source in NAMED:
             options["tell"] = watch.progress
+        if source in ARRAYS:
+            options["scale"] = scale
         splits = SOURCES[source](**options)
         if isinstance(splits, SettledSplits):
             train, held = splits.train, splits.validation
@@ -79,7 +87,9 @@ def load_data(
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
-    preprocessing = replace(preprocessing, fit=options.get("fit"))
+    preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale)
+    if dark := darkness(train, source == "images", standardize):
+        watch.note(dark)
     data = Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)
     check_classes(data, str(options.get("path") or source), watch)
     return data

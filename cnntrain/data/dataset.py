@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
-from cnntrain.data.pixels import Images, is_deep, to_pixels
+from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
 
@@ -71,6 +71,8 @@ class Splits(NamedTuple):
     classes: tuple[str, ...]
     choices: tuple[str, ...] = ()
     """How the source was read where it could have been read otherwise, a line each: ``labels: column 64, 'digit'``."""
+    scale: Scale = BYTES
+    """What the numbers of the source's images mean."""
 
 
 class SettledSplits(NamedTuple):
@@ -81,6 +83,8 @@ class SettledSplits(NamedTuple):
     test: Dataset | None
     classes: tuple[str, ...]
     choices: tuple[str, ...] = ()
+    """As in ``Splits``."""
+    scale: Scale = BYTES
     """As in ``Splits``."""
 
 
@@ -101,6 +105,7 @@ def assemble(
     names: tuple[str, ...] | None = None,
     validation: Arrays | None = None,
     choices: tuple[str, ...] = (),
+    scale: Scale | None = None,
 ) -> Splits | SettledSplits:
     """Check the arrays of a file or folder, alone and against each other, and make data sets of them.
 
@@ -111,6 +116,7 @@ def assemble(
         names: Names of the classes; by default their labels.
         validation: The validation samples, if the source says which they are.
         choices: How the source was read; how its labels were is added.
+        scale: That of a network that is to see the images; by default it is measured.
 
     Raises:
         DataError: The first thing that is wrong: counts, shapes, pixels or labels.
@@ -130,8 +136,9 @@ def assemble(
                 f"{where}: the images of {images_name} are {shapes[0]} (channels x rows x columns), but those of "
                 f"{train.images_name} are {shapes[1]}"
             )
-    deep = any(is_deep(arrays.images) for arrays in parts.values())
-    pixels = [to_pixels(arrays.images, f"{where}: {arrays.images_name}", deep) for arrays in parts.values()]
+    if scale is None or scale == UNKNOWN:
+        scale = measure_scale([arrays.images for arrays in parts.values()], by_type=scale is not None)
+    pixels = [to_pixels(arrays.images, f"{where}: {arrays.images_name}", scale) for arrays in parts.values()]
     label_names = [f"{where}: {arrays.labels_name}" for arrays in parts.values()]
     read = [
         arrays.labels if isinstance(arrays.labels, TextLabels) else to_labels(arrays.labels, name)
@@ -140,6 +147,7 @@ def assemble(
     classes = number_classes(list(zip(read, label_names, strict=True)), names)
     datasets = dict(zip(parts, map(Dataset, pixels, classes.labels), strict=True))
     choices += () if classes.choice is None else (classes.choice,)
+    choices += choice_of(scale, train.images)
     if validation is None:
-        return Splits(datasets["train"], datasets.get("test"), classes.names, choices)
-    return SettledSplits(datasets["train"], datasets["validation"], datasets.get("test"), classes.names, choices)
+        return Splits(datasets["train"], datasets.get("test"), classes.names, choices, scale)
+    return SettledSplits(datasets["train"], datasets["validation"], datasets.get("test"), classes.names, choices, scale)

@@ -1,5 +1,11 @@
-"""Pixels as files store them -> uint8 0..255, or float32 0..1 where the file is finer than that."""
+"""Pixels as arrays hold them -> uint8 0..255, or float32 0..1 where the array is finer or coarser than that.
 
+What a number means is a property of the training images, their ``Scale``: it is measured once, stored with the weights,
+and used for every image that comes later. So the same image gives the same pixels among bright images and dark ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,56 +18,138 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 """(N, C, H, W): uint8, where 255 means 1, or float32 in 0..1. uint8 stays as it is until a batch is used, a quarter of
 the memory."""
 
+WHITES = (1, 16, 255, 65535)
+"""Numbers that can mean white: of 0 and 1; of 17 shades, as scikit-learn's digits have; of 8 and of 16 bits."""
+ROUNDING = 1e-6
+"""Floats may lie so far outside 0..1, as resizing leaves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Which number means white. Black is 0."""
+
+    white: int
+    """One of ``WHITES``."""
+    floats: bool = False
+    """Whether the training images were floats."""
+
+    def of(self, dtype: np.dtype[Any], name: str) -> int:
+        """The number that means white in an array of a type, whatever the array holds.
+
+        Numbers mean what they meant in training. There are two exceptions, where the type itself says what is white:
+        floats are 0..1 for a network trained on 8 or 16 bits, and uint8 is 0..255 for one trained on floats in 0..1.
+
+        Raises:
+            DataError: The type has another range than the training images.
+        """
+        if dtype.kind == "b":
+            return 1
+        if dtype.kind == "f":
+            return self.white if self.floats or self.white < 255 else 1
+        if self.floats and self.white == 1:
+            if dtype == np.uint8:
+                return 255
+            raise DataError(
+                f"{name} holds {dtype}, but the training images were floats in 0..1; divide it by the number that "
+                "means white, or give uint8, where that is 255"
+            )
+        if dtype.itemsize == 1 and self.white > 255:
+            raise DataError(
+                f"{name} holds {dtype}, but {self.white:,} was white in the training images; give uint16, or floats "
+                "in 0..1"
+            )
+        return self.white
+
+
+BYTES = Scale(255)
+UNKNOWN = Scale(0)
+"""That of weights that do not say what is white, as earlier versions wrote them: the type of the images decides."""
+
 
 def brightest(dtype: np.dtype[Any]) -> int:
     """What stands for 1 in images that are kept in ``dtype``: 255 in uint8, 1 in float32."""
     return 255 if dtype.kind == "u" else 1
 
 
-def is_deep(array: Array) -> bool:
-    """Whether ``array`` is uint16 and needs it. All splits of a file must be scaled alike, so ask for each of them."""
-    return array.dtype.kind == "u" and array.dtype.itemsize == 2 and int(array.max()) > 255
+def measure_scale(arrays: Sequence[Array], by_type: bool = False) -> Scale:
+    """Settle what is white by the evidence of the training images.
+
+    Args:
+        arrays: The images of each split, those to train on first. The others only show whether uint16 is needed.
+        by_type: Look at the type alone, as earlier versions did.
+    """
+    train = arrays[0]
+    highest = train.max()
+    if train.dtype.kind == "f":
+        if not by_type and 16 <= highest <= 255 and bool((train == np.rint(train)).all()):
+            return Scale(16 if highest == 16 else 255, floats=True)
+        return Scale(1, floats=True)  # what is no fraction is reported where pixels are checked
+    if is_16_bit(train.dtype) and any(is_16_bit(array.dtype) and array.max() > 255 for array in arrays):
+        return Scale(65535)
+    return BYTES if by_type or highest not in (1, 16) else Scale(int(highest))
 
 
-def to_pixels(array: Array, name: str, deep: bool = False) -> Images:
+def choice_of(scale: Scale, array: Array) -> tuple[str, ...]:
+    """Say how the numbers of the training images were read, in a line; nothing where only one reading is possible."""
+    if scale.white == 255 and is_16_bit(array.dtype):
+        return ("pixels: uint16, but none above 255: divided by 255",)
+    if scale == BYTES or scale == Scale(1, floats=True):
+        return ()
+    if scale.white == 1:
+        return ("pixels: 0 and 1, where 1 is white",)
+    return (f"pixels: {'floats ' if scale.floats else ''}0..{scale.white}, divided by {scale.white}",)
+
+
+def to_pixels(array: Array, name: str, scale: Scale = BYTES) -> Images:
     """Check pixels and bring them into one of the two forms that are kept in memory.
 
     Args:
-        array: Images (N, C, H, W) of any number type. Booleans become 0 and 255, whole numbers in 0..255 uint8, floats
-            in 0..1 float32.
+        array: Images (N, C, H, W) of any number type.
         name: What holds them, to begin a message with.
-        deep: Divide uint16 by 65,535.
+        scale: That of the training images. Whole numbers in 0..255 with 255 as white become uint8, others float32.
 
     Raises:
-        DataError: A pixel is NaN or infinite, or lies outside the range of its kind.
+        DataError: A pixel is NaN or infinite, or lies outside the range, or the type does not fit the scale.
     """
-    if array.dtype == np.uint8:
+    white = scale.of(array.dtype, name)
+    if array.dtype == np.uint8 and white == 255:
         return np.ascontiguousarray(array)
     if array.dtype.kind == "b":
-        return array.astype(np.uint8, order="C") * np.uint8(255)
-    if array.dtype.kind == "f":
-        return _fractions(array, name)
-    if deep and array.dtype.itemsize == 2 and array.dtype.kind == "u":
-        return array.astype(np.float32, order="C") / np.float32(65535)
-    lowest, highest = int(array.min()), int(array.max())
-    if lowest < 0 or highest > 255:
-        raise DataError(
-            f"{name} holds pixels from {lowest} to {highest}; whole numbers must lie in 0..255, or in 0..65535 as "
-            "uint16"
-        )
-    return np.ascontiguousarray(array, dtype=np.uint8)
+        return array.astype(np.uint8) * np.uint8(255) if scale.white == 255 else array.astype(np.float32, order="C")
+    _check_range(array, name, white)
+    if white == 255 and (array.dtype.kind != "f" or bool((array == np.rint(array)).all())):
+        return np.ascontiguousarray(array, dtype=np.uint8)
+    if white == 1:
+        pixels = np.ascontiguousarray(array, dtype=np.float32)
+        return pixels if pixels.min() >= 0 and pixels.max() <= 1 else pixels.clip(0, 1)
+    return array.astype(np.float32, order="C") / np.float32(white)
 
 
-def _fractions(array: Array, name: str) -> NDArray[np.float32]:
-    lowest, highest = array.min(), array.max()  # NaN if any pixel is
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
+def is_16_bit(dtype: np.dtype[Any]) -> bool:
+    """Whether numbers are uint16, in any order of bytes."""
+    return dtype.kind == "u" and dtype.itemsize == 2
+
+
+def _check_range(array: Array, name: str, white: int) -> None:
+    is_float = array.dtype.kind == "f"
+    lowest, highest = array.min().item(), array.max().item()  # NaN if any pixel is
+    if is_float and not (np.isfinite(lowest) and np.isfinite(highest)):
         first = int(np.flatnonzero(~np.isfinite(array).all(axis=(1, 2, 3)))[0])
         raise DataError(
             f"{name} holds a pixel that is not a number or infinite, first in image {first} (counted from 0)"
         )
-    if lowest < 0 or highest > 1:
-        raise DataError(
-            f"{name} holds pixels from {lowest:.9g} to {highest:.9g}; floats must lie in 0..1: divide them, for "
-            "instance by 255, or store whole numbers in 0..255 as uint8"
-        )
-    return np.ascontiguousarray(array, dtype=np.float32)
+    slack = ROUNDING if is_float and white == 1 else 0
+    if -slack <= lowest and highest <= white + slack:
+        return
+    held = f"{name} holds pixels from {lowest:.9g} to {highest:.9g}"
+    if white != (1 if is_float else 255):
+        raise DataError(f"{held}; the training images say that {white:,} is white, so all lie in 0..{white}")
+    if not is_float:
+        raise DataError(f"{held}; whole numbers must lie in 0..255, or in 0..65535 as uint16")
+    if lowest < -slack:
+        remedy = "give them as they were before they were standardized"
+    elif 16 < highest <= 255:
+        remedy = "divide them by 255, or store whole numbers in 0..255 as uint8"
+    else:
+        remedy = "divide them by the number that means white"
+    raise DataError(f"{held}; floats must lie in 0..1: {remedy}")

@@ -2,8 +2,8 @@
 
     x = (pixel - mean[c]) / std[c]        with pixels in 0..1 and c the channel
 
-The numbers come from the training samples and travel in the weights file, so that whoever uses the weights feeds the
-network just as it was trained.
+The numbers come from the training samples and travel in the weights file, with the number that meant white in them, so
+that whoever uses the weights feeds the network just as it was trained.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.pictures.form import FITS, Fit
-from cnntrain.data.pixels import Images, brightest
+from cnntrain.data.pixels import BYTES, UNKNOWN, WHITES, Images, Scale, brightest
 from cnntrain.errors import WeightsError
 from cnntrain.types import Array
 
@@ -33,6 +33,8 @@ class Preprocessing:
     std: tuple[float, ...]
     fit: Fit | None = None
     """How pictures of other proportions were brought to the network's size; None where all had that size."""
+    scale: Scale = BYTES
+    """What the numbers of the training images meant before they became pixels in 0..1."""
 
     @classmethod
     def none(cls, channels: int) -> "Preprocessing":
@@ -90,18 +92,22 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """For the weights file."""
-        numbers: dict[str, Any] = {"mean": list(self.mean), "std": list(self.std)}
-        return numbers if self.fit is None else {**numbers, "fit": self.fit}
+        content: dict[str, Any] = {"mean": list(self.mean), "std": list(self.std)}
+        if self.fit is not None:
+            content["fit"] = self.fit
+        if self.scale != UNKNOWN:
+            content |= {"white": self.scale.white, "floats": self.scale.floats}
+        return content
 
     @classmethod
     def from_dict(cls, content: object, channels: int) -> "Preprocessing":
         """What ``to_dict`` gave, checked: a weights file may come from anywhere.
 
         Raises:
-            WeightsError: Not a mean and a deviation for each of the ``channels`` that pixels in 0..1 can have, or an
-                unknown fit.
+            WeightsError: Not a mean and a standard deviation for each of the ``channels`` that pixels in 0..1 can have,
+                or an unknown fit or white.
         """
-        if not isinstance(content, dict) or content.keys() - {"fit"} != {"mean", "std"}:
+        if not isinstance(content, dict) or content.keys() - {"fit", "white", "floats"} != {"mean", "std"}:
             raise WeightsError("the preprocessing of the weights file is not an object with the keys mean and std")
         fit = content.get("fit")
         if fit is not None and fit not in FITS:
@@ -121,7 +127,20 @@ class Preprocessing:
                     f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for pixels in 0..1 every "
                     f"number lies in {lowest:g}..1"
                 )
-        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit)
+        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit, _scale(content))
+
+
+def _scale(content: dict[str, Any]) -> Scale:
+    """What is white, which earlier versions did not write."""
+    if not content.keys() & {"white", "floats"}:
+        return UNKNOWN
+    white, floats = content.get("white"), content.get("floats")
+    if type(white) is not int or white not in WHITES or type(floats) is not bool:
+        raise WeightsError(
+            f"preprocessing.white of the weights file is {str(white)[:80]} and floats {str(floats)[:80]}; white is "
+            f"{', '.join(map(str, WHITES))}, and floats is true or false"
+        )
+    return Scale(white, floats)
 
 
 @lru_cache(maxsize=16)

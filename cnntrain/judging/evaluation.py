@@ -59,7 +59,7 @@ def judge_saved(run: str | Path, split: str, overrides: Sequence[str] = (), watc
     Pictures are split as the run split them, if its folder tells how (``split.csv``).
     """
     saved = weights.load_saved(run, overrides)
-    data = data_of(saved.config, saved.path.parent, watch)
+    data = data_of(saved.config, saved.path.parent, watch, saved.preprocessing.scale)
     saved.check_fits(data)
     splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
     if split not in splits:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.left_out import LeftOut
+from cnntrain.data.pictures.opening import HEADER, opened
 from cnntrain.data.pictures.reading import read_picture
 from cnntrain.data.pictures.shown import fit_picture, is_picture
-from cnntrain.data.pixels import Images
+from cnntrain.data.pixels import BYTES, Images, Scale
 from cnntrain.errors import DataError, PictureError, UsageError
 from cnntrain.model.arrays import images_in
 from cnntrain.model.walking import walk
@@ -41,7 +42,9 @@ class Image(NamedTuple):
     """``(C, H, W)``, or why there are none."""
 
 
-def read_images(images: Any, in_shape: Shape, form: Form | None, on_note: Callable[[str], None]) -> Iterator[Image]:
+def read_images(
+    images: Any, in_shape: Shape, form: Form | None, scale: Scale, on_note: Callable[[str], None]
+) -> Iterator[Image]:
     """Yield the images that a caller gives, in order.
 
     Args:
@@ -49,6 +52,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None, on_note: Callab
             a picture of Pillow, an array as ``images_in`` takes it.
         in_shape: Of the network.
         form: What pictures are brought to; None if the network takes none.
+        scale: What the numbers of an array mean.
         on_note: Called with a sentence on what is left out of a folder.
 
     Raises:
@@ -58,7 +62,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None, on_note: Callab
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
-    sources = _sources([images] if is_one else images, in_shape, form, on_note)
+    sources = _sources([images] if is_one else images, in_shape, form, scale, on_note)
     threads = min(available_cores(), MOST_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
     waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]] = deque()
@@ -67,7 +71,7 @@ def read_images(images: Any, in_shape: Shape, form: Form | None, on_note: Callab
         for source in sources:
             if isinstance(source, str):
                 assert form is not None
-                waiting.append((source, pool.submit(_read, source, form)))
+                waiting.append((source, pool.submit(_read, source, form, scale == BYTES)))
             else:
                 waiting.append(source)
             if len(waiting) > ahead:
@@ -82,20 +86,24 @@ def _done(item: "Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]") 
     return item if isinstance(item, Image) else Image(item[0], item[1].result())
 
 
-def _read(file: str, form: Form) -> NDArray[np.uint8] | PictureError:
+def _read(file: str, form: Form, takes_bytes: bool) -> NDArray[np.uint8] | PictureError:
     try:
+        if not takes_bytes:
+            with opened(file, HEADER) as picture:
+                deep = is_deep(picture)
+            check_depth(deep, file)
         return read_picture(file, form)
     except PictureError as error:
         return error
 
 
 def _sources(
-    images: Iterable[Any], in_shape: Shape, form: Form | None, on_note: Callable[[str], None]
+    images: Iterable[Any], in_shape: Shape, form: Form | None, scale: Scale, on_note: Callable[[str], None]
 ) -> Iterator[str | Image]:
     """Yield the file of each picture that is to be read, and images that need no reading."""
     for item in images:
         if isinstance(item, np.ndarray):
-            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form))
+            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form, scale))
         elif form is None:
             raise DataError(
                 f"the network takes images of {in_shape[0]} channels, but pictures have 1 or 3; give it arrays"
@@ -103,17 +111,32 @@ def _sources(
         elif isinstance(item, (str, os.PathLike)):
             yield from _files(os.fsdecode(item), on_note)
         elif is_picture(item):
-            yield _shown(item, form)
+            yield _shown(item, form, scale == BYTES)
         else:
             raise UsageError(wrong_type(item))
 
 
-def _shown(picture: Any, form: Form) -> Image:
+def _shown(picture: Any, form: Form, takes_bytes: bool) -> Image:
     name = os.fsdecode(getattr(picture, "filename", "")) or None
     try:
+        if not takes_bytes:
+            check_depth(is_deep(picture), name or "a picture")
         return Image(name, fit_picture(picture, form))
     except PictureError as error:
         return Image(name, error)
+
+
+def is_deep(picture: Any) -> bool:
+    """Whether a picture of Pillow has 16 bits a channel, also where Pillow is going to read 8 of them."""
+    return picture.mode.startswith("I") or ";16" in str(getattr(picture, "tile", ""))
+
+
+def check_depth(deep: bool, name: str) -> None:
+    """Raise PictureError for an image of 16 bits a channel: read as 8, it is not what the network was trained on."""
+    if deep:
+        raise PictureError(
+            name, "reading it would keep 8 of its 16 bits, and the network was trained on arrays; give an array"
+        )
 
 
 def wrong_type(given: object) -> str:

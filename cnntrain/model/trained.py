@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cnntrain.data.pictures.form import Form
-from cnntrain.data.pixels import Images
+from cnntrain.data.pixels import BYTES, UNKNOWN, Images
 from cnntrain.data.watching import SILENT
 from cnntrain.errors import PictureError, UsageError, WeightsError
 from cnntrain.layers.softmax import Softmax
@@ -28,6 +28,7 @@ class Model(Network):
     Attributes:
         classes: Name of each class, in the order of the outputs.
         preprocessing: What is done to pixels before the first layer sees them.
+        scale: What the numbers of an array mean; bytes for weights that do not say it.
         gives_probabilities: Whether the network ends in softmax.
     """
 
@@ -37,6 +38,7 @@ class Model(Network):
         outputs = self.class_places.size
         self.classes: Sequence[str] = saved.classes or tuple(map(str, range(outputs)))
         self.preprocessing = saved.preprocessing
+        self.scale = BYTES if saved.preprocessing.scale == UNKNOWN else saved.preprocessing.scale
         self.gives_probabilities = isinstance(self.layers[-1], Softmax)
         if len(self.classes) != outputs:
             raise WeightsError(
@@ -73,8 +75,10 @@ class Model(Network):
             images: A path, a picture of Pillow, a NumPy array, or several of these. A path is that of a picture file or
                 of a folder, which stands for all pictures in it and below. An array is an image ``(H, W)``,
                 ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, for a grey network also
-                ``(N, H, W)``, of whole numbers in 0..255 or floats in 0..1. Pictures of any size and mode are brought
-                to the network's as they were in training; arrays that have its size already are used as they are.
+                ``(N, H, W)``, or rows of pixels ``(N, C * H * W)``. Its numbers mean what they meant in training:
+                whole numbers in 0..255 or floats in 0..1, unless the network was trained on arrays of another range.
+                Pictures of any size and mode are brought to the network's as they were in training; arrays that have
+                its size already are used as they are.
             top: How many classes to tell, the most probable first.
 
         Returns:
@@ -109,7 +113,7 @@ class Model(Network):
             raise UsageError(f"top: expected at least 1, got {top}")
         names: list[str | None] = []
         batch: list[Images] = []
-        for name, pixels in read_images(images, self.in_shape, self._form(), on_note):
+        for name, pixels in read_images(images, self.in_shape, self._form(), self.scale, on_note):
             if isinstance(pixels, PictureError):
                 on_error(pixels)
                 continue

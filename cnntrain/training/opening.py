@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from cnntrain.builder import data_of
 from cnntrain.config import Config
 from cnntrain.data import Data, Watch
+from cnntrain.data.pixels import Scale
 from cnntrain.errors import WorkerError
 from cnntrain.training.events import Loading, Noted
 from cnntrain.training.interrupts import Interrupts
@@ -21,7 +22,7 @@ class _Stopped(BaseException):
 
 
 def loaded(
-    config: Config, run: Path | None = None, interrupts: Interrupts | None = None
+    config: Config, run: Path | None = None, interrupts: Interrupts | None = None, scale: Scale | None = None
 ) -> Generator[Loading | Noted, None, Data]:
     """Load the data of ``config``, as ``data_of`` does; yield how far it is, and return the data.
 
@@ -43,7 +44,7 @@ def loaded(
     def load() -> None:
         watch = Watch(lambda *how_far: tell(Loading(*how_far)), lambda text: tell(Noted(text)))
         try:
-            told.put(data_of(config, run, watch))
+            told.put(data_of(config, run, watch, scale))
         except BaseException as error:  # raised again below
             told.put(error)
 

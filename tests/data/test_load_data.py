@@ -33,7 +33,7 @@ def test_a_source_that_is_not_known():
 
 
 def test_data_beyond_the_memory(monkeypatch, tmp_path):
-    def load(path):
+    def load(path, scale):
         raise MemoryError
 
     monkeypatch.setitem(SOURCES, "npz", load)

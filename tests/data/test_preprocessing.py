@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data import Dataset, Preprocessing
+from cnntrain.data.pixels import UNKNOWN, Scale
 from cnntrain.errors import WeightsError
 
 
@@ -104,7 +105,8 @@ def test_the_numbers_survive_a_weights_file():
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 def test_the_fit_of_pictures_survives_a_weights_file(fit):
     preprocessing = Preprocessing((0.5,), (0.25,), fit)
-    assert preprocessing.to_dict() == {"mean": [0.5], "std": [0.25], "fit": fit}
+    content = {"mean": [0.5], "std": [0.25], "fit": fit, "white": 255, "floats": False}
+    assert preprocessing.to_dict() == content
     assert Preprocessing.from_dict(preprocessing.to_dict(), channels=1) == preprocessing
 
 
@@ -148,3 +150,23 @@ def test_a_weights_file_with_impossible_numbers(key, lowest, wrong):
 def test_a_weights_file_with_a_deviation_of_0():
     with pytest.raises(WeightsError, match=r"preprocessing\.std of the weights file holds \[0\.0\]"):
         Preprocessing.from_dict({"mean": [0.0], "std": [0.0]}, channels=1)
+
+
+@pytest.mark.parametrize("scale", [Scale(255), Scale(65535), Scale(1, floats=True), Scale(16, floats=True), Scale(1)])
+def test_what_is_white_survives_a_weights_file(scale):
+    content = Preprocessing((0.5,), (0.25,), scale=scale).to_dict()
+    assert Preprocessing.from_dict(json.loads(json.dumps(content)), channels=1).scale == scale
+
+
+def test_a_weights_file_of_an_earlier_version_does_not_say_what_is_white():
+    content = {"mean": [0.5], "std": [0.25]}
+    found = Preprocessing.from_dict(content, channels=1)
+    assert found.scale == UNKNOWN
+    assert found.to_dict() == content
+
+
+@pytest.mark.parametrize("white", [None, 0, 2, 255.0, True, "255", math.inf, [255], 10**400])
+@pytest.mark.parametrize("floats", [None, 0, True, "true"])
+def test_a_weights_file_with_an_unknown_white(white, floats):
+    with pytest.raises(WeightsError, match=r"preprocessing\.white of the weights file is"):
+        Preprocessing.from_dict({"mean": [0.5], "std": [0.25], "white": white, "floats": floats}, channels=1)

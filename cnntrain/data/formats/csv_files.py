@@ -21,6 +21,7 @@ from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats.csv_text import READ_ERRORS, CsvText, open_csv
 from cnntrain.data.listing import listing
+from cnntrain.data.pixels import Scale
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError
 from cnntrain.types import Array
@@ -36,6 +37,7 @@ def load(
     shape: tuple[int, int, int] | None = None,
     label: int | str | None = None,
     watch: Watch = SILENT,
+    scale: Scale | None = None,
 ) -> Splits | SettledSplits:
     """Read a file of training samples, or a folder with ``train.csv`` and perhaps ``test.csv``.
 
@@ -45,6 +47,7 @@ def load(
         label: The column of the labels: its name, or its place (-1 is the last); by default the one that a header
             calls ``label``, or else the first.
         watch: Who is told how far it is.
+        scale: As for ``assemble``.
 
     Raises:
         DataError: A file is missing or malformed.
@@ -57,7 +60,10 @@ def load(
         watch.note(f"{test.path} has one column less than {train.path}: without labels it cannot be a test split")
         test = None
     kind = np.result_type(train.pixels, *([] if test is None else [test.pixels]))
-    return assemble(str(path), train.arrays(shape, kind), None if test is None else test.arrays(shape, kind))
+    if scale is not None and scale.floats:  # text has no types: whole numbers may be fractions that are 0 and 1
+        kind = np.dtype(np.float32)
+    tested = None if test is None else test.arrays(shape, kind)
+    return assemble(str(path), train.arrays(shape, kind), tested, scale=scale)
 
 
 def _find(folder: Path) -> dict[str, Path]:

@@ -25,6 +25,7 @@ from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
 from cnntrain.data.listing import listing
+from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
@@ -32,12 +33,13 @@ AXES = {"images": 3, "labels": 1}
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
-def load(path: Path, names: tuple[str, ...] | None = None) -> Splits | SettledSplits:
+def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None = None) -> Splits | SettledSplits:
     """Read the folder ``path``; without test files there is no test split.
 
     Args:
         path: The folder.
         names: Names of the classes; by default their labels.
+        scale: As for ``assemble``.
 
     Raises:
         DataError: A file is missing or malformed, or two do not fit each other.
@@ -49,7 +51,7 @@ def load(path: Path, names: tuple[str, ...] | None = None) -> Splits | SettledSp
             f"{path}: no training images; looked for train-images-idx3-ubyte, plain or .gz, also with a prefix such as "
             f"emnist-letters-; the folder holds {listing(file.name for file in entries(path, FOLDER))}"
         )
-    return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]), names)
+    return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]), names, scale=scale)
 
 
 def _find(path: Path) -> tuple[str, dict[str, Path]]:

@@ -13,6 +13,7 @@ from cnntrain.data.formats.archive import Archive
 from cnntrain.data.formats.array_names import Pair, class_names, pairs
 from cnntrain.data.labels import decoded, to_class_names
 from cnntrain.data.listing import listing
+from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError
 from cnntrain.types import Array
 
@@ -23,12 +24,13 @@ CHANNELS = (1, 3)
 """Lengths that tell the axis of the channels where ``layout`` does not."""
 
 
-def load(path: Path, layout: Layout | None = None) -> Splits | SettledSplits:
+def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -> Splits | SettledSplits:
     """Read the file ``path``.
 
     Args:
         path: The .npz file.
         layout: Where the channels of (N, H, W, C) or (N, C, H, W) images are; by default the axis that is 1 or 3 long.
+        scale: As for ``assemble``.
 
     Raises:
         DataError: An array is missing or malformed, its layout is not clear, or two do not fit each other.
@@ -47,6 +49,7 @@ def load(path: Path, layout: Layout | None = None) -> Splits | SettledSplits:
             None if names is None else _read_class_names(archive, names),
             arrays.get("validation"),
             (f"splits: {choice}" + (f"; not read: {listing(unread)}" if unread else ""),),
+            scale,
         )
 
 

@@ -60,10 +60,10 @@ def pixels_of(picture: Image.Image, form: Form) -> NDArray[np.uint8]:
         if picture.format == "TIFF":  # Pillow has turned it already, on loading
             orientation, H, W = 1, form.H, form.W
         plain = _plain(picture, form.channels)
-        placed = _placed(plain, drafted or plain.size, form.fit, H, W)
+        fitted = placed(plain, drafted or plain.size, form.fit, H, W)
     if orientation in UPRIGHT:
-        placed = placed.transpose(UPRIGHT[orientation])
-    pixels = np.asarray(placed.convert("L" if form.channels == 1 else "RGB"))
+        fitted = fitted.transpose(UPRIGHT[orientation])
+    pixels = np.asarray(fitted.convert("L" if form.channels == 1 else "RGB"))
     return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
 
 
@@ -140,7 +140,7 @@ def _upper_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _placed(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W: int) -> Image.Image:
+def placed(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W: int) -> Image.Image:
     """The first ``size`` columns and rows of the picture at H x W, antialiased."""
     width, height = size
     whole = (0.0, 0.0, width, height)

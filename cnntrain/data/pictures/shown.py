@@ -11,7 +11,7 @@ from cnntrain.data.pictures.content import essential
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.opening import FORMATS, told
 from cnntrain.data.pictures.quiet import QUIET
-from cnntrain.data.pictures.reading import pixels_of
+from cnntrain.data.pictures.reading import pixels_of, placed
 
 
 def is_picture(thing: object) -> bool:
@@ -50,3 +50,16 @@ def fit_array(image: NDArray[np.uint8], form: Form) -> NDArray[np.uint8]:
     """
     grey_or_colour = image[:, :, 0] if image.shape[2] == 1 else image
     return fit_picture(Image.fromarray(np.ascontiguousarray(grey_or_colour)), form)
+
+
+def fit_floats(image: NDArray[np.float32], form: Form) -> NDArray[np.float32]:
+    """Bring pixels in 0..1 to ``form``, each channel for itself and without rounding.
+
+    Shape:
+        image ``(C, H, W)``, with as many channels as ``form`` -> ``(C, H, W)``
+    """
+    resized = []
+    for channel in image:
+        one = Image.fromarray(np.ascontiguousarray(channel))
+        resized.append(np.asarray(placed(one, one.size, form.fit, form.H, form.W)))
+    return np.stack(resized).clip(0, 1)

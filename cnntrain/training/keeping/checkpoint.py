@@ -18,6 +18,7 @@ import numpy as np
 from cnntrain import weights
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data
+from cnntrain.data.pixels import UNKNOWN, Scale
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network import Network
 from cnntrain.storage import Mark
@@ -56,6 +57,8 @@ class Checkpoint:
     """Of the data."""
     origin: dict[str, str]
     """Of the bits, see ``cnntrain.training.keeping.origin``."""
+    scale: Scale = UNKNOWN
+    """What the numbers of the images mean."""
 
     def tensors(self) -> dict[str, Array]:
         """What is stored beside the weights."""
@@ -144,6 +147,7 @@ def load(path: Path) -> Checkpoint:
             waiting=[str(line) for line in more["waiting"]],
             fingerprint=checked_fingerprint(more["data"]),
             origin={str(key)[:MOST_SHOWN]: str(value)[:MOST_SHOWN] for key, value in more["origin"].items()},
+            scale=saved.preprocessing.scale,
         )
         progress.before = tensors.get(f"{PREFIX}before")
         check_dtypes(checkpoint)

@@ -48,7 +48,7 @@ def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{folder / postmortem.FOLDER / postmortem.REPORT}: not a report: {error}") from error
     start = checkpoints.load(folder / postmortem.FOLDER / NEWEST)
-    data = data_of(start.config, folder, watch)
+    data = data_of(start.config, folder, watch, start.scale)
     differing = differences(start.fingerprint, fingerprint(data))
     if differing:
         raise DataError(f"{folder}: the data are not those that this run began with: {', '.join(differing)}")

@@ -76,7 +76,7 @@ def go_on(
         found = last_checkpoint(folder.path)
         checkpoint = found.checkpoint
         config = changed(checkpoint, overrides, folder.path)
-        data = yield from loaded(config, folder.path, interrupts)
+        data = yield from loaded(config, folder.path, interrupts, checkpoint.scale)
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
             raise DataError(f"{folder.path}: the data are not those that this run began with: {', '.join(differing)}")

@@ -89,17 +89,19 @@ def test_pixels_that_are_no_numbers(write_npz, images, labels, wrong, dtype):
 
 def test_floats_outside_0_to_1(write_npz, images, labels):
     images[0, 0, :2] = 0, 255
-    path = write_npz(x_train=images.astype("f4"), y_train=labels)
+    path = write_npz(x_train=images.astype("f4") * 0.9, y_train=labels)
     assert message(path) == (
-        f"{path}: x_train holds pixels from 0 to 255; floats must lie in 0..1: divide them, for instance by 255, or "
-        "store whole numbers in 0..255 as uint8"
+        f"{path}: x_train holds pixels from 0 to 229.5; floats must lie in 0..1: divide them by 255, or store whole "
+        "numbers in 0..255 as uint8"
     )
 
 
 def test_floats_just_above_1(write_npz, images, labels):
     images[0, 0, 0] = 255
-    path = write_npz(x_train=images / 254.9999, y_train=labels)
-    assert " to 1.00000039;" in message(path)
+    path = write_npz(x_train=images / 254.999, y_train=labels)
+    assert " to 1.00000392; floats must lie in 0..1: divide them by the number that means white" in message(path)
+    read = npz.load(write_npz(x_train=images / 254.9999, y_train=labels)).train.images  # as resizing leaves them
+    assert read.max() == 1
 
 
 @pytest.mark.parametrize(("dtype", "shift", "shown"), [("i2", -1, "-1 to 254"), ("i4", 1, "1 to 256")])

@@ -1,0 +1,37 @@
+"""Training images that are all nearly black: their white is another number than it was read as."""
+
+import numpy as np
+
+from cnntrain.data.dataset import Dataset
+from cnntrain.data.pixels import brightest
+
+DARK = 1 / 16
+"""Images with a brighter pixel than this are taken as they are."""
+CHUNK = 1 << 20
+"""Pixels that are looked at a time: the first of them nearly always suffice."""
+
+
+def darkness(train: Dataset, are_files: bool, standardize: bool) -> str | None:
+    """Return a note if no pixel of the training images is above 1/16 of white, and that matters.
+
+    Floats that are standardized lose nothing; bytes lose what lies between their few shades.
+
+    Args:
+        train: The training samples.
+        are_files: Whether the images are files, of which 16 bits a channel are read as 8.
+        standardize: Whether the mean is subtracted, and what remains is divided by the standard deviation.
+    """
+    top = brightest(train.images.dtype)
+    if top == 1 and standardize:
+        return None
+    step = max(1, CHUNK // int(np.prod(train.image_shape)))
+    highest = 0.0
+    for start in range(0, len(train), step):
+        pixels = train.gather(np.arange(start, min(len(train), start + step)))
+        highest = max(highest, float(pixels.max()))
+        if highest / top >= DARK:
+            return None
+    found = f"all training images are nearly black: no pixel is above {highest:.3g} of {top}"
+    if are_files:
+        return f"{found}; 16-bit images keep their upper 8 bits only: multiply their pixels, so that white is 65,535"
+    return f"{found}; if another number is white, scale the pixels to 0..{top}"
