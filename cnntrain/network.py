@@ -18,7 +18,7 @@ from cnntrain.layers.base import Layer
 from cnntrain.layers.row import OnOutput, Row
 from cnntrain.layers.softmax import Softmax
 from cnntrain.layout import Layout
-from cnntrain.memory import SliceMemory
+from cnntrain.memory import SliceMemories, SliceMemory
 from cnntrain.objective import Objective
 from cnntrain.ops.losses import LOSSES, Loss
 from cnntrain.types import Array, Labels
@@ -44,7 +44,7 @@ class Network:
         self.slice_size = slice_size
         self.in_shape = edge_shape(self.layers[0].in_shape)
         self.out_shape = edge_shape(self.layers[-1].out_shape)
-        self._memories: dict[int, SliceMemory] = {}
+        self._memories = SliceMemories(self.layers, self.dtype, slice_size)
         self.layout = Layout(self.layers)
         self.bind(np.empty(self.layout.size, self.dtype))
         self.set_objective(objective)
@@ -102,10 +102,12 @@ class Network:
         self.theta = theta
 
     def memory(self, n: int) -> SliceMemory:
-        """Return the memory for slices of n samples; made once."""
-        if n not in self._memories:
-            self._memories[n] = SliceMemory(self.layers, n, self.dtype)
-        return self._memories[n]
+        """Return the memory for slices of n samples; all sizes share one, so what others left in it is lost."""
+        return self._memories.of(n)
+
+    def free_memory(self) -> None:
+        """Let the memory of slices go; it is made again when it is needed."""
+        self._memories.free()
 
     def forward_slice(self, memory: SliceMemory, on_output: OnOutput | None = None) -> Array:
         """Return what the loss takes of the slice in ``memory.x``, in training."""

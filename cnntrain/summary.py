@@ -1,14 +1,11 @@
 """What a network consists of: a line for each entry of its config."""
 
-from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
+from cnntrain.memory import slice_bytes
 from cnntrain.network import Network
-from cnntrain.types import Array
 
 
 def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
@@ -58,16 +55,6 @@ def unread_text(layer: Layer[Any]) -> list[str]:
 
 
 def memory_bytes(network: Network, state_rows: int) -> int:
-    """Bytes that training holds, the images left out; measured on one slice of black images."""
-    memory = network.memory(network.slice_size)
-    memory.x.fill(0)
-    network.learn_slice(memory, np.zeros(memory.n, np.int64), 1.0, network.layout.views(np.empty_like(network.theta)))
-    arrays = [memory.x, *(value for cache in memory.caches for value in held(cache))]
-    owned = {id(array): array.nbytes for array in arrays if array.base is None}
-    return (4 + state_rows) * network.theta.nbytes + sum(owned.values())
-
-
-def held(cache: Any) -> Iterator[Array]:
-    """The arrays of a cache."""
-    for value in vars(cache).values():
-        yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, np.ndarray))
+    """Bytes that training holds by the shapes of the network, the images left out."""
+    n = network.slice_size
+    return (4 + state_rows) * network.theta.nbytes + slice_bytes(network.layers, network.dtype, n, n)

@@ -13,17 +13,26 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.ops.activations import ACTIVATIONS, Identity
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 
-class ActivationCache:
-    """Memory for slices of n samples; ``a`` is None where the activation works in place."""
+class ActivationCache(Workspaces):
+    """Memory for slices of n samples."""
+
+    a: Array
+    """What the last way forward returned."""
 
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike, in_place: bool):
+        super().__init__(n, dtype)
+        self.shape, self.in_place = shape, in_place
         self.zeros = np.zeros((*shape[2:], n), dtype)
         self.ones = np.ones(np.prod(shape[2:], dtype=int) * n, dtype)
-        self.spare = None if in_place else np.empty((*shape, n), dtype)
-        self.a = self.zeros
+
+    @workspace
+    def spare(self) -> Shape:
+        """Where a goes if the activation does not work in place."""
+        return (0,) if self.in_place else (*self.shape, self.n)
 
 
 def _no_mask(
@@ -71,7 +80,7 @@ class Activation(Layer[ActivationCache]):
     def forward(self, x: Array, cache: ActivationCache) -> Array:
         b = self.params["b"]
         x += b[:, None, None] if self.is_image else b[:, None]
-        cache.a = x if cache.spare is None else cache.spare
+        cache.a = x if cache.in_place else cache.spare
         self.sigma.forward(x, cache.a, cache.zeros)
         return cache.a
 

@@ -3,8 +3,9 @@
 Legend: ``N`` samples, ``C`` channels, ``H`` rows, ``W`` columns. Inside the network a batch of images is
 ``(H, C, W, N)`` and a batch of vectors ``(features, N)``; shapes of one sample leave the ``N`` out.
 
-A **cache** is all the memory that a layer needs for slices of n samples. It belongs to the caller, is allocated once
-and overwritten by every forward, so that a layer keeps nothing of a batch and a step allocates nothing.
+A **cache** is all the memory that a layer needs for slices of n samples, see ``cnntrain.ops.workspace``. It belongs to
+the caller, is allocated once and overwritten by every forward, so that a layer keeps nothing of a batch and a step
+allocates nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -14,9 +15,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.fault import Fault
+from cnntrain.ops.workspace import Workspaces
 from cnntrain.types import Array, Shape
 
-CacheT = TypeVar("CacheT")
+CacheT = TypeVar("CacheT", bound=Workspaces)
 
 
 class OnnxGraph(Protocol):

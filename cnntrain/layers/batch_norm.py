@@ -17,7 +17,7 @@ References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -25,29 +25,38 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 BLOCK = 2**16
 """Values that are worked on at a time, so that they are still in the processor's cache for the next operation."""
 
 
-class BatchNormCache:
+class BatchNormCache(Workspaces):
     """Memory for slices of n samples, as (rows, channels, values): a vector is one row."""
 
-    def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
+    centred: Array
+    """The last input less its mean."""
+
+    def __init__(self, shape: Shape, overwrites: bool, n: int, dtype: DTypeLike):
+        super().__init__(n, dtype)
         H, C, W = shape if len(shape) == 3 else (1, *shape, 1)
-        self.n, self.shape, self.m = n, (H, C, W * n), H * W * n
+        self.of_sample, self.shape, self.m = shape, (H, C, W * n), H * W * n
+        self.overwrites = overwrites
         self.step = min(H, max(1, BLOCK // (C * W * n)))
-        self.y = np.empty((*shape, n), dtype)
-        self.centred = self.y.reshape(self.shape)
         self.ones = np.ones(W * n, dtype)
         self.sums, self.products = (np.empty((H, C), dtype) for _ in range(2))
         self.mean, self.var, self.scale = (np.zeros(C, dtype) for _ in range(3))
 
-    @cached_property
-    def spare(self) -> Array:
+    @workspace
+    def y(self) -> Shape:
+        """What ``forward`` returns."""
+        return (*self.of_sample, self.n)
+
+    @partial(workspace, use="training")
+    def spare(self) -> Shape:
         """Where x - mean is kept if not in the place of x."""
-        return np.empty(self.shape, self.y.dtype)
+        return (0,) if self.overwrites else self.shape
 
     def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
         """Some rows of each array at a time."""
@@ -99,7 +108,7 @@ class BatchNorm(Layer[BatchNormCache]):
         self.params = {"gamma": np.ones(C), "running_mean": np.zeros(C), "running_var": np.ones(C)}
 
     def cache(self, n: int, dtype: DTypeLike) -> BatchNormCache:
-        return BatchNormCache(self.in_shape, n, dtype)
+        return BatchNormCache(self.in_shape, self.overwrites, n, dtype)
 
     def forward(self, x: Array, cache: BatchNormCache) -> Array:
         x = x.reshape(cache.shape)

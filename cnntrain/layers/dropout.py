@@ -10,6 +10,7 @@ Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural netw
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
 from cnntrain.ops.draws import Draws, Turn
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 DROPOUT = 5
@@ -26,13 +28,28 @@ LEVELS = 2**16
 """A value is drawn in 16 bits, so that ``rate`` is taken in steps of 1/65536."""
 
 
-class DropoutCache:
+class DropoutCache(Workspaces):
     """Memory for slices of n samples."""
 
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
+        super().__init__(n, dtype)
+        self.shape = shape
         self.turn = Turn(0, np.arange(n))
-        self.kept = np.empty((n, math.prod(shape)), np.bool_)
-        self.mask, self.y = (np.empty((*shape, n), dtype) for _ in range(2))
+
+    @partial(workspace, dtype=np.bool_, use="training")
+    def kept(self) -> Shape:
+        """Which values stay, by sample."""
+        return self.n, math.prod(self.shape)
+
+    @partial(workspace, use="training")
+    def mask(self) -> Shape:
+        """What the input is multiplied with."""
+        return (*self.shape, self.n)
+
+    @partial(workspace, use="training")
+    def y(self) -> Shape:
+        """What ``forward`` returns."""
+        return (*self.shape, self.n)
 
 
 def _no_mask(

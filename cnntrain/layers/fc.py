@@ -7,7 +7,7 @@ Going back, the article's lines verbatim:
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -15,20 +15,29 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 
-class FcCache:
+class FcCache(Workspaces):
     """Memory for slices of n samples."""
 
-    def __init__(self, units: int, features: int, n: int, dtype: DTypeLike):
-        self.features, self.n = features, n
-        self.x = self.z = np.empty((units, n), dtype)
+    x: Array
+    """The input of the last way forward, ``(features, n)``."""
 
-    @cached_property
-    def delta_prev(self) -> Array:
-        """DJ/d input."""
-        return np.empty((self.features, self.n), self.z.dtype)
+    def __init__(self, units: int, features: int, n: int, dtype: DTypeLike):
+        super().__init__(n, dtype)
+        self.units, self.features = units, features
+
+    @workspace
+    def z(self) -> Shape:
+        """What ``forward`` returns."""
+        return self.units, self.n
+
+    @partial(workspace, use="delta")
+    def delta_prev(self) -> Shape:
+        """The gradient dJ/d input."""
+        return self.features, self.n
 
 
 @final

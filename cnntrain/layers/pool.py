@@ -6,7 +6,6 @@ done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import ClassVar, final
 
 import numpy as np
@@ -14,37 +13,9 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
 from cnntrain.layers.fault import Fault, through_single_steps
+from cnntrain.layers.pool_cache import GlobalPoolCache, PoolCache
 from cnntrain.ops import pooling
 from cnntrain.types import Array, Shape
-
-
-class PoolCache:
-    """Memory for slices of n samples: the columns pooled, then the rows."""
-
-    def __init__(self, in_shape: Shape, out_shape: Shape, matches: tuple[int, int], n: int, dtype: DTypeLike):
-        H, C, _ = in_shape
-        OH, _, OW = out_shape
-        self.in_shape, self.n = in_shape, n
-        integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
-        self.by_columns = np.empty((H, C, OW, n), dtype)
-        self.y = np.empty((OH, C, OW, n), dtype)
-        self.columns_won = [np.empty(self.by_columns.shape, integer) for _ in range(matches[1])]
-        self.rows_won = [np.empty(self.y.shape, integer) for _ in range(matches[0])]
-
-    @cached_property
-    def scratch(self) -> Array:
-        """A share of delta on its way to entries that regions have in common."""
-        return np.empty(self.by_columns.size, self.y.dtype)
-
-    @cached_property
-    def delta_columns(self) -> Array:
-        """DJ/d the pooled columns; rows that no region reads stay zero."""
-        return np.zeros(self.by_columns.shape, self.y.dtype)
-
-    @cached_property
-    def delta_prev(self) -> Array:
-        """DJ/d input; what no region reads stays zero."""
-        return np.zeros((*self.in_shape, self.n), self.y.dtype)
 
 
 def _lost_stride(
@@ -107,10 +78,11 @@ class Pool(Layer[PoolCache]):
         return pooling.windows(x, axis, self.region[axis > 0], self.S)
 
     def empty_deltas(self, cache: PoolCache) -> None:
-        """Overlapping regions add to delta_prev, so it begins at zero; others write each entry once."""
-        if self.overlap:
-            cache.delta_columns.fill(0)
-            cache.delta_prev.fill(0)
+        """Overlapping regions add to delta_prev, so it begins at zero; others write each entry that they read once."""
+        for axis, target in ((0, cache.delta_columns), (2, cache.delta_prev)):
+            unread = [target] if self.overlap else pooling.unread(target, axis, self.region[axis > 0], self.S)
+            for part in unread:
+                part.fill(0)
 
 
 @final
@@ -120,7 +92,8 @@ class MaxPool(Pool):
     onnx_operator = "MaxPool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.in_shape, self.out_shape, (self.region[0] - 1, self.region[1] - 1), n, dtype)
+        matches = (self.region[0] - 1, self.region[1] - 1)
+        return PoolCache(self.in_shape, self.out_shape, self.overlap, matches, n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
         pooling.max_forward(self.windows(x, 2), cache.by_columns, cache.columns_won)
@@ -158,7 +131,7 @@ class AveragePool(Pool):
     onnx_operator = "AveragePool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.in_shape, self.out_shape, (0, 0), n, dtype)
+        return PoolCache(self.in_shape, self.out_shape, self.overlap, (0, 0), n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
         pooling.sum_forward(self.windows(x, 2), cache.by_columns)
@@ -176,21 +149,6 @@ class AveragePool(Pool):
         pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
         pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
         return cache.delta_prev
-
-
-class GlobalPoolCache:
-    """Memory for slices of n samples: the rows added, then the columns."""
-
-    def __init__(self, in_shape: Shape, n: int, dtype: DTypeLike):
-        H, C, W = in_shape
-        self.row = np.empty((C, W, n), dtype)
-        self.y = np.empty((1, C, 1, n), dtype)
-        self.shape = (H, C, W, n)
-
-    @cached_property
-    def delta_prev(self) -> Array:
-        """DJ/d input."""
-        return np.empty(self.shape, self.y.dtype)
 
 
 @final

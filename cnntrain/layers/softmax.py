@@ -7,19 +7,25 @@ delta at z is a - y, so the network leaves this layer out on that way.
 from collections.abc import Sequence
 from typing import final
 
-import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.ops.losses import softmax, softmax_backward
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 
-class SoftmaxCache:
+class SoftmaxCache(Workspaces):
     """Memory for slices of n samples."""
 
     def __init__(self, units: int, n: int, dtype: DTypeLike):
-        self.a = np.empty((units, n), dtype)
+        super().__init__(n, dtype)
+        self.units = units
+
+    @workspace
+    def a(self) -> Shape:
+        """What ``forward`` returns."""
+        return self.units, self.n
 
 
 @final

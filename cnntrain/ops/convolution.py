@@ -8,8 +8,8 @@ column, channel, filter.
 Reference: Cho & Brand 2017, "MEC: memory-efficient convolution for deep neural network", arXiv:1706.06873.
 """
 
-from abc import ABC, abstractmethod
-from functools import cached_property
+from abc import abstractmethod
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
@@ -17,15 +17,37 @@ from numpy.typing import DTypeLike
 
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.products import best_width, pieces, strided
-from cnntrain.types import Array
+from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.types import Array, Shape
 
 
-class Convolution(ABC):
+class Convolution(Workspaces):
     """One way to compute a convolution forward and back, with all the memory that it needs for n samples.
 
     Shape:
         x ``(H, C, W, n)`` -> z ``(OH, K, OW, n)``; W ``(F, F, C, K)``.
     """
+
+    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
+        super().__init__(n, dtype)
+        self.geometry = geometry
+        self.is_padded = False
+        """Whether the padding in the lowered image is zero; nothing is written there but by slices of another size."""
+
+    @workspace
+    def z(self) -> Shape:
+        """What ``forward`` returns."""
+        g = self.geometry
+        return g.OH, g.K, g.OW, self.n
+
+    @partial(workspace, use="delta")
+    def delta_prev(self) -> Shape:
+        """What ``backward`` returns."""
+        g = self.geometry
+        return g.H, g.C, g.W, self.n
+
+    def reclaim(self) -> None:
+        self.is_padded = False
 
     @abstractmethod
     def forward(self, x: Array, W: Array) -> Array:
@@ -47,35 +69,49 @@ class DirectConvolution(Convolution):
         delta_prev[h] = flipped kernel rows (F*C, m*K) @ the m rows of delta that reach row h, then moved to its columns
     """
 
-    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
-        g = self.geometry = geometry
-        self.n = n
-        self.x1 = np.zeros((g.H + 2 * g.P, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
-        self.blocks = row_blocks(self.x1, g)
-        self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
-        width = best_width(g.K, g.F * g.F * g.C, g.OW * n)
-        self.block_pieces = pieces(self.blocks, width)
-        self.z_pieces = pieces(self.z.reshape(g.OH, g.K, -1), width)
+    @workspace
+    def x1(self) -> Shape:
+        """The lowered image."""
+        g = self.geometry
+        return g.H + 2 * g.P, g.F, g.C, g.OW, self.n
 
-    @cached_property
-    def products(self) -> Array:
+    @partial(workspace, use="training")
+    def products(self) -> Shape:
         """One product an output row, to be summed to dW."""
         g = self.geometry
-        return np.empty((g.OH, g.F * g.F * g.C, g.K), self.z.dtype)
+        return g.OH, g.F * g.F * g.C, g.K
+
+    @partial(workspace, use="delta")
+    def spread(self) -> Shape:
+        """Shares of delta_prev before they are moved to their columns."""
+        g = self.geometry
+        return g.H, g.F, g.C, g.OW, self.n
 
     @cached_property
-    def spread(self) -> Array:
-        """Shares of delta_prev before they are moved to their columns; rows that no kernel reads stay zero."""
+    def width(self) -> int:
+        """Columns of the pieces of the products on the way forward."""
         g = self.geometry
-        return np.zeros((g.H, g.F, g.C, g.OW, self.n), self.z.dtype)
+        return best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
 
     @cached_property
-    def delta_prev(self) -> Array:
-        """What ``backward`` returns."""
-        g = self.geometry
-        return np.empty((g.H, g.C, g.W, self.n), self.z.dtype)
+    def blocks(self) -> Array:
+        """The lowered image, see ``row_blocks``."""
+        return row_blocks(self.x1, self.geometry)
+
+    @cached_property
+    def block_pieces(self) -> Array:
+        """``blocks``, in pieces."""
+        return pieces(self.blocks, self.width)
+
+    @cached_property
+    def z_pieces(self) -> Array:
+        """``z``, in pieces."""
+        return pieces(self.z.reshape(len(self.z), self.geometry.K, -1), self.width)
 
     def forward(self, x: Array, W: Array) -> Array:
+        if not self.is_padded:
+            empty_padding(self.x1, self.geometry)
+            self.is_padded = True
         lower(x, self.x1, self.geometry)
         np.matmul(W.reshape(-1, W.shape[-1]).T, self.block_pieces, out=self.z_pieces)
         return self.z
@@ -111,6 +147,15 @@ def lower(x: Array, x1: Array, geometry: Geometry) -> None:
         inside[:, j, :, ow] = x[:, :, w]
 
 
+def empty_padding(x1: Array, geometry: Geometry) -> None:
+    """Write zeros where ``lower`` writes nothing."""
+    x1[: geometry.P] = 0
+    x1[geometry.P + geometry.H :] = 0
+    for j, (ow, _) in enumerate(geometry.columns):
+        x1[:, j, :, : ow.start] = 0
+        x1[:, j, :, ow.stop :] = 0
+
+
 def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
     """Write delta[h, c, w] = the sum of the shares whose column w is: the adjoint of ``lower``.
 
@@ -139,7 +184,7 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
     Args:
         delta: ``(OH, K, OW*N)``.
         W: ``(F, F, C, K)``.
-        spread: Scratch, ``(H, F, C, OW, N)``; the rows that no kernel reads must be zero and are left alone.
+        spread: Scratch, ``(H, F, C, OW, N)``.
         delta_prev: ``(H, C, W, N)``.
         geometry: The convolution's sizes.
     """
@@ -155,6 +200,8 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
         rows = strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
         reached = shares[group.h : group.h + S * group.count : S]
         np.matmul(kernels[:, first : first + group.m * K], pieces(rows, width), out=pieces(reached, width))
+    for h in geometry.unread_rows:
+        spread[h].fill(0)
     raise_columns(spread, delta_prev, geometry)
 
 

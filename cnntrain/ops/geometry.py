@@ -64,6 +64,12 @@ class Geometry:
                     groups.append(RowGroup(h, 1, low, m, kernel_row))
         return groups
 
+    @cached_property
+    def unread_rows(self) -> list[int]:
+        """The image's rows that no kernel reads."""
+        read = {h for group in self.row_groups for h in range(group.h, group.h + self.S * group.count, self.S)}
+        return [h for h in range(self.H) if h not in read]
+
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:

@@ -17,6 +17,15 @@ def windows(x: Array, axis: int, k: int, S: int) -> list[Array]:
     return [x[(*before, slice(i, i + S * (count - 1) + 1, S))] for i in range(k)]
 
 
+def unread(x: Array, axis: int, k: int, S: int) -> list[Array]:
+    """The parts of ``x`` along ``axis`` that are in none of the ``windows``; regions do not overlap (S >= k)."""
+    last = S * ((x.shape[axis] - k) // S)
+    before = (slice(None),) * axis
+    behind = [slice(last + k, None)] if last + k < x.shape[axis] else []
+    between = [slice(i, last, S) for i in range(k, S)] if last else []
+    return [x[(*before, part)] for part in (*between, *behind)]
+
+
 def max_forward(slices: list[Array], y: Array, won: list[Array]) -> None:
     """Write y = max over the slices, and who won.
 

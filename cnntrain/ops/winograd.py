@@ -13,7 +13,7 @@ computes.
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
 
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import final
 
 import numpy as np
@@ -23,7 +23,8 @@ from numpy.typing import DTypeLike
 from cnntrain.ops.convolution import Convolution, raise_columns
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.products import best_width, pieces
-from cnntrain.types import Array
+from cnntrain.ops.workspace import workspace
+from cnntrain.types import Array, Shape
 
 POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
 """For each F that is done in this way, where the polynomials are evaluated, beside infinity."""
@@ -61,39 +62,74 @@ class WinogradConvolution(Convolution):
     """A convolution in tiles of m + F - 1 input and m output rows."""
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
-        g = self.geometry = geometry
-        self.n, self.tile = n, ROWS + g.F - 1
-        self.A_T, self.G, self.B_T = matrices(g.F, np.dtype(dtype))
-        self.tiles = -(-g.OH // ROWS)
-        self.v1 = np.zeros((self.tiles, self.tile, g.F, g.C, g.OW, n), dtype)  # the padding in it stays zero
-        self.v = np.empty((self.tile, g.C, g.W, n), dtype)
-        self.blocks = self.v1.reshape(self.tiles, self.tile, g.F * g.C, g.OW * n)
-        self.U = np.empty((self.tile, g.F * g.C, g.K), dtype)
-        self.M = np.empty((self.tile, g.K, g.OW * n), dtype)
-        self.z = np.empty((g.OH, g.K, g.OW, n), dtype)
-        width = best_width(g.K, g.F * g.C, g.OW * n)
-        self.block_pieces, self.M_pieces = pieces(self.blocks, width), pieces(self.M, width)
+        super().__init__(geometry, n, dtype)
+        self.tile = ROWS + geometry.F - 1
+        self.A_T, self.G, self.B_T = matrices(geometry.F, self.dtype)
+        self.tiles = -(-geometry.OH // ROWS)
 
-    @cached_property
-    def products(self) -> Array:
-        """One product a tile and point, to be summed to dU."""
-        return np.empty((self.tiles, *self.U.shape), self.U.dtype)
-
-    @cached_property
-    def dv1(self) -> Array:
-        """Shares of dJ/d v before they are moved to their columns."""
-        return np.empty(self.v1.shape[1:], self.U.dtype)
-
-    @cached_property
-    def rows(self) -> Array:
-        """A tile's share of delta_prev."""
-        return np.empty(self.v.shape, self.U.dtype)
-
-    @cached_property
-    def delta_prev(self) -> Array:
-        """What ``backward`` returns."""
+    @workspace
+    def v1(self) -> Shape:
+        """B^T x of each tile, lowered."""
         g = self.geometry
-        return np.empty((g.H, g.C, g.W, self.n), self.U.dtype)
+        return self.tiles, self.tile, g.F, g.C, g.OW, self.n
+
+    @workspace
+    def v(self) -> Shape:
+        """B^T x of a tile, where none of the lowered columns is as wide."""
+        g = self.geometry
+        return self.tile, g.C, g.W if g.center is None else 0, self.n
+
+    @workspace
+    def U(self) -> Shape:
+        """G W."""
+        g = self.geometry
+        return self.tile, g.F * g.C, g.K
+
+    @workspace
+    def M(self) -> Shape:
+        """The products of a tile."""
+        g = self.geometry
+        return self.tile, g.K, g.OW * self.n
+
+    @partial(workspace, use="training")
+    def products(self) -> Shape:
+        """One product a tile and point, to be summed to dU."""
+        g = self.geometry
+        return self.tiles, self.tile, g.F * g.C, g.K
+
+    @partial(workspace, use="delta")
+    def dv1(self) -> Shape:
+        """Shares of dJ/d v before they are moved to their columns."""
+        g = self.geometry
+        return self.tile, g.F, g.C, g.OW, self.n
+
+    @partial(workspace, use="delta")
+    def rows(self) -> Shape:
+        """A tile's share of delta_prev."""
+        g = self.geometry
+        return self.tile, g.C, g.W, self.n
+
+    @cached_property
+    def width(self) -> int:
+        """Columns of the pieces of the products on the way forward."""
+        g = self.geometry
+        return best_width(g.K, g.F * g.C, g.OW * self.n)
+
+    @cached_property
+    def blocks(self) -> Array:
+        """``v1`` as matrices."""
+        g = self.geometry
+        return self.v1.reshape(self.tiles, self.tile, g.F * g.C, g.OW * self.n)
+
+    @cached_property
+    def block_pieces(self) -> Array:
+        """``blocks``, in pieces."""
+        return pieces(self.blocks, self.width)
+
+    @cached_property
+    def M_pieces(self) -> Array:
+        """``M``, in pieces."""
+        return pieces(self.M, self.width)
 
     def image_rows(self, tile: int) -> tuple[int, int, int]:
         """First and last + 1 row of the image in a tile, and how many rows of padding stand before them."""
@@ -103,6 +139,9 @@ class WinogradConvolution(Convolution):
 
     def forward(self, x: Array, W: Array) -> Array:
         g = self.geometry
+        if not self.is_padded:
+            self.empty_padding()
+            self.is_padded = True
         np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
         U_T = self.U.transpose(0, 2, 1)[:, None]
         for t in range(self.tiles):
@@ -111,6 +150,16 @@ class WinogradConvolution(Convolution):
             z = self.z[ROWS * t : ROWS * t + ROWS]
             np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z.reshape(len(z), -1))
         return self.z
+
+    def empty_padding(self) -> None:
+        """Write zeros where ``transform`` writes nothing."""
+        for t in range(self.tiles):
+            low, high, _ = self.image_rows(t)
+            if low == high:
+                self.v1[t] = 0
+        for j, (ow, _) in enumerate(self.geometry.columns):
+            self.v1[:, :, j, :, : ow.start] = 0
+            self.v1[:, :, j, :, ow.stop :] = 0
 
     def transform(self, x: Array, t: int) -> None:
         """Lower B^T x of a tile into ``v1``."""

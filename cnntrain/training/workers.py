@@ -59,7 +59,10 @@ def ranks(
         alone = Alone(network.layout, network.dtype, config.training.state_rows)
         if states is not None:
             alone.states[...] = states
-        yield alone, data
+        try:
+            yield alone, data
+        finally:
+            network.free_memory()
         return
     here = here or Progress()
     fields = dict(shared_fields(config, network, data, workers))
@@ -105,6 +108,7 @@ def ranks(
             yield comm, data
     finally:
         network.bind(network.theta.copy())  # whoever keeps the network does not keep all that was shared
+        network.free_memory()
         arrays.close()
 
 

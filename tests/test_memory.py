@@ -1,0 +1,83 @@
+"""The memory of slices: one for all sizes, and the same bits as with one for each."""
+
+import numpy as np
+import pytest
+
+from cnntrain.memory import SliceMemory, slice_bytes
+
+RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
+NETWORKS = {
+    "direct": [{"conv": {"K": 3, "F": 4, "S": 3, "P": 2, **RELU}}, {"conv": {"K": 2, "F": 2, "P": 1, "S": 2}}],
+    "winograd": [{"conv": {"K": 6, "F": 3, "P": 1, **RELU}}, {"conv": {"K": 40, "F": 3, "P": 2, **TANH}}],
+    "unread": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"conv": {"K": 3, "F": 1, "S": 3, "P": 1}}],
+    "max": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"pool": {"k": 2, "S": 3, "type": "max"}}],
+    "overlap": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"pool": {"k": 3, "S": 2, "type": "max"}}],
+    "average": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"pool": {"k": 2, "S": 3, "type": "average"}}],
+    "global": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"pool": {"k": "all", "type": "average"}}],
+    "normalized": [{"conv": {"K": 2, "F": 3, **RELU}}, {"batch_norm": {"activation": "elu"}}, {"dropout": {}}],
+    "vectors": [{"fc": {"units": 5, "activation": "softplus"}}, {"batch_norm": RELU}, {"dropout": {"rate": 0.2}}],
+}
+SIZES = [5, 3, 6, 3, 7, 1, 7]
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request, make_network):
+    layers = [*NETWORKS[request.param], {"fc": {"units": 3, "activation": "softmax"}}]
+    return make_network(layers, (6, 11, 12), dtype="float32")
+
+
+def learned(network, memory, samples):
+    """The gradient of some samples and dJ/dx, and the output in evaluation mode, with ``memory``."""
+    memory.x[...] = samples.transpose(2, 1, 3, 0)
+    gradient = np.zeros_like(network.theta)
+    y = np.arange(memory.n) % 3
+    _, _, dx = network.learn_slice(memory, y, 1.0, network.layout.views(gradient), want_dx=True)
+    memory.x[...] = samples.transpose(2, 1, 3, 0)
+    output = network.output_slice(memory, network.infer_slice(memory))
+    return gradient, dx.copy(), output.copy()
+
+
+def test_slices_of_all_sizes_take_turns_in_one_memory_with_the_bits_of_their_own(network):
+    rng = np.random.default_rng(3)
+    for n in SIZES:
+        samples = rng.normal(size=(n, 6, 11, 12)).astype("float32")
+        expected = learned(network, SliceMemory(network.layers, n, network.dtype), samples)
+        for one, other in zip(learned(network, network.memory(n), samples), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def own_bytes(memory):
+    """Bytes of the declared arrays that a memory has made, views of another's left out."""
+    made = [vars(part).get(array.name) for part in (memory, *memory.caches) for array in part.declared()]
+    return sum(value.nbytes for value in made if value is not None and value.base is None)
+
+
+def test_only_the_largest_size_has_memory_and_that_is_what_shapes_tell(network):
+    for n in (network.slice_size, 3, 4):
+        learned(network, network.memory(n), np.zeros((n, 6, 11, 12), "float32"))
+    largest, small = network._memories.largest, network.memory(4)
+    assert largest.n == network.slice_size
+    told = slice_bytes(network.layers, network.dtype, largest.n, largest.n)
+    dx = sum(array.nbytes(largest.caches[0]) for array in largest.caches[0].declared() if array.use == "delta")
+    assert own_bytes(largest) == told + dx
+    assert own_bytes(small) == 0
+
+
+def test_evaluation_takes_the_memory_of_the_forward_pass_alone(network):
+    forward = slice_bytes(network.layers, network.dtype, 0, 8)
+    assert (
+        forward <= slice_bytes(network.layers, network.dtype, 2, 8) < slice_bytes(network.layers, network.dtype, 8, 8)
+    )
+    memory = SliceMemory(network.layers, 8, network.dtype)
+    memory.x[...] = 0
+    network.output_slice(memory, network.infer_slice(memory))
+    assert own_bytes(memory) == forward
+
+
+def test_memory_that_is_freed_is_made_again(network):
+    samples = np.random.default_rng(1).normal(size=(4, 6, 11, 12)).astype("float32")
+    before = learned(network, network.memory(4), samples)
+    network.free_memory()
+    assert network._memories.largest is None
+    for one, other in zip(before, learned(network, network.memory(4), samples), strict=True):
+        np.testing.assert_array_equal(one, other)
