@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cnntrain.cli.cutting import cut
 from cnntrain.cli.tables import add_columns, plain_table
-from cnntrain.cli.training_text import accuracy_text, duration, loss_text
+from cnntrain.cli.training_text import accuracy_text, duration, loss_text, rollbacks_text
 
 WIDEST = 160
 """Columns that are used in a file or a pipe, where nothing sets a limit."""
@@ -26,6 +26,9 @@ def show(result: dict[str, Any], console: Console) -> None:
     runs = result["runs"]
     if result["differences"] is None:
         console.print(runs_table(runs, width))
+        for name, run in zip(_names(runs), runs, strict=True):
+            if run.get("rollbacks"):
+                console.print(f"{name}: {rollbacks_text(run)}", markup=False, highlight=False, soft_wrap=True)
         if any(run["stop"] is None and not run["problem"] for run in runs):
             console.print("unfinished: still running, or killed")
         return
@@ -73,10 +76,15 @@ def comparison(result: dict[str, Any]) -> dict[str, list[str]]:
     """Rows of the table that sets runs side by side: keys of the config that differ, then how the runs went."""
     runs = result["runs"]
     rows = {key: [_value(value) for value in values] for key, values in result["differences"].items()}
+    rolled_back = {
+        "rollbacks": [_value(run.get("rollbacks")) for run in runs],
+        "alpha left by rollbacks": [_value(run.get("alpha_factor")) for run in runs],
+    }
     bests, tests = [run["best"] or {} for run in runs], [run["test"] or {} for run in runs]
     return rows | {
         "stopped": [_stop(run) for run in runs],
         "iterations": [f"{run['iterations']:,}" for run in runs],
+        **(rolled_back if any(run.get("rollbacks") for run in runs) else {}),
         "best iteration": [_value(best.get("iteration")) for best in bests],
         "its validation loss": [loss_text(best.get("validation_loss")) for best in bests],
         "its validation accuracy": [accuracy_text(best.get("validation_accuracy")) for best in bests],

@@ -138,6 +138,8 @@ def result_lines(result: dict[str, Any]) -> list[str]:
             f"{split} accuracy {accuracy_text(scores['accuracy'])}, loss {loss_text(scores['loss'])}, "
             f"on {scores['samples']:,} {'sample' if scores['samples'] == 1 else 'samples'}"
         )
+    if result.get("rollbacks"):
+        lines.append(rollbacks_text(result))
     best = result["best"]
     if best is not None and best["iteration"] < result["iterations"] and result["validation"] is not None:
         lines.append(
@@ -157,6 +159,13 @@ def result_lines(result: dict[str, Any]) -> list[str]:
 def next_line(name: str, run: "str | Path", *words: str) -> str:
     """What to do next with a run, as a command."""
     return f"next: {command('cnntrain', name, str(run), *words)}"
+
+
+def rollbacks_text(result: dict[str, Any]) -> str:
+    """How often a run diverged and went back."""
+    times = "once" if result["rollbacks"] == 1 else f"{result['rollbacks']} times"
+    factor = result["alpha_factor"]
+    return f"rolled back {times}" + ("" if factor is None else f": the last steps took {factor:g} of alpha")
 
 
 def loss_text(loss: float | None) -> str:

@@ -71,13 +71,13 @@ def is_closed(folder: Path) -> bool:
 def describe(folder: Path) -> dict[str, Any]:
     """Return how a run went; ``problem`` says what of it cannot be read, and ``config`` is flat.
 
-    ``stop`` is None for a run without an end: it still runs, or was killed.
+    ``stop`` is None for a run without an end, which still runs or was killed; ``rollbacks`` is None, too.
     """
     problems: list[str] = []
     config = _config(folder, problems)
-    metrics = _metrics(folder, problems)
     summary = _json(folder / "summary.json", problems)
     counts = _numbers(summary)
+    metrics = _metrics(folder, problems, _numbers(summary.get("best")).get("iteration"))
     started = _json(folder / "environment.json", problems).get("started")
     if not is_run(folder):
         problems = ["this folder cannot be read" if is_closed(folder) else "this folder holds no run"]
@@ -89,6 +89,8 @@ def describe(folder: Path) -> dict[str, Any]:
         "best": metrics.best,
         **{split: _numbers(summary.get(split)) or None for split in ("train", "validation", "test")},
         "seconds": counts.get("seconds", metrics.seconds),
+        "rollbacks": counts.get("rollbacks"),
+        "alpha_factor": counts.get("alpha_factor"),
         "started": started if isinstance(started, str) else _changed(folder),
         "problem": "; ".join(problems) or None,
         "config": config,
@@ -101,14 +103,20 @@ class Metrics:
 
     lines: int = 0
     seconds: float = 0.0
+    best_iteration: int | float | None = None
+    """The best as summary.json names it; None where it does not: the one with the least loss so far."""
     best: dict[str, Any] | None = None
-    """The line with the least validation loss, or training loss where there is no other."""
+    """Its line."""
 
     def add(self, row: dict[str, Any]) -> None:
         """Note one more line."""
         self.lines += 1
         self.seconds += row.get("seconds", 0)
-        if self.best is None or _loss(row) < _loss(self.best):
+        if self.best_iteration is not None:
+            is_best = row.get("iteration") == self.best_iteration
+        else:
+            is_best = self.best is None or _loss(row) < _loss(self.best)
+        if is_best:
             self.best = row
 
 
@@ -149,13 +157,13 @@ def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _loss(row: dict[str, Any]) -> float:
-    values = (row.get("validation_loss"), row.get("train_loss"))
+    values = (row.get(key) for key in ("monitor_loss", "validation_loss", "train_loss"))
     return float(next((value for value in values if value is not None), math.inf))
 
 
-def _metrics(folder: Path, problems: list[str]) -> Metrics:
+def _metrics(folder: Path, problems: list[str], best: int | float | None) -> Metrics:
     """The lines of metrics.jsonl; the last may be half written while the run goes on."""
-    found, faulty = Metrics(), 0
+    found, faulty = Metrics(best_iteration=best), 0
     try:
         for number, line in enumerate(lines_of(folder / "metrics.jsonl"), start=1):
             try:

@@ -27,13 +27,14 @@ class Descent:
         self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
         self.optimizer = optimizer_of(options, comm.states[:, part], self.W_count)
 
-    def step(self, gradient: Array, t: int, factor: float = 1.0) -> float:
+    def step(self, gradient: Array, t: int, factor: float = 1.0, forgotten: int = 0) -> float:
         """Take step t = 1, 2, ... of the run; return its alpha.
 
         Args:
             gradient: dJ/d theta of the part, without the penalties; overwritten.
-            t: Counted from the run's first step on.
+            t: Counted from the run's first step on, as the schedule counts.
             factor: What the schedule's alpha is multiplied by.
+            forgotten: The steps before the optimizer's states last began at 0, which it does not count.
         """
         theta = self.network.theta[self.part]
         alpha = factor * alpha_of(t, self.steps, self.options)
@@ -41,7 +42,7 @@ class Descent:
             self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
             if self.options.clip_norm:
                 self.clip(gradient, self.options.clip_norm)
-            self.optimizer.step(theta, gradient, alpha, t)
+            self.optimizer.step(theta, gradient, alpha, t - forgotten)
         return alpha
 
     def clip(self, gradient: Array, longest: float) -> None:

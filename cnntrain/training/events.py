@@ -94,6 +94,8 @@ class IterationEnded:
     seconds: float
     alpha: float
     """Of the last step."""
+    monitor_loss: float | None = None
+    """Of the weights at the end, on the samples by which the best weights are found: see ``training.monitoring``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def stretch(
     with one_blas_thread(), ranks(config, network, data, size, here, start.states, interrupts) as (comm, shared):
         keeper = Keeper(run, config, network, shared, comm.states, here, outcome, start.best)
         if again:
-            yield from keeper.attempt(keeper.save_checkpoint)
+            yield from keeper.went_back()
         else:
             keeper.begin()
             yield started(run, config, network, data, size, here)
@@ -131,10 +131,12 @@ def stretch(
                 if interrupts is not None and interrupts.signal is not None:
                     outcome.stop = "interrupted"
         except DivergedError as error:
-            outcome.stop, outcome.error = "diverged", error
+            # Without the frames of its traceback, which would keep the samples and all that is shared in memory.
+            outcome.stop, outcome.error = "diverged", error.with_traceback(None)
             report = examine(network, shared, options, here, last, str(error))
             yield from keeper.attempt(partial(write_postmortem, run.path, report))
             if options.on_divergence == "rollback" and here.rollbacks < MOST_ROLLBACKS:
+                outcome.seconds = keeper.seconds
                 try:
                     earlier = half_the_alpha(run, config, network, data, here, outcome, keeper.best)
                 except OSError as obstacle:
@@ -143,7 +145,7 @@ def stretch(
                     yield Warned(rolled_back(str(error), earlier.progress))
                     return earlier
         except WorkerError as error:
-            outcome.stop, outcome.error = "failed", error
+            outcome.stop, outcome.error = "failed", error.with_traceback(None)
         result, problem = keeper.finish()
     outcome.error = outcome.error or problem
     return result

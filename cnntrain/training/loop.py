@@ -19,7 +19,7 @@ from itertools import islice
 import numpy as np
 
 from cnntrain.config import TrainingOptions
-from cnntrain.data import Data
+from cnntrain.data import Data, Dataset
 from cnntrain.errors import DivergedError
 from cnntrain.judging.scoring import Score, score
 from cnntrain.network import Network
@@ -30,6 +30,7 @@ from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.descent import Descent
 from cnntrain.training.events import BatchEnded, IterationEnded
 from cnntrain.training.loading import TrainingSamples
+from cnntrain.training.monitoring import Monitored
 from cnntrain.training.progress import Progress
 from cnntrain.training.schedules import alpha_of
 from cnntrain.training.stopping import reason_to_stop
@@ -70,6 +71,7 @@ def program(
     steps = batch_count(len(data.train), options.batch_size)
     descent = Descent(network, trained, comm, options, steps)
     weights = slice(0, network.layout.trained_count)
+    monitored = Monitored.of(data, options.seed)
     validation: Score | None = None
     while not (stop := reason_to_stop(here, options)):
         began = time.perf_counter() - here.seconds
@@ -79,22 +81,21 @@ def program(
         for places in islice(order, here.batch, None):
             gradient, loss, right = learn(network, samples, here.iteration, places, comm)
             if not np.isfinite(loss):
-                raise DivergedError(
-                    divergence.of_batch(network, samples, here.iteration, here.batch + 1, places, options)
-                )
+                raise DivergedError(divergence.of_batch(network, samples, here, places, options))
             averages.step(gradient[len(gradient) - averages.count :], len(places))
             t = (here.iteration - 1) * steps + here.batch + 1
-            descent.step(gradient[: len(gradient) - averages.count], t, here.alpha_factor)
+            forgotten = here.restarted_after * steps
+            descent.step(gradient[: len(gradient) - averages.count], t, here.alpha_factor, forgotten)
             comm.publish()
             here.learned(loss, right, len(places), time.perf_counter() - began)
             yield BatchEnded(here.iteration, here.batch, here.seen, here.loss / here.seen, here.seconds)
         with np.errstate(invalid="ignore"):
             max_change = float(np.abs(network.theta[weights] - here.before[weights]).max(initial=0.0))
         seconds = time.perf_counter() - began
-        where = f"iteration {here.iteration}, batch {steps}"
         if not (np.isfinite(max_change) and np.isfinite(network.theta[weights.stop :]).all()):
-            raise DivergedError(divergence.of_parameters(network, where, options))
-        validation = judge(network, data, "validation", comm, where, options)
+            raise DivergedError(divergence.of_parameters(network, here, options))
+        monitor = judge(network, data, monitored.dataset, monitored.split, comm, here, options)
+        validation = monitor if monitored.split == "validation" else None
         ended = IterationEnded(
             iteration=here.iteration,
             train_loss=here.loss / here.seen,
@@ -104,18 +105,15 @@ def program(
             max_change=max_change,
             seconds=seconds,
             alpha=here.alpha_factor * alpha_of(here.iteration * steps, steps, options),
+            monitor_loss=monitor.loss,
         )
         here.next_iteration(max_change, ended.validation_loss)
         yield ended
-    where = f"iteration {here.iteration - 1}, batch {steps}"
-    yield Judged(
-        stop,
-        {
-            "train": judge(network, data, "train", comm, where, options),
-            "validation": validation or judge(network, data, "validation", comm, where, options),
-            "test": judge(network, data, "test", comm, where, options),
-        },
-    )
+    scores = {} if validation is None else {"validation": validation}
+    for split, dataset in data.splits().items():
+        if dataset is not None and split not in scores:
+            scores[split] = judge(network, data, dataset, split, comm, here, options)
+    yield Judged(stop, {split: scores.get(split) for split in data.splits()})
 
 
 def learn(
@@ -134,17 +132,20 @@ def learn(
 
 
 def judge(
-    network: Network, data: Data, split: str, comm: Communicator, where: str, options: TrainingOptions
-) -> Score | None:
-    """Return the score on a split, None if there is no such split.
+    network: Network,
+    data: Data,
+    dataset: Dataset,
+    split: str,
+    comm: Communicator,
+    here: Progress,
+    options: TrainingOptions,
+) -> Score:
+    """Return the score on samples of a split.
 
     Raises:
         DivergedError: Its loss is not finite: the last step broke the network.
     """
-    dataset = data.splits()[split]
-    if dataset is None:
-        return None
     result = score(network, dataset, data.preprocessing, comm)
     if not np.isfinite(result.loss):
-        raise DivergedError(f"after {where}: the {split} loss is not finite; {divergence.advice(options)}")
+        raise DivergedError(divergence.of_loss(split, here, options))
     return result

@@ -33,6 +33,8 @@ class Progress:
     """Iterations since then."""
     rollbacks: int = 0
     """Times that the run diverged and went back; each time alpha was halved."""
+    restarted_after: int = 0
+    """Whole iterations before the optimizer's states last began at 0: where the last rollback went to."""
     before: Array | None = None
     """theta at the beginning of the iteration at hand; None until it has begun."""
 

@@ -135,3 +135,10 @@ def test_health_has_a_line_for_each_layer():
         "   layers.2 fc: mean |W| 0.00e+00, mean |dW| 0.00e+00, ratio -, saturated 50.0 %",
         "   layers.3 batch_norm: dead ReLUs 0.0 %",
     ]
+
+
+def test_rollbacks_are_reported():
+    back = RESULT | {"rollbacks": 2, "alpha_factor": 0.25}
+    assert "rolled back 2 times: the last steps took 0.25 of alpha" in text.result_lines(back)
+    assert text.rollbacks_text({"rollbacks": 1, "alpha_factor": 0.5}).startswith("rolled back once: ")
+    assert not any("rolled" in line for line in text.result_lines(RESULT | {"rollbacks": 0, "alpha_factor": 1.0}))

@@ -31,8 +31,8 @@ def test_runs_are_listed_with_what_they_reached(two):
             assert run[key] == summary[key]
         assert (run["source"], run["problem"]) == ("npz", None)
         lines = [json.loads(line) for line in (two / run["run"] / "metrics.jsonl").read_text().splitlines()]
-        key = "train_loss" if lines[0]["validation_loss"] is None else "validation_loss"
-        assert run["best"][key] == min(line[key] for line in lines)
+        assert run["best"].items() <= lines[summary["best"]["iteration"] - 1].items()
+        assert (run["rollbacks"], run["alpha_factor"]) == (0, 1.0)
         assert run["started"] == json.loads((two / run["run"] / "environment.json").read_text())["started"]
 
 
@@ -51,6 +51,9 @@ def test_a_run_without_an_end(two):
         file.write('{"iteration": 4, "trai')
     run = runs([two])["runs"][0]
     assert (run["stop"], run["iterations"], run["test"], run["problem"]) == (None, 3, None, None)
+    assert (run["rollbacks"], run["alpha_factor"]) == (None, None)
+    lines = [json.loads(line) for line in (two / "a" / "metrics.jsonl").read_text().splitlines()[:3]]
+    assert run["best"]["monitor_loss"] == min(line["monitor_loss"] for line in lines)
     assert run["seconds"] > 0
 
 
@@ -127,6 +130,8 @@ def test_the_best_line_is_that_of_the_least_validation_loss():
     assert best([]) is None
     rows = [{"iteration": i, "train_loss": i, "validation_loss": v} for i, v in enumerate([3.0, 1.0, float("inf")])]
     assert best(rows) == rows[1]
+    by_their_own = [{"iteration": i, "train_loss": i, "monitor_loss": v} for i, v in enumerate([3.0, 1.0, 2.0])]
+    assert best(by_their_own) == by_their_own[1]
     assert best([{"train_loss": 2.0}, {"train_loss": 1.0, "validation_loss": None}]) == {
         "train_loss": 1.0,
         "validation_loss": None,

@@ -84,7 +84,7 @@ def test_iterations_before_are_kept(tiny_config, tmp_path):
     config_short = tiny_config(layers, alpha=1.0, batch_size="all", Max=1, reduction="sum")
     sentence, result = diverge(config, tmp_path / "run")
     assert 1 <= result["iterations"] < 1000
-    assert sentence.startswith(f"iteration {result['iterations'] + 1}, batch 1")
+    assert sentence.startswith(f"after iteration {result['iterations'] + 1}, batch 1: the train loss is not finite")
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == result["iterations"]
     for event in fit(config_short, tmp_path / "short"):
         last = event

@@ -1,7 +1,8 @@
-"""Where a run begins or goes on: its beginning, its last checkpoint, or its best iteration with half the alpha."""
+"""Where a run begins or resumes: its beginning, its last checkpoint, or its best weights with half the alpha."""
 
 import json
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
 from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.keeping.run import NEWEST, PREVIOUS, RunFolder
+from cnntrain.training.monitoring import Monitored, score_of
 from cnntrain.training.progress import Progress
 from cnntrain.types import Array
 
@@ -80,12 +82,13 @@ def lines_before(path: Path, iteration: int) -> bytes:
 def half_the_alpha(
     run: RunFolder, config: Config, network: Network, data: Data, here: Progress, outcome: Outcome, best: Array | None
 ) -> Start:
-    """Go back to the end of the best iteration so far, or to the beginning, and on with half the alpha.
+    """Go back to the best weights so far, those of the untrained network included, and on with half the alpha.
 
-    Both follow from the config alone, and not from when a checkpoint was written: so does the rest of the run.
+    They follow from the config alone, and not from when a checkpoint was written: so does the rest of the run. Nothing
+    in the folder is cut off yet: until there is a checkpoint of where the run resumes, the last one needs it.
 
     Args:
-        run: Its metrics are cut off there.
+        run: Its metrics end there from now on.
         config: Of the run.
         network: Gets the theta of that moment.
         data: Of the run.
@@ -94,15 +97,25 @@ def half_the_alpha(
         best: theta of the best iteration, None if no iteration has ended.
 
     Raises:
-        OSError: The metrics cannot be cut off.
+        OSError: The metrics cannot be read.
     """
-    done, metrics = outcome.best_iteration, run.metrics
-    waiting = [line for line in metrics.waiting if json.loads(line)["iteration"] <= done]
+    untrained = build_for(config, data).theta
+    monitored = Monitored.of(data, config.training.seed).dataset
+    progress = Progress(rollbacks=here.rollbacks + 1)
+    found = Outcome(seconds=outcome.seconds)
+    if best is None or score_of(untrained, network, monitored, data).loss < outcome.best:
+        theta, best = untrained, None
+    else:
+        theta, done = best, outcome.best_iteration
+        progress.iteration, progress.restarted_after, progress.best = done + 1, done, here.best
+        found.iterations, found.best_iteration, found.best = done, done, outcome.best
+    metrics = run.metrics
+    waiting = [line for line in metrics.waiting if json.loads(line)["iteration"] <= found.iterations]
     if metrics.path.exists():
-        kept = lines_before(metrics.path, done + 1)
-        write_file(metrics.path, kept)
-        metrics.go_back_to(Mark(len(kept), ""), waiting)
+        kept = lines_before(metrics.path, found.iterations + 1)
+        if not metrics.go_back_to(Mark(len(kept), blake2b(kept).hexdigest()), waiting):  # somebody has changed it
+            write_file(metrics.path, kept)
+            metrics.go_back_to(Mark(len(kept), ""), waiting)
     metrics.waiting = waiting
-    network.theta[...] = build_for(config, data).theta if best is None else best
-    progress = Progress(iteration=done + 1, best=here.best, rollbacks=here.rollbacks + 1)
-    return Start(progress, Outcome(done, outcome.best, done, outcome.seconds), None, best)
+    network.theta[...] = theta
+    return Start(progress, found, None, best)

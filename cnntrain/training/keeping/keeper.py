@@ -7,6 +7,7 @@ fail.
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isfinite
 from typing import Any
 
 from cnntrain import weights
@@ -21,6 +22,7 @@ from cnntrain.training.keeping.checkpoint import Checkpoint
 from cnntrain.training.keeping.origin import origin
 from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.keeping.run import RunFolder
+from cnntrain.training.monitoring import score_of
 from cnntrain.training.progress import Progress
 from cnntrain.types import Array
 
@@ -87,12 +89,18 @@ class Keeper:
         """Note what the iteration has brought, and save it."""
         outcome = self.outcome
         outcome.iterations = event.iteration
-        judged = event.train_loss if event.validation_loss is None else event.validation_loss
-        if judged < outcome.best:
-            outcome.best, outcome.best_iteration, self.best = judged, event.iteration, self.network.theta.copy()
+        loss = event.monitor_loss
+        if loss is not None and loss < outcome.best:
+            outcome.best, outcome.best_iteration, self.best = loss, event.iteration, self.network.theta.copy()
         yield from self.attempt(partial(self.run.add_metrics, event))
         if time.monotonic() >= self.next_time:
             yield from self.everything()
+
+    def went_back(self) -> Iterator[Warned]:
+        """Save where the run resumes after a rollback; what the metrics hold beyond it is cut off last."""
+        yield from self.attempt(self.write_checkpoint)
+        yield from self.attempt(self.run.metrics.cut)
+        yield from self.attempt(self.save_weights)
 
     def everything(self) -> Iterator[Warned]:
         """Save checkpoint and weights as they are between two batches."""
@@ -116,20 +124,28 @@ class Keeper:
                 self.trouble = ""
                 yield Warned("saving works again")
 
+    @property
+    def seconds(self) -> float:
+        """That the run took."""
+        return time.monotonic() - self.began
+
     def save_checkpoint(self) -> None:
+        """Write the lines of metrics.jsonl that wait, and a checkpoint."""
+        try:
+            self.run.metrics.write(sync=True)
+        finally:  # lines that are not in the file are in the checkpoint
+            self.write_checkpoint()
+
+    def write_checkpoint(self) -> None:
         """Write a checkpoint, unless the last one is of the same moment or the numbers have run away."""
         place = self.here.iteration, self.here.batch
-        self.outcome.seconds = time.monotonic() - self.began
-        metrics = self.run.metrics
-        try:
-            metrics.write(sync=True)
-        finally:  # lines that are not in the file are in the checkpoint
-            self.last_time, self.last_batches = time.monotonic(), 0
-            if place != self.last_place:
-                new = self.checkpoint()
-                if new.is_finite():
-                    checkpoint.save(self.run.path, checkpoint.serialised(new, self.network, self.data))
-                    self.last_place = place
+        self.outcome.seconds = self.seconds
+        self.last_time, self.last_batches = time.monotonic(), 0
+        if place != self.last_place:
+            new = self.checkpoint()
+            if new.is_finite():
+                checkpoint.save(self.run.path, checkpoint.serialised(new, self.network, self.data))
+                self.last_place = place
 
     def checkpoint(self) -> Checkpoint:
         """The run as it stands."""
@@ -154,24 +170,58 @@ class Keeper:
             weights.save(self.run.best, self.network, self.config, self.data, theta if self.best is None else self.best)
             self.saved_best = self.outcome.best_iteration
 
+    def settle_best(self) -> None:
+        """At the end, measure the best weights on the whole split that they were chosen by.
+
+        Without a validation split they were chosen by a part of the training samples, so the last weights become the
+        best where their loss on all of these is less. What is interrupted must end soon: nothing is measured then.
+        """
+        outcome, data = self.outcome, self.data
+        if self.best is None:
+            return
+        if data.validation is not None:
+            outcome.best_loss = outcome.best
+            return
+        last = outcome.scores["train"]
+        if outcome.stop == "interrupted":
+            return
+        if last is None or outcome.best_iteration < outcome.iterations:
+            best = score_of(self.best, self.network, data.train, data)
+            outcome.best_loss = best.loss if isfinite(best.loss) else None
+        if last is not None and (outcome.best_loss is None or last.loss < outcome.best_loss):
+            outcome.best_loss, outcome.best_iteration = last.loss, outcome.iterations
+            self.best = self.network.theta.copy()
+
+    def result(self) -> dict[str, Any]:
+        """What ``train --json`` prints."""
+        return {
+            "run": str(self.run.path),
+            **self.outcome.result(),
+            "rollbacks": self.here.rollbacks,
+            "alpha_factor": self.here.alpha_factor,
+        }
+
+    def write_summary(self) -> None:
+        """Write summary.json."""
+        self.outcome.seconds = self.seconds
+        self.run.write_summary(self.result())
+
     def finish(self) -> tuple[dict[str, Any], StorageError | None]:
         """Save all that is left to save; return what ``train --json`` prints, and what could not be saved."""
         outcome, here = self.outcome, self.here
-        steps: list[Callable[..., None]] = [self.save_checkpoint, self.save_weights]
+        steps: list[Callable[..., None]] = [self.save_checkpoint, self.settle_best, self.save_weights]
         if outcome.stop in ("diverged", "failed"):  # theta is not to be trusted: the iteration's beginning is
             steps = [partial(self.run.metrics.write, sync=True)]
             if outcome.iterations:
-                steps.append(partial(self.save_weights, here.before))
-        outcome.seconds = time.monotonic() - self.began
-        result = {"run": str(self.run.path), **outcome.result()}
+                steps += [self.settle_best, partial(self.save_weights, here.before)]
         problem: OSError | UsageError | None = None
-        steps.append(partial(self.run.write_summary, result))
-        for step in steps:
+        for step in [*steps, self.write_summary]:
             try:
                 self.run.lock.check()
                 step()
             except (OSError, UsageError) as error:
                 problem = problem or error
+        result = self.result()
         if problem is None:
             return result, None
         text = f"not all that was learned could be saved: {told(problem)}"

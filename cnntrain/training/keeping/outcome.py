@@ -14,17 +14,19 @@ class Outcome:
 
     iterations: int = 0
     best: float = math.inf
-    """Least validation loss, or training loss where there is no validation split."""
+    """Least loss on the samples that ``cnntrain.training.monitoring`` names."""
     best_iteration: int = 0
     seconds: float = 0.0
     """That it took, those before it was last resumed counted."""
     stop: str = ""
     error: CnntrainError | None = None
     scores: dict[str, Score | None] = field(default_factory=lambda: dict.fromkeys(("train", "validation", "test")))
+    best_loss: float | None = None
+    """Of the best weights, on the whole validation split, or training split without one; None: not measured."""
 
     def result(self) -> dict[str, Any]:
         """What ``train --json`` prints, the folder left out."""
-        best = {"iteration": self.best_iteration, "loss": self.best} if self.best_iteration else None
+        best = {"iteration": self.best_iteration, "loss": self.best_loss} if self.best_iteration else None
         scores = {split: None if score is None else asdict(score) for split, score in self.scores.items()}
         return {"stop": self.stop, "iterations": self.iterations, "seconds": self.seconds, "best": best, **scores}
 

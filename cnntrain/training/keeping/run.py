@@ -3,8 +3,7 @@
 ===============================  ====================================================================================
 config.yaml                      the config with every default filled in
 weights.safetensors              W and b of the last iteration
-best.safetensors                 of the iteration with the best validation loss (training loss without a validation
-                                 split)
+best.safetensors                 the best at the end of an iteration, see ``cnntrain.training.monitoring``
 metrics.jsonl                    a line an iteration
 split.csv                        which picture is in which split, where the samples are pictures in files of their own
 summary.json                     how it ended

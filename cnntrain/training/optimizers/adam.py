@@ -42,7 +42,7 @@ class Adam(Optimizer):
         self.scratch = np.empty(CHUNK, states.dtype)
 
     def step(self, theta: Array, gradient: Array, alpha: float, t: int) -> None:
-        """Take step t = 1, 2, ... of the run."""
+        """Take step t = 1, 2, ... since the states began at 0."""
         if self.weight_decay:
             theta[: self.W_count] *= 1 - alpha * self.weight_decay
         size, correction = alpha / (1 - self.beta1**t), 1 / (1 - self.beta2**t)

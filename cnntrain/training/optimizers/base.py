@@ -17,7 +17,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def step(self, theta: Array, gradient: Array, alpha: float, t: int) -> None:
-        """Take step t = 1, 2, ... of the run with size ``alpha``; ``gradient`` is overwritten."""
+        """Take step t = 1, 2, ... since the states began at 0, of size ``alpha``; ``gradient`` is overwritten."""
 
 
 def chunks(count: int) -> Iterator[slice]:

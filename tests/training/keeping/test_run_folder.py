@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import cnntrain
+from cnntrain.builder import data_of
 from cnntrain.errors import DataError, UsageError
+from cnntrain.judging.judgement import judge
 from cnntrain.storage import FolderLock
+from cnntrain.training import monitoring
 from cnntrain.training.keeping import run as run_folder
 from cnntrain.training.keeping.run import RunFolder
 
@@ -27,7 +30,7 @@ FILES = {
 }
 METRICS = [
     "iteration", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "max_change", "seconds",
-    "alpha",
+    "alpha", "monitor_loss",
 ]  # fmt: skip
 SCORE = {"loss", "accuracy", "samples"}
 
@@ -48,7 +51,18 @@ def test_files_and_their_keys(tiny_config, record, tmp_path, validation):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary == run.result
     assert summary["run"] == str(folder)
-    assert list(summary) == ["run", "stop", "iterations", "seconds", "best", "train", "validation", "test"]
+    assert list(summary) == [
+        "run",
+        "stop",
+        "iterations",
+        "seconds",
+        "best",
+        "train",
+        "validation",
+        "test",
+        "rollbacks",
+        "alpha_factor",
+    ]
     held_out = summary["validation"]["samples"] if validation else 0
     assert (summary["train"]["samples"], held_out, summary["test"]["samples"]) == (40 - held_out, held_out, 12)
     assert summary["train"].keys() == summary["test"].keys() == SCORE
@@ -140,12 +154,34 @@ def test_best_weights_are_those_of_the_least_validation_loss(overfitting, record
             np.testing.assert_array_equal(saved[tensor], value)
 
 
-def test_best_weights_are_those_of_the_least_training_loss_without_validation(tiny_config, record, tmp_path):
-    # Steps this large go up and down.
-    run = record(tiny_config(alpha=3.0, Max=6, batch_size=4, shuffle=False), tmp_path / "run")
-    losses = [event.train_loss for event in run.of("IterationEnded")]
+def losses_after_each_iteration(run, config, split):
+    """The loss of the weights themselves, at the end of each iteration."""
+    data = data_of(config)
+    return [
+        judge(
+            with_parameters(run.network, parameters), split, data.splits()[split], data.preprocessing, data.classes
+        ).score.loss
+        for parameters in run.parameters[1:]
+    ]
+
+
+def with_parameters(network, parameters):
+    network.set_parameters(parameters)
+    return network
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 4}, {"batch_size": "all"}, {"optimizer": "adam", "alpha": 0.3}])
+@pytest.mark.parametrize("validation", [0, 0.25])
+def test_best_weights_have_the_least_loss_of_their_own(tiny_config, record, tmp_path, options, validation):
+    """Steps this large go up and down, so that a loss measured before the last step is another."""
+    config = tiny_config(data={"validation": validation}, **({"alpha": 3.0, "Max": 8} | options))
+    run, split = record(config, tmp_path / "run"), "validation" if validation else "train"
+    losses = losses_after_each_iteration(run, config, split)
+    best = run.result["best"]
+    assert best == {"iteration": int(np.argmin(losses)) + 1, "loss": min(losses)}
+    assert cnntrain.evaluate(tmp_path / "run" / "best.safetensors", split)["loss"] == best["loss"]
     saved = cnntrain.load(tmp_path / "run" / "best.safetensors").parameters()
-    for tensor, value in run.parameters[int(np.argmin(losses)) + 1].items():
+    for tensor, value in run.parameters[best["iteration"]].items():
         np.testing.assert_array_equal(saved[tensor], value)
 
 
@@ -268,3 +304,31 @@ def test_a_run_that_cannot_begin_leaves_a_folder_that_was_there_as_it_was(tiny_c
     with pytest.raises(OSError, match="Input/output error"):
         record(tiny_config(), tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_of_many_training_samples_a_part_says_which_weights_are_best(make_config, record, tmp_path, monkeypatch):
+    """The last weights are compared with the best ones on all of them."""
+    monkeypatch.setattr(monitoring, "FEWEST", 2)
+    config = make_config(
+        [{"fc": {"activation": "softmax"}}], data={"source": "digits"}, alpha=3.0, Max=8, batch_size=200
+    )
+    run = record(config, tmp_path / "run")
+    best, losses = run.result["best"], losses_after_each_iteration(run, config, "train")
+    monitored = [event.monitor_loss for event in run.of("IterationEnded")]
+    assert best["loss"] == min(losses[int(np.argmin(monitored))], losses[-1])
+    assert best["loss"] == losses[best["iteration"] - 1] != monitored[best["iteration"] - 1]
+    assert best["loss"] <= run.result["train"]["loss"]
+    assert cnntrain.evaluate(tmp_path / "run" / "best.safetensors", "train")["loss"] == best["loss"]
+
+
+def test_the_samples_that_say_which_weights_are_best_are_of_all_classes(make_config):
+    data = data_of(make_config([{"fc": {}}], data={"source": "digits"}))
+    part = monitoring.Monitored.of(data, seed=0)
+    assert part.split == "train"
+    assert len(part.dataset) == monitoring.FEWEST
+    counts = np.bincount(part.dataset.labels, minlength=10)
+    assert counts.max() - counts.min() <= 1
+    images = data.train.gather(np.arange(len(data.train)))
+    assert all(any((image == other).all() for other in images) for image in part.dataset.gather(np.arange(5)))
+    again, other = (monitoring.Monitored.of(data, seed).dataset.rows for seed in (0, 1))
+    assert again.tolist() == part.dataset.rows.tolist() != other.tolist()
