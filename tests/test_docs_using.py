@@ -5,8 +5,10 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 import cnntrain
 from cnntrain.exporting import export
@@ -24,7 +26,36 @@ def folder(make_config, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("example", re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_example_with_an_image_prepares_it_as_the_network_does(
+    fit, channels, make_config, tmp_path, monkeypatch, capsys
+):
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(rng.integers(0, 256, (13, 24, 3), dtype=np.uint8)).save(
+                tmp_path / "photos" / name / f"{i}.png"
+            )
+    Image.fromarray(rng.integers(0, 256, (24, 17, 3), dtype=np.uint8)).save(tmp_path / "holiday.png")
+    data = {"source": "images", "path": str(tmp_path / "photos"), "size": [8, 10], "fit": fit, "channels": channels}
+    data |= {"validation": 0.0, "test": 0.0}
+    cnntrain.train(make_config([{"fc": {"activation": "softmax"}}], data=data, Max=2, workers=1), out=tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "photos.onnx")
+    monkeypatch.chdir(tmp_path)
+    (example,) = (example for example in EXAMPLES if "holiday.png" in example)
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    runpy.run_path("example.py")
+    name, probability = capsys.readouterr().out.split()
+    (wanted,) = cnntrain.load("run").predict("holiday.png")
+    assert (name, float(probability)) == (wanted["class"], pytest.approx(wanted["probability"], abs=1e-5))
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "holiday.png" not in example])
 def test_the_python_examples_run(example, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     (folder / "example.py").write_text(example, encoding="utf-8")

@@ -26,7 +26,8 @@ def export(
 ) -> None:
     """Write the network in RUN as an ONNX file, for other programs to use.
 
-    It takes pixels as bytes and holds the class names. This needs packages that are installed with: pip install
+    It takes pixels as bytes, or as floats in 0..1 if the network was trained on arrays that are not bytes, and holds
+    the class names. This needs packages that are installed with: pip install
     "cnntrain[onnx]". Exit status 3 says that --verify found a difference above 1e-5; then nothing is written.
     """
     with errors_as_messages():

@@ -32,6 +32,8 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
     """
     target = Path(onnx)
     require("onnx", *(["onnxruntime"] if verify else []))
+    if target.is_dir():
+        raise UsageError(f"{target}: this is a folder; give the name of a file, such as model.onnx")
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target}: exists already; remove it first, or give another name")
     if not target.absolute().parent.is_dir():
@@ -40,13 +42,15 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
     from cnntrain.exporting.onnx_model import OPSET, make_model
 
     saved = load_saved(run, overrides)
+    if verify:
+        from cnntrain.exporting.verification import compare, data_for
+
+        saved, dataset, split = data_for(saved)
     model = Model(saved)
     content = make_model(model).SerializeToString(deterministic=True)
     report = None
     if verify:
-        from cnntrain.exporting.verification import compare, images_of
-
-        report = compare(content, model, *images_of(saved))
+        report = compare(content, model, dataset, split)
         if not report["largest_difference"] <= THRESHOLD:
             raise ExportError(
                 f"{target}: not written: on {report['samples']:,} images of the {report['split']} split the outputs "

@@ -1,10 +1,11 @@
-"""A network as an ONNX model: pixels as bytes in, probabilities out, and in its metadata what they mean."""
+"""A network as an ONNX model: pixels in, probabilities out, and in its metadata what they mean."""
 
 import json
 from importlib.metadata import version
 
-from onnx import ModelProto, TensorProto, checker, helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 
+from cnntrain.data.pixels import BYTES
 from cnntrain.errors import UsageError
 from cnntrain.exporting.graph import Graph
 from cnntrain.exporting.nodes import add_layers
@@ -21,9 +22,10 @@ LARGEST = 2_000_000_000
 def make_model(model: Model) -> ModelProto:
     """Return the ONNX model of ``model``, checked by ONNX's own checker.
 
-    Its input is ``pixels``, uint8 ``(N, C, H, W)`` with any N; its output ``(N, classes)``, float32, is named
-    ``probabilities`` where the network ends in softmax and ``outputs`` elsewhere. Weights are float32, also those of a
-    float64 network: many programs that run ONNX know nothing else.
+    Its input is ``pixels``, ``(N, C, H, W)`` with any N: uint8 0..255 where the network was trained on bytes, else
+    float32 0..1, since rounding to bytes could lose what the classes differ in. Its output ``(N, classes)``, float32,
+    is named ``probabilities`` where the network ends in softmax and ``outputs`` elsewhere. Weights are float32, also
+    those of a float64 network: many programs that run ONNX know nothing else.
 
     Raises:
         UsageError: The weights do not fit into an ONNX file.
@@ -42,7 +44,7 @@ def make_model(model: Model) -> ModelProto:
         helper.make_graph(
             graph.nodes,
             "cnntrain",
-            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", *model.in_shape])],
+            [pixels_info(model)],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", len(model.classes)])],
             graph.constants,
         ),
@@ -56,10 +58,26 @@ def make_model(model: Model) -> ModelProto:
     return made
 
 
+def takes_bytes(model: Model) -> bool:
+    """Whether the ONNX file of ``model`` takes uint8."""
+    return model.scale == BYTES
+
+
+def pixels_info(model: Model) -> ValueInfoProto:
+    """The input of the graph, with a sentence on what its numbers mean."""
+    if takes_bytes(model):
+        kind, words = TensorProto.UINT8, "Pixels 0..255 as they are in image files; 255 is white."
+    else:
+        kind, words = TensorProto.FLOAT, f"Pixels 0..1: those of the training images, divided by {model.scale.white}."
+    return helper.make_tensor_value_info("pixels", kind, ["N", *model.in_shape], doc_string=words)
+
+
 def add_preprocessing(graph: Graph, model: Model) -> str:
-    """Add x = (pixel / 255 - mean) / std as one product and one sum, in the engine's own order of operations."""
-    scale, shift = model.preprocessing.affine(255)
-    x = graph.node("Cast", ["pixels"], "pixels.float", to=TensorProto.FLOAT)
+    """Add x = (pixel / top - mean) / std as one product and one sum, in the engine's own order of operations."""
+    x = "pixels"
+    scale, shift = model.preprocessing.affine(255 if takes_bytes(model) else 1)
+    if takes_bytes(model):
+        x = graph.node("Cast", [x], "pixels.float", to=TensorProto.FLOAT)
     x = graph.node("Mul", [x, graph.constant("preprocessing.scale", scale[None])], "preprocessing.scaled")
     return graph.node("Add", [x, graph.constant("preprocessing.shift", shift[None])], "preprocessing.x")
 
@@ -68,7 +86,14 @@ def metadata(model: Model) -> dict[str, str]:
     """What a user of the file must know beside the graph; every value but the version is JSON."""
     return {
         "classes": json.dumps(model.classes),
-        "input": json.dumps({"channels": model.in_shape[0], "size": list(model.in_shape[1:]), "pixels": "uint8"}),
+        "input": json.dumps(
+            {
+                "channels": model.in_shape[0],
+                "size": list(model.in_shape[1:]),
+                "pixels": "uint8" if takes_bytes(model) else "float32",
+                "white": model.scale.white,
+            }
+        ),
         "preprocessing": json.dumps(model.preprocessing.to_dict()),
         "cnntrain": version("cnntrain"),
     }

@@ -1,13 +1,16 @@
 """ONNX Runtime beside our own engine, on the same pixels."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 
 from cnntrain.builder import data_of
 from cnntrain.data import Dataset
+from cnntrain.data.pixels import UNKNOWN, Images
+from cnntrain.errors import DataError
+from cnntrain.exporting.onnx_model import takes_bytes
 from cnntrain.model import Model
 from cnntrain.parallel import available_cores
 from cnntrain.weights import Saved
@@ -16,21 +19,24 @@ BATCH = 256
 """Images that are computed at a time."""
 
 
-def images_of(saved: Saved) -> tuple[Dataset, str]:
+def data_for(saved: Saved) -> tuple[Saved, Dataset, str]:
     """Return real images for a verification and the name of their split: test, else validation, else train.
+
+    Weights that do not say what is white learn it from the data that they were trained on.
 
     Raises:
         DataError: The run's data are missing or malformed.
         WeightsError: They are not what the network was trained for.
     """
-    data = data_of(saved.config, saved.path.parent)
+    data = data_of(saved.config, saved.path.parent, scale=saved.preprocessing.scale)
     saved.check_fits(data)
-    splits = data.splits()
+    if saved.preprocessing.scale == UNKNOWN:
+        saved = replace(saved, preprocessing=replace(saved.preprocessing, scale=data.preprocessing.scale))
     for split in ("test", "validation"):
-        dataset = splits[split]
+        dataset = data.splits()[split]
         if dataset is not None:
-            return dataset, split
-    return data.train, "train"
+            return saved, dataset, split
+    return saved, data.train, "train"
 
 
 def compare(content: bytes, model: Model, dataset: Dataset, split: str) -> dict[str, Any]:
@@ -42,8 +48,11 @@ def compare(content: bytes, model: Model, dataset: Dataset, split: str) -> dict[
     Args:
         content: The ONNX file.
         model: The network that it was made of.
-        dataset: The images; float pixels are rounded to bytes, since those are what the file takes.
+        dataset: The images, which the file gets as they are.
         split: Its name.
+
+    Raises:
+        DataError: The file takes bytes, and the images are floats: rounded, they would be others.
     """
     options = SessionOptions()
     options.log_severity_level = 3  # errors alone: they come as exceptions, too
@@ -51,9 +60,9 @@ def compare(content: bytes, model: Model, dataset: Dataset, split: str) -> dict[
     session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
     largest, classes = 0.0, 0
     for start in range(0, len(dataset), BATCH):
-        pixels = as_bytes(dataset.gather(np.arange(start, min(len(dataset), start + BATCH))))
+        pixels = dataset.gather(np.arange(start, min(len(dataset), start + BATCH)))
         ours = model.outputs(pixels).astype(np.float64)
-        (theirs,) = session.run(None, {session.get_inputs()[0].name: pixels})
+        (theirs,) = session.run(None, {session.get_inputs()[0].name: as_input(pixels, takes_bytes(model), split)})
         size = np.maximum(np.abs(ours).max(axis=1, keepdims=True), 1)
         with np.errstate(invalid="ignore"):
             largest = float(np.maximum(largest, np.max(np.abs(ours - theirs) / size)))  # keeps NaN, which fails
@@ -61,6 +70,13 @@ def compare(content: bytes, model: Model, dataset: Dataset, split: str) -> dict[
     return {"split": split, "samples": len(dataset), "largest_difference": largest, "classes_that_differ": classes}
 
 
-def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """Pixels as uint8, 255 times those that lie in 0..1."""
-    return np.rint(images * 255).astype(np.uint8) if images.dtype.kind == "f" else images
+def as_input(images: Images, bytes_wanted: bool, split: str) -> Images:
+    """Pixels in the type of the file's input, none of them changed."""
+    if images.dtype == np.uint8:
+        return images if bytes_wanted else images.astype(np.float32) / np.float32(255)
+    if bytes_wanted:
+        raise DataError(
+            f"the images of the {split} split are not bytes, as the ONNX file takes them; verify it on data like those "
+            "that the network was trained on"
+        )
+    return images

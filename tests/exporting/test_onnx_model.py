@@ -136,7 +136,7 @@ def test_the_graph_reads_as_the_config(make_model):
     assert [output.name for output in made.graph.output] == ["probabilities"]
     told = {entry.key: entry.value for entry in made.metadata_props}
     assert json.loads(told["classes"]) == ["class 0", "class 1", "class 2"]
-    assert json.loads(told["input"]) == {"channels": 1, "size": [6, 8], "pixels": "uint8"}
+    assert json.loads(told["input"]) == {"channels": 1, "size": [6, 8], "pixels": "uint8", "white": 255}
     assert json.loads(told["preprocessing"])["mean"] == [0.4]
 
 
