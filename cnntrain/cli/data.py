@@ -169,7 +169,9 @@ def _check_sheet(path: Path) -> None:
     """Look at where the sheet goes before any work is done."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: a contact sheet is a PNG file; give it a name that ends in .png")
-    if path.exists():
+    from cnntrain.storage import is_taken
+
+    if is_taken(path):
         raise UsageError(f"{path} is there already, and no file is overwritten; choose another name, or remove it")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
@@ -177,8 +179,12 @@ def _check_sheet(path: Path) -> None:
 
 def _draw(path: Path, source: str, data: "Data") -> None:
     from cnntrain.data.sheet import contact_sheet
-    from cnntrain.storage import write_file
+    from cnntrain.storage import write_new
 
     title = f"{source}: {len(data.classes)} classes, {len(data.train):,} training images of "
     title += " x ".join(map(str, data.input_shape))
-    write_file(path, contact_sheet(title, data.train, data.classes))
+    try:
+        write_new(path, contact_sheet(title, data.train, data.classes))
+    except FileExistsError:  # since the beginning
+        _check_sheet(path)
+        raise

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnntrain.errors import ExportError, UsageError
 from cnntrain.model import Model
-from cnntrain.storage import write_file
+from cnntrain.storage import is_taken, write_new
 from cnntrain.weights import load_saved
 
 THRESHOLD = 1e-5
@@ -34,7 +34,7 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
     require("onnx", *(["onnxruntime"] if verify else []))
     if target.is_dir():
         raise UsageError(f"{target}: this is a folder; give the name of a file, such as model.onnx")
-    if target.exists() or target.is_symlink():
+    if is_taken(target):
         raise UsageError(f"{target}: exists already; remove it first, or give another name")
     if not target.absolute().parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent} to write it into")
@@ -58,7 +58,7 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
                 f"differ; up to {THRESHOLD:g} is rounding"
             )
     try:
-        write_file(target, content)
+        write_new(target, content)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
     return {"onnx": str(target), "opset": OPSET, "bytes": len(content), "verified": report}

@@ -11,6 +11,7 @@ from cnntrain.errors import UsageError
 from cnntrain.starting.looking import Findings, look, name_of, source_of
 from cnntrain.starting.recipe import FIT, picture_size, recipe
 from cnntrain.starting.writing import SCHEMA, text_of
+from cnntrain.storage import is_taken, write_new
 
 
 def begin(word: str, out: Path | None = None, watch: Watch = SILENT) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def summary(found: Findings) -> str:
 
 def check(path: Path) -> None:
     """Raise UsageError if ``path`` cannot become a new file."""
-    if path.exists() or path.is_symlink():
+    if is_taken(path):
         raise UsageError(f"{path} is there already, and no file is overwritten; name another with --out FILE")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
@@ -78,8 +79,7 @@ def write_schema(folder: Path) -> Path | None:
     """Write the schema that the config names beside it, and return its path; None if there is such a file already."""
     path = folder / SCHEMA
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(schema_text())
+        write_new(path, schema_text().encode())
     except OSError:  # only editors miss it
         return None
     return path
@@ -88,8 +88,7 @@ def write_schema(folder: Path) -> Path | None:
 def write(path: Path, text: str) -> None:
     """Write a new file; one that has come in the meantime stays as it is."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_new(path, text.encode())
     except FileExistsError:
         check(path)
         raise

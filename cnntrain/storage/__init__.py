@@ -1,6 +1,14 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
-from cnntrain.storage.atomic import is_temporary, sweep, write_file, write_json, write_text
+from cnntrain.storage.atomic import (
+    is_taken,
+    is_temporary,
+    sweep,
+    write_file,
+    write_json,
+    write_new,
+    write_text,
+)
 from cnntrain.storage.disk import Disk
 from cnntrain.storage.lines import Lines, Mark, lines_of
 from cnntrain.storage.lock import FolderLock, is_lock, lock, open_lock
@@ -12,6 +20,7 @@ __all__ = [
     "Lines",
     "Mark",
     "is_lock",
+    "is_taken",
     "is_temporary",
     "lines_of",
     "lock",
@@ -22,5 +31,6 @@ __all__ = [
     "sweep",
     "write_file",
     "write_json",
+    "write_new",
     "write_text",
 ]

@@ -58,6 +58,37 @@ def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
         raise
 
 
+def write_new(path: Path, content: bytes, disk: Disk = DISK) -> None:
+    """Write ``content`` to ``path``, where nothing may be: no file, no folder, and no link, wherever it leads.
+
+    Raises:
+        FileExistsError: Something is there, perhaps only since a moment ago.
+        OSError: It could not be written; nothing is at ``path``.
+    """
+    if is_taken(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    with new_file(path, content, disk) as temporary:
+        try:
+            os.link(temporary, path)  # a renamed file would take the place of another
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            with path.open("xb") as file:
+                try:
+                    file.write(content)
+                    file.flush()
+                except OSError:
+                    path.unlink()
+                    raise
+        disk.unlink(temporary)
+    disk.sync_folder(path.parent)
+
+
+def is_taken(path: Path) -> bool:
+    """Whether there is anything at ``path``, a link that leads nowhere included."""
+    return os.path.lexists(path)
+
+
 def write_text(path: Path, text: str, disk: Disk = DISK) -> None:
     """Write ``text`` as UTF-8; see ``write_file``."""
     write_file(path, text.encode(), disk)

@@ -158,6 +158,15 @@ def test_info_draws_a_sheet_but_overwrites_nothing(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_sheet_does_not_replace_a_link(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    shown = run("info", "digits", "--sheet", str(tmp_path / "a.png"))
+    assert shown.exit_code == 2
+    assert "is there already, and no file is overwritten" in shown.stderr
+    assert (tmp_path / "a.png").is_symlink()
+    assert not (tmp_path / "gone.png").exists()
+
+
 @pytest.mark.parametrize(("name", "told"), [("a.jpg", "ends in .png"), ("no/a.png", "there is no folder ")])
 def test_a_place_where_no_sheet_can_be_is_told(tmp_path, name, told):
     shown = run("info", "digits", "--sheet", str(tmp_path / name))

@@ -117,7 +117,7 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
     from urllib3.exceptions import HTTPError
 
     part = path.with_name(file.name + PART)
-    begin = part.stat().st_size if part.is_file() else 0
+    begin = part.lstat().st_size if part.is_file() else 0
     if begin >= file.size:
         begin = 0
     tell(begin)
@@ -135,7 +135,7 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
             raise _Failed("the server gives another part than the one that was asked for", passing=True)
         begin = begin if response.status_code == 206 else 0
         _check_answer(response, file, begin)
-        with part.open("ab" if begin else "wb") as output:
+        with open(part, "ab" if begin else "wb", opener=_no_link) as output:
             length = _write(response, file, begin, output, tell, patience)
     if length != file.size:
         part.unlink()
@@ -143,6 +143,11 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
         raise _Failed(f"{what} bytes of this file", passing=length < file.size)
     os.replace(part, path)
     return begin > 0
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file of ours: a link could lead to another, and a pipe would keep us waiting."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def _write(

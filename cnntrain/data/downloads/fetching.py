@@ -7,6 +7,7 @@ that counts. When all files are there, nothing here touches the network.
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +16,21 @@ from pathlib import Path
 
 from cnntrain.data.cache import VARIABLE, cache_folder
 from cnntrain.data.downloads.catalogue import File, NamedSet
-from cnntrain.data.downloads.downloading import PART, PATIENCE, Patience, download
+from cnntrain.data.downloads.downloading import PATIENCE, Patience, download
 from cnntrain.data.downloads.members import extract
 from cnntrain.errors import DataError
 from cnntrain.storage import lock, open_lock
+from cnntrain.storage.reading import make_inside, opened
 
 Progress = Callable[[int, int, str], None]
 """Called with what is done, the total, and what is being done."""
 PARTIAL, LOCK = ".partial", ".lock"
 WAIT_SECONDS = 0.1
 """Between two looks at whether another process is done."""
+TEMPORARY = re.compile(r"tmp[a-z0-9_]{1,8}")
+"""What pooch calls a file until it is checked."""
+MOST_BYTES = 1 << 31
+"""Of a file that is checked; those of all data sets are smaller."""
 
 
 def folder_of(named: NamedSet) -> Path:
@@ -55,7 +61,8 @@ def fetch(
     folder = folder_of(named)
     try:
         if _lacking(named, folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_inside(folder)
             with _lock(folder, tell or _silent):
                 lacking = _lacking(named, folder)  # another process may have been here meanwhile
                 if lacking:
@@ -78,8 +85,11 @@ def _lacking(named: NamedSet, folder: Path) -> list[str]:
 
 
 def _sha256(file: Path) -> str | None:
+    """The SHA-256 of a file; None if there is none, or it is too large to be one of ours."""
     try:
-        with file.open("rb") as stream:
+        with opened(file) as stream:
+            if os.fstat(stream.fileno()).st_size > MOST_BYTES:
+                return None
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -115,9 +125,10 @@ def _complete(
     files = [file for file in named.files if named.members or file.name in lacking]
     members = [member for member in named.members if member.name in lacking]
     working = folder / PARTIAL
-    _sweep(working)  # a process that was killed may have left it
+    make_inside(working)
+    _sweep(named, working)  # a process that was killed may have left it
     try:
-        working.mkdir(exist_ok=True)
+        make_inside(working)
         _check_space(named, working, sum(file.size for file in files) + sum(member.limit for member in members))
         begun, total = 0, sum(file.size for file in files)
         for file in files:
@@ -136,15 +147,19 @@ def _complete(
             for member in members:
                 _keep(member.name, working, folder)
     finally:
-        _sweep(working)
+        _sweep(named, working)
 
 
-def _sweep(working: Path) -> None:
-    """Take away all but the first parts of files, which need not be downloaded again."""
+def _sweep(named: NamedSet, working: Path) -> None:
+    """Remove the files that a download makes, but not the first parts of files, which need not come again.
+
+    Whatever else is there is not ours, and stays.
+    """
+    names = {file.name for file in named.files} | {member.name for member in named.members}
     with suppress(OSError):
-        for file in working.iterdir():
-            if not file.name.endswith(PART):
-                file.unlink()
+        for file in os.scandir(working):
+            if (file.name in names or TEMPORARY.fullmatch(file.name)) and file.is_file(follow_symlinks=False):
+                os.unlink(file)
         working.rmdir()  # if it is empty
 
 

@@ -7,7 +7,6 @@ file of this user and no link, in a folder that is no link either.
 import os
 import re
 import stat
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from cnntrain.data.cache import cache_folder
+from cnntrain.storage import lock
 
 NAME = re.compile(r"(?P<slot>[0-9a-f]{24})-[0-9a-f]{24}\.npy(?P<temporary>\.[0-9a-f]{8}\.tmp)?")
 MAX_UNUSED = 60 * 86400
@@ -100,10 +100,20 @@ def create(path: Path) -> BinaryIO:
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        _lock(descriptor, wait=True)
+        if os.name != "nt":  # an open file cannot be removed there
+            _lock(descriptor)
         if os.name == "nt" or os.fstat(descriptor).st_nlink:
             return os.fdopen(descriptor, "wb")
         os.close(descriptor)  # another process found it before it was locked, and removed it
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a new file; one that removes what was left over may have it for a moment."""
+    while True:
+        with suppress(BlockingIOError):
+            lock(descriptor)
+            return
+        time.sleep(0.001)
 
 
 @contextmanager
@@ -118,27 +128,8 @@ def _unwritten(file: CacheFile) -> Iterator[None]:
         return
     descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not _lock(descriptor, wait=False) and file.age < MAX_WRITTEN:
+        if not lock(descriptor) and file.age < MAX_WRITTEN:
             raise BlockingIOError
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, wait: bool) -> bool:
-    """Lock an open file; False where the file system knows no locks.
-
-    Raises:
-        BlockingIOError: Another process has the lock.
-    """
-    if sys.platform == "win32":
-        return False
-    import fcntl  # not on Windows
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        raise
-    except OSError:
-        return False
-    return True

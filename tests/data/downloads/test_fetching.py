@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import io
+import os
+import re
 import socket
 import tarfile
 import threading
@@ -285,3 +287,83 @@ def test_the_catalogue_is_whole():
         assert all(len(sha) == 64 and int(sha, 16) for sha in [*named.kept.values(), *(f.sha256 for f in named.files)])
         assert all(url.startswith("http") and not url.endswith("/") for url in named.servers)
         assert len(set(named.classes)) == len(named.classes)
+
+
+# --- files of the user in the cache folder ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def documents(tmp_path):
+    """A folder of the user's, with names of every kind in it."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in ("letter", "tmpabcdefgh", "train-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz.part"):
+        (folder / name).write_text("mine")
+    return folder
+
+
+def whole(folder):
+    return {path.read_text() for path in folder.iterdir()} == {"mine"} and len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("name", [".partial", ""])
+@pytest.mark.parametrize("has_server", [True, False])
+def test_a_link_to_a_folder_is_left_alone(serve, contents, mnist, documents, name, has_server):
+    link = folder_of(mnist) / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(documents)
+    with pytest.raises(DataError, match="this is a link, and nothing is written to where it leads"):
+        fetch(mnist, [serve(contents).url] if has_server else [], patience=HASTE)
+    assert whole(documents)
+
+
+@pytest.mark.parametrize("name", [".lock", ".partial/train-images-idx3-ubyte.gz.part"])
+def test_a_link_to_a_file_is_left_alone(serve, contents, mnist, documents, name):
+    link = folder_of(mnist) / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(documents / "letter")
+    with pytest.raises(DataError, match=rf"{name}: (this is a link|Too many levels of symbolic links)"):
+        fetch(mnist, [serve(contents).url], patience=HASTE)
+    assert whole(documents)
+
+
+def test_links_under_the_names_of_files_are_replaced_and_not_followed(serve, contents, mnist, documents):
+    for name in ("train-images-idx3-ubyte.gz", ".partial/train-images-idx3-ubyte.gz", ".partial/tmpabcdefgh"):
+        link = folder_of(mnist) / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(documents / "letter")
+    fetch(mnist, [serve(contents).url])
+    assert whole(documents)
+
+
+@pytest.mark.parametrize("has_server", [True, False])
+def test_files_of_the_user_among_the_partial_ones_stay(serve, contents, mnist, has_server):
+    working = folder_of(mnist) / ".partial"
+    (working / "folder").mkdir(parents=True)
+    for name in ("thesis.npy", "letter.tmp", "tmp", "tmp-letter", "tmp letters", "folder/tmpabcdefgh"):
+        (working / name).write_text("mine")
+    if has_server:
+        fetch(mnist, [serve(contents).url])
+    else:
+        with pytest.raises(DataError):
+            fetch(mnist, patience=HASTE)
+    assert {path.read_text() for path in working.rglob("*") if path.is_file()} == {"mine"}
+    assert len(list(working.rglob("*"))) == 7
+
+
+@pytest.mark.parametrize("where", ["", ".partial"])
+def test_nobody_waits_for_a_pipe(serve, contents, mnist, where):
+    name = "train-images-idx3-ubyte.gz" + (".part" if where else "")
+    pipe = folder_of(mnist) / where / name
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match=re.escape(f"{name}: ")):
+        fetch(mnist, [serve(contents).url], patience=HASTE)
+    assert pipe.is_fifo()
+
+
+def test_nobody_reads_a_device(contents, mnist):
+    folder_of(mnist).mkdir(parents=True)
+    (folder_of(mnist) / "train-images-idx3-ubyte.gz").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="this is no file, but a pipe or a device"):
+        fetch(mnist, patience=HASTE)
