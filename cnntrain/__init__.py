@@ -1,7 +1,7 @@
 """Train convolutional neural networks from a YAML file, on a CPU, with NumPy as the engine.
 
 >>> import cnntrain
->>> config = cnntrain.load_config("configs/digits.yaml", ["training.seed=3"])
+>>> config = cnntrain.load_config("digits", ["training.seed=3"])
 >>> result = cnntrain.train(config, out="runs/seed3")
 >>> cnntrain.evaluate("runs/seed3")["accuracy"]
 """

@@ -55,18 +55,16 @@ def cnntrain(
 
 
 app.command("init", epilog="Example: cnntrain init photos")(init)
-app.command("train", epilog="Example: cnntrain train configs/digits.yaml training.alpha=0.01")(train)
+app.command("train", epilog="Example: cnntrain train digits training.alpha=0.01")(train)
 app.command("resume", epilog="Example: cnntrain resume runs/digits training.Max=50")(resume)
 app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Pictures --top 3")(predict)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
-app.command("gradcheck", epilog="Example: cnntrain gradcheck configs/digits.yaml --inject layers.0.W:no_flip")(
-    gradcheck
-)
-app.command("summary", epilog="Example: cnntrain summary configs/digits.yaml network.layers.0.conv.K=8")(summary)
-app.command("bench", epilog="Example: cnntrain bench configs/mnist.yaml training.batch_size=32 --workers 2")(bench)
+app.command("gradcheck", epilog="Example: cnntrain gradcheck digits --inject layers.0.W:no_flip")(gradcheck)
+app.command("summary", epilog="Example: cnntrain summary digits network.layers.0.conv.K=8")(summary)
+app.command("bench", epilog="Example: cnntrain bench mnist training.batch_size=32 --workers 2")(bench)
 app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(schema)
 app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png")
 

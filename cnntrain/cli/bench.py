@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.options import ConfigArgument, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.config_words import ConfigArgument
+from cnntrain.cli.options import JsonOption, Overrides, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.terminal import errors_as_messages, is_live, messages, print_json, results
 
 BatchesOption = Annotated[

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from cnntrain.cli.options import ConfigOrRunArgument, JsonOption, Overrides, Progress, ProgressOption
+from cnntrain.cli.config_words import ConfigOrRunArgument
+from cnntrain.cli.options import JsonOption, Overrides, Progress, ProgressOption
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 from cnntrain.errors import GradientError, UsageError
 

@@ -16,19 +16,9 @@ class Progress(StrEnum):
     NONE = "none"
 
 
-ConfigArgument = Annotated[
-    Path,
-    typer.Argument(metavar="CONFIG", help="YAML file that describes data, network and training.", show_default=False),
-]
-
 RunArgument = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="Run folder or .safetensors file, as train leaves it.", show_default=False),
-]
-
-ConfigOrRunArgument = Annotated[
-    Path,
-    typer.Argument(metavar="CONFIG|RUN", help="YAML file, run folder or .safetensors file.", show_default=False),
 ]
 
 Overrides = Annotated[

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnntrain.cli.options import ConfigOrRunArgument, JsonOption, Overrides
+from cnntrain.cli.config_words import ConfigOrRunArgument
+from cnntrain.cli.options import JsonOption, Overrides
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 
 if TYPE_CHECKING:

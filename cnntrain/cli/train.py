@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnntrain.cli.config_words import CONFIG_HELP, say_which
 from cnntrain.cli.options import HealthOption, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.resume import VerifyOption, resume_run
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
@@ -47,7 +48,7 @@ ResumeOption = Annotated[
 
 OptionalConfigArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="CONFIG", help="YAML file that describes data, network and training.", show_default=False),
+    typer.Argument(metavar="CONFIG", help=CONFIG_HELP, callback=say_which, show_default=False),
 ]
 
 
@@ -74,7 +75,7 @@ def train(
             resume_run(run, words, workers, verify, health, progress, json)
             return
         if config is None:
-            raise UsageError("a CONFIG is needed, such as configs/digits.yaml; or --resume RUN")
+            raise UsageError("a CONFIG is needed, such as digits, which comes with cnntrain; or --resume RUN")
         if verify:
             raise UsageError("--verify repeats steps of a run that goes on: use it with --resume RUN")
         from cnntrain.config import load_config  # imported late: `cnntrain --help` needs none of it

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from cnntrain.config.faults import Fault
-from cnntrain.config.tree import Node, Scalar, entry_at, place, put
+from cnntrain.config.schema import SOURCES
+from cnntrain.config.shipped import CHECKOUT
+from cnntrain.config.tree import Entry, Node, Scalar, entry_at, find, place, put
 from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import shown
 
@@ -21,6 +23,25 @@ def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Fault]]:
         root, more = with_absolute_path(root, path, folder)
         faults += more
     return root, faults
+
+
+def with_local_data(root: Node, folder: Path) -> Node:
+    """Return the tree of a config in the repository with the ``data.path`` of files that lie beside it, if any do.
+
+    Nothing is downloaded then: ``../data/mnist`` is where its configs have always looked.
+    """
+    source = find(root, ("data", "source"))
+    if not isinstance(source, Scalar) or not is_download(source.text) or find(root, ("data", "path")):
+        return root
+    local = (CHECKOUT.parent / "data" / source.text).resolve()
+    if folder.resolve() != CHECKOUT or not local.is_dir():
+        return root
+    return put(root, ("data", "path"), Entry("path", source.mark, Scalar(source.mark, str(local), str(local))))
+
+
+def is_download(source: str) -> bool:
+    """Return whether a source is downloaded where its ``path`` is not given."""
+    return source in SOURCES and "mirrors" in SOURCES[source].model_fields
 
 
 def with_absolute_path(root: Node, path: Place, folder: Path) -> tuple[Node, list[Fault]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnntrain.config import tree
+from cnntrain.config import shipped, tree
 from cnntrain.config.faults import Fault, config_error
 from cnntrain.config.names import with_short_names
 from cnntrain.config.overrides import overridden
@@ -21,7 +21,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Load a config from a YAML file.
 
     Args:
-        path: The file. A ``data.path`` in it is relative to the file's own folder.
+        path: The file, or the name of a config that comes with cnntrain. A ``data.path`` in it is relative to the
+            file's own folder.
         overrides: ``KEY=VALUE`` words such as ``training.alpha=0.01``. A ``data.path`` among them is relative to the
             current folder.
 
@@ -29,6 +30,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: Something is wrong with the file or an override: all faults, one on a line.
         ShapeError: Nothing is, but a layer does not fit ``network.input``.
     """
+    path, _ = shipped.found(path)
     found, faults = read_yaml(read_text(path), Origin(str(path)))
     root = top_level(found, faults, Mark(str(path), 1, 1))
     return with_overrides(root, faults, overrides, Path(path).parent)

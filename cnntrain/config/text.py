@@ -1,9 +1,11 @@
 """The bytes of a config file to text."""
 
 import codecs
+import os
 from pathlib import Path
 
 from cnntrain.config.faults import Fault, config_error
+from cnntrain.config.shipped import hint, shipped
 from cnntrain.config.tree import Mark
 from cnntrain.errors import ConfigError, visible
 
@@ -29,9 +31,11 @@ def read_text(path: str | Path) -> str:
         with open(path, "rb") as file:
             content = file.read(LIMIT + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{name}: there is no such file") from None
+        raise ConfigError(f"{name}: there is no such file{hint(path)}") from None
     except IsADirectoryError:
-        raise ConfigError(f"{name}: this is a folder, not a config file; `cnntrain init FOLDER` writes one") from None
+        also = hint(path) if os.fspath(path) in shipped() else ""
+        sentence = f"this is a folder, not a config file; `cnntrain init FOLDER` writes one{also}"
+        raise ConfigError(f"{name}: {sentence}") from None
     except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
         reason = error.strerror if isinstance(error, OSError) else "no file has such a name"
         raise ConfigError(f"{name}: cannot be read: {reason}") from None

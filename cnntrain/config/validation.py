@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cnntrain.config.data_path import with_absolute_paths
+from cnntrain.config.data_path import with_absolute_paths, with_local_data
 from cnntrain.config.faults import SHOWN, Fault, config_error
 from cnntrain.config.messages import meant_by, path_of, sentence_of
 from cnntrain.config.names import with_short_names
@@ -35,7 +35,7 @@ def checked(root: Node, faults: list[Fault], folder: Path) -> Config:
         ShapeError: Nothing is wrong but the shape of a layer.
     """
     root, doubled = with_short_names(root)
-    root, odd = with_absolute_paths(root, folder)
+    root, odd = with_absolute_paths(with_local_data(root, folder), folder)
     faults = [*faults, *doubled, *odd]
     values = plain(root)
     layers = each_layer(values)

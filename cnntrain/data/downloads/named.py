@@ -7,6 +7,7 @@ from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads.catalogue import NAMED, NamedSet
 from cnntrain.data.downloads.fetching import Progress, fetch
 from cnntrain.data.formats import cifar10, idx
+from cnntrain.errors import DataError
 
 
 def load(
@@ -26,9 +27,11 @@ def load(
     named = NAMED[name]
     if path is None:
         return read(named, fetch(named, mirrors or (), tell))
-    return (
-        cifar10.load(path) if named.kind == "cifar10" else read(named, path)
-    )  # CIFAR-10's folder has names of its own
+    if not path.exists():
+        raise DataError(f"{path}: there is no such folder; without data.path cnntrain downloads {name}")
+    # CIFAR-10's folder has names of its own
+    splits = cifar10.load(path) if named.kind == "cifar10" else read(named, path)
+    return splits._replace(choices=(*splits.choices, f"files: {path}"))
 
 
 def read(named: NamedSet, folder: Path) -> Splits | SettledSplits:
