@@ -50,7 +50,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         old, new = before.get(part), now.get(part)
         if old == new:
             continue
-        hidden = isinstance(old or new, str)
+        hidden = isinstance(old, str) or isinstance(new, str)  # a digest says nothing to people
         told.append(f"{part} differ" if hidden else f"{part}: {_said(old)} then, {_said(new)} now")
     return told
 

@@ -20,7 +20,7 @@ from cnntrain.training.batches import batch_count
 from cnntrain.training.events import BatchEnded, Event, Finished, HealthChecked, IterationEnded, Started, Warned
 from cnntrain.training.health import layers_health
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.keeping.going_back import MOST_ROLLBACKS, Start, half_the_alpha
+from cnntrain.training.keeping.going_back import Start, half_the_alpha
 from cnntrain.training.keeping.keeper import Keeper, told
 from cnntrain.training.keeping.postmortem import LastSteps, examine
 from cnntrain.training.keeping.postmortem import write as write_postmortem
@@ -28,7 +28,7 @@ from cnntrain.training.keeping.run import RunFolder
 from cnntrain.training.loading import TrainingSamples
 from cnntrain.training.loop import Judged, program
 from cnntrain.training.opening import loaded
-from cnntrain.training.progress import Progress
+from cnntrain.training.progress import MOST_ROLLBACKS, Progress
 from cnntrain.training.stopping import check_patience
 from cnntrain.training.workers import number_of_workers, ranks
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from cnntrain.types import Array
 
+MOST_ROLLBACKS = 3
+"""Times that a run goes back; more would mean that alpha is not what is wrong."""
+
 
 @dataclass
 class Progress:

@@ -7,7 +7,6 @@ paired wrongly; a digest in it tells whether it is whole.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -25,16 +24,21 @@ from cnntrain.storage import Mark
 from cnntrain.storage.atomic import new_file
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.tensors import read_tensors, serialise
-from cnntrain.training.batches import batch_count
+from cnntrain.training.keeping.checks import (
+    MOST_SHOWN,
+    PREFIX,
+    check_progress,
+    check_shapes,
+    check_vectors,
+    checked_fingerprint,
+    checked_lines,
+    checked_mark,
+    checked_settings,
+)
 from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.keeping.run import NEWEST, PREVIOUS
 from cnntrain.training.progress import Progress
-from cnntrain.types import Array, Shape
-
-MOST_SHOWN = 80
-"""Characters of what a file says that are shown."""
-PREFIX = weights.MORE
-"""Names of tensors that are not the network's weights begin with it."""
+from cnntrain.types import Array
 
 
 @dataclass
@@ -135,7 +139,7 @@ def load(path: Path) -> Checkpoint:
             raise WeightsError("the checkpoint is damaged: its content does not fit its digest")
         more = about[weights.CHECKPOINT]
         progress = Progress.from_json(more["progress"])
-        stored = about["config"] | {"training": about["config"]["training"] | more["settings"]}
+        stored = about["config"] | {"training": about["config"]["training"] | checked_settings(more["settings"])}
         checkpoint = Checkpoint(
             config=config_from_dict(stored, str(path)),
             progress=progress,
@@ -144,63 +148,17 @@ def load(path: Path) -> Checkpoint:
             states=tensors[f"{PREFIX}states"],
             best=tensors.get(f"{PREFIX}best"),
             metrics=checked_mark(more["metrics"]),
-            waiting=[str(line) for line in more["waiting"]],
+            waiting=checked_lines(more["waiting"], progress.iteration),
             fingerprint=checked_fingerprint(more["data"]),
             origin={str(key)[:MOST_SHOWN]: str(value)[:MOST_SHOWN] for key, value in more["origin"].items()},
             scale=saved.preprocessing.scale,
         )
         progress.before = tensors.get(f"{PREFIX}before")
-        check_dtypes(checkpoint)
+        check_progress(checkpoint)
+        check_vectors(checkpoint, saved.network.layout)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
         raise WeightsError(f"{path}: not a checkpoint of this version of cnntrain: {reason}") from error
     return checkpoint
-
-
-def check_shapes(shapes: Mapping[str, Shape], rows: int, size: int) -> None:
-    """Raise ValueError, before anything is read, unless the optimizer has its states and every vector is like theta."""
-    wanted = {f"{PREFIX}states": (rows, size), f"{PREFIX}before": (size,), f"{PREFIX}best": (size,)}
-    found = {name: shape for name, shape in shapes.items() if name.startswith(PREFIX)}
-    for name, shape in found.items():
-        if name not in wanted:
-            raise ValueError(f"{name[:MOST_SHOWN]} is unknown")
-        if shape != wanted[name]:
-            raise ValueError(f"{name} has shape {shape}, and not {wanted[name]}")
-
-
-def check_dtypes(checkpoint: Checkpoint) -> None:
-    """Raise ValueError unless every vector holds numbers of theta's kind, and those are there that are needed."""
-    for name, vector in checkpoint.tensors().items():
-        if vector.dtype != checkpoint.theta.dtype:
-            raise ValueError(f"{name} holds {vector.dtype}, and the network {checkpoint.theta.dtype}")
-    if checkpoint.progress.batch and checkpoint.progress.before is None:
-        raise ValueError("it does not say how the iteration began")
-
-
-def checked_mark(content: Any) -> Mark:
-    """Return what a checkpoint says of metrics.jsonl; raise ValueError unless it is a length and a digest."""
-    mark = Mark(**content)
-    if type(mark.length) is not int or mark.length < 0 or not isinstance(mark.digest, str):
-        raise ValueError("its mark in metrics.jsonl is none")
-    return mark
-
-
-def checked_fingerprint(content: Any) -> dict[str, Any]:
-    """Return what a checkpoint says of the data; raise ValueError unless it is numbers, shapes and digests."""
-    found = {str(part)[:MOST_SHOWN]: value for part, value in dict(content).items()}
-    for value in found.values():
-        numbers = value if isinstance(value, list) else [value]
-        if not isinstance(value, str) and not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
-            raise ValueError("its fingerprint of the data is none")
-    return found
-
-
-def check_position(checkpoint: Checkpoint, samples: int) -> None:
-    """Raise WeightsError unless so many training samples have the batches that a checkpoint says were learned."""
-    here, size = checkpoint.progress, checkpoint.config.training.batch_size
-    seen = samples if size == "all" and here.batch else min(samples, here.batch * (1 if size == "all" else size))
-    possible = here.iteration > 0 and here.batch <= batch_count(samples, size) and here.seen == seen >= here.right
-    if not possible or not np.isfinite(here.loss) or np.isnan([here.max_change, here.best, here.seconds]).any():
-        raise WeightsError("the checkpoint contradicts itself: no run stands where it says")

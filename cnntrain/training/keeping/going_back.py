@@ -20,9 +20,6 @@ from cnntrain.training.monitoring import Monitored, score_of
 from cnntrain.training.progress import Progress
 from cnntrain.types import Array
 
-MOST_ROLLBACKS = 3
-"""Times that a run goes back; more would mean that alpha is not what is wrong."""
-
 
 @dataclass
 class Start:

@@ -36,10 +36,16 @@ class Outcome:
 
     @classmethod
     def from_json(cls, content: Any, iterations: int) -> "Outcome":
-        """What ``to_json`` gave, of a run of so many whole iterations."""
+        """What ``to_json`` gave, of a run of so many whole iterations.
+
+        Raises:
+            ValueError, TypeError, KeyError: It is something else.
+        """
+        if type(content["best_iteration"]) is not int:
+            raise ValueError("best_iteration is not a count")
         return cls(
             iterations=iterations,
             best=float.fromhex(content["best"]),
-            best_iteration=int(content["best_iteration"]),
+            best_iteration=content["best_iteration"],
             seconds=float.fromhex(content["seconds"]),
         )

@@ -21,6 +21,7 @@ from cnntrain.training.fit import carry_on
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
+from cnntrain.training.keeping.checks import check_position
 from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint, lines_before
 from cnntrain.training.keeping.origin import changes
 from cnntrain.training.keeping.run import NEWEST, OWN, PREVIOUS, RunFolder
@@ -80,7 +81,7 @@ def go_on(
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
             raise DataError(f"{folder.path}: the data are not those that this run began with: {', '.join(differing)}")
-        checkpoints.check_position(checkpoint, len(data.train))
+        check_position(checkpoint, len(data.train))
         check_patience(config, data)
         network = build_for(config, data)
         yield from (Warned(note) for note in [*found.notes, *warnings(checkpoint, config)])

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnntrain.data import Data
-from cnntrain.errors import ReplayError
+from cnntrain.errors import DivergedError, ReplayError, WeightsError
 from cnntrain.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.training.events import BatchEnded, Verified, Warned
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
-from cnntrain.training.keeping.run import PREVIOUS
+from cnntrain.training.keeping.checks import check_position
+from cnntrain.training.keeping.run import NEWEST, PREVIOUS
 from cnntrain.training.loop import program
 from cnntrain.training.progress import Progress
 from cnntrain.training.workers import number_of_workers, ranks
@@ -23,6 +24,7 @@ def verify_last_steps(
     """Go from the previous checkpoint to the newest once more, and compare what comes out.
 
     Raises:
+        WeightsError: The previous checkpoint is damaged, or of another run.
         ReplayError: Something else comes out.
         KeyboardInterrupt: It is asked to stop.
     """
@@ -30,21 +32,31 @@ def verify_last_steps(
         yield Warned(f"{folder}: there is no checkpoint before the last one, so there are no steps to repeat")
         return
     old = checkpoints.load(folder / PREVIOUS)
+    sizes = [(one.theta.shape, one.theta.dtype, one.states.shape) for one in (old, newest)]
+    if sizes[0] != sizes[1]:
+        raise WeightsError(f"{folder / PREVIOUS}: this checkpoint is of another run than {NEWEST}")
+    check_position(old, len(data.train))
+    if old.progress.rollbacks != newest.progress.rollbacks:
+        yield Warned(f"{folder}: the run rolled back between its last two checkpoints, so there are no steps to repeat")
+        return
     first, last = place(old.progress), place(newest.progress)
+    told = f"from iteration {first[0]}, batch {first[1]} to iteration {last[0]}, batch {last[1]}"
     config, steps = newest.config, 0
     network.theta[...] = old.theta
     size = number_of_workers(config, network, data)
     with one_blas_thread(), ranks(config, network, data, size, old.progress, old.states, interrupts) as (comm, shared):
         events = program(network, shared, config.training, comm, old.progress)
-        for event in events if first != last else ():
-            steps += isinstance(event, BatchEnded)
-            if place(old.progress) >= last:
-                break
-            if interrupts is not None and interrupts.signal is not None:
-                raise KeyboardInterrupt(interrupts.signal)
+        try:
+            for event in events if first != last else ():
+                steps += isinstance(event, BatchEnded)
+                if place(old.progress) >= last:
+                    break
+                if interrupts is not None and interrupts.signal is not None:
+                    raise KeyboardInterrupt(interrupts.signal)
+        except DivergedError as error:  # the run did not
+            raise ReplayError(f"{folder}: the steps {told}, repeated, diverged: {error}") from error
         now = Checkpoint(**(vars(newest) | {"theta": network.theta, "states": comm.states, "progress": old.progress}))
         differing = different(newest, now)
-    told = f"from iteration {first[0]}, batch {first[1]} to iteration {last[0]}, batch {last[1]}"
     if differing:
         raise ReplayError(f"{folder}: the steps {told}, repeated, gave other bits: {', '.join(differing)}")
     yield Verified(steps)

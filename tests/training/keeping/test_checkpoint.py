@@ -2,18 +2,23 @@
 
 import json
 import math
+import os
+import shutil
 import tracemalloc
 from importlib import import_module
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnntrain import weights
-from cnntrain.errors import WeightsError
+from cnntrain.config import config_from_dict
+from cnntrain.errors import CnntrainError, WeightsError
+from cnntrain.storage import Lines
 from cnntrain.tensors import read_header, read_tensors, serialise
 from cnntrain.training import fit, go_on
+from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping.checkpoint import digest, load
 from cnntrain.training.keeping.outcome import Outcome
 from cnntrain.training.progress import Progress
@@ -156,3 +161,152 @@ def test_network_that_the_file_lacks_is_not_made(run):
         load(run / "checkpoint.safetensors")
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
+
+
+ODD = st.sampled_from(
+    [
+        None, True, False, 0, 1, -1, 2**63, 10**400, 1.5, math.nan, math.inf, -1e308, "", "1", "nan", "inf", "-0x1p+0",
+        "0x1p+9999", "a\nb", "[1]", "not json", [], [1], ["[1]"], ["not json"], [None], {}, {"iteration": 1},
+        {"a\nb": 1}, [[[]]], "x" * 9999,
+    ]
+)  # fmt: skip
+
+
+def places_in(content, at=()):
+    """The keys that lead to every value inside nested mappings and lists."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        yield (*at, key)
+        yield from places_in(value, (*at, key))
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run of two iterations and a batch that diverges when it resumes, and rolls back: with a line that waits."""
+    folder = tmp_path_factory.mktemp("stopped")
+    images, labels = np.random.default_rng(0).integers(0, 255, (20, 3, 3), dtype=np.uint8), np.arange(20) % 2
+    np.savez(folder / "tiny.npz", images=images, labels=labels)
+    content = {
+        "data": {"source": "npz", "path": str(folder / "tiny.npz")},
+        "network": {"layers": [{"batch_norm": {}}, {"fc": {"units": 2}}]},
+        "training": {"batch_size": 6, "Max": 4, "momentum": 0.9, "on_divergence": "rollback", "loss": "mse"},
+    }
+    stop = Interrupts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+        for event in fit(config_from_dict(content, "a test"), folder / "run", stop):
+            if (getattr(event, "iteration", 0), getattr(event, "batch", 0)) == (3, 1):
+                stop.signal = 2
+    (folder / "run" / "checkpoint.previous.safetensors").unlink()
+
+    def change(content, tensors):
+        content["waiting"] = (folder / "run" / "metrics.jsonl").read_text().splitlines()[1:]
+        content["metrics"] = {"length": 0, "digest": Lines(folder / "none").mark.digest}
+        tensors["checkpoint.states"] = np.full_like(tensors["checkpoint.states"], 1e38)
+
+    rewritten(folder / "run" / "checkpoint.safetensors", change)
+    (folder / "run" / "metrics.jsonl").unlink()
+    return folder
+
+
+def resumed(stopped, change):
+    """Resume the run after a change of what its checkpoint says; the error, if there is one."""
+    folder = stopped / "again"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(stopped / "run", folder)
+    rewritten(folder / "checkpoint.safetensors", change)
+    try:
+        list(go_on(folder))
+    except CnntrainError as error:
+        return error
+    return None
+
+
+def test_the_checkpoint_that_is_changed_below_rolls_back(stopped):
+    assert resumed(stopped, lambda content, tensors: None) is None
+    assert json.loads((stopped / "again" / "summary.json").read_text())["rollbacks"] == 1
+    lines = (stopped / "again" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["iteration"] for line in lines][-1] == 4
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_a_checkpoint_says_there_is_no_traceback(stopped, quick, data):
+    """Each value in turn is something else, and the digest fits."""
+
+    def change(content, tensors):
+        at = data.draw(st.sampled_from(list(places_in(content))))
+        set_to(*at, value=data.draw(ODD))(content, tensors)
+
+    error = resumed(stopped, change)
+    assert error is None or (len(str(error)) < 500 and "\n" not in str(error))
+    for name in ("metrics.jsonl", "summary.json"):
+        if (stopped / "again" / name).exists():
+            text = (stopped / "again" / name).read_text()
+            for part in text.splitlines() if name == "metrics.jsonl" else [text]:
+                json.loads(part, parse_constant=lambda word: pytest.fail(word))
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("waiting",), ["not json"]),
+        (("waiting",), ["[1]"]),
+        (("waiting",), ['{"iteration": 1}']),
+        (("waiting",), ["null"] * 2),
+        (("outcome", "best_iteration"), -5),
+        (("outcome", "best_iteration"), 3),
+        (("outcome", "best_iteration"), 0),
+        (("outcome", "best_iteration"), True),
+        (("outcome", "best_iteration"), "1"),
+        (("outcome", "best"), "nan"),
+        (("outcome", "best"), "inf"),
+        (("outcome", "seconds"), "nan"),
+        (("progress", "seconds"), "inf"),
+        (("progress", "best"), "nan"),
+        (("progress", "max_change"), "nan"),
+        (("progress", "iteration"), 2**61),
+        (("progress", "iteration"), 6),
+        (("progress", "waited"), 3),
+        (("progress", "rollbacks"), 4),
+        (("progress", "restarted_after"), 3),
+        (("progress", "right"), 7),
+        (("settings",), {}),
+        (("settings", "optimizer"), "adam"),
+        (("settings", "momentum"), 0.5),
+        (("settings", "dtype"), "float64"),
+    ],
+)
+def test_what_no_run_can_have_come_to_is_refused(stopped, quick, at, value):
+    error = resumed(stopped, set_to(*at, value=value))
+    assert isinstance(error, WeightsError)
+    assert not (stopped / "again" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoint.before", "checkpoint.best"])
+def test_vectors_that_are_needed_are_there(stopped, quick, name):
+    error = resumed(stopped, lambda content, tensors: tensors.pop(name))
+    assert isinstance(error, WeightsError)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.before", "checkpoint.best", "checkpoint.states", "layers.1.W"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_numbers_that_are_none_are_refused(stopped, quick, name, odd):
+    def change(content, tensors):
+        tensors[name] = tensors[name].copy()
+        tensors[name].flat[0] = odd
+
+    assert isinstance(resumed(stopped, change), WeightsError)
+
+
+def test_a_variance_below_0_is_refused(stopped, quick):
+    def change(content, tensors):
+        tensors["checkpoint.best"] = -np.abs(tensors["checkpoint.best"])
+
+    assert isinstance(resumed(stopped, change), WeightsError)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))

@@ -12,11 +12,11 @@ import pytest
 import cnntrain
 from cnntrain.builder import build_for, data_of
 from cnntrain.config import config_from_dict
-from cnntrain.errors import DivergedError
+from cnntrain.errors import DivergedError, ReplayError, WeightsError
 from cnntrain.parallel import Alone
 from cnntrain.training import fit, go_on
 from cnntrain.training.descent import Descent
-from cnntrain.training.events import BatchEnded, Finished, IterationEnded, Started, Warned
+from cnntrain.training.events import BatchEnded, Finished, IterationEnded, Started, Verified, Warned
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping.going_back import last_checkpoint
 from cnntrain.training.loop import program
@@ -323,3 +323,41 @@ def test_lines_beyond_the_place_gone_back_to_are_forgotten_at_once(tiny_config, 
             stop.signal = signal.SIGINT
     done = last_checkpoint(tmp_path / "a").checkpoint.progress.iteration - 1
     assert len((tmp_path / "a" / "metrics.jsonl").read_text().splitlines()) == done
+
+
+@pytest.mark.parametrize("every", ["5 batches", 60.0])
+def test_verify_sees_that_a_rollback_lies_between_two_checkpoints(tiny_config, tmp_path, breaking, every):
+    breaking((8, 1.0))
+    options = tiny_config(**OPTIONS, checkpoint_every=every)
+    list(fit(options, tmp_path / "whole"))
+    coming = fit(options, tmp_path / "killed")
+    for event in coming:
+        if isinstance(event, Warned):
+            next(coming)
+            coming.close()
+    told = warned(go_on(tmp_path / "killed", verify=True))
+    assert "the run rolled back between its last two checkpoints, so there are no steps to repeat" in told[0]
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+
+
+def test_verify_repeats_the_steps_behind_a_rollback(tiny_config, tmp_path, breaking):
+    breaking((8, 1.0))
+    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
+    (verified,) = [event for event in go_on(tmp_path / "a", verify=True) if isinstance(event, Verified)]
+    assert verified.steps > 0
+
+
+def test_steps_that_diverge_only_when_they_are_repeated_are_other_bits(tiny_config, tmp_path, breaking):
+    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
+    breaking((12, 1.0))
+    with pytest.raises(ReplayError, match=r"from iteration 4, batch 2 to iteration 5, batch 0, repeated, diverged: "):
+        list(go_on(tmp_path / "a", verify=True))
+
+
+def test_a_checkpoint_of_another_run_is_not_what_verify_begins_from(tiny_config, tmp_path):
+    list(fit(tiny_config(**OPTIONS), tmp_path / "a"))
+    list(fit(tiny_config(**OPTIONS | {"optimizer": "sgd"}), tmp_path / "b"))
+    previous = "checkpoint.previous.safetensors"
+    (tmp_path / "a" / previous).write_bytes((tmp_path / "b" / previous).read_bytes())
+    with pytest.raises(WeightsError, match="this checkpoint is of another run"):
+        list(go_on(tmp_path / "a", verify=True))
