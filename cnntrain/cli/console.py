@@ -1,5 +1,6 @@
 """Rich's console as a command wants it."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -38,6 +39,15 @@ class CommandConsole(Console):
                 yield segment
             else:
                 yield segment._replace(text="\n".join(map(visible, lines)))
+
+    def print(self, *objects: Any, crop: bool = False, **options: Any) -> None:
+        """Print; what is wider than the terminal is wrapped by it, not cut."""
+        super().print(*objects, crop=crop, **options)
+
+    def print_sentence(self, line: str) -> None:
+        """Print a line that a narrow terminal breaks between words, not within one: a path stays whole."""
+        for part in textwrap.wrap(line, self.width, break_long_words=False, break_on_hyphens=False):
+            self.print(part, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Leave the BrokenPipeError to the command; Rich would exit with status 1, which says "a bug"."""

@@ -14,6 +14,8 @@ MOST_CLASSES = 100
 """Classes with a line of their own."""
 MOST_LINES = 10
 """Mistakes, and pairs of classes that are mixed up."""
+SHORTEST_NAME = 12
+"""Columns that names of classes get at least."""
 WIDEST = 120
 """Columns that are used in a file or a pipe, where nothing sets a limit."""
 
@@ -86,7 +88,7 @@ def classes_table(result: dict[str, Any], rows: list[dict[str, Any]], width: int
     add_columns(table, "left", "class")
     add_columns(table, "right", "precision", "recall", "F1", "samples")
     for row in rows:
-        table.add_row(cut(row["class"], width - 45), *_percents(row), f"{row['support']:,}")
+        table.add_row(cut(row["class"], max(SHORTEST_NAME, width - 45)), *_percents(row), f"{row['support']:,}")
     table.add_section()
     for kind in ("macro", "weighted"):
         table.add_row(f"{kind} average", *_percents(result[kind]), "", style="bold")

@@ -4,14 +4,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from rich.console import Group
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
+from rich.table import Column, Table
 from rich.text import Text
 
 from cnntrain.config import LayerEntry
 from cnntrain.errors import visible
 from cnntrain.types import Shape
 
+MOST_COLUMNS = 10_000
+"""Of a table that nothing makes narrower."""
 COLUMNS = 80
 """Of the narrowest terminal that text is wrapped for."""
 
@@ -161,9 +164,35 @@ def bytes_text(size: float) -> str:
     return f"{size:.3g} {unit}"
 
 
-def plain_table(gap: int = 3) -> Table:
+class PlainTable(Table):
+    """A table without frames, whose cells are never cut unless their column may be wrapped.
+
+    Where the terminal is too narrow for them, the gaps between columns shrink; then the terminal wraps the lines.
+    """
+
+    gap: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render as wide as the columns are."""
+        least = [self._least(console, options, column) for column in self.columns]
+        for gap in range(self.gap, 0, -1):
+            self.padding = (0, gap, 0, 0)
+            width = sum(least) + gap * (len(least) - 1)
+            if width <= options.max_width:
+                break
+        return super().__rich_console__(console, options.update(max_width=max(width, options.max_width)))
+
+    def _least(self, console: Console, options: ConsoleOptions, column: Column) -> int:
+        wide = options.update(max_width=MOST_COLUMNS)
+        sizes = [Measurement.get(console, wide, cell) for cell in (column.header, *column.cells)]
+        return max(size.maximum if column.no_wrap else size.minimum for size in sizes)
+
+
+def plain_table(gap: int = 3) -> PlainTable:
     """An empty table without frames, ``gap`` spaces between its columns."""
-    return Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table = PlainTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table.gap = gap
+    return table
 
 
 def add_columns(table: Table, side: Literal["left", "right"], *names: str | Text) -> None:

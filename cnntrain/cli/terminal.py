@@ -22,12 +22,14 @@ from cnntrain.judging.names import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cnntrain.cli.console import CommandConsole
+
 
 wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
 """Whether stdout still waits for its one JSON object, which is that of an error if there is no result."""
 
 
-def results() -> "Console":
+def results() -> "CommandConsole":
     """Where a command prints what it was asked for."""
     from cnntrain.cli.console import CommandConsole
 

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from cnntrain.training.events import BatchEnded, HealthChecked, IterationEnded, Started
 
 _GAP = "   "
-
-_NARROW_GAP = "  "
-"""With alpha beside them, so that the columns fit a terminal of 80."""
-_ALPHA = 7
-"""Columns of alpha."""
+_GAPS = (_GAP, "  ", " ")
+"""Between the columns of figures: the widest with which they fit a terminal."""
+COLUMNS = 80
+"""Of a terminal."""
 
 _STOPS = {
     "max": "the greatest number of iterations (Max) is reached",
@@ -33,6 +32,7 @@ def header(started: "Started") -> list[str]:
         *choice_lines(started.choices, len("data     ")),
         device_line(started.cores, started.workers, started.network.dtype.name),
         f"run      {started.run}{_position(started)}",
+        *([f"epsilon  {started.epsilon:g}: the run stops when every change is below it"] if started.epsilon else []),
     ]
 
 
@@ -67,64 +67,82 @@ def device_line(cores: int, workers: int, dtype: str) -> str:
 
 def titles(started: "Started") -> list[str]:
     """The two lines above the iterations."""
-    iteration, change = _widths(started)
-    gap = _gap(started)
-    what, against = ("largest change", "against epsilon") if started.epsilon else ("largest", "change")
-    above = ["".rjust(iteration), "train".rjust(17 + len(gap)), "validation".rjust(17 + len(gap)), what.rjust(change)]
-    below = [
-        "iteration".rjust(iteration),
-        "loss".rjust(9),
-        "accuracy".rjust(8),
-        "loss".rjust(9),
-        "accuracy".rjust(8),
-        against.rjust(change),
-        "seconds".rjust(8),
-    ]
-    if started.alpha_varies:
-        below.append("alpha".rjust(_ALPHA))
+    gap, widths = _layout(started)
+    pair = widths[1] + len(gap) + widths[2]
+    above = ["".rjust(widths[0]), "train".rjust(pair), "validation".rjust(pair), "largest".rjust(widths[5])]
+    below = [name.rjust(width) for name, width in zip(_names(started), widths, strict=True)]
     return [gap.join(above), gap.join(below)]
 
 
 def iteration_line(event: "IterationEnded", started: "Started") -> str:
     """One line an iteration, under ``titles``."""
-    iteration, change = _widths(started)
+    gap, widths = _layout(started)
     cells = [
-        f"{event.iteration}/{started.Max}".rjust(iteration),
-        loss_text(event.train_loss).rjust(9),
-        accuracy_text(event.train_accuracy).rjust(8),
-        loss_text(event.validation_loss).rjust(9),
-        accuracy_text(event.validation_accuracy).rjust(8),
-        _change_text(event.max_change, started.epsilon).rjust(change),
-        f"{event.seconds:.3f}".rjust(8),
+        f"{event.iteration}/{started.Max}",
+        loss_text(event.train_loss),
+        accuracy_text(event.train_accuracy),
+        loss_text(event.validation_loss),
+        accuracy_text(event.validation_accuracy),
+        f"{event.max_change:.2e}",
+        f"{event.seconds:.3f}" if event.seconds < 9_999 else f"{event.seconds:.1f}",
     ]
     if started.alpha_varies:
-        cells.append(f"{event.alpha:.1e}".rjust(_ALPHA))
-    return _gap(started).join(cells)
+        cells.append(f"{event.alpha:.1e}")
+    return gap.join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+
+def _names(started: "Started") -> list[str]:
+    names = ["iteration", "loss", "accuracy", "loss", "accuracy", "change", "seconds"]
+    return [*names, "alpha"] if started.alpha_varies else names
+
+
+def _layout(started: "Started") -> tuple[str, list[int]]:
+    """The gap between the columns of figures, and how wide each of them is."""
+    iteration = max(len("iteration"), len(f"{started.Max}/{started.Max}"))
+    widths = [iteration, 9, 8, 9, 8, 8, 8, *([7] if started.alpha_varies else [])]
+    fitting = (gap for gap in _GAPS if sum(widths) + len(gap) * (len(widths) - 1) <= COLUMNS)
+    return next(fitting, _GAPS[-1]), widths
+
+
+def is_tenth(iteration: int, started: "Started") -> bool:
+    """Whether an iteration is the first that this process ran, or ends a tenth of the run."""
+    tenths = [10 * number // max(1, started.Max) for number in (iteration - 1, iteration)]
+    return iteration == started.iterations_before + 1 or tenths[0] < tenths[1]
+
+
+def left_line(seconds: float) -> str:
+    """How long a run still takes, in a log."""
+    return f"{_GAP}about {duration(seconds)} left"
 
 
 def health_lines(event: "HealthChecked") -> list[str]:
-    """A line for each layer that learns or has an activation."""
-    lines = []
-    for layer in event.layers:
-        words = []
-        if layer.W is not None and layer.dW is not None:
-            words.append(f"mean |W| {layer.W:.2e}, mean |dW| {layer.dW:.2e}")
-            words.append(f"ratio {'-' if layer.ratio is None else f'{layer.ratio:.2e}'}")
+    """A small table: a line for each layer that learns or has an activation."""
+    names = [f"layers.{layer.index} {layer.kind}" for layer in event.layers]
+    width = max(map(len, ["layer", *names]))
+    lines = ["  ".join([_GAP + "layer".ljust(width), "mean |W|", "mean |dW|", "   ratio"])]
+    for name, layer in zip(names, event.layers, strict=True):
+        cells = [_GAP + name.ljust(width)]
+        for value, columns in ((layer.W, 8), (layer.dW, 9), (layer.ratio, 8)):
+            cells.append(("-" if value is None else f"{value:.2e}").rjust(columns))
         if layer.dead is not None:
-            words.append(f"dead ReLUs {100 * layer.dead:.1f} %")
+            cells.append(f"dead ReLUs {100 * layer.dead:.1f} %")
         if layer.saturated is not None:
-            words.append(f"saturated {100 * layer.saturated:.1f} %")
-        lines.append(f"{_GAP}layers.{layer.index} {layer.kind}: {', '.join(words)}")
+            cells.append(f"saturated {100 * layer.saturated:.1f} %")
+        lines.append("  ".join(cells))
     return lines
 
 
-def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float) -> str:
-    """What stands beside the bar: speed, running loss, time left in this iteration and until Max."""
+def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float | None, width: int = COLUMNS) -> str:
+    """What stands beside the bar: speed, running loss, time left in this iteration and until Max.
+
+    Where ``width`` columns are too few for all, the first are left out.
+    """
     speed = event.samples / event.seconds if event.seconds > 0 else 0.0
-    return (
-        f"{speed:,.0f} samples/s{_GAP}loss {loss_text(event.loss)}"
-        f"{_GAP}{duration(seconds_left)} left, run {duration(run_seconds_left)}"
-    )
+    run = "-" if run_seconds_left is None else duration(run_seconds_left)
+    parts = [f"{speed:,.0f} samples/s", f"loss {loss_text(event.loss)}", f"{duration(seconds_left)} left, run {run}"]
+    while len(parts) > 1 and len(_GAP.join(parts)) > width:
+        del parts[0]
+    return _GAP.join(parts)
 
 
 def result_lines(result: dict[str, Any]) -> list[str]:
@@ -178,23 +196,6 @@ def loss_text(loss: float | None) -> str:
 def accuracy_text(accuracy: float | None) -> str:
     """A share in per cent with 2 decimals."""
     return "-" if accuracy is None else f"{100 * accuracy:.2f} %"
-
-
-def _gap(started: "Started") -> str:
-    return _NARROW_GAP if started.alpha_varies else _GAP
-
-
-def _change_text(change: float, epsilon: float) -> str:
-    if not epsilon:
-        return f"{change:.2e}"
-    return f"{change:.2e} {'<' if change < epsilon else '>='} {epsilon:g}"
-
-
-def _widths(started: "Started") -> tuple[int, int]:
-    """Columns of the iteration and of the largest change, which depend on the config."""
-    iteration = len(f"{started.Max}/{started.Max}")
-    change = len(_change_text(started.epsilon, started.epsilon))
-    return max(iteration, len("iteration")), max(change, len("against epsilon")) if started.epsilon else change
 
 
 def duration(seconds: float) -> str:

@@ -10,13 +10,13 @@ from typing import Self, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.text import Text
 
 from cnntrain.cli import training_text as text
 from cnntrain.cli.loading_view import Bar, Lines, bar
 from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.tables import layers_table
 from cnntrain.cli.terminal import is_live, messages, print_note, print_warning
+from cnntrain.cli.time_left import TimeLeft
 from cnntrain.summary import describe
 from cnntrain.training.events import (
     BatchEnded,
@@ -33,6 +33,9 @@ from cnntrain.training.events import (
 
 _REFRESH_SECONDS = 0.1
 """A step may take 0.2 ms and a picture 2 ms: ten pictures a second cost 2 %."""
+
+SHORTEST_LEFT = 10.0
+"""Seconds that are worth a line in a log."""
 
 _STOPPING = "stopping after this batch; press Ctrl-C again to stop at once\n"
 
@@ -75,16 +78,38 @@ class SilentView(TrainingView):
 
 
 class _ConsoleView(TrainingView):
-    """What the two views that speak have in common: the header and the lines."""
+    """What the two views that speak have in common: the header and the lines.
 
-    _started: Started
-    """The run's first event."""
+    Args:
+        console: Where they go.
+        clock: Seconds that only grow; a test turns it by hand.
+    """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._started: Started | None = None
+        self._left: TimeLeft | None = None
+
+    def show(self, event: Event) -> None:
+        """Print what stays; a line of an iteration only where there is a header above it."""
+        match event:
+            case Noted():
+                print_note(event.text, self._console)
+            case Warned():
+                print_warning(event.text, self._console)
+            case Verified():
+                self._console.print(text.verified_text(event.steps), soft_wrap=True)
+            case Started():
+                self._show_header(event)
+            case IterationEnded() if self._started is not None:
+                self._print_lines([text.iteration_line(event, self._started)])
+            case HealthChecked():
+                self._print_lines(text.health_lines(event))
+            case Finished():
+                self._console.print()
 
     def _show_header(self, started: Started) -> None:
-        self._started = started
+        self._started, self._left = started, TimeLeft(started, self._clock())
         self._console.print(layers_table(describe(started.network), started.layers, started.network.in_shape))
         self._console.print()
         for line in text.header(started):
@@ -92,6 +117,10 @@ class _ConsoleView(TrainingView):
         self._console.print()
         for line in text.titles(started):
             self._console.print(line, style="bold", soft_wrap=True)
+
+    @abstractmethod
+    def _print_lines(self, lines: list[str]) -> None:
+        """Print lines of figures."""
 
     def _write_now(self, words: str) -> None:
         # Past Rich and Python's buffers, whose locks the interrupted instruction may hold.
@@ -103,29 +132,25 @@ class _ConsoleView(TrainingView):
 class PlainView(_ConsoleView):
     """Lines that stay, for a log or a pipe: no bar, no control codes."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console, clock)
         self._lines = Lines(console)
 
     def show(self, event: Event) -> None:
-        """Print the header, or the line of an iteration."""
+        """Print the header, or the line of an iteration, and now and then how long the run still takes."""
         match event:
             case Loading():
                 self._lines.tell(event.done, event.total, event.what)
-            case Noted():
-                print_note(event.text, self._console)
-            case Started():
-                self._show_header(event)
-            case IterationEnded():
-                print(text.iteration_line(event, self._started), file=self._console.file, flush=True)
-            case HealthChecked():
-                print("\n".join(text.health_lines(event)), file=self._console.file, flush=True)
-            case Warned():
-                print_warning(event.text, self._console)
-            case Verified():
-                self._console.print(text.verified_text(event.steps), soft_wrap=True)
-            case Finished():
-                self._console.print()
+            case IterationEnded() if self._started is not None and self._left is not None:
+                super().show(event)
+                left = self._left.seconds(event.iteration, None, self._clock())
+                if left is not None and left >= SHORTEST_LEFT and text.is_tenth(event.iteration, self._started):
+                    self._print_lines([text.left_line(left)])
+            case _:
+                super().show(event)
+
+    def _print_lines(self, lines: list[str]) -> None:
+        print("\n".join(lines), file=self._console.file, flush=True)  # quicker than Rich
 
     def stopping(self) -> None:
         """Add a line."""
@@ -137,19 +162,15 @@ class RichView(_ConsoleView):
     """The lines, and below them a bar over the batches of the iteration.
 
     A line that comes less than a tenth of a second after the last picture waits for the next.
-
-    Args:
-        console: Where to draw.
-        clock: Seconds that only grow; a test turns it by hand.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(console)
-        self._clock = clock
+        super().__init__(console, clock)
+        self._bar_width = max(8, min(40, console.width - 72))
         # No refreshing thread: it would compete with the training for the interpreter.
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=max(8, min(40, console.width - 72))),
+            BarColumn(bar_width=self._bar_width),
             TextColumn("{task.fields[state]}", markup=False),
             console=console,
             auto_refresh=False,
@@ -159,74 +180,75 @@ class RichView(_ConsoleView):
         self._task = self._bar.add_task("", total=None, state="")
         self._loading = bar(console)
         self._loading_bar = Bar(self._loading)
+        self._batch: BatchEnded | None = None
+        """The last one; none where a run is resumed until its first batch has ended."""
         self._waiting: list[str] = []
-        self._began = self._next_refresh = 0.0
+        self._next_refresh = 0.0
 
     def show(self, event: Event) -> None:
         """Draw, at most ten times a second."""
         match event:
             case Loading():
-                self._loading.start()
-                self._loading_bar.tell(event.done, event.total, event.what)
-                return
-            case Noted():
-                print_note(event.text, self._console)
-                return
-            case Started():
-                self._loading.stop()
-                self._start(event)
-                return
+                if self._started is None:
+                    self._loading.start()
+                    self._loading_bar.tell(event.done, event.total, event.what)
             case BatchEnded():
                 self._batch = event
-            case IterationEnded():
-                self._waiting.append(text.iteration_line(event, self._started))
-            case HealthChecked():
-                self._waiting += text.health_lines(event)
-            case Warned():
-                print_warning(event.text, self._console)
-                return
-            case Verified():
-                self._console.print(text.verified_text(event.steps), soft_wrap=True)
-                return
+                self._refresh()
+            case IterationEnded() | HealthChecked():
+                super().show(event)
+                self._refresh()
+            case Started():
+                self.close()
+                super().show(event)
+                self._start(event)
             case Finished():
                 self.close()
-                self._console.print()
-                return
-        now = self._clock()
-        if now >= self._next_refresh:
-            self._next_refresh = now + _REFRESH_SECONDS
-            self._move_bar(now)
-            self._draw()
+                super().show(event)
+            case _:
+                self._print_waiting()  # what is said now came later
+                super().show(event)
 
     def _start(self, started: Started) -> None:
-        self._show_header(started)
-        self._began = self._clock()
         # Where one batch is all, the bar runs over the iterations: over that batch it would only flicker.
         total = started.Max if started.batches == 1 else started.batches
         first = min(started.iterations_before + 1, started.Max)
-        self._bar.update(self._task, description=f"iteration {first}/{started.Max}", total=total)
+        self._batch = None
+        self._bar.update(self._task, description=f"iteration {first}/{started.Max}", total=total, completed=0, state="")
         self._bar.start()
 
-    def _move_bar(self, now: float) -> None:
-        event, batches, Max = self._batch, self._started.batches, self._started.Max
-        position = event.iteration - 1 + event.batch / batches
-        done = position - self._started.iterations_before - self._started.batches_before / batches
+    def _refresh(self) -> None:
+        now = self._clock()
+        if now < self._next_refresh:
+            return
+        self._next_refresh = now + _REFRESH_SECONDS
+        if self._batch is not None and self._started is not None and self._left is not None:
+            self._move_bar(self._batch, self._started, self._left, now)
+        self._print_waiting()
+        if self._started is not None:
+            self._bar.refresh()
+
+    def _move_bar(self, event: BatchEnded, started: Started, left: TimeLeft, now: float) -> None:
+        description = f"iteration {event.iteration}/{started.Max}"
         self._bar.update(
             self._task,
-            description=f"iteration {event.iteration}/{Max}",
-            completed=event.iteration if batches == 1 else event.batch,
+            description=description,
+            completed=event.iteration if started.batches == 1 else event.batch,
             state=text.batch_text(
                 event,
-                seconds_left=event.seconds / event.batch * (batches - event.batch),
-                run_seconds_left=(now - self._began) / done * (Max - position),
+                seconds_left=event.seconds / event.batch * (started.batches - event.batch),
+                run_seconds_left=left.seconds(event.iteration, event.batch, now),
+                width=self._console.width - len(description) - self._bar_width - 2,
             ),
         )
 
-    def _draw(self) -> None:
+    def _print_lines(self, lines: list[str]) -> None:
+        self._waiting += lines
+
+    def _print_waiting(self) -> None:
         if self._waiting:
-            self._console.print(Text("\n".join(self._waiting)), soft_wrap=True)
+            self._console.print("\n".join(self._waiting), soft_wrap=True)
             self._waiting.clear()
-        self._bar.refresh()
 
     def stopping(self) -> None:
         """Add a line below the bar, which is drawn anew under it."""
@@ -234,8 +256,7 @@ class RichView(_ConsoleView):
 
     def close(self) -> None:
         """Print the lines that wait, and wipe the bar."""
-        if self._waiting:
-            self._draw()
+        self._print_waiting()
         self._loading.stop()
         self._bar.stop()
 

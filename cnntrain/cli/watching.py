@@ -62,5 +62,9 @@ def print_result(result: dict[str, Any], json: bool) -> None:
         return
     from cnntrain.cli.training_text import result_lines
 
+    console = results()
     for line in result_lines(result):
-        results().print(line, soft_wrap=True)
+        if line.startswith(("run in ", "next: ")):  # to be copied
+            console.print(line, soft_wrap=True)
+        else:
+            console.print_sentence(line)

@@ -22,19 +22,26 @@ def test_columns_line_up(started, iteration):
     ]
 
 
-def test_the_largest_change_is_set_against_epsilon(started, iteration):
-    run = started(epsilon=1e-4)
+def test_epsilon_stands_in_the_header(started):
+    line = "epsilon  0.0001: the run stops when every change is below it"
+    assert text.header(started(epsilon=1e-4))[-1] == line
+    assert not any("epsilon" in line for line in text.header(started()))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-12])
+@pytest.mark.parametrize("alpha_varies", [False, True])
+@pytest.mark.parametrize("Max", [1, 20, 30_000, 1_000_000])
+def test_figures_fit_80_columns_and_stand_under_their_names(started, iteration, epsilon, alpha_varies, Max):
+    run = started(epsilon=epsilon, alpha_varies=alpha_varies, Max=Max)
+    worst = {"train_loss": 1.5e300, "train_accuracy": 1.0, "max_change": 1e-38, "seconds": 86400.123, "alpha": 1e-10}
     lines = [
         *text.titles(run),
         text.iteration_line(iteration(1), run),
-        text.iteration_line(iteration(2, max_change=9.9e-5), run),
+        text.iteration_line(iteration(Max, **worst), run),
     ]
-    assert lines == [
-        "                           train             validation       largest change",
-        "iteration        loss   accuracy        loss   accuracy      against epsilon    seconds",
-        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02 >= 0.0001      0.200",
-        "     2/20      0.9877    71.23 %      0.5000    87.50 %    9.90e-05 < 0.0001      0.200",
-    ]
+    assert len({len(line) for line in lines[1:]}) == 1
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].split()[0] == f"{Max}/{Max}"
 
 
 def test_alpha_is_shown_where_it_changes(started, iteration):
@@ -126,15 +133,23 @@ def test_a_diverged_run_is_not_worth_an_eval_but_a_replay():
     assert lines[-2:] == ["run in runs/my digits", "next: cnntrain replay 'runs/my digits'"]
 
 
-def test_health_has_a_line_for_each_layer():
+def test_health_is_a_small_table():
     conv = LayerHealth(0, "conv", 0.1, 0.001, 0.01, 0.25, None)
     fc = LayerHealth(2, "fc", 0.0, 0.0, None, None, 0.5)
     norm = LayerHealth(3, "batch_norm", None, None, None, 0.0, None)
     assert text.health_lines(HealthChecked(1, [conv, fc, norm])) == [
-        "   layers.0 conv: mean |W| 1.00e-01, mean |dW| 1.00e-03, ratio 1.00e-02, dead ReLUs 25.0 %",
-        "   layers.2 fc: mean |W| 0.00e+00, mean |dW| 0.00e+00, ratio -, saturated 50.0 %",
-        "   layers.3 batch_norm: dead ReLUs 0.0 %",
+        "   layer                mean |W|  mean |dW|     ratio",
+        "   layers.0 conv        1.00e-01   1.00e-03  1.00e-02  dead ReLUs 25.0 %",
+        "   layers.2 fc          0.00e+00   0.00e+00         -  saturated 50.0 %",
+        "   layers.3 batch_norm         -          -         -  dead ReLUs 0.0 %",
     ]
+    worst = LayerHealth(99, "batch_norm", 1e-300, 1e-300, 1e-300, 1.0, None)
+    assert max(map(len, text.health_lines(HealthChecked(1, [worst])))) <= 80
+
+
+def test_what_stands_beside_the_bar_is_left_out_where_it_does_not_fit(batch):
+    assert text.batch_text(batch(1, 2), 3.2, None, 36) == "loss 0.5000   0:03 left, run -"
+    assert text.batch_text(batch(1, 2), 3.2, 60, 10) == "0:03 left, run 1:00"
 
 
 def test_rollbacks_are_reported():
