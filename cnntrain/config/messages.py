@@ -25,18 +25,6 @@ EXAMPLES = 8
 COUNTS = {1: "one", 2: "two", 3: "three"}
 
 
-def path_of(error: ErrorDetails) -> Path:
-    """Return the place of an error in the config; pydantic's own also names branches of unions and items of tuples."""
-    loc = error["loc"]
-    if error["type"] == "union_tag_invalid":
-        return (*loc, "source")
-    if loc[:1] == ("data",):
-        return loc[:1] + loc[2:3]
-    if loc[:2] == ("training", "augmentation"):
-        return loc[:3]
-    return loc[:5] if loc[:2] == ("network", "layers") else loc[:2]
-
-
 def sentence_of(error: ErrorDetails, root: Node, path: Path) -> str:
     """Return in plain words what pydantic found at ``path``."""
     node, kind = find(root, path), error["type"]

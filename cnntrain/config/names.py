@@ -1,51 +1,124 @@
-"""The names of keys: long names mean the same as short ones, and each place has its own keys."""
+"""The names of keys: long names mean the same as short ones, and each place has its own keys.
 
-from cnntrain.config.augmentation import AugmentationOptions
+Which keys a place has follows from the schema's own models, however deep they are nested.
+"""
+
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
 from cnntrain.config.faults import Fault
-from cnntrain.config.schema import SOURCES, AnyData, Config, LayerEntry, NetworkOptions
-from cnntrain.config.training import TrainingOptions
-from cnntrain.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, child, entry_at, find, place, put
-from cnntrain.layers.options import OPTIONS, Options
+from cnntrain.config.schema import SOURCES, AnyData, Config, LayerEntry
+from cnntrain.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, find, place
+from cnntrain.layers.options import Options
 
 
-def model_at(root: Node, path: Path) -> type[Options] | type[LayerEntry] | None:
+@cache
+def models_in(kind: Any) -> tuple[type[BaseModel], ...]:
+    """Return the models that a value of a type may be: several where one key, ``source``, tells them apart."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return (kind,)
+    if get_origin(kind) is Annotated:
+        return models_in(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return ()
+    return tuple(model for part in get_args(kind) for model in models_in(part))
+
+
+@cache
+def item_of(kind: Any) -> Any:
+    """Return the type of the entries of a list, None where a type is no list."""
+    if get_origin(kind) is Annotated:
+        return item_of(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    return next((item for part in get_args(kind) if (item := item_of(part)) is not None), None)
+
+
+def kind_of_key(model: type[BaseModel], key: str) -> Any:
+    """Return the type of a key of a model, None if it has no such key."""
+    field = model.model_fields.get(key)
+    return None if field is None else field.annotation
+
+
+def model_at(root: Node, path: Path) -> type[BaseModel] | None:
     """Return the part of the schema that a mapping at ``path`` is held against, None where there is no mapping."""
-    match path:
-        case ():
-            return Config
-        case ("data",):
-            source = find(root, ("data", "source"))
-            return SOURCES.get(source.text, AnyData) if isinstance(source, Scalar) else AnyData
-        case ("network",):
-            return NetworkOptions
-        case ("network", "layers", int()):
-            return LayerEntry
-        case ("network", "layers", int(), str(kind)):
-            return OPTIONS.get(kind)
-        case ("training",):
-            return TrainingOptions
-        case ("training", "augmentation"):
-            return AugmentationOptions
-    return None
+    kind: Any = Config
+    for depth, step in enumerate(path):
+        if isinstance(step, int):
+            kind = item_of(kind)
+        else:
+            model = chosen(models_in(kind), root, path[:depth])
+            kind = None if model is None else kind_of_key(model, step)
+    return chosen(models_in(kind), root, path)
+
+
+def chosen(models: tuple[type[BaseModel], ...], root: Node, path: Path) -> type[BaseModel] | None:
+    """Return the model that the mapping at ``path`` chooses by its ``source``."""
+    if len(models) < 2:
+        return models[0] if models else None
+    source = find(root, (*path, "source"))
+    return SOURCES.get(source.text, AnyData) if isinstance(source, Scalar) else AnyData
+
+
+def path_of_error(error: ErrorDetails) -> Path:
+    """Return the place of an error in the config; pydantic's own also names branches of unions and items of values."""
+    path: Path = ()
+    kind: Any = Config
+    for step in error["loc"]:
+        models = models_in(kind)
+        if isinstance(step, int) and models_in(item_of(kind)):
+            path, kind = (*path, step), item_of(kind)
+        elif len(models) > 1:
+            kind = SOURCES[str(step)]
+        elif models:
+            path, kind = (*path, step), kind_of_key(models[0], str(step))
+        else:
+            break
+    return (*path, "source") if error["type"] == "union_tag_invalid" else path
 
 
 def with_short_names(root: Node) -> tuple[Node, list[Fault]]:
     """Return the tree with every long name replaced, and a fault for each key given under both names.
 
-    An empty ``training:``, ``augmentation:`` or entry of a layer becomes an empty mapping: all defaults.
+    An empty section whose keys all have defaults, or an empty entry of a layer, becomes an empty mapping.
     """
     faults: list[Fault] = []
-    layers = find(root, ("network", "layers"))
-    paths: list[Path] = [("training",), ("training", "augmentation")]
-    for index, layer in enumerate(layers.items if isinstance(layers, Sequence) else ()):
-        paths += [("network", "layers", index, kind) for kind in OPTIONS if child(layer, kind)]
-    for path in paths:
-        entry = entry_at(root, path)
-        if entry and isinstance(entry.node, Scalar) and entry.node.value is None:
-            root = put(root, path, entry._replace(node=Mapping(entry.node.mark)))
-        elif entry and isinstance(entry.node, Mapping):
-            root = put(root, path, entry._replace(node=renamed(entry.node, root, path, faults)))
-    return root, faults
+    return shortened(root, root, (), faults), faults
+
+
+def shortened(node: Node, root: Node, path: Path, faults: list[Fault]) -> Node:
+    """Return the node at ``path``, and all below it, under short names."""
+    if isinstance(node, Sequence):
+        items = (shortened(item, root, (*path, i), faults) for i, item in enumerate(node.items))
+        return Sequence(node.mark, tuple(items)) if models_in(item_of(kind_at(root, path))) else node
+    model = model_at(root, path)
+    if model is None:
+        return node
+    if isinstance(node, Scalar):
+        return Mapping(node.mark) if node.value is None and may_be_empty(root, path) else node
+    node = renamed(node, root, path, faults)
+    entries = {
+        key: entry._replace(node=shortened(entry.node, root, (*path, key), faults))
+        for key, entry in node.entries.items()
+    }
+    return Mapping(node.mark, entries)
+
+
+def kind_at(root: Node, path: Path) -> Any:
+    """Return the type of the key at ``path``, None if the schema has none."""
+    model = model_at(root, path[:-1]) if path else None
+    return None if model is None else kind_of_key(model, str(path[-1]))
+
+
+def may_be_empty(root: Node, path: Path) -> bool:
+    """Return whether nothing at ``path`` means a mapping with all defaults."""
+    outer = model_at(root, path[:-1]) if path else None
+    return outer is LayerEntry or (
+        outer is not None and isinstance(outer.model_fields[str(path[-1])].default, BaseModel)
+    )
 
 
 def renamed(node: Mapping, root: Node, path: Path, faults: list[Fault]) -> Mapping:

@@ -8,8 +8,8 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.data_path import with_absolute_paths, with_local_data
 from cnntrain.config.faults import SHOWN, Fault, config_error
-from cnntrain.config.messages import meant_by, path_of, sentence_of
-from cnntrain.config.names import with_short_names
+from cnntrain.config.messages import meant_by, sentence_of
+from cnntrain.config.names import path_of_error, with_short_names
 from cnntrain.config.places import Places
 from cnntrain.config.rules import broken_rules, has_softmax
 from cnntrain.config.schema import Config, LayerEntry, NetworkOptions
@@ -83,7 +83,7 @@ def against_schema(root: Node, values: dict[str, Any]) -> tuple[list[Fault], set
     try:
         Config.model_validate(values)
     except ValidationError as invalid:
-        errors = [(error, path_of(error)) for error in invalid.errors(include_url=False, include_input=False)]
+        errors = [(error, path_of_error(error)) for error in invalid.errors(include_url=False, include_input=False)]
         unknown = [path for error, path in errors if error["type"] == "extra_forbidden"]
         meant = {path for key in unknown[:SHOWN] if (path := meant_by(root, key))}
         return [fault_of(error, root, path) for error, path in errors if is_own(error, root, path, meant)], meant
