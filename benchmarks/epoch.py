@@ -19,11 +19,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cnntrain import evaluate, load_config
+from cnntrain import load_config
+from cnntrain.builder import data_of
 from cnntrain.config import Config
+from cnntrain.judging.judgement import judge
 from cnntrain.parallel import available_cores
 from cnntrain.training import fit
-from cnntrain.training.events import IterationEnded
+from cnntrain.training.events import IterationEnded, Started
 from machine import machine, machine_text
 
 HERE = Path(__file__).parent
@@ -74,10 +76,17 @@ def main() -> None:
 def fewest_passes(config: Config, accuracy: float) -> int:
     """Passes over the training images after which that share of the test images is right."""
     training = config.training.model_copy(update={"Max": MOST_PASSES})
+    data = data_of(config)
+    assert data.test is not None
     with tempfile.TemporaryDirectory() as folder:
         for event in fit(config.model_copy(update={"training": training}), folder):
-            if isinstance(event, IterationEnded) and evaluate(folder)["accuracy"] >= accuracy:
-                return event.iteration
+            match event:
+                case Started():
+                    network = event.network  # not the folder's weights, which are not saved after each pass
+                case IterationEnded():
+                    judgement = judge(network, "test", data.test, data.preprocessing, data.classes)
+                    if judgement.score.accuracy >= accuracy:
+                        return event.iteration
     sys.exit(f"{MOST_PASSES} passes do not reach {accuracy:.2%}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from cnntrain.storage.atomic import write_file
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.storage.reading import opened
 
@@ -59,7 +60,7 @@ class Lines:
     def cut(self) -> None:
         """Take away what is behind the place that ``go_back_to`` went to."""
         if self.path.exists() and self.path.stat().st_size != self.length:
-            file = self.disk.open(self.path)
+            file = self._open()
             try:
                 self.disk.cut(file, self.length, self.path)
                 self.disk.sync(file, self.path)
@@ -87,7 +88,7 @@ class Lines:
         if not self.waiting and not (sync and self.length):
             return
         content = "".join(f"{line}\n" for line in self.waiting).encode()
-        file = self.disk.open(self.path)
+        file = self._open()
         try:
             if self.disk.size(file) < self.length:  # somebody has taken it away: what is there stays
                 self.go_back_to(Mark(self.disk.size(file), ""), self.waiting)
@@ -100,6 +101,25 @@ class Lines:
         self.length += len(content)
         self._hash.update(content)
         self.waiting.clear()
+
+    def _open(self) -> int:
+        """Open the file for writing in place, once it is a file of its own.
+
+        A snapshot made of hard links shares it with another folder, whose lines must stay: then a copy takes its name.
+
+        Raises:
+            OSError: It could not be opened or copied, or is a link to somewhere else.
+        """
+        if self.path.is_symlink():
+            raise OSError(errno.ELOOP, "this is a link, and nothing is written to where it leads", str(self.path))
+        file = self.disk.open(self.path)
+        if self.disk.links(file) < 2:
+            return file
+        self.disk.close(file)
+        with opened(self.path) as shared:
+            content = shared.read(self.length)
+        write_file(self.path, content, self.disk)
+        return self.disk.open(self.path)
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import struct
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.fingerprint import fingerprint
 from cnntrain.storage import Mark
 from cnntrain.tensors import read_header
+from cnntrain.training.events import IterationEnded
 from cnntrain.training.keeping.checkpoint import Checkpoint, serialised
 from cnntrain.training.keeping.origin import origin
 from cnntrain.training.keeping.outcome import Outcome
@@ -93,10 +95,11 @@ def checkpoint_bytes(folder: Path) -> bytes:
     images = Dataset(np.zeros((2, 1, 4, 4), "uint8"), np.arange(2))
     data = Data(images, None, None, ("a", "b"), Preprocessing.none(1))
     here = Progress(2, 1, 0.5, 1, 1, before=network.theta)
+    line = json.dumps(asdict(IterationEnded(1, 0.5, 0.9, None, None, 0.1, 0.2, 0.05, 0.6)))
     content = serialised(
         Checkpoint(
-            config, here, Outcome(1, 0.7, 1, 3.0), network.theta, np.ones((1, network.theta.size)), None,
-            Mark(9, "00"), ["{}"], fingerprint(data), origin(),
+            config, here, Outcome(1, 0.7, 1, 3.0), network.theta, np.ones((1, network.theta.size)), network.theta,
+            Mark(9, "00"), [line], fingerprint(data), origin(),
         ),
         network,
         data,

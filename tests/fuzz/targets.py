@@ -135,6 +135,7 @@ def checkpoint_about(folder: Path, content: bytes) -> object:
     """What stands beside the tensors of a checkpoint, which are well-formed; its digest fits."""
     arrays = {"layers.0.W": np.ones((2, 1, 3, 3)), "layers.0.b": np.ones(2), "checkpoint.states": np.ones((1, 38))}
     arrays |= {"layers.2.W": np.ones((2, 8)), "layers.2.b": np.ones(2), "checkpoint.before": np.ones(38)}
+    arrays["checkpoint.best"] = np.ones(38)
     try:
         about = json.loads(content)
         about["digest"] = checkpoints.digest(arrays, {key: about[key] for key in about if key != "digest"})

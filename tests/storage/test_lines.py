@@ -1,6 +1,7 @@
 """Lines are there once each, whatever became of those who wrote them."""
 
 import errno
+import os
 
 import pytest
 
@@ -70,6 +71,81 @@ def test_after_any_crash_what_was_synced_is_there(path, disk, crashes):
     disk.sync_folder(path.parent)
     before = len(disk.operations)
     mark = lines.mark
+    lines.add("two")
+    lines.write(sync=True)
+    for state in crashes({path.name: b"one\n"}, disk.operations[before:]):
+        path.write_bytes(state[path.name])
+        again = Lines(path)
+        assert again.go_back_to(mark, [])
+
+
+@pytest.mark.parametrize("behind", ["", "thr", "three\nfour\n"])
+@pytest.mark.parametrize("does", ["adds", "cuts", "syncs"])
+def test_a_file_with_another_name_is_left_as_it_is_there(path, behind, does):
+    """``cp -al`` makes such names, and anybody can make one for any file of theirs."""
+    lines = Lines(path)
+    lines.add("one")
+    lines.add("two")
+    path.write_text(path.read_text() + behind)
+    os.link(path, path.with_name("other"))
+    again = Lines(path)
+    assert again.go_back_to(lines.mark, ["three"] if does == "syncs" else [])
+    if does == "adds":
+        again.add("three")
+        again.add("four")
+    elif does == "cuts":
+        again.cut()
+    else:
+        again.write(sync=True)
+    assert path.with_name("other").read_text() == "one\ntwo\n" + behind
+    added = {"adds": "three\nfour\n", "cuts": "", "syncs": "three\n"}[does]
+    assert path.read_text() == "one\ntwo\n" + added
+    assert not list(path.parent.glob("*.tmp"))
+
+
+def test_a_name_that_is_made_between_two_lines_is_seen(path):
+    lines = Lines(path)
+    lines.add("one")
+    os.link(path, path.with_name("other"))
+    lines.add("two")
+    lines.add("three")
+    assert (path.with_name("other").read_text(), path.read_text()) == ("one\n", "one\ntwo\nthree\n")
+
+
+def test_of_a_file_of_somebody_nothing_is_lost(path):
+    """A mark of length 0 and a name for a file that is no list of lines at all."""
+    path.with_name("letter").write_text("dear")
+    os.link(path.with_name("letter"), path)
+    lines = Lines(path)
+    assert lines.go_back_to(lines.mark, [])
+    lines.cut()
+    lines.add("one")
+    assert (path.with_name("letter").read_text(), path.read_text()) == ("dear", "one\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+@pytest.mark.parametrize("target", ["letter", "nowhere"])
+def test_a_link_is_not_followed(path, target):
+    path.with_name("letter").write_text("dear")
+    path.symlink_to(target)
+    lines = Lines(path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="this is a link"):
+            lines.add("one")
+    assert sorted(file.name for file in path.parent.iterdir()) == sorted([path.name, "letter"])
+    assert path.with_name("letter").read_text() == "dear"
+    path.unlink()
+    lines.write()
+    assert path.read_text() == "one\none\n"
+
+
+def test_after_any_crash_while_a_copy_takes_the_name_what_was_there_is_there(path, disk, crashes):
+    lines = Lines(path, disk)
+    lines.add("one")
+    lines.write(sync=True)
+    disk.sync_folder(path.parent)
+    mark, before = lines.mark, len(disk.operations)
+    os.link(path, path.with_name("other"))
     lines.add("two")
     lines.write(sync=True)
     for state in crashes({path.name: b"one\n"}, disk.operations[before:]):

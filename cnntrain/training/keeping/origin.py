@@ -11,7 +11,9 @@ import cnntrain
 from cnntrain.ops.products import kernels
 
 SHOWN_ONLY = ("cli", "judging", "exporting")
-"""Parts of the package that no weight depends on."""
+"""Parts of the package that no weight depends on, but for what is in ``DECIDING``."""
+DECIDING = ("judging/scoring.py",)
+"""The loss that these compute decides which weights are the best, when patience ends, and where a rollback goes to."""
 
 
 @cache
@@ -25,12 +27,12 @@ def origin() -> dict[str, str]:
     }
 
 
-def code() -> str:
+def code(root: Path = Path(cnntrain.__file__).parent) -> str:
     """Digest of the package's source: an installation in place may change without its version."""
-    root = Path(cnntrain.__file__).parent
     total = blake2b(digest_size=8)
     for path in sorted(root.rglob("*.py")):
-        if path.relative_to(root).parts[0] not in SHOWN_ONLY:
+        name = path.relative_to(root)
+        if name.parts[0] not in SHOWN_ONLY or name.as_posix() in DECIDING:
             total.update(path.read_bytes())
     return total.hexdigest()
 

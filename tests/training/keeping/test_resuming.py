@@ -327,3 +327,17 @@ def test_a_run_that_is_ended_at_once_loses_no_checkpoint(config, undisturbed, tm
     assert batches - 1 <= (first.iteration - 1) * 5 + first.batch <= batches + 1
     list(go_on(tmp_path / "run"))
     assert results(tmp_path / "run") == expected
+
+
+def test_a_snapshot_of_hard_links_and_its_run_do_not_change_each_other(tiny_config, tmp_path):
+    """As ``cp -al`` makes it."""
+    list(fit(tiny_config(), tmp_path / "run"))
+    (tmp_path / "snapshot").mkdir()
+    for path in (tmp_path / "run").iterdir():
+        os.link(path, tmp_path / "snapshot" / path.name)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "snapshot").iterdir()}
+    list(go_on(tmp_path / "run", ["training.Max=5"]))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "snapshot").iterdir()} == before
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    list(go_on(tmp_path / "snapshot", ["training.Max=4"]))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == after
