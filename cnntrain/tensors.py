@@ -15,6 +15,7 @@ Source: https://github.com/huggingface/safetensors, "Format".
 import json
 import math
 import os
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,10 @@ MAX_AXES = 8
 SIZES = {"F32": 4, "F64": 8}
 """Bytes of a number, of the types that are read."""
 METADATA = "__metadata__"
+
+
+class _Unsupported(WeightsError):
+    """A whole file, of a kind that is not read."""
 
 
 class Header(NamedTuple):
@@ -71,6 +76,8 @@ def read_header(path: Path) -> Header:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         return _checked(_parsed(text), size - 8 - length)
+    except _Unsupported as error:
+        raise WeightsError(f"{path}: {error}") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: not a whole safetensors file: {error}") from error
 
@@ -79,18 +86,18 @@ def read_tensors(path: Path, names: Iterable[str] | None = None) -> dict[str, Ar
     """Return tensors of a file whose header has been read: all, or those of the given names.
 
     Raises:
-        WeightsError: The file is damaged, or a number in it is infinite or not a number.
+        WeightsError: The file is damaged, or a number in it is infinite or not a number. The caller names the file.
     """
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in (file.keys() if names is None else names)}
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise WeightsError(f"cannot be read: {error.strerror or error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise WeightsError(f"{path}: not a whole safetensors file: {str(error)[:200]}") from error
+        raise WeightsError(f"not a whole safetensors file: {str(error)[:200]}") from error
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise WeightsError(f"{path}: {_shown(name)} holds values that are infinite or not a number")
+            raise WeightsError(f"{_shown(name)} holds values that are infinite or not a number")
     return tensors
 
 
@@ -119,7 +126,7 @@ def _checked(header: dict[str, Any], data_bytes: int) -> Header:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise WeightsError("what stands beside its tensors is not text")
     if len(header) > MAX_TENSORS:
-        raise WeightsError(f"it holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read")
+        raise _Unsupported(f"it holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read")
     shapes, places = {}, []
     for name, about in header.items():
         shapes[name], begin, end = _tensor(name, about)
@@ -141,7 +148,7 @@ def _tensor(name: str, about: Any) -> tuple[Shape, int, int]:
         raise WeightsError(f"{_shown(name)} is not described by dtype, shape and data_offsets")
     dtype, shape, offsets = about["dtype"], about["shape"], about["data_offsets"]
     if not isinstance(dtype, str) or dtype not in SIZES:
-        raise WeightsError(f"{_shown(name)} holds {_shown(dtype)}; float32 or float64 (F32, F64) is needed")
+        raise _Unsupported(f"{_shown(name)} holds {_shown(dtype)}; float32 or float64 (F32, F64) is needed")
     if not _counts(shape) or len(shape) > MAX_AXES or not _counts(offsets) or len(offsets) != 2:
         raise WeightsError(f"{_shown(name)} has a shape or a place that is none")
     begin, end = offsets
@@ -156,4 +163,5 @@ def _counts(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return str(value)[:80]
+    """A value from a file, cut before it is written out: it may be nested thousands deep."""
+    return (value if isinstance(value, str) else reprlib.repr(value))[:80]

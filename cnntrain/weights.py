@@ -7,6 +7,7 @@ and versions. No pickle: reading a file runs nothing.
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.builder import build_shaped, count_parameters
+from cnntrain.builder import MOST_VALUES, build_shaped, count_parameters
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Preprocessing
+from cnntrain.data.labels import MAX_CLASSES
 from cnntrain.data.names import nfc
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.layout import check_shapes
@@ -106,8 +108,8 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
     header, about = read_about(path)
     try:
         config = config_from_dict(about["config"], "config")
-        classes = tuple(nfc(str(name)) for name in about["classes"])
-        shape: Shape = tuple(int(side) for side in about["input"])
+        classes = class_names(about["classes"])
+        shape = input_shape(about["input"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
         shapes = header.shapes
         if CHECKPOINT in about:
@@ -117,9 +119,12 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         check_shapes(shapes, network.layout.places)
         tensors = read_tensors(path, shapes)
         network.set_state(tensors)
-    except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
-        raise WeightsError(f"{path}: {reason}") from error
+    except KeyError as error:
+        raise WeightsError(f"{path}: {error} is missing beside the weights") from error
+    except CnntrainError as error:
+        raise WeightsError(f"{path}: {'; '.join(str(error).splitlines())}") from error
+    except (OverflowError, RecursionError) as error:
+        raise WeightsError(f"{path}: a number beside the weights is too large, or a value nested too deep") from error
     if overrides:
         config = config_from_dict(about["config"], str(path), overrides)
         network = build_shaped(config, shape, len(classes) or None, dtype)
@@ -128,6 +133,36 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}; the overrides describe another network") from error
     return Saved(path, network, config, classes, preprocessing)
+
+
+def input_shape(content: object) -> Shape:
+    """What a weights file says of the images: (C, H, W).
+
+    Raises:
+        WeightsError: It is not three whole numbers that a network could have.
+    """
+    if (
+        not isinstance(content, list)
+        or len(content) != 3
+        or not all(type(side) is int and 1 <= side <= MOST_VALUES for side in content)
+    ):
+        raise WeightsError(
+            f"input beside the weights is {reprlib.repr(content)[:80]}, not the channels, rows and columns of an image"
+        )
+    return tuple(content)
+
+
+def class_names(content: object) -> tuple[str, ...]:
+    """What a weights file calls the classes.
+
+    Raises:
+        WeightsError: It is no list of texts, or of too many.
+    """
+    if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
+        raise WeightsError(f"classes beside the weights is {reprlib.repr(content)[:80]}, not a list of names")
+    if len(content) > MAX_CLASSES:
+        raise WeightsError(f"classes beside the weights names {len(content):,}; {MAX_CLASSES:,} are possible")
+    return tuple(map(nfc, content))
 
 
 def read_about(path: Path) -> tuple[Header, dict[str, Any]]:
