@@ -44,7 +44,9 @@ def training() -> CommandConsole:
             case IterationEnded() if event.iteration == LEFT_OUT.start:
                 console.print("...".rjust(9))
             case Finished():
-                console.print("\n" + "\n".join(result_lines(event.result)))
+                console.print()
+                for line in result_lines(event.result):
+                    console.print(line, soft_wrap=True)
     return console
 
 

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from rich.cells import cell_len
 
+from cnntrain.cli.cutting import cut
 from cnntrain.cli.terminal import finite
 from cnntrain.cli.training_text import accuracy_text
 from cnntrain.judging.names import visible
@@ -17,6 +18,9 @@ Entries = Sequence[dict[str, Any]]
 _GAP = "   "
 _WIDEST = 40
 """Columns that a class name gets at most; longer ones push the rest of their line to the right."""
+
+SHORTEST_FILE = 12
+"""Columns that the name of a file gets at least on a terminal."""
 
 
 class Form(ABC):
@@ -37,16 +41,31 @@ class Form(ABC):
 
 @final
 class Text(Form):
-    """A line for each file, the name at its end: only so do the columns line up before all names are known."""
+    """A line for each file. Its name is at the end: only so do columns line up before all names are known.
 
-    def __init__(self, classes: Sequence[str], measure: str, top: int):
+    On a terminal of ``width`` columns it comes first, cut to what the classes leave, so that lines are not wrapped.
+    """
+
+    def __init__(self, classes: Sequence[str], measure: str, top: int, width: int | None = None):
         self.measure, self.top = measure, min(top, len(classes))
         self.class_width = max([len("class"), *(min(cell_len(visible(name)), _WIDEST) for name in classes)])
         self.number_width = max(len(measure), len("-1.234e+10"))
+        self.gap, self.file_width = _GAP, 0
+        if width is not None:
+            self._fit(width)
+
+    def _fit(self, width: int) -> None:
+        """Choose gaps and columns for a terminal: names of files are shortened first, then names of classes."""
+        self.gap = "  "
+        if self.top > 1 and self.measure == "probability":
+            self.measure, self.number_width = "prob.", len("100.00 %")
+        room = width - SHORTEST_FILE - self.top * (self.number_width + 2 * len(self.gap))
+        self.class_width = max(len("class"), min(self.class_width, room // self.top))
+        self.file_width = max(SHORTEST_FILE, width - self.top * (self.class_width + self.number_width + 4))
 
     def begin(self) -> str:
         """The titles of the columns."""
-        return _GAP.join([*[self._padded("class"), self.measure.rjust(self.number_width)] * self.top, "file"]) + "\n"
+        return self._joined("file", ["class".ljust(self.class_width), self.measure.rjust(self.number_width)] * self.top)
 
     def lines(self, entries: Entries) -> str:
         """A line each."""
@@ -55,14 +74,22 @@ class Text(Form):
     def _line(self, entry: dict[str, Any]) -> str:
         cells = []
         for guess in guesses(entry):
-            cells += [self._padded(visible(guess["class"])), self._number(guess).rjust(self.number_width)]
-        return _GAP.join([*cells, visible(entry["file"])]) + "\n"
+            name = cut(guess["class"], self.class_width) if self.file_width else visible(guess["class"])
+            cells += [padded(name, self.class_width), self._number(guess).rjust(self.number_width)]
+        return self._joined(visible(entry["file"]), cells)
+
+    def _joined(self, file: str, cells: list[str]) -> str:
+        if not self.file_width:
+            return self.gap.join([*cells, file]) + "\n"
+        return self.gap.join([padded(cut(file, self.file_width), self.file_width), *cells]) + "\n"
 
     def _number(self, guess: dict[str, Any]) -> str:
-        return accuracy_text(guess["probability"]) if self.measure == "probability" else f"{guess['value']:.4g}"
+        return f"{guess['value']:.4g}" if guess["probability"] is None else accuracy_text(guess["probability"])
 
-    def _padded(self, text: str) -> str:
-        return text + " " * (self.class_width - cell_len(text))
+
+def padded(text: str, width: int) -> str:
+    """Return text with blanks behind it, as wide as a column."""
+    return text + " " * (width - cell_len(text))
 
 
 @final

@@ -1,10 +1,13 @@
 """Predictions on stdout, pictures that fail on stderr, and how far it is where nothing else shows it."""
 
+import os
+import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -63,6 +66,15 @@ class PredictionView:
         print_note(visible(text), self._console)
 
 
+def goes_to_a_file(stream: TextIO) -> bool:
+    """Whether lines go where nobody sees them: through a pipe they may come to the terminal that a bar would be on."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stream.isatty() and not stat.S_ISFIFO(mode) and not stat.S_ISSOCK(mode)
+
+
 @contextmanager
 def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) -> Iterator[PredictionView]:
     """Begin with what comes first; end, also where the work is stopped, so that JSON is always whole."""
@@ -74,8 +86,9 @@ def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) ->
         case "csv":
             words = text.Csv(model.classes, measure, top)
         case _:
-            words = text.Text(model.classes, measure, top)
-    live = is_live(ProgressMode.AUTO) and not sys.stdout.isatty()  # lines on a terminal show it themselves
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            words = text.Text(model.classes, measure, top, width)
+    live = is_live(ProgressMode.AUTO) and goes_to_a_file(sys.stdout)
     console = messages(live)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
     bar = Progress(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False)

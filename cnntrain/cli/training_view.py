@@ -10,6 +10,7 @@ from typing import Self, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from cnntrain.cli import training_text as text
 from cnntrain.cli.loading_view import Bar, Lines, bar
@@ -247,7 +248,7 @@ class RichView(_ConsoleView):
 
     def _print_waiting(self) -> None:
         if self._waiting:
-            self._console.print("\n".join(self._waiting), soft_wrap=True)
+            self._console.print(Text("\n".join(self._waiting)), soft_wrap=True)
             self._waiting.clear()
 
     def stopping(self) -> None:

@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 from rich.cells import cell_len
@@ -6,7 +7,7 @@ from rich.progress import Progress, TextColumn
 
 from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.prediction_text import Csv, Json, Text
-from cnntrain.cli.prediction_view import PredictionView
+from cnntrain.cli.prediction_view import PredictionView, goes_to_a_file
 from cnntrain.errors import PictureError
 
 
@@ -57,3 +58,28 @@ def test_the_bar_counts_the_files_and_failures_stand_above_it(capsys):
 @pytest.mark.parametrize("form", [Text(("x",), "probability", 1), Csv(("x",), "probability", 1)])
 def test_nothing_but_json_has_an_end(form):
     assert form.end(7) == ""
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("top", [1, 2, 3])
+@pytest.mark.parametrize("classes", [("cat", "dog", "emu"), ("a rather long name of a class", "猫" * 30, "x")])
+def test_a_terminal_has_the_file_first_and_lines_that_fit(width, top, classes):
+    form = Text(classes, "probability", top, width)
+    guesses = [{"class": name, "probability": 1.0} for name in classes[:top]]
+    row = {"file": "holiday/2024/somewhere far away/IMG_0001.jpeg", "top": guesses}
+    lines = [*form.begin().splitlines(), *form.lines([row, row | {"file": "a.png"}]).splitlines()]
+    if width >= 80:
+        assert max(map(cell_len, lines)) <= width
+    assert lines[0].split()[:2] == ["file", "class"]
+    assert lines[1].startswith("holi")
+    assert lines[1].count("100.00 %") == top
+    assert lines[2].startswith("a.png ")
+
+
+def test_a_bar_is_drawn_only_where_lines_are_not_seen(tmp_path):
+    reader, writer = os.pipe()
+    with open(writer, "w") as pipe, open(tmp_path / "file", "w") as file:
+        assert goes_to_a_file(file)
+        assert not goes_to_a_file(pipe)
+    os.close(reader)
+    assert not goes_to_a_file(io.StringIO())

@@ -5,6 +5,7 @@ import re
 import pytest
 from rich.console import Console
 
+from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.options import Progress
 from cnntrain.cli.training_view import PlainView, RichView, SilentView, open_view
 from cnntrain.training.events import Finished, Loading, Noted, Verified, Warned
@@ -21,9 +22,8 @@ class Clock:
 
 def terminal(width: int = 100) -> tuple[io.StringIO, Console]:
     stream = io.StringIO()
-    console = Console(
-        file=stream, width=width, force_terminal=True, color_system=None, markup=False, legacy_windows=False
-    )
+    console = CommandConsole(stream, live=True)
+    console.width = width
     return stream, console
 
 
@@ -80,7 +80,7 @@ def test_rich_view_draws_a_bar_over_the_batches(started, batch):
         clock.now += 1
         view.show(batch(1, 2))
         bar = visible_lines(stream.getvalue())[-1]
-        assert bar.startswith("iteration 1/20 ━━━━━━━━━━━━━━  ")
+        assert bar.startswith("iteration 1/20 ━━━━━━━━━━━━━━╺")
         assert bar.endswith("3,200 samples/s   loss 0.5000   0:00 left, run 0:39")
 
 
@@ -144,7 +144,7 @@ def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, ba
         clock.now += 1
         view.show(batch(10, 1))
         bar = visible_lines(stream.getvalue())[-1]
-    assert bar.startswith("iteration 10/20 ━━━━━━━━━━━━━━  ")
+    assert bar.startswith("iteration 10/20 ━━━━━━━━━━━━━━╺")
     assert bar.endswith("run 0:01")
 
 

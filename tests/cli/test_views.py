@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cnntrain.builder import build
+from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.time_left import TimeLeft
 from cnntrain.cli.training_text import iteration_line
 from cnntrain.cli.training_view import PlainView, RichView, SilentView
@@ -38,7 +39,9 @@ from cnntrain.training.keeping.resuming import go_on
 
 
 def console(stream, width=80):
-    return Console(file=stream, width=width, force_terminal=True, color_system=None, markup=False, legacy_windows=False)
+    console = CommandConsole(stream, live=True)
+    console.width = width
+    return console
 
 
 def show(events, seconds=0.07, width=80):
@@ -52,6 +55,7 @@ def show(events, seconds=0.07, width=80):
                 view.show(event)
         assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h"), "the cursor is back"
         shown.append(stream.getvalue())
+        assert "\\n" not in shown[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         watched(lambda interrupts: iter(events))
