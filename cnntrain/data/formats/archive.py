@@ -58,6 +58,7 @@ class Archive:
         try:
             self._size = os.fstat(self._file.fileno()).st_size
             self._zip = zipfile.ZipFile(self._file)
+            self._file.is_listing = False
         except (*ZIP_ERRORS, OSError) as error:
             self._file.close()
             if isinstance(error, OSError):
@@ -104,9 +105,13 @@ class Archive:
 
 
 class _Reader(io.BufferedReader):
-    """A file of which only so much is read at a time as a sound list of arrays takes."""
+    """A file of which, while its arrays are listed, only so much is read at a time as a sound list takes."""
+
+    is_listing = True
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if not self.is_listing:
+            return super().read(size)
         is_whole = size is None or size < 0
         content = super().read(MAX_DIRECTORY + 1 if is_whole else min(size or 0, MAX_DIRECTORY + 1))
         if len(content) > MAX_DIRECTORY:

@@ -199,3 +199,10 @@ def test_more_names_than_training_labels_are_more_classes(write_npz, images):
 def test_classes_may_be_named_by_numbers(write_npz, images):
     path = write_npz(x_train=images[:2], y_train=np.array([0, 1]), classes=np.array([3, 7]))
     assert npz.load(path).classes == ("3", "7")
+
+
+def test_a_stored_array_may_be_longer_than_the_list_of_arrays(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 128, 128), dtype=np.uint8)
+    np.savez(tmp_path / "large.npz", x_train=images, y_train=np.arange(40) % 2)
+    data = load_data("npz", path=str(tmp_path / "large.npz"))
+    np.testing.assert_array_equal(data.train.images[:, 0], images)
