@@ -89,6 +89,10 @@ def _of_png(content: bytes) -> bytes:
     while at + 8 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
         name = content[at + 4 : at + 8]
+        if name == b"tRNS" and content[24:26] == b"\x10\x02":
+            raise Refused(
+                "it has colors of 16 bits of which one is transparent; save it with 8 bits, or with an alpha channel"
+            )
         if name[0] & 0x20 and name != b"tRNS" and not (end <= len(content) and _says_orientation(content, at, end)):
             left_out.append((at, min(end, len(content))))
         at, count = end, count + 1

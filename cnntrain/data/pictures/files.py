@@ -81,14 +81,14 @@ def has_image_name(name: str) -> bool:
 def begins_as_picture(path: str) -> bool:
     """Whether a file that is not named like an image is one, in a format that is read, by its first bytes."""
     named = FORMAT_OF_ENDING.get(os.path.splitext(path)[1].lower())
-    found = named if named in NEVER else format_of(_head(path))  # many raw files begin as TIFF does
+    found = named if named in NEVER else format_of_file(path)  # many raw files begin as TIFF does
     return found is not None and is_read(found)
 
 
 def unread_format(path: str) -> str | None:
     """The format of an image that is not read here, by its first bytes or else its name; None of all other files."""
     named = FORMAT_OF_ENDING.get(os.path.splitext(path)[1].lower())
-    found = named if named in NEVER else format_of(_head(path)) or named
+    found = named if named in NEVER else format_of_file(path) or named
     return None if found is None or is_read(found) else found
 
 
@@ -129,6 +129,11 @@ def how_to_read(name: str, count: int = 1) -> str:
     """What the user can do about ``count`` images of a format that is not read."""
     convert = f"convert {'it' if count == 1 else 'them'} to JPEG or PNG"
     return f"{HOW_TO_READ[name]}, or {convert}" if name in HOW_TO_READ else convert
+
+
+def format_of_file(path: str) -> str | None:
+    """The image format of a file, by its first bytes."""
+    return format_of(_head(path))
 
 
 def _head(path: str) -> bytes:

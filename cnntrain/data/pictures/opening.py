@@ -4,6 +4,7 @@ Metadata are left out before Pillow sees a file, but the orientation (``content.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from PIL import (
 
 from cnntrain.data.pictures import files
 from cnntrain.data.pictures.content import essential
-from cnntrain.data.pictures.quiet import QUIET
+from cnntrain.data.pictures.quiet import QUIET, silence_libtiff
 from cnntrain.data.pictures.room import Refused, room_for_file
 from cnntrain.data.pictures.tiff import check_tiff
 from cnntrain.errors import PictureError
@@ -52,6 +53,8 @@ MOST_BYTES = 1 << 28
 """Of a file, which is read whole."""
 MOST_TIFF_BYTES = 1 << 32
 """Of a TIFF file, of which only the first image is read."""
+DECODER_ERROR = re.compile(r"decoder error -\d+|broken data stream when reading image file|unrecognized data stream.*")
+"""What Pillow says where it knows no more; it means nothing to users."""
 HEADER = 1 << 20
 """Bytes of a file that are read to find its image's size."""
 
@@ -85,6 +88,7 @@ def _prepared(stream: BinaryIO, most: int) -> tuple[BinaryIO, Literal["r"], list
     if size > allowed:
         raise Refused(f"it has {size:,} bytes, and {allowed:,} are allowed")
     if format == "TIFF":  # its parts lie anywhere, and may be much more than the first image
+        silence_libtiff()
         check_tiff(stream)
         stream.seek(0)
     else:  # decoders take a file in small bites
@@ -119,6 +123,8 @@ def _reason(error: Exception, file: AnyFile) -> str:
         return str(error)
     if isinstance(error, UnidentifiedImageError):
         unread = files.unread_format(os.fspath(file))
+        if files.format_of_file(os.fspath(file)) == "TIFF":
+            return "it is damaged, or a kind of TIFF that cannot be read; save it as PNG with 8 or 16 bits a channel"
         if unread is not None:
             return f"it is an image in the format {unread}, which cannot be read; {files.how_to_read(unread)}"
         return "it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged"
@@ -128,7 +134,7 @@ def _reason(error: Exception, file: AnyFile) -> str:
         return "it does not fit into this computer's memory"
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be read: {error.strerror}"
-    words = " ".join(str(error).split())[:80]
+    words = " ".join(DECODER_ERROR.sub("", str(error)).split())[:80]
     if isinstance(error, EOFError) or "truncated" in words.lower():
         return "it is cut off" + (f" ({words})" if words else "")
-    return f"it is damaged ({words or type(error).__name__})"
+    return f"it is damaged ({words})" if words else "it is damaged"

@@ -1,7 +1,14 @@
-"""Silence about what Pillow warns of: it is repaired, or told in our own words."""
+"""Silence about what Pillow and its libraries warn of: it is repaired, or reported in our own words."""
 
+import ctypes
+import sys
 import threading
 import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import PIL
 
 
 class _Quiet:
@@ -30,3 +37,26 @@ class _Quiet:
 
 
 QUIET = _Quiet()
+
+
+@cache
+def silence_libtiff() -> None:
+    """Have libtiff write nothing to stderr by itself: of each odd tag it does, past everything that Python knows of.
+
+    Pillow has no way to say so, hence libtiff is asked itself, where it is a library of its own: not on Windows, whose
+    Pillow holds it inside. Its errors still reach Pillow.
+    """
+    for path in _libtiff():
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(path)
+            library.TIFFSetWarningHandler(None)
+            library.TIFFSetErrorHandler(None)
+
+
+def _libtiff() -> list[str]:
+    """Where the libtiff lies that Pillow has loaded."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            lines = Path("/proc/self/maps").read_text("utf-8", "surrogateescape").splitlines()
+            return sorted({line[line.index("/") :] for line in lines if "/libtiff" in line})
+    return [str(path) for path in (Path(PIL.__file__).parent / ".dylibs").glob("libtiff*.dylib")]

@@ -60,10 +60,10 @@ def pixels_of(picture: Image.Image, form: Form) -> NDArray[np.uint8]:
         if picture.format == "TIFF":  # Pillow has turned it already, on loading
             orientation, H, W = 1, form.H, form.W
         plain = _plain(picture, form.channels)
-        fitted = placed(plain, drafted or plain.size, form.fit, H, W)
+        fitted = _resized(plain, drafted or plain.size, form.fit, H, W)
     if orientation in UPRIGHT:
         fitted = fitted.transpose(UPRIGHT[orientation])
-    pixels = np.asarray(fitted.convert("L" if form.channels == 1 else "RGB"))
+    pixels = np.asarray(_bordered(fitted, form.H, form.W).convert("L" if form.channels == 1 else "RGB"))
     return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
 
 
@@ -142,17 +142,27 @@ def _upper_bits(picture: Image.Image) -> Image.Image:
 
 def placed(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W: int) -> Image.Image:
     """The first ``size`` columns and rows of the picture at H x W, antialiased."""
+    return _bordered(_resized(picture, size, fit, H, W), H, W)
+
+
+def _resized(picture: Image.Image, size: tuple[float, float], fit: Fit, H: int, W: int) -> Image.Image:
+    """As ``placed``, but without the black borders of the fit ``pad``."""
     width, height = size
-    whole = (0.0, 0.0, width, height)
+    box = (0.0, 0.0, width, height)
     if fit == "crop":
         shrink = min(width / W, height / H)
         left, top = (width - W * shrink) / 2, (height - H * shrink) / 2
         box = (max(0.0, left), max(0.0, top), min(width, left + W * shrink), min(height, top + H * shrink))
-        return picture.resize((W, H), Image.Resampling.BILINEAR, box)
-    if fit == "stretch":
-        return picture.resize((W, H), Image.Resampling.BILINEAR, whole)
-    shrink = max(width / W, height / H)
-    inner = (min(W, max(1, round(width / shrink))), min(H, max(1, round(height / shrink))))
+    elif fit == "pad":
+        shrink = max(width / W, height / H)
+        W, H = min(W, max(1, round(width / shrink))), min(H, max(1, round(height / shrink)))
+    return picture.resize((W, H), Image.Resampling.BILINEAR, box)
+
+
+def _bordered(picture: Image.Image, H: int, W: int) -> Image.Image:
+    """In the middle of H x W black pixels. An upright picture: the odd row or column is below or right."""
+    if picture.size == (W, H):
+        return picture
     canvas = Image.new(picture.mode, (W, H))  # black
-    canvas.paste(picture.resize(inner, Image.Resampling.BILINEAR, whole), ((W - inner[0]) // 2, (H - inner[1]) // 2))
+    canvas.paste(picture, ((W - picture.width) // 2, (H - picture.height) // 2))
     return canvas

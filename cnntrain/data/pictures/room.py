@@ -14,6 +14,8 @@ BYTES = {"1": 2, "L": 2, "P": 5, "RGB": 5, "I;16": 10, "I;16B": 10, "I;16L": 10,
 """A pixel takes, with the copies that are made on the way."""
 OTHER, TRANSPARENT, UNFINISHED = 8, 16, 3
 """The same of other modes, of what is laid on white, and of a JPEG that comes in scans."""
+MORE = {"WEBP": 11, "AVIF": 5, "HEIF": 3}
+"""What decoders of some formats take beside, a pixel."""
 
 _one_large = threading.RLock()
 
@@ -52,7 +54,7 @@ def checked_need(picture: Image.Image) -> int:
     """
     W, H = picture.size
     clear = "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-    need = W * H * (TRANSPARENT if clear else BYTES.get(picture.mode, OTHER))
+    need = W * H * ((TRANSPARENT if clear else BYTES.get(picture.mode, OTHER)) + MORE.get(picture.format or "", 0))
     if need > MOST_DECODED:
         raise Refused(
             f"it has {W:,} x {H:,} pixels of mode {picture.mode}, which take {need:,} bytes to decode, and "

@@ -42,7 +42,7 @@ class Tags:
         self._stream = stream
         stream.seek(0)
         head = stream.read(16)
-        self._order = "<" if head[:2] == b"II" else ">"
+        self.order = "<" if head[:2] == b"II" else ">"
         is_big = head[2:4] in (b"+\0", b"\0+")
         (first,) = self._unpack("Q" if is_big else "I", head[8:16] if is_big else head[4:8])
         stream.seek(first)
@@ -66,7 +66,7 @@ class Tags:
             )
 
     def _unpack(self, form: str, content: bytes) -> tuple[int, ...]:
-        return struct.unpack(self._order + form, content)
+        return struct.unpack(self.order + form, content)
 
     def values(self, *names: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """The whole numbers of the first of the tags ``names`` that is there."""
@@ -90,9 +90,9 @@ def check_tiff(stream: BinaryIO) -> None:
     tags = Tags(stream)
     bits, compression = tags.values(BITS, default=(1,)), tags.values(COMPRESSION, default=(1,))
     is_deep = max(bits, default=1) > 8
-    if is_deep and max(bits) <= 16 and 2 in tags.values(SIGN):
+    if max(bits, default=1) <= 16 and 2 in tags.values(SIGN):
         raise Refused("its pixels are signed numbers, whose range nothing tells; save it with unsigned ones")
-    if is_deep and tags.values(PHOTOMETRIC) == (0,) and tags._order == ">":
+    if is_deep and tags.values(PHOTOMETRIC) == (0,) and tags.order == ">":
         raise Refused("its pixels are 16-bit numbers in big-endian order with white as 0; save it with black as 0")
     if is_deep and tags.values(PLANES) == (2,) and tags.values(SAMPLES, default=(1,)) > (1,) and compression == (1,):
         raise Refused("its colors are 16-bit numbers in separate planes; save it with interleaved ones, or 8 bits")

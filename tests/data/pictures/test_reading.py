@@ -270,3 +270,22 @@ def test_what_cannot_be_read_is_told_with_its_reason(tmp_path, quarters):
             read_picture(tmp_path / name, SAME)
         assert caught.value.reason.startswith(reason)
         assert str(caught.value) == f"{tmp_path / name}: {caught.value.reason}"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("H", "W"), [(64, 64), (7, 9), (9, 7)])
+def test_an_odd_border_lies_where_it_lies_for_the_upright_picture(tmp_path, orientation, H, W):
+    upright = Image.fromarray(np.random.default_rng(0).integers(0, 256, (41, 64, 3), np.uint8))
+    undo = pictures.UPRIGHT.get(orientation)
+    inverse = {
+        Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
+        Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
+    }
+    stored = upright if undo is None else upright.transpose(inverse.get(undo, undo))
+    exif = Image.Exif()
+    exif[pictures.ORIENTATION] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    upright.save(tmp_path / "b.png")
+    form = Form(3, H, W, "pad")
+    difference = read_picture(tmp_path / "a.png", form).astype(int) - read_picture(tmp_path / "b.png", form)
+    assert np.abs(difference).max() <= 1

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from cnntrain.data.pictures import room
+from cnntrain.data.pictures.files import is_read
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.reading import read_picture
 from cnntrain.errors import PictureError
@@ -53,3 +54,15 @@ def test_large_pictures_are_decoded_one_after_the_other(tmp_path, monkeypatch):
     with Image.open(tmp_path / "a.png") as picture, room.room_for(picture):
         assert is_taken()
     assert not is_taken()
+
+
+@pytest.mark.parametrize(("form", "a_pixel"), [("WEBP", 16), ("AVIF", 10)])
+def test_what_a_decoder_takes_beside_counts(tmp_path, monkeypatch, form, a_pixel):
+    if form == "AVIF" and not is_read("AVIF"):
+        pytest.skip("this Pillow reads no AVIF")
+    Image.new("RGB", (20, 10)).save(tmp_path / "a", form)
+    monkeypatch.setattr(room, "MOST_DECODED", 200 * a_pixel)
+    assert read_picture(tmp_path / "a", SMALL).shape == (3, 8, 8)
+    monkeypatch.setattr(room, "MOST_DECODED", 200 * a_pixel - 1)
+    with pytest.raises(PictureError, match=f"which take {200 * a_pixel:,} bytes"):
+        read_picture(tmp_path / "a", SMALL)
