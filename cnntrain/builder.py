@@ -21,7 +21,7 @@ from cnntrain.layers.base import Layer
 from cnntrain.layers.options import LayerOptions
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network import Network
-from cnntrain.objective import balanced, objective_of
+from cnntrain.objective import Objective, balanced
 from cnntrain.types import Shape
 
 LARGEST_SLICE = 32
@@ -124,6 +124,23 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     layers = list(make_layers(entries, (H, C, W), options.seed))
     objective = objective_of(config, math.prod(layers[-1].out_shape))
     return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
+
+
+def objective_of(config: Config, classes: int) -> Objective:
+    """Return what ``training`` asks to minimise; ``class_weights: balanced`` waits for the data.
+
+    Raises:
+        ConfigError: There are not as many class weights as classes.
+    """
+    options, weights = config.training, config.training.class_weights
+    if weights == "balanced":
+        weights = None
+    if weights is not None and len(weights) != classes:
+        raise ConfigError(
+            f"{config.where(('training', 'class_weights'))}: expected {classes} numbers, one for each class, "
+            f"got {len(weights)}"
+        )
+    return Objective(options.loss, options.reduction, options.l1, options.l2, options.label_smoothing, weights)
 
 
 def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:

@@ -6,9 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.config import Config
 from cnntrain.edges import class_places
-from cnntrain.errors import ConfigError
 from cnntrain.ops.losses import Loss, training_loss
 from cnntrain.types import Array, Labels, Shape
 
@@ -63,23 +61,6 @@ class Objective:
                 dW[part] += W[part] * dW.dtype.type(self.l2)
             if self.l1:
                 dW[part] += np.sign(W[part]) * dW.dtype.type(self.l1)
-
-
-def objective_of(config: Config, classes: int) -> Objective:
-    """Return what ``training`` asks to minimise; ``class_weights: balanced`` waits for the data.
-
-    Raises:
-        ConfigError: There are not as many class weights as classes.
-    """
-    options, weights = config.training, config.training.class_weights
-    if weights == "balanced":
-        weights = None
-    if weights is not None and len(weights) != classes:
-        raise ConfigError(
-            f"{config.where(('training', 'class_weights'))}: expected {classes} numbers, one for each class, "
-            f"got {len(weights)}"
-        )
-    return Objective(options.loss, options.reduction, options.l1, options.l2, options.label_smoothing, weights)
 
 
 def balanced(labels: Labels, classes: int) -> tuple[float, ...]:

@@ -1,6 +1,8 @@
 """Rules that the source keeps: imports go downwards, files stay short, nothing runs what a file says."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -113,6 +115,13 @@ def test_no_module_imports_itself_round_about():
     while ready := [module for module in uses if module not in done and uses[module] <= done | {module}]:
         done.update(ready)
     assert {module: sorted(used - done) for module, used in uses.items() if module not in done} == {}
+
+
+def test_the_core_loads_neither_pydantic_nor_yaml():
+    code = "import sys, cnntrain.network, cnntrain.layers.row, cnntrain.ops.convolution, cnntrain.parallel.single\n"
+    code += "print(*sorted({'pydantic', 'yaml', 'typer', 'rich', 'PIL'} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout.split() == []
 
 
 def test_nothing_uses_the_textbook_and_the_textbook_uses_nothing():

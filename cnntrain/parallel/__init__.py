@@ -1,6 +1,7 @@
 """One program on several cores, in lock step, with the same bits on any number of them."""
 
-from cnntrain.parallel.communicator import Alone, Communicator
+from cnntrain.parallel.communicator import Communicator
 from cnntrain.parallel.cores import available_cores, one_blas_thread, worker_count
+from cnntrain.parallel.single import Alone
 
 __all__ = ["Alone", "Communicator", "available_cores", "one_blas_thread", "worker_count"]

@@ -18,15 +18,25 @@ Since slices, groups and the order of every sum are fixed, the bits do not depen
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import Any, Protocol
 
 import numpy as np
 
-from cnntrain.layout import Layout
 from cnntrain.types import Array
 
 Views = list[dict[str, Array]]
-"""Where the layers' gradients go, see ``Layout.views``."""
+"""Parts of a vector under the names by which the program writes to them."""
+
+
+class VectorParts(Protocol):
+    """A vector as the ranks see it: how long it is, and how it is cut into parts."""
+
+    size: int
+    """Entries."""
+
+    def views(self, vector: Array) -> Views:
+        """Return views of the parts of ``vector``."""
+
 
 GROUPS = 12
 """Gradients that a batch is summed from, at most: 1, 2, 3, 4, 6 or 12 ranks share them evenly."""
@@ -65,7 +75,7 @@ class Communicator(ABC):
     states: Array
     squares: Array
 
-    def __init__(self, layout: Layout, dtype: np.dtype[Any]):
+    def __init__(self, layout: VectorParts, dtype: np.dtype[Any]):
         self.scratch = np.empty(layout.size, dtype)
         self.scratch_views = layout.views(self.scratch)
         self.block = np.empty(BLOCK)
@@ -124,48 +134,3 @@ class Communicator(ABC):
     @abstractmethod
     def gather(self, count: int) -> tuple[float, int]:
         """Wait for everybody; return the sum of ``count`` slices' losses, and of their right answers."""
-
-
-@final
-class Alone(Communicator):
-    """The only rank: adds a group to the sum as soon as the next one begins.
-
-    Args:
-        layout: Of theta.
-        dtype: Of gradients.
-        rows: Of ``states``.
-    """
-
-    def __init__(self, layout: Layout, dtype: np.dtype[Any], rows: int = 0):
-        super().__init__(layout, dtype)
-        self.states, self.squares = np.zeros((rows, layout.size), dtype), np.zeros(blocks(layout.size))
-        self.rank, self.size, self.part = 0, 1, slice(0, layout.size)
-        self.total, self.group = np.zeros(layout.size, dtype), np.empty(layout.size, dtype)
-        self.total_views, self.views = layout.views(self.total), layout.views(self.group)
-        self.open_group = 0
-        self.losses: dict[int, float] = {}
-        self.rights: dict[int, int] = {}
-
-    def group_views(self, group: int) -> Views:
-        if group > 1:
-            self.total += self.group
-        self.open_group = group
-        return self.views if group else self.total_views
-
-    def add_to_group(self, group: int) -> None:
-        target = self.group if group else self.total
-        target += self.scratch
-
-    def judged(self, i: int, loss: float, right: int) -> None:
-        self.losses[i], self.rights[i] = loss, right
-
-    def sum(self, count: int) -> tuple[Array, float, int]:
-        if self.open_group:
-            self.total += self.group
-        return self.total, *self.gather(count)
-
-    def publish(self) -> None:
-        return
-
-    def gather(self, count: int) -> tuple[float, int]:
-        return math.fsum(self.losses[i] for i in range(count)), sum(self.rights[i] for i in range(count))

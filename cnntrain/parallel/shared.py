@@ -8,8 +8,7 @@ from typing import final
 
 import numpy as np
 
-from cnntrain.layout import Layout
-from cnntrain.parallel.communicator import BLOCK, GROUPS, Communicator, Views, blocks
+from cnntrain.parallel.communicator import BLOCK, GROUPS, Communicator, VectorParts, Views, blocks
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.types import Array
 
@@ -23,7 +22,7 @@ CACHE_LINE = 8
 """Counters that lie in one cache line; each rank's has a line of its own."""
 
 
-def fields(layout: Layout, dtype: str, size: int, most_slices: int, batch_slices: int, rows: int = 0) -> Fields:
+def fields(layout: VectorParts, dtype: str, size: int, most_slices: int, batch_slices: int, rows: int = 0) -> Fields:
     """What the ranks share: counters, theta, a gradient for each group, and the slices' losses and right answers.
 
     Args:
@@ -57,7 +56,7 @@ class Shared(Communicator):
         watch: Called now and then while waiting; raises if there is nobody to wait for.
     """
 
-    def __init__(self, rank: int, size: int, arrays: SharedArrays, layout: Layout, watch: Callable[[], None]):
+    def __init__(self, rank: int, size: int, arrays: SharedArrays, layout: VectorParts, watch: Callable[[], None]):
         theta = arrays["theta"]
         super().__init__(layout, theta.dtype)
         self.rank, self.size, self.watch = rank, size, watch

@@ -19,7 +19,7 @@ from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.objective import balanced
 from cnntrain.ops.products import kernels
 from cnntrain.parallel import one_blas_thread
-from cnntrain.parallel.communicator import Alone
+from cnntrain.parallel.single import Alone
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import program
 

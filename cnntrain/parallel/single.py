@@ -1,0 +1,54 @@
+"""A program on one process: the only rank."""
+
+import math
+from typing import Any, final
+
+import numpy as np
+
+from cnntrain.parallel.communicator import Communicator, VectorParts, Views, blocks
+from cnntrain.types import Array
+
+
+@final
+class Alone(Communicator):
+    """The only rank: adds a group to the sum as soon as the next one begins.
+
+    Args:
+        layout: Of theta.
+        dtype: Of gradients.
+        rows: Of ``states``.
+    """
+
+    def __init__(self, layout: VectorParts, dtype: np.dtype[Any], rows: int = 0):
+        super().__init__(layout, dtype)
+        self.states, self.squares = np.zeros((rows, layout.size), dtype), np.zeros(blocks(layout.size))
+        self.rank, self.size, self.part = 0, 1, slice(0, layout.size)
+        self.total, self.group = np.zeros(layout.size, dtype), np.empty(layout.size, dtype)
+        self.total_views, self.views = layout.views(self.total), layout.views(self.group)
+        self.open_group = 0
+        self.losses: dict[int, float] = {}
+        self.rights: dict[int, int] = {}
+
+    def group_views(self, group: int) -> Views:
+        if group > 1:
+            self.total += self.group
+        self.open_group = group
+        return self.views if group else self.total_views
+
+    def add_to_group(self, group: int) -> None:
+        target = self.group if group else self.total
+        target += self.scratch
+
+    def judged(self, i: int, loss: float, right: int) -> None:
+        self.losses[i], self.rights[i] = loss, right
+
+    def sum(self, count: int) -> tuple[Array, float, int]:
+        if self.open_group:
+            self.total += self.group
+        return self.total, *self.gather(count)
+
+    def publish(self) -> None:
+        return
+
+    def gather(self, count: int) -> tuple[float, int]:
+        return math.fsum(self.losses[i] for i in range(count)), sum(self.rights[i] for i in range(count))
