@@ -89,7 +89,7 @@ class CsvOptions(AnyData):
     may_bring_validation: ClassVar[bool] = True
 
     source: Literal["csv"] = Field(description="the kind of data")
-    path: AnyPath = Field(description="the file, or a folder with train.csv and test.csv")
+    path: AnyPath = Field(description="the file, or a folder with train.csv, validation.csv and test.csv")
     shape: Annotated[tuple[AtLeastOne, AtLeastOne, AtLeastOne], Field(strict=False)] | None = Field(
         None, description="[C, H, W] of an image; grey and square if not given"
     )

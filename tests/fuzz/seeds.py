@@ -132,7 +132,7 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
         case "npz":
             return [npz_bytes()]
         case "cifar10":
-            return [with_length(b"cat\ndog\n", b"\1" + 3072 * b"\7")]
+            return [with_length(b"cat\ndog\n", b"\1" + 3072 * b"\7" + b"\0" + 3072 * b"\7")]
         case "csv":
             return [CSV, CSV.partition(b"\n")[2]]
         case "csv_packed":

@@ -1,146 +1,180 @@
-"""Numbers from a CSV file: read in blocks, in the memory of the numbers alone, with every fault told by its line.
+"""Cells and numbers of a CSV file, a block of lines at a time; what is wrong is reported with its line.
 
-The values of a line are separated by commas. A first line that is not all numbers is a header. The file may be gzipped.
+Values are separated by commas, semicolons or tabs, whichever the first lines agree on.
 """
 
-import gzip
-import os
-import zlib
+import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.formats.unpacking import check_claim
+from cnntrain.data.formats.csv_header import header_of, number
+from cnntrain.data.formats.csv_lines import LineReader, Lines
 from cnntrain.errors import DataError
 
-BLOCK = 1 << 22
-"""Bytes that are turned into numbers at a time."""
-LONGEST_LINE = 1 << 24
-"""Bytes."""
-GZIP = b"\x1f\x8b"
-NEWLINE = b"\n"
+MAX_COLUMNS = 1_000_000
+SAMPLE_LINES, SAMPLE_CELLS = 200, 1 << 18
+"""What is looked at to settle what the columns are, at most."""
+SEPARATORS = "\t;,"
 
 
 class Block(NamedTuple):
     """Some of the lines."""
 
     values: NDArray[np.float64]
-    """(lines, columns)"""
-    lines: list[int]
-    """The number of each line in the file, counted from 1; empty lines are left out."""
+    """(lines, pixels)"""
+    labels: list[str]
+    """The cell of each line that holds its label."""
+    lines: Lines
 
 
 class CsvText:
-    """An open CSV file of numbers.
+    """An open CSV file.
 
     Args:
         path: The file.
         stream: Its bytes, unpacked.
+
+    Raises:
+        DataError: It is empty, is not text, or has too many columns.
     """
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self.path = path
-        self.header: tuple[str, ...] | None = None
-        """The names of the columns, if the first line tells them."""
-        self._lines = _numbered(stream, path)
-        first = next(self._lines, None)
-        if first is None:
+        reader = LineReader(path, stream)
+        self._blocks = iter(reader)
+        head = Lines([], [])
+        while len(head.texts) < 2 and (block := next(self._blocks, None)):
+            head = Lines([*head.numbers, *block.numbers], [*head.texts, *block.texts])
+        separator = _said_separator(head.texts[0]) if head.texts else None
+        head = head.after(1) if separator else head
+        if not head.texts:
             raise DataError(f"{path} is empty; `source: csv` reads lines such as 7,0,0,255")
-        cells = [cell.strip().strip('"').strip() for cell in first[0][1].split(",")]
-        self.columns = len(cells)
-        if any(_number(cell) is None for cell in cells):
-            self.header = tuple(cells)
-            first = first[1:]
-        self._first = first
+        self.separator = separator or _separator(head.texts)
+        self._ends = self.separator * self._empty_columns(head.texts[:SAMPLE_LINES])
+        widest = max(text.count(self.separator) for text in head.texts[:2]) + 1
+        if widest > MAX_COLUMNS:
+            raise DataError(f"{path} has {widest:,} columns; at most {MAX_COLUMNS:,} are read")
+        first, *others = [self._cells(text) for text in head.texts[:2]]
+        self.columns = len(first)
+        self.header = header_of(first, others[0] if others else None)
+        """The names of the columns, if a line holds them."""
+        if self.header is not None:
+            head = head.after(1)
+        elif reader.comment.count(self.separator) + 1 == self.columns:  # as numpy.savetxt writes a header
+            self.header = header_of(self._cells(reader.comment), first)
+        self._head = head
+        rows = min(SAMPLE_LINES, max(2, SAMPLE_CELLS // self.columns))
+        self.sample = [self._checked(*line) for line in zip(head.numbers[:rows], head.texts[:rows], strict=True)]
+        """The cells of the first lines below the header."""
 
-    def blocks(self) -> Iterator[Block]:
-        """The numbers, some lines at a time.
+    def lines(self) -> Iterator[Lines]:
+        """All lines below the header, in blocks."""
+        if self._head.texts:
+            yield self._head
+        yield from self._blocks
+
+    def blocks(self, pixels: list[int], label: int) -> Iterator[Block]:
+        """The numbers and labels, some lines at a time.
+
+        Args:
+            pixels: The columns of the pixels.
+            label: The column of the labels.
 
         Raises:
             DataError: A line has more or fewer values than the first, or one that is no finite number.
         """
-        if self._first:
-            yield self._block(self._first)
-        for lines in self._lines:
-            yield self._block(lines)
+        for lines in self.lines():
+            labels = self.column(lines, label)
+            try:
+                values = np.loadtxt(
+                    lines.texts,
+                    np.float64,
+                    comments=None,
+                    delimiter=self.separator,
+                    quotechar='"',
+                    ndmin=2,
+                    usecols=pixels,
+                )
+            except (ValueError, OverflowError):
+                values = np.empty((0, 0))
+            if values.shape != (len(lines.texts), len(pixels)) or not np.isfinite(values).all():
+                raise DataError(self._fault(lines, pixels))
+            yield Block(values, labels, lines)
 
-    def _block(self, lines: list[tuple[int, str]]) -> Block:
-        numbers = [number for number, _ in lines]
+    def column(self, lines: Lines, column: int) -> list[str]:
+        """The values of lines in one column.
+
+        Raises:
+            DataError: A line has more or fewer values than the first.
+        """
+        separator, after = self.separator, self.columns - 1 - column
+        texts = [text.removesuffix(self._ends) for text in lines.texts] if self._ends else lines.texts
+        counts = [text.count(separator) for text in texts]
+        if min(counts) != max(counts) or counts[0] != self.columns - 1 or any('"' in text for text in texts):
+            return [self._checked(*line)[column] for line in zip(lines.numbers, lines.texts, strict=True)]
+        if column <= after:
+            cells = [text.split(separator, column + 1)[column] for text in texts]
+        else:
+            cells = [text.rsplit(separator, after + 1)[-after - 1] for text in texts]
+        return list(map(str.strip, cells))
+
+    def _cells(self, text: str) -> list[str]:
+        """The values of a line, without blanks and quotes around them."""
+        text = text.removesuffix(self._ends)
+        if '"' not in text:
+            return [cell.strip() for cell in text.split(self.separator)]
         try:
-            values = np.loadtxt(
-                [line for _, line in lines], np.float64, comments=None, delimiter=",", quotechar='"', ndmin=2
-            )
-        except (ValueError, OverflowError):
-            values = np.empty((0, 0))
-        if values.shape != (len(lines), self.columns) or not np.isfinite(values).all():
-            raise DataError(self._fault(lines))
-        return Block(values, numbers)
+            return [cell.strip() for cell in next(csv.reader([text], delimiter=self.separator, skipinitialspace=True))]
+        except csv.Error:
+            return text.split(self.separator)
 
-    def _fault(self, lines: list[tuple[int, str]]) -> str:
-        """What is wrong with the first line that is."""
-        for number, line in lines:
-            cells = line.split(",")
-            where = f"{self.path}: line {number:,}"
-            if len(cells) != self.columns:
-                return f"{where} has {len(cells):,} values, but the first line has {self.columns:,}"
-            for column, cell in enumerate(cells):
-                value = _number(cell.strip().strip('"'))
-                if value is None or not np.isfinite(value):
-                    shown = repr(cell.strip()[:40]) if cell.strip() else "nothing"
-                    return f"{where} holds {shown} in column {column} (counted from 0), where a number must be"
-        return f"{self.path}: lines {lines[0][0]:,} to {lines[-1][0]:,} cannot be read as numbers"
-
-
-def _number(text: str) -> float | None:
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
-
-
-def _numbered(stream: IO[bytes], path: Path) -> Iterator[list[tuple[int, str]]]:
-    """The lines that are not empty, with their numbers, a block at a time."""
-    packed, total = os.path.getsize(path), 0
-    rest, number = b"", 0
-    while True:
-        chunk = stream.read(BLOCK)
-        total += len(chunk)
-        check_claim(str(path), total, max(packed, 1))
-        begin, newline, end = (rest + chunk).rpartition(NEWLINE)
-        if not chunk:
-            begin, newline, end = rest, b"", b""
-        if len(end) > LONGEST_LINE:
+    def _checked(self, line: int, text: str) -> list[str]:
+        """The values of a line, as many as the first line has."""
+        cells = self._cells(text)
+        if len(cells) != self.columns:
             raise DataError(
-                f"{path}: line {number + (begin + newline).count(NEWLINE) + 1:,} is longer than {LONGEST_LINE:,} bytes"
+                f"{self.path}: line {line:,} has {len(cells):,} values, but the first line has {self.columns:,}"
             )
-        rest = end
-        if begin or newline:
-            text = begin.decode("latin-1").removeprefix("ï»¿" if number == 0 else "")
-            lines = text.split("\n")
-            found = [(number + i, line) for i, line in enumerate(lines, start=1) if line.strip()]
-            number += len(lines)
-            if found:
-                yield found
-        if not chunk:
-            return
+        return cells
+
+    def _fault(self, lines: Lines, pixels: list[int]) -> str:
+        """What is wrong with the first line that is."""
+        for line, text in zip(lines.numbers, lines.texts, strict=True):
+            cells = self._checked(line, text)
+            for column in pixels:
+                value = number(cells[column])
+                if value is None or not np.isfinite(value):
+                    shown = repr(cells[column][:40]) if cells[column] else "nothing"
+                    return (
+                        f"{self.path}: line {line:,} holds {shown} in column {column} (counted from 0), where a number "
+                        "must be"
+                    )
+        return f"{self.path}: lines {lines.numbers[0]:,} to {lines.numbers[-1]:,} cannot be read as numbers"
+
+    def _empty_columns(self, head: list[str]) -> int:
+        """How many empty columns every line ends in: a comma at the end of each line makes one."""
+        first, *others = head
+        ends = min(len(text) - len(text.rstrip(self.separator)) for text in others or [first])
+        if others and ends and len(first) - len(first.rstrip(self.separator)) < ends:
+            wider = others[0].count(self.separator) - first.count(self.separator)
+            return ends if wider == ends else 0  # otherwise the first line has a value there
+        return ends
 
 
-@contextmanager
-def open_csv(path: Path) -> Iterator[IO[bytes]]:
-    """Context of a file's bytes; whether it is gzipped, its first bytes say."""
-    with path.open("rb") as plain:
-        packed = plain.read(2) == GZIP
-        plain.seek(0)
-        if not packed:
-            yield plain
-            return
-        with gzip.open(plain) as unpacked:
-            yield unpacked  # type: ignore[misc]
+def _said_separator(line: str) -> str | None:
+    """The separator that the first line names for spreadsheets: ``sep=;``."""
+    text = line.strip().strip('"')
+    return text[4] if len(text) == 5 and text.lower().startswith("sep=") and text[4] in SEPARATORS else None
 
 
-READ_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
-"""What a damaged gzip file raises."""
+def _separator(head: list[str]) -> str:
+    """What separates the values: what the first lines have alike."""
+    for separator in SEPARATORS:
+        counts = {text.rstrip(separator).count(separator) for text in head[:20]}
+        if len(counts) == 1 and counts != {0}:
+            return separator
+    return next((separator for separator in ",;\t" if separator in head[0]), ",")

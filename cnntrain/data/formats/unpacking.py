@@ -40,7 +40,7 @@ def check_claim(name: str, claimed: int, packed: int) -> None:
     if claimed > PICTURE_LIMIT_FROM and claimed > PICTURE_LIMIT * packed:
         raise DataError(
             f"{name} claims to unpack from {packed:,} to {claimed:,} bytes, more than {PICTURE_LIMIT} times as many, "
-            "which no pictures do; if it is meant so, store it unpacked"
+            "which no images do; if it is meant so, store it unpacked"
         )
 
 

@@ -180,7 +180,7 @@ def test_a_table_of_contents_that_claims_gigabytes(write_members, images, memory
 def test_a_zip_bomb(write_members, memory_below):
     path = write_members(member(np.zeros((80, 1024, 1024), np.uint8)), zipfile.ZIP_DEFLATED)
     with memory_below(1 << 20):
-        assert "more than 200 times as many, which no pictures do" in message(path)
+        assert "more than 200 times as many, which no images do" in message(path)
 
 
 def test_a_zip_bomb_behind_a_small_claim(write_members, memory_below):

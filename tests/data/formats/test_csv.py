@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain.data import Watch, load_data
-from cnntrain.data.formats import csv_files, csv_text, unpacking
+from cnntrain.data.formats import csv_files, csv_lines
 from cnntrain.errors import DataError
 
 
@@ -61,7 +61,7 @@ def test_gzipped_whatever_its_name(tmp_path, table):
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1000])
 def test_blocks_of_any_size(tmp_path, table, block, monkeypatch):
-    monkeypatch.setattr(csv_text, "BLOCK", block)
+    monkeypatch.setattr(csv_lines, "BLOCK", block)
     (tmp_path / "a.csv").write_text(text_of(table, HEADER))
     check(tmp_path / "a.csv", table)
 
@@ -97,7 +97,7 @@ def test_a_shape(tmp_path):
 
 
 def test_fractions(tmp_path, table, monkeypatch):
-    monkeypatch.setattr(csv_text, "BLOCK", 50)
+    monkeypatch.setattr(csv_lines, "BLOCK", 50)
     unit = np.column_stack([table[:, 0], np.rint(table[:, 1:] / 255 * 8) / 8])
     (tmp_path / "a.csv").write_text(text_of(unit))
     assert check(tmp_path / "a.csv", unit).train.images.dtype == np.float32
@@ -123,7 +123,8 @@ def test_kaggles_test_has_no_labels(tmp_path, table):
     data = load_data("csv", path=tmp_path, watch=Watch(note=notes.append))
     assert data.test is None
     assert notes == [
-        f"{tmp_path}/test.csv has one column less than {tmp_path}/train.csv: without labels it cannot be a test split"
+        f"{tmp_path}/test.csv is not used: without labels it cannot be a test split; its header names pixel0, pixel1, "
+        "pixel2, pixel3, ..., pixel7, pixel8, and no 'label' as that of train.csv does"
     ]
 
 
@@ -145,7 +146,8 @@ def test_kaggles_test_has_no_labels(tmp_path, table):
         ("1,2\n3,-4\n", "line 2 holds the pixel -4"),
         ("1,2\n3,256\n", "line 2 holds the pixel 256"),
         ("1,0.5\n3,4\n", "line 1 holds the pixel 0.5 and line 2 the pixel 4"),
-        ("1;2\n3;4\n", "has one value a line; a label and pixels are needed, separated by commas"),
+        ("1\n3\n", "has one value a line; a label and pixels are needed, separated by commas, semicolons or tabs"),
+        ("1 2 3 4 5\n3 4 5 6 7\n", "each line holds 5 values separated by blanks"),
         ("1.5,2\n", "label 1.5"),
         ("-1,2\n", "label -1"),
         ("70000,2\n", "label 70000"),
@@ -192,17 +194,17 @@ def test_damaged_gzip(tmp_path, table):
 
 
 def test_a_line_without_an_end(tmp_path, monkeypatch, memory_below):
-    monkeypatch.setattr(csv_text, "LONGEST_LINE", 1000)
-    monkeypatch.setattr(csv_text, "BLOCK", 100)
+    monkeypatch.setattr(csv_lines, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(csv_lines, "BLOCK", 100)
     (tmp_path / "a.csv").write_text("1,2\n" + "0," * 1_000_000)
-    with memory_below(1 << 20), pytest.raises(DataError, match="line 2 is longer than 1,000 bytes"):
+    with memory_below(1 << 20), pytest.raises(DataError, match="line 2 is longer than 1,000 characters"):
         csv_files.load(tmp_path / "a.csv")
 
 
 def test_a_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr(unpacking, "PICTURE_LIMIT_FROM", 1 << 20)
+    monkeypatch.setattr(csv_lines, "TEXT_LIMIT_FROM", 1 << 20)
     (tmp_path / "a.csv").write_bytes(gzip.compress((b"0," * 500_000 + b"0\n") * 3))
-    with pytest.raises(DataError, match="which no pictures do"):
+    with pytest.raises(DataError, match="50 times as many, which no table of images does"):
         csv_files.load(tmp_path / "a.csv")
 
 

@@ -157,7 +157,7 @@ def test_a_gzip_bomb(idx_folder, memory_below):
     with memory_below(1 << 20):
         assert message(idx_folder) == (
             f"{file} claims to unpack from {file.stat().st_size:,} to 83,886,080 bytes, more than 200 times as many, "
-            "which no pictures do; if it is meant so, store it unpacked"
+            "which no images do; if it is meant so, store it unpacked"
         )
 
 

@@ -1,0 +1,274 @@
+"""Which column of a CSV file holds the labels, and which ones the pixels: settled by names and by values.
+
+The names of pixels are alike but for their numbers (``pixel0``, ``1x1``), so that others stand out. Without such names
+the labels are in the first column or in the last, and their values decide. What is equally good either way is refused.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cnntrain.data.formats.csv_header import counts, is_mangled, number
+from cnntrain.data.formats.csv_text import CsvText
+from cnntrain.data.listing import listing
+from cnntrain.errors import DataError
+
+LABEL_NAMES = {"label", "labels", "class", "classes", "target", "targets", "y", "digit", "category", "letter"}
+LABEL_NAMES |= {"classid", "classname", "classlabel", "emotion"}
+INDEX_NAMES = re.compile(r"|(unnamed|level)\d*|id|index|idx|row|rowid|imageid|sampleid")
+"""Names of columns that number the lines; pandas writes such a one without a name."""
+IMAGE_FILE = re.compile(r".+\.(png|jpe?g|bmp|gif|webp|tiff?|pgm|ppm)", re.IGNORECASE)
+LABELS_MOST = 100
+"""Values of a column that speak for labels, if they count from 0 or 1 with few gaps; more are shades as well."""
+MOSTLY = 0.8
+"""Share of one value: the pixels at the corners are mostly of one shade."""
+TEXT = 10
+"""How much a column of text speaks for labels: more than all else."""
+FEW = 10
+"""Lines, below which values prove nothing, and the first column holds the labels."""
+KEY = "write data.label: and the name or the place of the column that holds the labels"
+Shape = tuple[int, int, int]
+
+
+class Columns(NamedTuple):
+    """What the columns of a file are."""
+
+    label: int
+    pixels: list[int]
+    names: tuple[str, ...] | None
+    """Of all columns, if the header tells more than their places."""
+    choices: tuple[str, ...]
+
+
+def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: Callable[[int], "Edges"]) -> Columns:
+    """Settle what the columns of the training samples are.
+
+    Args:
+        text: The open file.
+        label: What ``data.label`` says.
+        shape: (C, H, W) of an image, if the config says it.
+        edges: Reads the values of the column that is named and of the last, where they are needed.
+
+    Raises:
+        DataError: There is no such column, or more than one could hold the labels.
+    """
+    _check_cells(text)
+    names, choices, why = text.header, [], ""
+    numbers_lines = names is None and _numbers_lines(text, shape)
+    if names is not None and _only_count(names):
+        choices.append(f"header: the first line, which only counts columns: {some(names)}")
+        numbers_lines = _is_index(names[0]) or _numbers_lines(text, shape)
+        names = None
+    unlike = _unlike(names) if names is not None else []
+    has_family = names is not None and len(unlike) < len(names)
+    if label is not None:
+        place = _given(text, label)
+    elif names is not None and (found := _by_name(text, names, unlike, has_family)) is not None:
+        place = found
+    else:
+        place, why = edges(int(numbers_lines)).decide(text, int(numbers_lines))
+    rest = [i for i in range(text.columns) if i != place]
+    if names is not None:
+        extra = [i for i in rest if (i in unlike if has_family else _is_index(names[i]))]
+    else:
+        extra = [0] if numbers_lines and place != 0 else []
+    pixels = [i for i in rest if i not in extra]
+    if extra and not fits(len(pixels), shape) and fits(len(rest), shape):
+        pixels, extra = rest, []
+    named = f", {names[place]!r}" if names is not None else ""
+    choices.append(f"labels: column {place}{named}{why}")
+    if extra:
+        shown = ", ".join(f"column {i}" + (f", {names[i]!r}" if names is not None else "") for i in extra[:5])
+        choices.append(f"not read: {shown}" + (f" and {len(extra) - 5} more" if len(extra) > 5 else ""))
+    return Columns(place, pixels, names, tuple(choices))
+
+
+def settle_like(train: Columns, columns: int, text: CsvText) -> Columns | None:
+    """What the columns of another split are: those of the same names, or in the same places; None without labels.
+
+    Args:
+        train: What the columns of the training samples are.
+        columns: How many those are.
+        text: The open file.
+    """
+    names = text.header
+    if train.names is not None and names is not None and not _only_count(names):
+        if train.names[train.label] not in names:
+            return None
+        label = names.index(train.names[train.label])
+        wanted = [train.names[i] for i in train.pixels]
+        if set(wanted) <= set(names):
+            place = {name: i for i, name in enumerate(names)}
+            return Columns(label, [place[name] for name in wanted], names, ())
+        if text.columns == columns:
+            return Columns(label, train.pixels, names, ()) if label == train.label else None
+        return Columns(label, [i for i in range(text.columns) if i != label], names, ())
+    return None if text.columns == columns - 1 else train
+
+
+def fits(pixels: int, shape: Shape | None) -> bool:
+    """Whether an image can have so many pixels."""
+    return pixels > 0 and (math.prod(shape) if shape else math.isqrt(pixels) ** 2) == pixels
+
+
+def some(names: Sequence[str]) -> str:
+    """The first and the last of the names of columns, in their order."""
+    shown = [*names[:4], "...", *names[-2:]] if len(names) > 7 else names
+    return listing(shown, sort=False)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _is_index(name: str) -> bool:
+    return INDEX_NAMES.fullmatch(_plain(name)) is not None
+
+
+def _only_count(names: Sequence[str]) -> bool:
+    """Whether a header tells no more of the columns than their places, but perhaps that the first numbers the lines."""
+    names = names[_is_index(names[0]) :]
+    if not names or any(number(name) is None for name in names):
+        return False
+    return counts(names, 2) or (is_mangled(names) and not _unlike(names))
+
+
+def _unlike(names: Sequence[str]) -> list[int]:
+    """The columns whose names are unlike those of the pixels; all of them where no names are alike."""
+    forms = [re.sub(r"\d+", "#", name.lower()) for name in names]
+    alike = {form for form, times in Counter(forms).items() if times > 1 and "#" in form}
+    unlike = [i for i, form in enumerate(forms) if form not in alike]
+    return unlike if 2 * len(unlike) <= len(names) else list(range(len(names)))
+
+
+def _check_cells(text: CsvText) -> None:
+    """Refuse files that hold images in another way.
+
+    Raises:
+        DataError: All pixels are in one cell, or cells name files.
+    """
+    for cells in text.sample[:1]:
+        for i, cell in enumerate(cells):
+            if number(cell) is not None:
+                continue
+            name = f"column {i}" + (f", {text.header[i]!r}," if text.header is not None else "")
+            values = cell.split()
+            if len(values) > 3 and all(number(value) is not None for value in values[:9]):
+                alone = "each line" if len(cells) == 1 else name
+                raise DataError(
+                    f"{text.path}: {alone} holds {len(values):,} values separated by blanks; give each pixel a column "
+                    "of its own, separated by commas"
+                )
+            if IMAGE_FILE.fullmatch(cell):
+                raise DataError(
+                    f"{text.path}: {name} holds names of image files, such as {cell[:40]!r}; `source: csv` reads the "
+                    "pixels themselves; for files use `source: images`"
+                )
+    if text.columns < 2:
+        raise DataError(
+            f"{text.path} has one value a line; a label and pixels are needed, separated by commas, semicolons or tabs"
+        )
+
+
+def _given(text: CsvText, label: int | str) -> int:
+    """The column that the config names."""
+    if isinstance(label, str):
+        if text.header is None:
+            raise DataError(
+                f"{text.path} has no header, and so no column {label!r}; give its place, such as data.label=0"
+            )
+        if label not in text.header:
+            raise DataError(f"{text.path} has no column {label!r}; its header names {some(text.header)}")
+        return text.header.index(label)
+    if not -text.columns <= label < text.columns:
+        raise DataError(f"{text.path} has {text.columns:,} columns, and so no column {label}")
+    return label % text.columns
+
+
+def _by_name(text: CsvText, names: Sequence[str], unlike: list[int], has_family: bool) -> int | None:
+    """The column that names or impossible pixels mark as that of the labels; None where names tell nothing.
+
+    Raises:
+        DataError: Several are marked, or none though the others are named as pixels.
+    """
+    known = [i for i in (unlike or range(len(names))) if _plain(names[i]) in LABEL_NAMES]
+    others = [i for i in unlike if not _is_index(names[i])]
+    candidates = known or (others if has_family else [])
+    if len(candidates) > 1:
+        both = ", ".join(repr(names[i]) for i in candidates[:9])
+        raise DataError(f"{text.path}: the columns {both} could all hold the labels; {KEY}")
+    if candidates:
+        return candidates[0]
+    if not has_family:
+        return None
+    repeated = [i for i in unlike if len({cells[i] for cells in text.sample}) < len(text.sample)]
+    impossible = [i for i in range(text.columns) if i not in unlike and not _may_be_pixels(text, i)]
+    if len(repeated or impossible) == 1:
+        return (repeated or impossible)[0]
+    if unlike:
+        raise DataError(
+            f"{text.path}: no column holds labels: {names[unlike[0]]!r} numbers the lines, and the others are named as "
+            f"pixels; its header names {some(names)}; {KEY}"
+        )
+    raise DataError(f"{text.path}: all columns are named as pixels, {some(names)}; {KEY}")
+
+
+def _may_be_pixels(text: CsvText, column: int) -> bool:
+    values = [number(cells[column]) for cells in text.sample]
+    return all(value is not None and 0 <= value <= 255 for value in values)
+
+
+def _numbers_lines(text: CsvText, shape: Shape | None) -> bool:
+    """Whether the first column only numbers the lines, as the number of the others shows: a label and all pixels."""
+    if fits(text.columns - 1, shape) or not fits(text.columns - 2, shape):
+        return False
+    first = [number(cells[0]) for cells in text.sample]
+    return len(first) > 1 and len(set(first)) == len(first)
+
+
+class Edges:
+    """The values of the first and the last column of all lines, where the labels may be.
+
+    Args:
+        columns: The values of each, with how often they are there.
+        brightest: The greatest value between them.
+    """
+
+    def __init__(self, columns: Sequence[Counter[str]], brightest: float) -> None:
+        self._columns = columns
+        self._brightest = brightest
+
+    def decide(self, text: CsvText, begin: int) -> tuple[int, str]:
+        """The column of the labels, ``begin`` or the last, and why where it is not clear.
+
+        Raises:
+            DataError: Both are as likely.
+        """
+        places = (begin, text.columns - 1)
+        first, last = (self._score(one, other) for one, other in (self._columns, self._columns[::-1]))
+        if first == 0 or last == 0 or first != last:
+            is_last = last > first
+            return places[is_last], ", the last, as its values show" if is_last else ", the first"
+        if self._columns[0].total() < FEW:
+            return begin, ", the first"
+        raise DataError(
+            f"{text.path}: column {places[0]} and column {places[1]} could both hold the labels; write data.label: "
+            f"{places[0]} or data.label: {places[1]}"
+        )
+
+    def _score(self, column: Counter[str], other: Counter[str]) -> int:
+        """How much speaks for labels; 0: they cannot be."""
+        values = [number(cell) for cell in column]
+        numbers = [value for value in values if value is not None]
+        texts = len(values) - len(numbers)
+        if not numbers or (column.total() >= FEW and 4 * texts >= len(values)):  # fewer are pixels that are wrong
+            return TEXT
+        if len(column) < 2 or not all(value >= 0 and value == math.floor(value) for value in numbers if value < 1e9):
+            return 0
+        start = min(numbers)
+        gapless = start in (0, 1) and max(numbers) - start < 1.25 * len(set(numbers)) <= LABELS_MOST
+        mostly = column.most_common(1)[0][1] > MOSTLY * column.total()
+        beyond = self._brightest >= 0 and max(numbers) > self._brightest
+        return 1 + 2 * gapless + 2 * (not mostly) + (2 * len(column) <= len(other)) + 3 * beyond
