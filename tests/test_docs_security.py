@@ -13,7 +13,12 @@ PAGE = (Path(__file__).parent.parent / "docs" / "security.md").read_text(encodin
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines()]
 LIMITS = {
     "config": ("text.LIMIT", "reading.DEPTH", "reading.ALIASES", "reading.VALUES", "scalars.DIGITS"),
-    "data.formats": ("unpacking.DEFLATE_LIMIT", "unpacking.PICTURE_LIMIT", "csv_text.LONGEST_LINE"),
+    "data.formats": (
+        "unpacking.DEFLATE_LIMIT",
+        "unpacking.PICTURE_LIMIT",
+        "csv_lines.LONGEST_LINE",
+        "csv_lines.TEXT_LIMIT",
+    ),
     "tensors": ("MAX_HEADER", "MAX_TENSORS", "MAX_AXES"),
 }
 """Some that must not be forgotten."""

@@ -131,7 +131,7 @@ def test_whole_numbers_of_csv_and_idx_files(tmp_path, write_idx, highest):
     images, labels = up_to(highest, "u1"), np.arange(12, dtype=np.uint8) % 2
     rows = "\n".join(",".join(map(str, [label, *image.ravel()])) for image, label in zip(images, labels, strict=True))
     (tmp_path / "a.csv").write_text(rows)
-    csv = load_data("csv", path=tmp_path / "a.csv", shape=[1, 4, 5])
+    csv = load_data("csv", path=tmp_path / "a.csv", shape=[1, 4, 5], label=0)
     write_idx("train-images-idx3-ubyte", images[:, 0])
     write_idx("train-labels-idx1-ubyte", labels)
     for data in (csv, load_data("idx", path=tmp_path)):

@@ -270,5 +270,5 @@ class Edges:
         start = min(numbers)
         gapless = start in (0, 1) and max(numbers) - start < 1.25 * len(set(numbers)) <= LABELS_MOST
         mostly = column.most_common(1)[0][1] > MOSTLY * column.total()
-        beyond = self._brightest >= 0 and max(numbers) > self._brightest
+        beyond = self._brightest >= 0 and sum(value > self._brightest for value in numbers) > 1
         return 1 + 2 * gapless + 2 * (not mostly) + (2 * len(column) <= len(other)) + 3 * beyond
