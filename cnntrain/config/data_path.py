@@ -1,4 +1,4 @@
-"""``data.path`` and ``data.split``: relative to what, and made absolute."""
+"""``data.path``, ``data.split`` and ``data.labels``: relative to what, and made absolute."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from cnntrain.config.tree import Entry, Node, Scalar, entry_at, find, place, put
 from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import shown
 
-PATHS = (("data", "path"), ("data", "split"))
+PATHS = (("data", "path"), ("data", "split"), ("data", "labels"))
 
 
 def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Fault]]:

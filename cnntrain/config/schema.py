@@ -112,6 +112,13 @@ class ImagesOptions(AnyData):
         None, description="share of the pictures set apart for the test; 0.2 where the folder has no splits"
     )
     split: AnyPath | None = Field(None, description="split.csv of an earlier run, to take the same pictures")
+    labels: AnyPath | None = Field(None, description="CSV file with the name and the label of each image")
+    label: str | None = Field(None, description="its column of labels")
+    group: str | None = Field(
+        None,
+        description="what is never divided among training, validation and test: a column of labels, or a regular "
+        "expression with one group in parentheses that is searched for in the path of an image",
+    )
     size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
         None, description="[H, W]: rows and columns that every picture is brought to"
     )

@@ -82,7 +82,7 @@ def load_data(
         else:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
             train, held = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
-            if note := without_sample(train, held, splits.classes, "validation"):
+            if note := without_sample(train, held, splits.classes, "validation", validation):
                 watch.note(f"data.validation: {note}")
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:

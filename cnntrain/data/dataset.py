@@ -29,6 +29,8 @@ class Dataset:
     """``(N,)``: where in ``images`` each sample lies; None: sample i is ``images[i]``, and M = N."""
     names: tuple[str, ...] | None = None
     """The file that each sample is from, for messages; None where they come from no files of their own."""
+    groups: NDArray[np.intp] | None = None
+    """``(N,)``: the number of the group that each sample belongs to; None where there are no groups."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,10 +59,11 @@ class Dataset:
     def take(self, indices: NDArray[np.intp]) -> "Dataset":
         """The samples at ``indices``, in that order. Images that lie in a file stay there; others are copied."""
         names = None if self.names is None else tuple(self.names[i] for i in indices.tolist())
+        groups = None if self.groups is None else self.groups[indices]
         if self.is_mapped:
             rows = indices if self.rows is None else self.rows[indices]
-            return Dataset(self.images, self.labels[indices], rows, names)
-        return Dataset(self.gather(indices), self.labels[indices], None, names)
+            return Dataset(self.images, self.labels[indices], rows, names, groups)
+        return Dataset(self.gather(indices), self.labels[indices], None, names, groups)
 
 
 class Splits(NamedTuple):

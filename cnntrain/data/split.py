@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Dataset
+from cnntrain.data.groups import drawn_by_group
 from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
 from cnntrain.types import Labels
 
 
 def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int = 0) -> tuple[Dataset, Dataset | None]:
-    """Split off a ``share`` of the samples, drawn at random, of each class alike.
+    """Split off a ``share`` of the samples, drawn at random, of each class alike; whole groups where there are some.
 
     Both parts keep the order of the samples.
 
@@ -36,10 +37,17 @@ def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int
             f"data.validation: {share:g} of {len(dataset):,} training samples leaves none to train on; choose a "
             "smaller share"
         )
-    held = stratified(dataset.labels, total, rng, keep)
+    held = drawn(dataset, total, rng, keep)
     if not held.any():
         return dataset, None
     return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
+
+
+def drawn(dataset: Dataset, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
+    """Draw ``total`` samples, ``(N,)``, True for those drawn: by class, or about as many in whole groups."""
+    if dataset.groups is not None:
+        return drawn_by_group(dataset.labels, dataset.groups, total, rng)
+    return stratified(dataset.labels, total, rng, keep)
 
 
 def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
@@ -68,10 +76,11 @@ def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int =
     return chosen
 
 
-def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str], split: str) -> str:
-    """A sentence about the classes that gave no sample to a split that was drawn; empty if each gave one."""
+def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str], split: str, share: float) -> str:
+    """A sentence about the classes that gave no sample to a ``share`` that was drawn; empty if each gave one."""
     if held is None:
-        return ""
+        of = "group" if train.groups is not None else "sample"
+        return f"no class has a {of} to spare for {split}" if share else ""
     there = np.union1d(train.labels, held.labels)
     missing = np.setdiff1d(there, held.labels).tolist()
     if not missing:

@@ -72,13 +72,14 @@ EVERY_KEY = [
     *("network.input", "network.input.0", "network.layers", "network.layers.0", "network.layers.0.conv"),
     *("training", "data", "network", "training.augmentation", "bogus"),
 ]
+LITERAL = ("data.path", "data.split", "data.labels", "data.label", "data.group")
 LAYERS = "[conv: {K: 1, F: 1}, pool: {k: 1, type: max}, fc: {units: 9}, batch_norm: , dropout: , fc: {units: 9}]"
 
 
 @pytest.mark.parametrize("key", EVERY_KEY)
 def test_an_override_without_a_value_is_an_error(faults, key):
     text = f"data: {{source: images, path: x}}\nnetwork: {{input: [1, 9, 9], layers: {LAYERS}}}"
-    for nothing in [""] if key in ("data.path", "data.split", "data.label") else ["", "   # x"]:
+    for nothing in [""] if key in LITERAL else ["", "   # x"]:
         told = faults(text, f"{key}={nothing}")
         assert any(line.startswith(f"override {key}={nothing}: ") for line in told)
 

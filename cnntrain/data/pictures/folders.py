@@ -11,8 +11,10 @@ from typing import NamedTuple
 from cnntrain.data.labels import shown, to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.data.names import alike
+from cnntrain.data.pictures import labels_file
 from cnntrain.data.pictures.files import how_to_read
 from cnntrain.data.pictures.glance import unwrapped
+from cnntrain.data.pictures.grouping import Picture, grouped
 from cnntrain.data.pictures.layout import Layout, NoClasses, layout_of
 from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.data.pictures.walk import FileStamp, Walk
@@ -20,20 +22,6 @@ from cnntrain.errors import DataError, visible
 
 DEEPEST_HINT = 8
 """Folders with a single folder in them that are looked into for what was probably meant."""
-
-
-class Picture(NamedTuple):
-    """A file that is to be decoded."""
-
-    name: str
-    """Its path in the folder, with slashes."""
-    label: int
-    split: str
-    """``train``, ``validation`` or ``test``; empty where the folder has no splits."""
-    size: int
-    """Bytes."""
-    times_ns: tuple[int, int]
-    """As in ``FileStamp``."""
 
 
 class Found(NamedTuple):
@@ -49,13 +37,41 @@ class Found(NamedTuple):
     """Sentences that the user should know."""
 
 
-def find(root: Path) -> Found:
+def find(root: Path, labels: Path | None = None, label: str | None = None, group: str | None = None) -> Found:
     """Look through the folder ``root``.
+
+    Args:
+        root: The folder.
+        labels: A CSV file with the labels of the images. Without it, folders are classes; where there are none, a CSV
+            file in the folder that names its images is taken.
+        label: The column of the labels.
+        group: A column of groups, or a regular expression, as ``data.group`` has it.
 
     Raises:
         DataError: There is no such folder, it has fewer than two classes, its splits contradict each other, or it can
             be read in more than one way.
     """
+    is_column = group is not None and "(" not in group
+    if labels is None:
+        try:
+            found = _find_folders(root)
+        except NoClasses:
+            labels = labels_file.detected(root, [file.name for file in _find_all(root, Walk(root))])
+            if labels is None:
+                raise
+        else:
+            problem = labels_file.contradiction(root, {each.name: found.classes[each.label] for each in found.pictures})
+            if not problem and (label or is_column):
+                problem = f"data.{'label' if label else 'group'} names a column, but no file of labels: add data.labels"
+            if problem:
+                raise DataError(problem)
+    if labels is not None:
+        found = _find_labelled(root, labels, label, group if is_column else None)
+    return found if group is None or is_column else found._replace(pictures=grouped(found.pictures, group))
+
+
+def _find_folders(root: Path) -> Found:
+    """The pictures in folders, whose names are the classes."""
     walk = Walk(root)
     layout = layout_of(root, walk.folders(root))
     for folder in layout.parts.values():
@@ -84,6 +100,32 @@ def find(root: Path) -> Found:
     return Found(found, classes, frozenset(layout.parts), tuple(choices), tuple(notes))
 
 
+def _find_labelled(root: Path, path: Path, label: str | None, group: str | None) -> Found:
+    """The pictures that a file of labels names."""
+    walk = Walk(root)
+    files = _find_all(root, walk)
+    labels = labels_file.read(root, path, [file.name for file in files], label, group)
+    classes = to_class_names(sorted({entry.label for entry in labels.of.values()}), str(path))
+    if len(classes) < 2:
+        raise DataError(f"{path}: two classes are needed, and all images have the label {shown(classes[0])}")
+    number = {name: i for i, name in enumerate(classes)}
+    pictures = []
+    for name, size, times in files:
+        if name in labels.of:
+            of = labels.of[name]
+            pictures.append(Picture(name, number[of.label], of.split, size, times, of.group))
+    notes = (*walk.left_out.sentences(), *labels.notes, *_notes_of_names(classes))
+    splits = frozenset(picture.split for picture in pictures) - {""}
+    if splits and "train" not in splits:
+        raise DataError(f"{path}: its column of splits names no image to train on")
+    return Found(pictures, classes, splits, labels.choices, notes)
+
+
+def _find_all(root: Path, walk: Walk) -> list[FileStamp]:
+    """All pictures in a folder, however deep."""
+    return sorted(walk.pictures({"": {"": [root]}})[""][""])
+
+
 def _check_lost(layout: Layout, held: dict[str, dict[str, list[FileStamp]]], walk: Walk) -> None:
     """Raise DataError where none of the images of a class can be read, for their format is not."""
     for (split, name), formats in walk.unread.items():
@@ -98,6 +140,10 @@ def _notes_of_classes(held: dict[str, dict[str, list[FileStamp]]], classes: tupl
     empty = sorted(f"{split}/{name}".lstrip("/") for split in held for name, files in held[split].items() if not files)
     if empty:
         yield f"without pictures, and so no class: {listing(map(shown, empty))}"
+    yield from _notes_of_names(classes)
+
+
+def _notes_of_names(classes: tuple[str, ...]) -> Iterator[str]:
     for names in alike(classes):
         yield (
             f"{listing(map(shown, names))} are {len(names)} classes, though their names are nearly the same; if they "

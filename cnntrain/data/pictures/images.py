@@ -18,10 +18,11 @@ from cnntrain.data.listing import listing
 from cnntrain.data.names import found_as
 from cnntrain.data.pictures import split_file
 from cnntrain.data.pictures.decoded import Pixels, pixels_of
-from cnntrain.data.pictures.folders import Found, Picture, find
+from cnntrain.data.pictures.folders import Found, find
 from cnntrain.data.pictures.form import Fit, Form
+from cnntrain.data.pictures.grouping import Picture, check_whole, numbers
 from cnntrain.data.pictures.walk import FileStamp
-from cnntrain.data.split import stratified, without_sample
+from cnntrain.data.split import drawn, without_sample
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import DataError, PictureError, visible
 
@@ -46,6 +47,9 @@ def load(
     fit: Fit = "crop",
     test: float | None = None,
     split: Path | None = None,
+    labels: Path | None = None,
+    label: str | None = None,
+    group: str | None = None,
     on_bad: OnBad = "error",
     seed: int = 0,
     watch: Watch = SILENT,
@@ -59,6 +63,9 @@ def load(
         fit: How pictures of other proportions are brought to size.
         test: Share of the pictures that is drawn for the test, where the folder has none of its own.
         split: A split file; pictures that it does not name are left out.
+        labels: A CSV file with the labels of the pictures.
+        label: Its column of labels.
+        group: Its column of groups, or a regular expression that finds the group in a picture's path.
         on_bad: What to do about unreadable pictures.
         seed: Decides which pictures are drawn.
         watch: Who is told how far it is, and what was left out.
@@ -66,7 +73,7 @@ def load(
     Raises:
         DataError: The folder, a picture or the split file cannot be used.
     """
-    found = find(path)
+    found = find(path, labels, label, group)
     for note in found.notes:
         watch.note(note)
     known, gone = _known(split, found)
@@ -78,8 +85,10 @@ def load(
     class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
     classes = found.classes if known is None else to_class_names(sorted(set(class_of.values())), str(split))
     number = {class_name: label for label, class_name in enumerate(classes)}
-    labels = [found.pictures[i].label if known is None else number[class_of[found.pictures[i].name]] for i in chosen]
-    everything = Dataset(pixels.images, np.array(labels, np.int64), chosen, names)
+    of = [found.pictures[i].label if known is None else number[class_of[found.pictures[i].name]] for i in chosen]
+    everything = Dataset(
+        pixels.images, np.array(of, np.int64), chosen, names, numbers(found.pictures, chosen) if group else None
+    )
     if known is not None:
         parts = _parts(everything, [known[name][1] for name in names])
     else:
@@ -87,15 +96,19 @@ def load(
         if "test" not in parts:
             share = (0.0 if found.splits else TEST) if test is None else test
             parts |= _test_drawn(parts["train"], share, seed)
-            if note := without_sample(parts["train"], parts.get("test"), classes, "test"):
+            if note := without_sample(parts["train"], parts.get("test"), classes, "test", share):
                 watch.note(f"data.test: {note}")
         elif test:
             watch.note(f"data.test: {test:g} plays no part, for the folder has pictures to test with")
     _check_classes(path, parts["train"], classes)
+    check_whole(parts, found.pictures)
+    choices = found.choices
+    if everything.groups is not None:
+        choices += (f"groups: {len(np.unique(everything.groups)):,} by data.group, none of them in two splits",)
     _tell_of_twins(found.pictures, pixels, parts, watch)
     if known is None and "validation" not in parts:
-        return Splits(parts["train"], parts.get("test"), classes, found.choices)
-    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, found.choices)
+        return Splits(parts["train"], parts.get("test"), classes, choices)
+    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices)
 
 
 def _known(split: Path | None, found: Found) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
@@ -197,10 +210,10 @@ def _parts(everything: Dataset, split: list[str]) -> dict[str, Dataset]:
 def _test_drawn(train: Dataset, share: float, seed: int) -> dict[str, Dataset]:
     """``train`` and ``test``, once a share of the samples is drawn; of each class one at least remains."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(TEST_STREAM,)))
-    drawn = stratified(train.labels, round(share * len(train)), rng, keep=1)
-    if not drawn.any():
+    held = drawn(train, round(share * len(train)), rng, keep=1) if share else np.zeros(len(train), bool)
+    if not held.any():
         return {}
-    return {"train": train.take(np.flatnonzero(~drawn)), "test": train.take(np.flatnonzero(drawn))}
+    return {"train": train.take(np.flatnonzero(~held)), "test": train.take(np.flatnonzero(held))}
 
 
 def _check_classes(root: Path, train: Dataset, classes: tuple[str, ...]) -> None:

@@ -54,8 +54,9 @@ def test_every_class_keeps_a_picture_to_train_on(photos, Told):
 
 def test_a_share_for_the_test_plays_no_part_where_there_are_pictures_to_test_with(photos, Told):
     folder = photos("train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png")
-    assert Told(folder, test=0.3).notes == ["data.test: 0.3 plays no part, for the folder has pictures to test with"]
-    assert Told(folder, test=0.0).notes == Told(folder).notes == []
+    told = Told(folder, test=0.3, validation=0.0)
+    assert told.notes == ["data.test: 0.3 plays no part, for the folder has pictures to test with"]
+    assert Told(folder, test=0.0, validation=0.0).notes == Told(folder, validation=0.0).notes == []
 
 
 def test_an_unreadable_picture_with_an_odd_name_is_told_on_one_line(photos, Told):
