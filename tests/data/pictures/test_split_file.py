@@ -93,7 +93,7 @@ def test_names_take_little_memory(tmp_path, memory_below, monkeypatch):
 def test_names_in_the_other_form_of_unicode(photos, tmp_path, Told):
     """A split file of another system names the same files."""
     folder = photos("r\u00f6t/gr\u00fcn.png", "r\u00f6t/2.png", "blau/1.png", "blau/2.png")
-    first = Told(folder, test=0.5)
+    first = Told(folder, test=0.5, validation=0.0)
     split_file.write(tmp_path / "split.csv", first.data)
     os.rename(folder / "r\u00f6t", folder / "ro\u0308t")
     os.rename(folder / "ro\u0308t" / "gr\u00fcn.png", folder / "ro\u0308t" / "gru\u0308n.png")
