@@ -1,4 +1,4 @@
-"""``cnntrain data``: what sources of images there are, fetching them, and looking at one."""
+"""``cnntrain data``: what sources of images there are, fetching them, looking at one, and what is in the cache."""
 
 import re
 from pathlib import Path
@@ -52,24 +52,59 @@ SheetOption = Annotated[
 
 @data.command("list", epilog="Example: cnntrain data list")
 def list_sources(json: JsonOption = False) -> None:
-    """Show which sources there are, and which data sets are in the cache."""
+    """Show which sources there are, which data sets are in the cache, and how large the cache is."""
     with errors_as_messages():
         from cnntrain.cli.data_text import (  # imported late: `cnntrain --help` needs none of it
+            cache_lines,
+            cache_sizes,
             downloads_table,
             known_sources,
             sources_table,
         )
-        from cnntrain.data.cache import VARIABLE, cache_folder
+        from cnntrain.data.cache import cache_folder
 
-        sources = known_sources()
+        sources, sizes = known_sources(), cache_sizes()
         if json:
-            print_json({"cache": str(cache_folder()), "sources": sources})
+            print_json({"cache": str(cache_folder()), **sizes, "sources": sources})
             return
         results().print(sources_table(sources))
         results().print()
         results().print(downloads_table(sources))
         results().print()
-        results().print(f"cache: {cache_folder()} (the environment variable {VARIABLE} names another)", soft_wrap=True)
+        for line in cache_lines(sizes):
+            results().print(line, soft_wrap=True)
+
+
+@data.command("clear", epilog="Example: cnntrain data clear")
+def clear(json: JsonOption = False) -> None:
+    """Remove all decoded images from the cache. Downloads stay, and so does every file that cnntrain did not write.
+
+    Images are decoded again when they are next used. A run that is using them is not disturbed.
+    """
+    with errors_as_messages():
+        from cnntrain.cli.tables import bytes_text  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.data.pictures.cache_files import images_folder, own_files, remove
+
+        folder = images_folder()
+        if folder.is_symlink():
+            raise UsageError(f"{folder}: this is a link, and nothing is removed where it leads")
+        removed = remove(own_files(folder))
+        size = sum(file.bytes for file in removed)
+        kept = list(own_files(folder))
+        if json:
+            print_json(
+                {
+                    "path": str(folder),
+                    "removed": [{"path": str(file.path), "bytes": file.bytes} for file in removed],
+                    "bytes": size,
+                    "in_use": [str(file.path) for file in kept],
+                }
+            )
+            return
+        files = "1 file" if len(removed) == 1 else f"{len(removed)} files"
+        results().print(f"removed {files} of decoded images, {bytes_text(size)}, from {folder}", soft_wrap=True)
+        for file in kept:
+            results().print(f"{file.path} is in use by another process, and stays", soft_wrap=True)
 
 
 @data.command("fetch", epilog="Example: cnntrain data fetch mnist fashion-mnist")

@@ -1,13 +1,16 @@
 """The tables that ``cnntrain data`` prints."""
 
+from contextlib import suppress
 from typing import Any
 
 from rich.table import Table
 
 from cnntrain.cli.tables import add_columns, bytes_text, choice_lines, plain_table, shape_text
 from cnntrain.config.schema import SOURCES, AnyData
+from cnntrain.data.cache import VARIABLE, cache_folder
 from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.downloads.fetching import folder_of, is_cached
+from cnntrain.data.pictures.cache_files import images_folder, own_files
 from cnntrain.judging.names import visible
 
 MOST_CLASSES = 100
@@ -38,6 +41,36 @@ def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
         "licence": named.licence,
         "page": named.page,
     }
+
+
+def cache_sizes() -> dict[str, Any]:
+    """What the cache takes on the disk: the part of ``cnntrain data list --json`` on it."""
+    decoded = list(own_files(images_folder()))
+    downloads = 0
+    for named in NAMED.values():
+        for name in named.kept:
+            with suppress(OSError):
+                downloads += (folder_of(named) / name).stat().st_size
+    return {
+        "downloads_bytes": downloads,
+        "decoded_images": {
+            "path": str(images_folder()),
+            "files": len(decoded),
+            "bytes": sum(file.bytes for file in decoded),
+        },
+    }
+
+
+def cache_lines(sizes: dict[str, Any]) -> list[str]:
+    """Where the cache is, and what is in it."""
+    decoded = sizes["decoded_images"]
+    files = "1 file" if decoded["files"] == 1 else f"{decoded['files']} files"
+    return [
+        f"cache: {cache_folder()} (the environment variable {VARIABLE} names another)",
+        f"downloads: {bytes_text(sizes['downloads_bytes'])}",
+        f"decoded images: {bytes_text(decoded['bytes'])} in {files}"
+        + ("; `cnntrain data clear` removes them" if decoded["files"] else ""),
+    ]
 
 
 def sources_table(sources: list[dict[str, Any]]) -> Table:

@@ -201,3 +201,41 @@ def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
         tell(2, 4, "downloading [mnist]")
     assert "downloading [mnist]" in text.getvalue()
     assert "50%" in text.getvalue()
+
+
+OWN = "0123456789abcdef01234567-0123456789abcdef01234567.npy"
+
+
+def test_clear_removes_decoded_images_and_nothing_else(cache):
+    pictures = cache / "pictures"
+    pictures.mkdir(parents=True)
+    (cache / "downloads" / "mnist").mkdir(parents=True)
+    for name in ("thesis.npy", "letter.tmp", "notes.txt", OWN[1:]):
+        (pictures / name).write_text("mine")
+    (pictures / OWN.replace("0", "f")).symlink_to("thesis.npy")
+    (pictures / OWN).write_bytes(bytes(5000))
+    (pictures / f"{OWN}.01234567.tmp").write_bytes(bytes(5000))
+    before = {path.name for path in pictures.iterdir()}
+    listed = json.loads(run("list", "--json").stdout)["decoded_images"]
+    assert (listed["files"], listed["path"]) == (2, str(pictures))
+    assert "decoded images: 10 kB in 2 files; `cnntrain data clear` removes them" in run("list").stdout
+    shown = json.loads(run("clear", "--json").stdout)
+    assert shown["bytes"] == listed["bytes"] == 10_000
+    assert {path["path"] for path in shown["removed"]} == {str(pictures / OWN), str(pictures / f"{OWN}.01234567.tmp")}
+    assert before - {path.name for path in pictures.iterdir()} == {OWN, f"{OWN}.01234567.tmp"}
+    assert (cache / "downloads" / "mnist").is_dir()
+    assert run("clear").stdout.strip() == f"removed 0 files of decoded images, 0 bytes, from {pictures}"
+
+
+def test_clear_leaves_alone_what_is_in_use_and_what_a_link_leads_to(cache, tmp_path):
+    from cnntrain.data.pictures import cache_files
+
+    (cache / "pictures").mkdir(parents=True)
+    with cache_files.create(cache / "pictures" / f"{OWN}.01234567.tmp"):
+        assert "01234567.tmp is in use by another process, and stays" in run("clear").stdout
+    (cache / "pictures").rename(tmp_path / "elsewhere")
+    (cache / "pictures").symlink_to(tmp_path / "elsewhere")
+    shown = run("clear")
+    assert shown.exit_code == 2
+    assert "this is a link, and nothing is removed where it leads" in shown.stderr
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1

@@ -28,7 +28,6 @@ class CacheFile(NamedTuple):
 
     path: Path
     bytes: int
-    """That it takes on the disk."""
     age: float
     """Seconds since it was written, or used."""
     slot: str
@@ -57,9 +56,8 @@ def own_files(folder: Path) -> Iterator[CacheFile]:
         with suppress(OSError):
             found = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(found.st_mode) and is_ours(found):
-                taken = getattr(found, "st_blocks", -(-found.st_size // 512)) * 512
                 age = time.time() - found.st_mtime
-                yield CacheFile(Path(entry.path), taken, age, match["slot"], match["temporary"] is not None)
+                yield CacheFile(Path(entry.path), found.st_size, age, match["slot"], match["temporary"] is not None)
 
 
 def is_ours(found: os.stat_result) -> bool:
