@@ -1,12 +1,12 @@
 """``cnntrain predict``."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from cnntrain.cli.name_list import names_in
 from cnntrain.cli.options import JsonOption, RunArgument
 from cnntrain.cli.terminal import errors_as_messages
 from cnntrain.errors import DataError, UsageError
@@ -15,7 +15,7 @@ FilesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE|FOLDER...",
-        help="Pictures of any size, and folders of them; - reads names from stdin, one a line.",
+        help="Pictures of any size, and folders of them; - reads names from stdin, one a line or NUL-separated.",
         show_default=False,
     ),
 ]
@@ -51,13 +51,9 @@ def predict(
 
 
 def named(words: Sequence[str]) -> Iterator[str]:
-    """Yield the files and folders that are named; ``-`` stands for the lines of stdin.
-
-    A line ends with ``\\n`` or ``\\r\\n``; empty lines count for nothing. Names are bytes, as the system has them.
-    """
+    """Yield the files and folders that are named; ``-`` stands for the names on stdin."""
     for word in words:
         if word == "-" and sys.stdin is not None:
-            lines = (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
-            yield from (os.fsdecode(line) for line in lines if line)
+            yield from names_in(sys.stdin.buffer)
         else:
             yield word

@@ -145,5 +145,7 @@ def guesses(entry: dict[str, Any]) -> Entries:
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     """Rows as comma-separated values."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    plain, quoted = (csv.writer(text, lineterminator="\n", quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    for row in rows:  # Python before 3.13 puts a carriage return into no quotes, and could not read it
+        (quoted if any("\r" in str(cell) for cell in row) else plain).writerow(row)
     return text.getvalue()

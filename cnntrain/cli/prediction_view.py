@@ -1,5 +1,7 @@
 """Predictions on stdout, pictures that fail on stderr, and how far it is where nothing else shows it."""
 
+import codecs
+import io
 import os
 import shutil
 import stat
@@ -16,6 +18,7 @@ from cnntrain.cli.options import Progress as ProgressMode
 from cnntrain.cli.terminal import is_live, messages, print_error, print_note, wants_json
 from cnntrain.errors import PictureError
 from cnntrain.judging.names import visible
+from cnntrain.streams import readable
 from cnntrain.training.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from cnntrain.model import Model
 
 _REFRESH_SECONDS = 0.1
+AS_BYTES = "cnntrain.as_bytes"
+"""How ``--csv`` encodes names: so that they can be opened, whatever bytes they are."""
+_LONGEST = 1000
+"""Characters of an error that are shown; its name may be from a list, and no name at all."""
 
 
 class PredictionView:
@@ -59,7 +66,8 @@ class PredictionView:
     def failed(self, error: PictureError) -> None:
         """Tell of a picture that cannot be read."""
         self.failures += 1
-        print_error(visible(str(error)), self._console)
+        text = visible(str(error))
+        print_error(text if len(text) <= _LONGEST else f"{text[:200]}...{text[-200:]}", self._console)
 
     def note(self, text: str) -> None:
         """Tell what is left out of a folder."""
@@ -75,6 +83,18 @@ def goes_to_a_file(stream: TextIO) -> bool:
     return not stream.isatty() and not stat.S_ISFIFO(mode) and not stat.S_ISSOCK(mode)
 
 
+def as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write a byte of a file's name that is not UTF-8 as that byte."""
+    if isinstance(error, UnicodeEncodeError) and 0xDC80 <= ord(error.object[error.start]) <= 0xDCFF:
+        return bytes([ord(error.object[error.start]) - 0xDC00]), error.start + 1
+    if isinstance(error, UnicodeEncodeError):
+        error.end = error.start + 1
+    return readable(error)
+
+
+codecs.register_error(AS_BYTES, as_bytes)
+
+
 @contextmanager
 def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) -> Iterator[PredictionView]:
     """Begin with what comes first; end, also where the work is stopped, so that JSON is always whole."""
@@ -85,6 +105,8 @@ def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) ->
             wants_json.set(False)  # its object begins here
         case "csv":
             words = text.Csv(model.classes, measure, top)
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors=AS_BYTES)
         case _:
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
             words = text.Text(model.classes, measure, top, width)

@@ -163,3 +163,32 @@ def test_a_closed_pipe_is_status_141(run, pictures):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 141
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_csv_holds_names_as_they_are(run, pictures):
+    names = [b"caf\xe9.png", b"line\r.png", b"line\n.png", '猫, "x".png'.encode()]
+    for name in names:
+        os.link(b"a.png", name)
+    shown = predict(run, *map(os.fsdecode, names), "--csv")
+    assert shown.exit_code == 0
+    text = io.StringIO(shown.stdout_bytes.decode("utf-8", "surrogateescape"), newline="")
+    rows = list(csv.reader(text, strict=True))[1:]
+    assert [os.fsencode(row[0]) for row in rows] == names
+    assert all(os.path.exists(os.fsencode(row[0])) for row in rows)
+
+
+def test_lists_of_names_as_windows_and_find_write_them(run, pictures):
+    for content in (b"\xef\xbb\xbfa.png\r\n", "a.png\r\n".encode("utf-16"), b"a.png\0"):
+        shown = predict(run, "-", "--json", input=content)
+        assert [entry["file"] for entry in json.loads(shown.stdout)["predictions"]] == ["a.png"]
+        assert shown.exit_code == 0
+
+
+def test_a_name_that_is_none_is_not_repeated_whole(run, pictures):
+    shown = predict(run, "-", input=b"x" * 10_000_000)
+    assert shown.exit_code == 2
+    assert len(shown.stderr) < 200
+    shown = predict(run, "-", input=b"x" * 30_000)
+    assert shown.exit_code == 4
+    assert len(shown.stderr) < 600
