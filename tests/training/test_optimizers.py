@@ -173,3 +173,17 @@ def test_squares_of_a_float32_gradient_do_not_overflow(descent):
 def test_alpha_is_that_of_the_schedule(descent):
     falling = descent(schedule="step", Max=6, alpha=0.5, loss="mse")
     assert [falling.step(np.zeros(16), t) for t in (1, 2, 3, 4, 5)] == [0.5, 0.5, 0.05, 0.05, 0.5 * 0.1**2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gradient", [[np.inf], [-np.inf], [np.nan], [1e200, 1e200]], ids=str)
+def test_a_length_that_is_not_finite_scales_nothing(descent, dtype, gradient):
+    """Entries beside an infinity would all become 0, and the infinity NaN; squares alone may overflow, too."""
+    if dtype == "float32" and gradient[0] == 1e200:
+        pytest.skip("no float32 has a square that overflows in float64")
+    cut = descent(clip_norm=1.0, alpha=1.0, loss="mse", dtype=dtype)
+    values = np.full(16, 3.0, dtype)
+    values[: len(gradient)] = gradient
+    expected = values.copy()
+    cut.clip(values, 1.0)
+    np.testing.assert_array_equal(values, expected)

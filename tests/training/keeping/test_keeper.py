@@ -5,14 +5,18 @@ import json
 import os
 import shutil
 from importlib import import_module
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import cnntrain
 from cnntrain.errors import StorageError
+from cnntrain.storage import FolderLock
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.training import fit, go_on
+from cnntrain.training.keeping import checkpoint, keeper
 from cnntrain.training.keeping.keeper import period
 from cnntrain.training.keeping.resuming import last_checkpoint
 
@@ -177,9 +181,59 @@ def test_how_often_a_checkpoint_is_written(said, meant):
 
 @pytest.mark.parametrize(("every", "least"), [("1 batch", 30), ("3 batches", 12), (0.0001, 30), (60.0, 1)])
 def test_checkpoints_are_written_so_often(tiny_config, tmp_path, monkeypatch, every, least):
-    from cnntrain.training.keeping import checkpoint
-
     save, written = checkpoint.save, []
     monkeypatch.setattr(checkpoint, "save", lambda *arguments: (written.append(1), save(*arguments)))
     list(fit(tiny_config(**OPTIONS | {"checkpoint_every": every}), tmp_path / "run"))
     assert least <= len(written) <= 37
+
+
+def test_saving_takes_no_more_than_a_twentieth_of_the_time(tiny_config, tmp_path, monkeypatch):
+    """By a clock that goes on by 0.1 s an iteration and 1 s a checkpoint."""
+    now, saved, save = [0.0], [], checkpoint.save
+
+    def slow(*arguments):
+        now[0] += 1.0
+        saved.append(now[0])
+        save(*arguments)
+
+    monkeypatch.setattr(checkpoint, "save", slow)
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    options = {"batch_size": "all", "Max": 300, "checkpoint_every": 1e9}
+    for event in fit(tiny_config(**options), tmp_path / "run"):
+        now[0] += 0.1 if type(event).__name__ == "BatchEnded" else 0
+    between = [later - earlier for earlier, later in pairwise(saved[1:-1])]  # the first and the last are always written
+    assert len(between) >= 1
+    assert min(between) >= 20
+
+
+def test_nothing_is_written_into_a_folder_of_another_process(tiny_config, tmp_path):
+    """Neither at a run's end nor before."""
+    others, found = [], []
+
+    def replace():
+        shutil.rmtree(tmp_path / "run")
+        (tmp_path / "run").mkdir()
+        others.append(FolderLock(tmp_path / "run"))
+
+    def look():
+        found.append(sorted(path.name for path in (tmp_path / "run").iterdir()))
+
+    options = OPTIONS | {"checkpoint_every": "1 batch"}
+    at = {(2, 1): replace, (2, 3): look, (3, 2): look, (5, 6): look}
+    with pytest.raises(StorageError, match="another process is working on this run"):
+        watched(fit(tiny_config(**options), tmp_path / "run"), at)
+    look()
+    assert found == [[".lock"]] * 4
+    others[0].release()
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "weights.safetensors", "checkpoint.safetensors"])
+def test_a_file_that_is_deleted_in_mid_run_is_written_again(tiny_config, tmp_path, name):
+    """Also the best weights, when no later ones are better: steps this short change nothing."""
+    options = OPTIONS | {"alpha": 1e-30, "momentum": 0.0}
+    list(fit(tiny_config(**options), tmp_path / "undisturbed"))
+    at = {(3, 2): (tmp_path / "run" / name).unlink}
+    events = watched(fit(tiny_config(**options), tmp_path / "run"), at)
+    assert events[-1].result["best"]["iteration"] == 1
+    assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
+    assert (tmp_path / "run" / name).exists()

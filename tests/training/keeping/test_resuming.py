@@ -341,3 +341,32 @@ def test_a_snapshot_of_hard_links_and_its_run_do_not_change_each_other(tiny_conf
     after = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     list(go_on(tmp_path / "snapshot", ["training.Max=4"]))
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == after
+
+
+@pytest.mark.parametrize("is_unborn", [False, True])
+def test_patience_that_would_wait_for_ever_is_refused(tiny_config, tmp_path, is_unborn):
+    list(fit(tiny_config(), tmp_path / "run"))
+    if is_unborn:
+        for path in (tmp_path / "run").iterdir():
+            if path.name != "config.yaml":
+                path.unlink()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(ConfigError, match="patience needs a validation loss, and no samples are held out"):
+        list(go_on(tmp_path / "run", ["training.patience=2", "training.Max=9"]))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("override", "stop"),
+    [("training.epsilon=1e9", "epsilon"), ("training.patience=1", "patience"), ("training.Max=2", "max")],
+)
+def test_a_reason_to_stop_that_is_new_waits_for_the_end_of_the_iteration(tiny_config, tmp_path, override, stop):
+    """The run was stopped within iteration 2; the iteration before it would already be reason enough."""
+    config = tiny_config(data={"validation": 0.25}, batch_size=7, Max=9, alpha=1e-30)
+    interrupts = Interrupts()
+    for event in fit(config, tmp_path / "run", interrupts):
+        if (getattr(event, "iteration", 0), getattr(event, "batch", 0)) == (2, 2):
+            interrupts.signal = signal.SIGINT
+    *_, finished = go_on(tmp_path / "run", [override])
+    assert (finished.result["stop"], finished.result["iterations"]) == (stop, 2)
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
