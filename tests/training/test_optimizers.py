@@ -185,5 +185,6 @@ def test_a_length_that_is_not_finite_scales_nothing(descent, dtype, gradient):
     values = np.full(16, 3.0, dtype)
     values[: len(gradient)] = gradient
     expected = values.copy()
-    cut.clip(values, 1.0)
+    with np.errstate(over="ignore"):
+        cut.clip(values, 1.0)
     np.testing.assert_array_equal(values, expected)

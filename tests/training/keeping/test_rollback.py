@@ -1,9 +1,11 @@
 """``on_divergence: rollback``: back to the best weights, the untrained ones included, and on with half the alpha."""
 
+import gc
 import json
 import os
 import signal
 import warnings
+import weakref
 from importlib import import_module
 
 import numpy as np
@@ -361,3 +363,26 @@ def test_a_checkpoint_of_another_run_is_not_what_verify_begins_from(tiny_config,
     (tmp_path / "a" / previous).write_bytes((tmp_path / "b" / previous).read_bytes())
     with pytest.raises(WeightsError, match="this checkpoint is of another run"):
         list(go_on(tmp_path / "a", verify=True))
+
+
+def test_a_rollback_keeps_nothing_of_what_diverged_in_memory(tiny_config, tmp_path, breaking, monkeypatch):
+    """Not until the cycle collector runs, either: what processes share may be half of the memory."""
+    workers = import_module("cnntrain.training.workers")
+    made, real, most = [], workers.Alone, 0
+
+    def alone(*arguments):
+        communicator = real(*arguments)
+        made.append(weakref.ref(communicator))
+        return communicator
+
+    monkeypatch.setattr(workers, "Alone", alone)
+    breaking((10, 1.0), (11, 0.5), (10, 0.25))
+    gc.disable()
+    try:
+        for event in fit(tiny_config(**OPTIONS), tmp_path / "a"):
+            if isinstance(event, BatchEnded):
+                most = max(most, sum(reference() is not None for reference in made))
+    finally:
+        gc.enable()
+    assert len(made) == 4
+    assert most == 1
