@@ -55,6 +55,8 @@ JsonOption = Annotated[
     typer.Option("--json", help="Print the result as one JSON object, and nothing else, on stdout."),
 ]
 
+NoPlotsOption = Annotated[bool, typer.Option("--no-plots", help="Draw no plots into the run folder at the end.")]
+
 HealthOption = Annotated[
     bool,
     typer.Option(

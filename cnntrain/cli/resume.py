@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.options import HealthOption, JsonOption, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.options import HealthOption, JsonOption, NoPlotsOption, Progress, ProgressOption, WorkersOption
 from cnntrain.cli.terminal import errors_as_messages
 from cnntrain.cli.watching import watch
 
@@ -37,6 +37,7 @@ def resume(
     workers: WorkersOption = None,
     verify: VerifyOption = False,
     health: HealthOption = False,
+    no_plots: NoPlotsOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -45,7 +46,7 @@ def resume(
     It may have been stopped, killed or cut off from power; or it is over, and training.Max is greater now.
     """
     with errors_as_messages():
-        resume_run(run, overrides or [], workers, verify, health, progress, json)
+        resume_run(run, overrides or [], workers, verify, health, no_plots, progress, json)
 
 
 def resume_run(
@@ -54,6 +55,7 @@ def resume_run(
     workers: str | None,
     verify: bool,
     health: bool,
+    no_plots: bool,
     progress: Progress,
     json: bool,
 ) -> None:
@@ -61,4 +63,4 @@ def resume_run(
     from cnntrain.training import go_on  # imported late: `cnntrain --help` needs none of it
 
     words = [*overrides, *([] if workers is None else [f"training.workers={workers}"])]
-    watch(lambda interrupts: go_on(run, words, interrupts, verify, health), progress, json)
+    watch(lambda interrupts: go_on(run, words, interrupts, verify, health, not no_plots), progress, json)

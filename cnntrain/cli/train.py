@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnntrain.cli.config_words import CONFIG_HELP, say_which
-from cnntrain.cli.options import HealthOption, JsonOption, Overrides, Progress, ProgressOption, WorkersOption
+from cnntrain.cli.options import (
+    HealthOption,
+    JsonOption,
+    NoPlotsOption,
+    Overrides,
+    Progress,
+    ProgressOption,
+    WorkersOption,
+)
 from cnntrain.cli.resume import VerifyOption, resume_run
 from cnntrain.cli.terminal import errors_as_messages, print_json, results
 from cnntrain.cli.watching import watch
@@ -61,6 +69,7 @@ def train(
     run: ResumeOption = None,
     verify: VerifyOption = False,
     health: HealthOption = False,
+    no_plots: NoPlotsOption = False,
     progress: ProgressOption = Progress.AUTO,
     json: JsonOption = False,
 ) -> None:
@@ -72,7 +81,7 @@ def train(
         if run is not None:
             words = [*([] if config is None else [str(config)]), *(overrides or ())]
             _check_words(words, out, dry_run)
-            resume_run(run, words, workers, verify, health, progress, json)
+            resume_run(run, words, workers, verify, health, no_plots, progress, json)
             return
         if config is None:
             raise UsageError("a CONFIG is needed, such as digits, which comes with cnntrain; or --resume RUN")
@@ -86,7 +95,7 @@ def train(
         if dry_run:
             _show_dry_run(loaded, progress, json)
             return
-        watch(lambda interrupts: fit(loaded, out, interrupts, health), progress, json)
+        watch(lambda interrupts: fit(loaded, out, interrupts, health, not no_plots), progress, json)
 
 
 def _check_words(words: list[str], out: Path | None, dry_run: bool) -> None:

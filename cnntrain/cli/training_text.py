@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnntrain.cli.shell import command
 from cnntrain.cli.tables import choice_lines
+from cnntrain.parallel.cores import thread_limit
 
 if TYPE_CHECKING:
     from cnntrain.training.events import BatchEnded, HealthChecked, IterationEnded, Started
@@ -61,6 +62,7 @@ def data_line(source: str, samples: dict[str, int], classes: int) -> str:
 def device_line(cores: int, workers: int, dtype: str) -> str:
     """What it is trained with."""
     of_cores = "1 core" if cores == 1 else f"{cores} cores"
+    of_cores += " (OMP_NUM_THREADS)" if thread_limit() == cores else ""
     of_workers = "1 worker" if workers == 1 else f"{workers} workers"
     return f"device   CPU, {of_cores}, {of_workers}, {dtype}"
 

@@ -1,6 +1,7 @@
 """From a file to a ``Config``, with overrides, and from plain data."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ShapeError: Nothing is, but a layer does not fit ``network.input``.
     """
     path, _ = shipped.found(path)
-    found, faults = read_yaml(read_text(path), Origin(str(path)))
+    text = read_text(path)
+    found, faults = read_yaml(text, Origin(str(path)))
     root = top_level(found, faults, Mark(str(path), 1, 1))
-    return with_overrides(root, faults, overrides, Path(path).parent)
+    config = with_overrides(root, faults, overrides, Path(path).parent)
+    config._places = replace(config._places, text=text, overrides=tuple(overrides))
+    return config
 
 
 def config_from_dict(data: Mapping[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:

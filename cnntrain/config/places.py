@@ -1,9 +1,11 @@
 """Where the values of a config are written."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from cnntrain.config.tree import Node, Path, nearest, place
+from cnntrain.errors import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,9 @@ class Places:
     """
 
     root: Node | None = field(default=None, compare=False)
+    text: str | None = field(default=None, compare=False)
+    """The file as it was read, with all its comments."""
+    overrides: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -21,6 +26,14 @@ class Places:
         if self.root is None or self.root.mark.line is None:
             return "run"
         return FilePath(self.root.mark.source).stem
+
+    @property
+    def original(self) -> str | None:
+        """The file as its author wrote it, with a last comment that has the overrides; None if there is no file."""
+        if self.text is None or not self.overrides:
+            return self.text
+        end = "" if self.text.endswith("\n") or not self.text else "\n"
+        return f"{self.text}{end}# overrides: {' '.join(visible(shlex.quote(word)) for word in self.overrides)}\n"
 
     def where(self, path: Path) -> str:
         """Return position and place of a value: ``configs/a.yaml:12:15: layers[3].conv``."""

@@ -211,6 +211,11 @@ class Config(Options):
         """Name of the file that it is from, without folder and ending; ``run`` if it is from none."""
         return self._places.name
 
+    @property
+    def original(self) -> str | None:
+        """The file that it is from, comments and all, and behind them the overrides; None if it is from no file."""
+        return self._places.original
+
     def where(self, path: Place) -> str:
         """Return where a value is written and what it is called, to begin an error with.
 

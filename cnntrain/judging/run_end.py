@@ -12,7 +12,7 @@ from cnntrain.network import Network
 from cnntrain.storage import write_text
 
 
-def complete(folder: Path, network: Network, data: Data, ended: bool) -> Iterator[str]:
+def complete(folder: Path, network: Network, data: Data, ended: bool, plots: bool = True) -> Iterator[str]:
     """Write metrics.csv and draw the plots; yield a sentence for each file that cannot be made.
 
     Args:
@@ -20,12 +20,14 @@ def complete(folder: Path, network: Network, data: Data, ended: bool) -> Iterato
         network: With the weights of the last iteration.
         data: Of the training.
         ended: Whether training came to its end by itself; otherwise the only plot is that of the curves.
+        plots: Whether there shall be plots.
     """
     try:
         write_csv(folder)
     except (OSError, ValueError, RecursionError) as error:
         yield f"{folder / 'metrics.csv'} cannot be written: {error}"
-    yield from draw_run(folder, network, data, ended)
+    if plots:
+        yield from draw_run(folder, network, data, ended)
 
 
 def write_csv(folder: Path) -> None:

@@ -11,10 +11,17 @@ WORTH_SHARING = 3e7
 
 
 def available_cores() -> int:
-    """Cores that this process may really use: CPU affinity and control group limits counted."""
+    """Cores that this process may really use: CPU affinity, control group limits and ``OMP_NUM_THREADS`` counted."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, thread_limit() or cores)
     quota = cgroup_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def thread_limit() -> int | None:
+    """Return how many threads the environment variable ``OMP_NUM_THREADS`` asks for: 4 of ``4,2``; None without it."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and 0 < len(first) < 10 and int(first) > 0 else None
 
 
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:

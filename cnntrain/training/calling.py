@@ -17,27 +17,33 @@ from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping.resuming import go_on
 
 
-def train(config: Config, out: str | Path | None = None) -> dict[str, Any]:
+def train(config: Config, out: str | Path | None = None, plots: bool = True) -> dict[str, Any]:
     """Train as ``cnntrain train`` does and return what its ``--json`` prints.
+
+    Args:
+        config: With data.
+        out: The run folder; by default ``runs/<name of the config>``.
+        plots: Draw plots into the run folder at the end.
 
     Raises:
         CnntrainError: See ``fit``.
     """
-    return watched(lambda interrupts: fit(config, out, interrupts))
+    return watched(lambda interrupts: fit(config, out, interrupts, plots=plots))
 
 
-def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False) -> dict[str, Any]:
+def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False, plots: bool = True) -> dict[str, Any]:
     """Go on with a run as ``cnntrain resume`` does and return what its ``--json`` prints.
 
     Args:
         run: The run folder.
         overrides: ``KEY=VALUE`` words such as ``training.Max=30``.
         verify: First repeat the steps between the last two checkpoints, and compare.
+        plots: Draw plots into the run folder at the end.
 
     Raises:
         CnntrainError: See ``go_on``.
     """
-    return watched(lambda interrupts: go_on(run, overrides, interrupts, verify))
+    return watched(lambda interrupts: go_on(run, overrides, interrupts, verify, plots=plots))
 
 
 def watched(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:

@@ -34,7 +34,11 @@ from cnntrain.training.workers import number_of_workers, ranks
 
 
 def fit(
-    config: Config, out: str | Path | None = None, interrupts: Interrupts | None = None, health: bool = False
+    config: Config,
+    out: str | Path | None = None,
+    interrupts: Interrupts | None = None,
+    health: bool = False,
+    plots: bool = True,
 ) -> Iterator[Event]:
     """Train the network of ``config`` and keep what comes of it in a run folder; yield what happens.
 
@@ -43,6 +47,7 @@ def fit(
         out: The run folder; by default ``runs/<name of the config>``.
         interrupts: Its ``signal``, once set, stops the run after the batch at hand.
         health: Tell after each iteration how the layers are.
+        plots: Draw plots into the run folder at the end.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything is written.
@@ -57,7 +62,8 @@ def fit(
     check_patience(config, data)
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
-        yield from carry_on(run, config, network, data, Start(), interrupts, health)
+        run.write_original(config)
+        yield from carry_on(run, config, network, data, Start(), interrupts, health, plots)
 
 
 def carry_on(
@@ -68,6 +74,7 @@ def carry_on(
     start: Start,
     interrupts: Interrupts | None,
     health: bool = False,
+    plots: bool = True,
 ) -> Iterator[Event]:
     """Train from ``start`` on to the end; see ``fit``."""
     if run.lock.note:
@@ -82,7 +89,8 @@ def carry_on(
         following = yield from stretch(run, config, network, data, start, interrupts, health, again=True)
     outcome = start.outcome
     if not isinstance(outcome.error, StorageError):  # no plot could be saved either
-        yield from map(Warned, complete(run.path, network, data, ended=outcome.scores["train"] is not None))
+        ended = outcome.scores["train"] is not None
+        yield from map(Warned, complete(run.path, network, data, ended, plots))
     yield Finished(following)
     if outcome.error is not None:
         raise outcome.error

@@ -50,6 +50,7 @@ def test_overrides_and_options_mix(train, tmp_path):
         "best.safetensors",
         "checkpoint.previous.safetensors",
         "checkpoint.safetensors",
+        "config.original.yaml",
         "config.yaml",
         "environment.json",
         "metrics.csv",
@@ -147,3 +148,44 @@ def test_stdout_holds_json_alone(digits_file, tmp_path):
     assert json.loads(shown.stdout)["iterations"] == 1
     assert shown.stdout.count("\n") == 1
     assert "\x1b[?25l" in shown.stderr, "the bar is on stderr"
+
+
+def test_a_limit_of_threads_is_said(digits_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    shown = CliRunner().invoke(app, ["train", str(digits_file), "--progress", "plain"])
+    assert "device   CPU, 1 core (OMP_NUM_THREADS), 1 worker, float32" in shown.stderr
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_plots_can_be_left_out(digits_file, tmp_path, monkeypatch, plots, resumed):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", str(digits_file), "--no-plots", "--progress", "none"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    if resumed:
+        words = ["resume", "runs/digits", "training.Max=3", "--no-plots"]
+        assert CliRunner().invoke(app, words).exit_code == 0
+    assert not list((tmp_path / "runs/digits").glob("*.png"))
+    assert (tmp_path / "runs/digits/metrics.csv").exists()
+
+
+def test_the_config_is_kept_as_it_was_written(digits_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "# mine: ä 日本\r\n" + digits_file.read_text() + "# the end, without a line break"
+    digits_file.write_bytes(text.encode())
+    words = ["train", str(digits_file), "training.Max=1", "training.alpha= 0.1 # ä", "--progress", "none"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    kept = tmp_path / "runs/digits/config.original.yaml"
+    told = f"{text}\n# overrides: training.Max=1 'training.alpha= 0.1 # ä'\n"
+    assert kept.read_bytes().decode() == told
+    assert CliRunner().invoke(app, ["resume", "runs/digits", "training.Max=2"]).exit_code == 0
+    assert kept.read_bytes().decode() == told
+    assert CliRunner().invoke(app, ["train", str(digits_file), "--progress", "none"]).exit_code == 0
+    assert (tmp_path / "runs/digits-2/config.original.yaml").read_bytes().decode() == text
+
+
+def test_a_config_from_no_file_leaves_none(tiny_config, tmp_path):
+    import cnntrain
+
+    cnntrain.train(tiny_config(Max=1), tmp_path / "run", plots=False)
+    assert not (tmp_path / "run" / "config.original.yaml").exists()

@@ -8,6 +8,24 @@ from threadpoolctl import threadpool_info
 from cnntrain.parallel import available_cores, cores, one_blas_thread, worker_count
 
 
+@pytest.fixture(autouse=True)
+def no_limit_of_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("1", 1), ("3", 3), (" 2 ", 2), ("4,2", 4), ("0", None), ("", None), ("-1", None), ("x", None), ("9" * 99, None)],
+)
+def test_omp_num_threads_is_a_limit_of_cores(monkeypatch, text, limit):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    monkeypatch.setattr(cores, "cgroup_quota", lambda: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert cores.thread_limit() == limit
+    assert available_cores() == min(6, limit or 6)
+    assert worker_count(100, 1e12) == min(6, limit or 6)
+
+
 @pytest.fixture
 def groups(tmp_path):
     """Writes the files of a system with control groups; returns the limit found in them."""

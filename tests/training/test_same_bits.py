@@ -56,7 +56,7 @@ def data_folders(tmp_path_factory) -> dict[str, Path]:
         records[:, 0] = np.arange(count) % 10
         (cifar / f"{name}.bin").write_bytes(records.tobytes())
     (cifar / "batches.meta.txt").write_text("\n".join(f"class{i}" for i in range(10)))
-    return {"idx": mnist, "cifar10": cifar}
+    return {"mnist": mnist, "cifar10": cifar}
 
 
 def left_by(config, folder):

@@ -47,6 +47,7 @@ def go_on(
     interrupts: Interrupts | None = None,
     verify: bool = False,
     health: bool = False,
+    plots: bool = True,
 ) -> Iterator[Event]:
     """Go on with a run where its last checkpoint left it; yield what happens.
 
@@ -56,6 +57,7 @@ def go_on(
         interrupts: As for ``fit``.
         verify: First repeat the steps between the last two checkpoints, and compare.
         health: As for ``fit``.
+        plots: As for ``fit``.
 
     Raises:
         UsageError: There is no run, or another process is working on it.
@@ -72,7 +74,7 @@ def go_on(
             config = with_size_of(config, data)
             check_patience(config, data)
             folder.write_config(config)
-            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts, health)
+            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts, health, plots)
             return
         found = last_checkpoint(folder.path)
         checkpoint = found.checkpoint
@@ -90,7 +92,7 @@ def go_on(
         yield from (Warned(note) for note in tidied(folder, found, config, network, data))
         network.theta[...] = checkpoint.theta
         start = Start(checkpoint.progress, checkpoint.outcome, checkpoint.states, checkpoint.best)
-        yield from carry_on(folder, config, network, data, start, interrupts, health)
+        yield from carry_on(folder, config, network, data, start, interrupts, health, plots)
 
 
 def is_unborn(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 ===============================  ====================================================================================
 config.yaml                      the config with every default filled in
+config.original.yaml             the config as its author wrote it, comments and all, and the overrides
 weights.safetensors              W and b of the last iteration
 best.safetensors                 the best at the end of an iteration, see ``cnntrain.training.monitoring``
 metrics.jsonl                    a line an iteration
@@ -28,9 +29,9 @@ from cnntrain.storage.lock import NAME as LOCK
 from cnntrain.training.events import IterationEnded
 
 NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
-METRICS = "metrics.jsonl"
+METRICS, ORIGINAL = "metrics.jsonl", "config.original.yaml"
 OWN = {
-    *("config.yaml", "split.csv", "environment.json", "summary.json", METRICS, "metrics.csv"),
+    *("config.yaml", ORIGINAL, "split.csv", "environment.json", "summary.json", METRICS, "metrics.csv"),
     *("weights.safetensors", "best.safetensors", NEWEST, PREVIOUS),
     *("curves.png", "confusion.png", "mistakes.png", "filters.png"),
 }
@@ -135,6 +136,11 @@ class RunFolder:
     def write_config(self, config: Config) -> None:
         """Write config.yaml."""
         write_text(self.config, dump(config))
+
+    def write_original(self, config: Config) -> None:
+        """Write config.original.yaml, if the config is from a file; it never changes again."""
+        if config.original is not None:
+            write_text(self.path / ORIGINAL, config.original)
 
     def add_metrics(self, event: IterationEnded) -> None:
         """Add a line to metrics.jsonl."""

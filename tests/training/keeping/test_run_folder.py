@@ -97,7 +97,7 @@ def test_runs_without_out_are_numbered(tiny, record, tmp_path, monkeypatch):
     runs = [run.result["run"] for run in (first, *others)]
     assert runs == [str(Path("runs", name)) for name in ("x", "x-2", "x-3")]
     assert content(tmp_path / "runs" / "x") == before
-    assert {path.name for path in (tmp_path / "runs" / "x-3").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "runs" / "x-3").iterdir()} == FILES | {"config.original.yaml"}
 
 
 def test_folder_that_is_not_empty_is_refused_and_left_alone(tiny_config, record, tmp_path):
