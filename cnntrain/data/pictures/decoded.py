@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from cnntrain.data.cache import VARIABLE
 from cnntrain.data.pictures import cache_files, decoded_file
+from cnntrain.data.pictures.decoders import decoders
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.walk import FileStamp
 from cnntrain.data.watching import Watch
@@ -44,7 +44,7 @@ def pixels_of(root: Path, files: Sequence[FileStamp], form: Form, watch: Watch) 
     """The pixels of ``files`` in the folder ``root``; nothing is decoded where the cache holds them already."""
     shape = (len(files), form.channels, form.H, form.W)
     slot = _digest([os.path.abspath(root), form.channels, form.H, form.W, form.fit])
-    path = cache_files.images_folder() / f"{slot}-{_digest([FORMAT, *decoders(), list(files)])}.npy"
+    path = cache_files.images_folder() / f"{slot}-{_digest([FORMAT, decoders(), list(files)])}.npy"
     cached = decoded_file.read(path, shape)
     if cached is not None:
         found = _pixels(*cached)
@@ -84,14 +84,6 @@ def _is_mended(root: Path, files: Sequence[FileStamp], form: Form, found: Pixels
 
 def _digest(content: object) -> str:
     return blake2b(json.dumps(content).encode(), digest_size=12).hexdigest()
-
-
-def decoders() -> list[str]:
-    """Names and versions of the libraries that pixels depend on."""
-    found = [f"Pillow {version('pillow')}"]
-    with suppress(PackageNotFoundError):
-        found.append(f"pillow-heif {version('pillow-heif')}")
-    return found
 
 
 def _pixels(images: NDArray[np.uint8], about: decoded_file.About) -> Pixels:

@@ -1,5 +1,6 @@
 """What the last bits of a run depend on beside its config and data: the program, and the libraries it computes with."""
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import cnntrain
+from cnntrain.data.pictures.decoders import libraries
 from cnntrain.ops.products import kernels
 
 SHOWN_ONLY = ("cli", "judging", "exporting")
@@ -24,6 +26,7 @@ def origin() -> dict[str, str]:
         "the code of cnntrain": code(),
         "NumPy": np.__version__,
         "the BLAS kernels": kernels() or "unknown",
+        **libraries(),
     }
 
 
@@ -40,6 +43,27 @@ def code(root: Path = Path(cnntrain.__file__).parent) -> str:
 def changes(before: dict[str, str]) -> list[str]:
     """Say in words what is another now."""
     now = origin()
+    computing = [name for name in now if name not in libraries()]  # what decodes shows in the images alone
     return [
-        f"{name} was {before.get(name, 'unknown')} and is {now[name]}" for name in now if now[name] != before.get(name)
+        f"{name} was {before.get(name, 'unknown')} and is {now[name]}"
+        for name in computing
+        if now[name] != before.get(name)
     ]
+
+
+def other_data(where: Path, before: dict[str, str], differing: Sequence[str]) -> str:
+    """Say that a run cannot use its data, for they differ, and what decoded images otherwise where that may be why.
+
+    Args:
+        where: The run's folder.
+        before: The origin of its checkpoint.
+        differing: In which parts, as ``data.fingerprint.differences`` says.
+    """
+    text = f"{where}: the data are not those that this run began with: {', '.join(differing)}"
+    now = libraries()
+    others = [name for name in now if name in before and now[name] != before[name]]
+    if not others or not all(part.endswith("images differ") for part in differing):
+        return text
+    was = " and ".join(f"{name} was {before[name]} and is {now[name]}" for name in others)
+    earlier = " and ".join(f"{name} {before[name]}" for name in others)
+    return f"{text}; {was}, and may decode image files to other pixels; install {earlier} again to resume"

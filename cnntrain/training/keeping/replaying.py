@@ -12,6 +12,7 @@ from cnntrain.training.events import BatchEnded
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping import postmortem
 from cnntrain.training.keeping.checks import check_position
+from cnntrain.training.keeping.origin import other_data
 from cnntrain.training.keeping.run import NEWEST
 from cnntrain.training.loop import program
 from cnntrain.training.workers import number_of_workers, ranks
@@ -52,7 +53,7 @@ def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
     data = data_of(start.config, folder, watch, start.scale)
     differing = differences(start.fingerprint, fingerprint(data))
     if differing:
-        raise DataError(f"{folder}: the data are not those that this run began with: {', '.join(differing)}")
+        raise DataError(other_data(folder, start.origin, differing))
     check_position(start, len(data.train))
     network, here, options = build_for(start.config, data), start.progress, start.config.training
     network.theta[...] = start.theta

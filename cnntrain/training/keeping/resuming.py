@@ -23,7 +23,7 @@ from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
 from cnntrain.training.keeping.checks import check_position
 from cnntrain.training.keeping.going_back import Found, Start, last_checkpoint, lines_before
-from cnntrain.training.keeping.origin import changes
+from cnntrain.training.keeping.origin import changes, other_data
 from cnntrain.training.keeping.run import NEWEST, OWN, PREVIOUS, RunFolder
 from cnntrain.training.keeping.verifying import verify_last_steps
 from cnntrain.training.opening import loaded
@@ -82,7 +82,7 @@ def go_on(
         data = yield from loaded(config, folder.path, interrupts, checkpoint.scale)
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
-            raise DataError(f"{folder.path}: the data are not those that this run began with: {', '.join(differing)}")
+            raise DataError(other_data(folder.path, checkpoint.origin, differing))
         check_position(checkpoint, len(data.train))
         check_patience(config, data)
         network = build_for(config, data)

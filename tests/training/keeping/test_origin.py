@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cnntrain
-from cnntrain.training.keeping.origin import DECIDING, SHOWN_ONLY, code
+from cnntrain.training.keeping.origin import DECIDING, SHOWN_ONLY, changes, code, origin, other_data
 
 PACKAGE = Path(cnntrain.__file__).parent
 
@@ -47,3 +47,31 @@ def test_what_training_imports_of_the_parts_that_only_show_is_counted():
             if part in SHOWN_ONLY:
                 found.add(f"{part}/{module}.py")
     assert found - showing == set(DECIDING)
+
+
+IMAGES = ["train images differ", "test images differ"]
+
+
+@pytest.mark.parametrize(
+    ("before", "differing", "words"),
+    [
+        (
+            {"Pillow": "11.1"},
+            IMAGES,
+            "; Pillow was 11.1 and is {Pillow}, and may decode .*; install Pillow 11.1 again to resume$",
+        ),
+        ({"libjpeg": "1.0"}, IMAGES, "; libjpeg was 1.0 and is .*, .* install libjpeg 1.0 again to resume$"),
+        ({"Pillow": "11.1"}, ["train samples: 5 then, 6 now", *IMAGES], "test images differ$"),
+        ({}, IMAGES, "train images differ, test images differ$"),
+    ],
+)
+def test_another_decoder_is_named_where_only_images_differ(before, differing, words):
+    text = other_data(Path("run"), origin() | before, differing)
+    assert text.startswith("run: the data are not those that this run began with: ")
+    assert re.search(words.format(**origin()), text)
+
+
+def test_another_decoder_is_no_reason_to_warn_of_last_bits():
+    assert changes(origin() | {"Pillow": "11.1", "libjpeg": "1.0"}) == []
+    assert changes(origin() | {"NumPy": "1.0"})[0].startswith("NumPy was 1.0 and is ")
+    assert other_data(Path("run"), {"NumPy": "1.0"}, IMAGES).endswith("test images differ")
