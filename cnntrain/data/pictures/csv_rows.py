@@ -14,6 +14,8 @@ MOST = 1_000_000
 """Rows, at most."""
 LONGEST = 1_000_000
 """Characters of a line, at most."""
+WIDEST = 2_000
+"""Values of a row, at most."""
 SEPARATORS = ",;\t"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -47,6 +49,8 @@ def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tup
                 count += 1
                 if count > MOST + 1:
                     raise DataError(f"{path}: line {rows.line_num} is one too many: {MOST:,} images are possible")
+                if len(row) > WIDEST:
+                    raise DataError(f"{path}: line {rows.line_num} has {len(row):,} values; {WIDEST:,} are possible")
                 yield rows.line_num, row
     except csv.Error as error:
         raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None

@@ -22,6 +22,7 @@ class Files:
         self._found: dict[str, str] = {}
         self._twice: set[str] = set()
         there = list(images)
+        self.count = len(there)
         preferred = [name for name in there if "/" in name and split_of(name.partition("/")[0]) == split]
         for names in (preferred, set(there).difference(preferred)):
             found: dict[str, str] = {}

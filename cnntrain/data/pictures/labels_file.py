@@ -70,7 +70,7 @@ class Table:
         Args:
             path: The file.
             files: The images in the folder.
-            least: The share of the first rows that must name one.
+            least: The share of the first rows, or of the images, that must be named; 0: rows are read until one is.
         """
         self.path, self.files = path, files
         first = list(islice(rows_of(path, WHAT), LOOKED_AT + 1))
@@ -79,6 +79,10 @@ class Table:
         self.header = names if self.has_header else [f"column {i}" for i in range(len(names))]
         self.sample = [row for _, row in first[self.has_header :] if len(row) == len(names)]
         self.image = self._image_column(least)
+        if self.image is None and not least:
+            naming = (row for _, row in self.rows() if any(map(files.find, row)))
+            self.sample = list(islice(naming, LOOKED_AT)) or self.sample
+            self.image = self._image_column(least)
 
     def _image_column(self, least: float) -> int | None:
         """The column that names the most images, but none that is called a label or names few over and over."""
@@ -86,7 +90,8 @@ class Table:
         for place, header in enumerate(self.header):
             named = [name for row in self.sample if (name := self.files.find(row[place])) is not None]
             different = len(set(named))
-            names_enough = different > len(named) / 2 and len(named) >= least * len(self.sample)
+            enough = least * min(len(self.sample), self.files.count)
+            names_enough = different > len(named) / 2 and len(named) >= enough
             if names_enough and different > most and _plain(header) not in LABELS:
                 best, most = place, different
         return best
@@ -230,9 +235,11 @@ def tables(root: Path, images: Sequence[str]) -> list[Table]:
     paths = [path for path in paths if "submission" not in path.name.lower() and not path.name.startswith(".")]
     readable = [path for path in paths[:MOST_FILES] if path.stat().st_size <= LARGEST]
     found = []
+    files: dict[str, Files] = {}
     for path in readable:
+        split = split_of(path.stem) or "train"
         try:
-            found.append(Table(path, Files(images, split_of(path.stem) or "train"), 0.5))
+            found.append(Table(path, files.get(split) or files.setdefault(split, Files(images, split)), 0.5))
         except DataError:
             continue  # a file that nobody named may be anything
     return [table for table in found if table.image is not None]
@@ -268,7 +275,7 @@ def contradiction(root: Path, folder_of: dict[str, str]) -> str:
         if min(len({folder for folder, _ in pairs}), len({label for _, label in pairs})) < len(pairs):
             return (
                 f"{root}: {visible(table.path.name)} gives the images other classes than their folders do; read its "
-                f"labels by data.labels={visible(table.path.name)}, or move it elsewhere"
+                f"labels by data.labels={visible(str(table.path))}, or move it elsewhere"
             )
     return ""
 

@@ -129,3 +129,21 @@ def test_limits(folder, monkeypatch):
     monkeypatch.setattr(csv_rows, "MOST", 2)
     with pytest.raises(DataError, match="line 4 is one too many"):
         find(root, root / "labels.csv")
+
+
+def test_few_of_the_images_of_a_long_file(folder):
+    rows = "".join(f"{i:04},{'ab'[i % 2]}\n" for i in range(1200))
+    root = folder(("i/0001.png", "i/0002.png"), {"l.csv": "id,label\n" + rows})
+    assert find(root).classes == ("a", "b")
+    late = folder(("i/0001.png", "i/0002.png", "late/1100.png", "late/1101.png"), {})
+    for name in ("0001", "0002"):
+        (late / "i" / f"{name}.png").unlink()
+    with pytest.raises(DataError, match="two classes are needed"):
+        find(late)
+    assert len(find(late, late / "l.csv").pictures) == 2
+
+
+def test_too_many_columns(folder):
+    root = folder(DOG_FILES, {"l.csv": "id,label" + ",x" * 2000 + "\na1,pug\n"})
+    with pytest.raises(DataError, match="line 1 has 2,002 values; 2,000 are possible"):
+        find(root, root / "l.csv")
