@@ -19,8 +19,9 @@ from cnntrain.training import fit
 settings.register_profile("cnntrain", deadline=None)  # a busy computer is no failure
 settings.load_profile("cnntrain")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background; the processes of tests would inherit it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGINT", "SIGHUP"):  # ignored in a shell's background and by nohup; the tests' processes would inherit it
+    if signal.getsignal(getattr(signal, name, signal.SIGINT)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.default_int_handler)
 
 MakeConfig = Callable[..., Config]
 

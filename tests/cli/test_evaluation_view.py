@@ -7,8 +7,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.cutting import cut
 from cnntrain.cli.evaluation_view import show
+from cnntrain.streams import READABLE
 
 
 @pytest.fixture
@@ -80,6 +82,43 @@ def test_no_line_is_longer_than_the_terminal_nor_cut_by_it(result, width, classe
     assert max(map(cell_len, lines)) <= min(width, 120)
     assert lines[0].split()[-2:] == ["calibration", "error"]
     assert sum("1,000" in line for line in lines) >= min(classes, 100)
+
+
+def on_command_console(result, width, **stream):
+    console = CommandConsole(io.TextIOWrapper(content := io.BytesIO(), **({"encoding": "utf-8"} | stream)))
+    console.width = width
+    show(result, console)
+    console.file.flush()
+    return content.getvalue().decode("utf-8")
+
+
+@pytest.mark.parametrize("width", [20, 50, 60, 79])
+@pytest.mark.parametrize("file", [None, "photographs/test/of a deep folder/IMG_"])
+def test_no_figure_is_cut_however_narrow_the_terminal(result, width, file):
+    told = result(14, file=file)
+    words = on_command_console(told, width).split()
+    for figure in ("1,234", "0.0812", "97.78", "100.00", "1.23", "50.00", "66.67", "98.70", "1,000"):
+        assert figure in words
+    assert words.count("98.70") == 5
+    assert words.count("50.00") == 16
+
+
+def test_gaps_shrink_before_lines_are_wrapped(result):
+    lines = on_command_console(result(mistakes=0, split="test"), 60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[0].split() == ["split", "samples", "loss", "accuracy", "top-5", "calibration", "error"]
+
+
+def test_an_empty_cell_is_a_point_where_the_stream_has_nothing_else(result):
+    told = result(3, confusion=[[5, 0, 12], [0, 3, 0], [1, 0, 4]])
+    columns = []
+    for encoding in ("utf-8", "ascii"):
+        text = on_command_console(told, 80, encoding=encoding, errors=READABLE)
+        lines = text.splitlines()
+        head = next(place for place, line in enumerate(lines) if line.split() == ["0", "1", "2"])
+        columns.append([line.replace("\u00b7", ".") for line in lines[head : head + 4]])
+    assert columns[0] == columns[1]
+    assert columns[1][2].split()[-3:] == [".", "3", "."]
 
 
 def test_a_matrix_that_does_not_fit_gives_way_to_what_is_mixed_up_most(result):

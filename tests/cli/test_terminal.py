@@ -9,6 +9,7 @@ import typer
 
 from cnntrain import errors
 from cnntrain.cli import terminal
+from cnntrain.cli.console import CommandConsole
 from cnntrain.cli.options import Progress
 
 CLASSES = [
@@ -119,3 +120,18 @@ def test_a_bar_moves_on_a_terminal_only(mode, is_terminal, kind, live, monkeypat
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     monkeypatch.setenv("TERM", kind)
     assert terminal.is_live(mode) is live
+
+
+def test_a_limit_of_threads_is_a_sentence(capsys):
+    with pytest.raises(typer.Exit) as stop, terminal.errors_as_messages():
+        raise RuntimeError("can't start new thread")
+    assert stop.value.exit_code == 7
+    assert capsys.readouterr().err.startswith("error: the system lets this process start no more threads")
+
+
+def test_sentences_break_between_words_and_paths_stay_whole():
+    stream = io.StringIO()
+    console = CommandConsole(stream)
+    console.width = 20
+    console.print_sentence("these words are in a/very/long/path/that/is/wider and more")
+    assert stream.getvalue().splitlines() == ["these words are in", "a/very/long/path/that/is/wider", "and more"]

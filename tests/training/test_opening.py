@@ -6,7 +6,7 @@ import pytest
 
 import cnntrain
 from cnntrain.data import Data
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, WorkerError
 from cnntrain.training import opening
 from cnntrain.training.events import Loading, Noted
 from cnntrain.training.interrupts import Interrupts
@@ -24,7 +24,7 @@ def run(generator):
 
 
 def loader(monkeypatch, load):
-    monkeypatch.setattr(opening, "data_of", lambda config, run, watch: load(watch))
+    monkeypatch.setattr(opening, "data_of", lambda config, run, watch, scale: load(watch))
 
 
 def test_what_is_told_comes_as_events(monkeypatch, tiny_config):
@@ -126,3 +126,12 @@ def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_pa
     monkeypatch.setattr(opening, "data_of", load)
     with pytest.warns(UserWarning, match="skipped 2 hidden"):
         assert cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")["iterations"] == 1
+
+
+def test_a_process_that_may_start_no_thread_is_told(monkeypatch, tiny_config):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+    with pytest.raises(WorkerError, match="start no thread; raise the limit of processes"):
+        list(loaded(tiny_config()))
