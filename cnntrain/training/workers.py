@@ -105,7 +105,10 @@ def ranks(
                         raise KeyboardInterrupt(interrupts.signal)
 
             comm = Shared(0, workers, arrays, network.layout, watch)
-            yield comm, data
+            try:
+                yield comm, data
+            finally:
+                comm.watch = processes.watch  # the other one knows comm: together they would keep all that is shared
     finally:
         network.bind(network.theta.copy())  # whoever keeps the network does not keep all that was shared
         network.free_memory()

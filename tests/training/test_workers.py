@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,24 @@ def test_the_network_can_be_used_after_the_run(tiny_config, tmp_path, record):
         np.testing.assert_array_equal(value, saved[name])
     if Path("/proc/self/maps").exists():
         assert shared_memory_in_use() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
+    """Not until the cycle collector runs, either."""
+    most, config = 0, tiny_config(workers=2, alpha=1e30, on_divergence="rollback", loss="mse")
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(DivergedError):
+            for event in fit(config, tmp_path / "run"):
+                most = max(most, len(shared_memory_in_use()))
+                told = type(event).__name__
+        assert told == "Finished"
+        assert most == 1
+        assert shared_memory_in_use() == []
+    finally:
+        gc.enable()
 
 
 def test_it_works_in_a_thread(tiny_config, tmp_path):
