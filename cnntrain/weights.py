@@ -51,15 +51,19 @@ class Saved:
 
     def check_fits(self, data: Data) -> None:
         """Raise WeightsError unless the data's images and classes are those that the network was trained for."""
-        if data.input_shape != self.network.in_shape:
-            raise WeightsError(
-                f"{self.path}: the network takes images of {self.network.in_shape}, "
-                f"but the data have {data.input_shape}"
-            )
+        self.check_shape(data)
         if data.classes != self.classes:
             raise WeightsError(
                 f"{self.path}: the network knows {len(self.classes)} classes {shown(self.classes)}, "
                 f"but the data have {len(data.classes)} {shown(data.classes)}"
+            )
+
+    def check_shape(self, data: Data) -> None:
+        """Raise WeightsError unless the data's images are of the shape that the network takes."""
+        if data.input_shape != self.network.in_shape:
+            raise WeightsError(
+                f"{self.path}: the network takes images of {self.network.in_shape}, "
+                f"but the data have {data.input_shape}"
             )
 
 

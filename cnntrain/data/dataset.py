@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
-from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels
+from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, brightest, choice_of, measure_scale, to_pixels
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
 
@@ -64,6 +64,23 @@ class Dataset:
             rows = indices if self.rows is None else self.rows[indices]
             return Dataset(self.images, self.labels[indices], rows, names, groups)
         return Dataset(self.gather(indices), self.labels[indices], None, names, groups)
+
+
+def joined(parts: list[Dataset]) -> Dataset:
+    """All samples of several data sets from one source, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    labels = np.concatenate([part.labels for part in parts])
+    names = None
+    if all(part.names is not None for part in parts):
+        names = tuple(name for part in parts for name in part.names or ())
+    if all(part.images is parts[0].images for part in parts):
+        rows = [np.arange(len(part)) if part.rows is None else part.rows for part in parts]
+        return Dataset(parts[0].images, labels, np.concatenate(rows), names)
+    images: list[Any] = [part.gather(np.arange(len(part))) for part in parts]
+    if len({each.dtype for each in images}) > 1:  # bytes beside floats in 0..1
+        images = [each / np.float32(brightest(each.dtype)) for each in images]
+    return Dataset(np.concatenate(images), labels, None, names)
 
 
 class Splits(NamedTuple):

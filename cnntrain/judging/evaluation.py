@@ -1,5 +1,6 @@
 """Judging saved weights: what ``cnntrain eval`` does."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,18 @@ from cnntrain import weights
 from cnntrain.builder import data_of
 from cnntrain.data.watching import SILENT, Watch
 from cnntrain.errors import UsageError
+from cnntrain.judging.all_samples import judge_all
 from cnntrain.judging.drawing import draw_judgement
 from cnntrain.judging.judgement import Judgement, judge
 from cnntrain.judging.names import short
 
 
 def evaluate(
-    run: str | Path, split: str = "test", overrides: Sequence[str] = (), plots: bool = False
+    run: str | Path,
+    split: str = "test",
+    overrides: Sequence[str] = (),
+    plots: bool = False,
+    data: str | Path | None = None,
 ) -> dict[str, Any]:
     """Return how good saved weights are: what ``cnntrain eval --json`` prints.
 
@@ -22,6 +28,8 @@ def evaluate(
         run: A run folder, or a ``.safetensors`` file.
         split: ``test``, ``validation`` or ``train``.
         overrides: ``KEY=VALUE`` words on the stored config, such as ``data.path=...`` for data that moved.
+        data: A labelled folder, a file or a data set known by name: evaluate on all of it, whatever its splits, instead
+            of on ``split`` of the run's data.
         plots: Draw them, into the folder ``eval`` beside the weights; ``plots`` of the result names the files.
 
     Raises:
@@ -30,6 +38,8 @@ def evaluate(
         UsageError: The data have no such split.
         OSError: The plots cannot be written.
     """
+    if data is not None:
+        return told(run, judge_all(run, os.fspath(data), overrides), plots)
     return told(run, judge_saved(run, split, overrides), plots)
 
 

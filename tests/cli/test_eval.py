@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import cnntrain.data.digits
 from cnntrain.cli.app import app
 
 
@@ -66,3 +67,26 @@ def test_a_folder_that_cannot_be_made_is_told(run):
     shown = evaluate(run[0], "--plots")
     assert shown.exit_code == 2
     assert shown.stderr.startswith(f"error: {run[0]}/eval")
+
+
+def test_all_of_other_data_is_evaluated_and_said(run, tmp_path):
+    digits = Path(cnntrain.data.digits.FILE)
+    shown = evaluate(run[0], str(digits), "--all", "--json")
+    assert shown.exit_code == 0
+    result = json.loads(shown.stdout)
+    assert (result["split"], result["samples"]) == ("all", 1797)
+    assert "note: evaluated on all 1,797 samples: 1,437 of train, 360 of test\n" in shown.stderr
+    assert json.loads(evaluate(run[0], "--all", "--json").stdout)["samples"] == 1797
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["digits"], "digits: to evaluate on all of other data, add --all"),
+        (["digits", "--all", "--split", "test"], "--all and --split exclude each other"),
+    ],
+)
+def test_other_data_need_all(run, words, why):
+    shown = evaluate(run[0], *words)
+    assert shown.exit_code == 2
+    assert why in shown.stderr

@@ -53,7 +53,7 @@ def chosen(given: Path | None, of_run: Path, folder: Path, watch: Watch) -> Path
     if is_of(of_run, folder):
         return of_run
     if folder.is_dir():  # otherwise there will be worse to tell
-        watch.note(f"{of_run} names no picture in {folder}: these are split anew")
+        watch.note(f"{of_run} names no picture in {folder}: these are split anew; eval --all takes all of them")
     return None
 
 
