@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnntrain.data.names import forms
 from cnntrain.data.pictures.form import Form
 from cnntrain.data.pictures.left_out import LeftOut
 from cnntrain.data.pictures.opening import HEADER, opened
@@ -145,6 +146,8 @@ def wrong_type(given: object) -> str:
 
 
 def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
+    if not os.path.lexists(path):  # a list from another system may write the same name in another form of Unicode
+        path = next(filter(os.path.lexists, forms(path)), path)
     if not os.path.isdir(path):
         yield path
         return

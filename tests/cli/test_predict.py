@@ -111,6 +111,14 @@ def test_what_is_left_out_of_a_folder_is_noted(run, pictures):
     ]
 
 
+def test_a_name_in_another_form_of_unicode(run, pictures):
+    os.rename(pictures / "a.png", pictures / "gru\u0308n.png")
+    os.rename(pictures / "b c.jpg", pictures / "\u00e4.jpg")
+    shown = predict(run, "-", "--json", input="gr\u00fcn.png\na\u0308.jpg\n")
+    assert shown.exit_code == 0
+    assert [each["file"] for each in json.loads(shown.stdout)["predictions"]] == ["gru\u0308n.png", "\u00e4.jpg"]
+
+
 def test_names_from_stdin(run, pictures):
     os.link(b"a.png", b"\xff \t.png")
     names = b"b c.jpg\r\n\n\xff \t.png\r\n\nin"

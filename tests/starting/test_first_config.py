@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 import cnntrain
@@ -212,3 +213,41 @@ def test_training_decodes_no_picture_again(pictures, mode, size, monkeypatch):
     monkeypatch.setattr("cnntrain.data.pictures.decoding.decode", None)
     config = load_config("photos.yaml")
     assert data_of(config).input_shape[0] == {"RGB": 3, "L": 1}[mode]
+
+
+def split_course(here):
+    for split in ("training_set", "test_set"):
+        for name in ("cats", "dogs"):
+            yield from (f"{split}/{name}/{i}.png" for i in range(4))
+
+
+def labelled(here):
+    rows = [f"{i},{'ab'[i % 2]}" for i in range(8)]
+    (here / "photos").mkdir()
+    (here / "photos" / "labels.csv").write_text("\n".join(["id,label", *rows]))
+    yield from (f"images/{i}.png" for i in range(8))
+
+
+def beside_a_run(here):
+    (here / "photos" / "runs" / "x").mkdir(parents=True)
+    for name in ("config.yaml", "metrics.jsonl"):
+        (here / "photos" / "runs" / "x" / name).touch()
+    yield from ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "runs/x/loss.png")
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "choices"),
+    [
+        (split_course, ("cats", "dogs"), ("splits: training_set/ as train, test_set/ as test",)),
+        (labelled, ("a", "b"), ("labels: labels.csv, column 'label'; images: column 'id'",)),
+        (beside_a_run, ("a", "b"), ()),
+    ],
+)
+def test_training_reads_a_folder_as_init_does(here, names, classes, choices):
+    for i, name in enumerate(names(here)):
+        (here / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (i, i, 99)).save(here / "photos" / name)
+    result = begin("photos")
+    data = data_of(load_config(result["config"]))
+    assert tuple(result["classes"]) == data.classes == classes
+    assert tuple(result["choices"]) == data.choices == choices
