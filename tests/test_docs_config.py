@@ -14,6 +14,7 @@ from cnntrain.config.schema import (
     SOURCES,
     AnyData,
     Cifar10Options,
+    Cifar100Options,
     CsvOptions,
     IdxOptions,
     ImagesOptions,
@@ -35,6 +36,7 @@ SECTIONS = {
     "source: npz": (NpzOptions, COMMON),
     "source: mnist": (NamedOptions, COMMON),
     "source: cifar10": (Cifar10Options, COMMON),
+    "source: cifar100": (Cifar100Options, COMMON),
     "source: csv": (CsvOptions, COMMON),
     "source: images": (ImagesOptions, COMMON - {"validation"}),
     "network": (NetworkOptions, set()),
@@ -73,7 +75,7 @@ def test_every_source_and_table_is_of_the_schema():
     headings = set(re.findall(r"^#+ `(.*)`$", PAGE, re.MULTILINE))
     assert headings == set(SECTIONS)
     named = {"mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"}
-    assert set(SOURCES) == {"digits", "idx", "npz", "csv", "images"} | named
+    assert set(SOURCES) == {"digits", "idx", "npz", "cifar100", "csv", "images"} | named
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -83,6 +83,14 @@ class Cifar10Options(AnyData):
     mirrors: Mirrors | None = Field(None, description="servers that are asked first")
 
 
+class Cifar100Options(AnyData):
+    """``source: cifar100``, a folder with the binary version of CIFAR-100."""
+
+    source: Literal["cifar100"] = Field(description="the kind of data")
+    path: AnyPath = Field(description="the folder, or the one above it")
+    labels: Literal["fine", "coarse"] = Field("fine", description="which labels to learn: 100 fine or 20 coarse ones")
+
+
 class CsvOptions(AnyData):
     """``source: csv``, a label and all pixels of an image on each line."""
 
@@ -138,12 +146,20 @@ SOURCES: dict[str, type[AnyData]] = {
     "kmnist": NamedOptions,
     "emnist-letters": NamedOptions,
     "cifar10": Cifar10Options,
+    "cifar100": Cifar100Options,
     "csv": CsvOptions,
     "images": ImagesOptions,
 }
 
 DataOptions = Annotated[
-    DigitsOptions | IdxOptions | NpzOptions | NamedOptions | Cifar10Options | CsvOptions | ImagesOptions,
+    DigitsOptions
+    | IdxOptions
+    | NpzOptions
+    | NamedOptions
+    | Cifar10Options
+    | Cifar100Options
+    | CsvOptions
+    | ImagesOptions,
     Field(discriminator="source"),
 ]
 

@@ -13,7 +13,7 @@ from cnntrain.data.darkness import darkness
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads import named
 from cnntrain.data.downloads.catalogue import NAMED
-from cnntrain.data.formats import csv_files, idx, npz
+from cnntrain.data.formats import cifar100, csv_files, idx, npz
 from cnntrain.data.loaded import Data
 from cnntrain.data.pictures import images
 from cnntrain.data.pixels import Scale
@@ -29,6 +29,7 @@ SOURCES: dict[str, Callable[..., Splits | SettledSplits]] = {
     "idx": idx.load,
     "npz": npz.load,
     **{name: partial(named.load, name) for name in NAMED},
+    "cifar100": cifar100.load,
     "csv": csv_files.load,
     "images": images.load,
 }

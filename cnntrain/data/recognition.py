@@ -7,7 +7,7 @@ from typing import Any
 from cnntrain.config.wording import did_you_mean, either
 from cnntrain.data.downloads.catalogue import NAMED
 from cnntrain.data.folder import entries
-from cnntrain.data.formats import cifar10, csv_files, idx
+from cnntrain.data.formats import cifar10, cifar100, csv_files, idx
 from cnntrain.data.pictures.glance import is_named_as_image
 from cnntrain.errors import DataError
 
@@ -50,6 +50,8 @@ def _source_of(folder: Path) -> str:
         return "idx"
     if cifar10.SUBFOLDER in names or any(cifar10.TRAIN.fullmatch(name) for name in names):
         return "cifar10"
+    if cifar100.SUBFOLDER in names or {cifar100.TRAIN, "fine_label_names.txt"} <= set(names):
+        return "cifar100"
     has_pictures = any(file.is_dir() or is_named_as_image(file.name) for file in files)
     if any(csv_files.FILE_NAME.fullmatch(name) for name in names) and not has_pictures:
         return "csv"  # beside pictures, it may hold their labels

@@ -16,6 +16,7 @@ import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,10 +25,28 @@ from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
 from cnntrain.data.listing import listing
 from cnntrain.errors import DataError
+from cnntrain.storage import opened
 from cnntrain.types import Array
 
 SHAPE = (3, 32, 32)
-RECORD = 1 + math.prod(SHAPE)
+
+
+class Form(NamedTuple):
+    """What a record is."""
+
+    labels: int = 1
+    """Bytes before the pixels, each a label."""
+    place: int = 0
+    """Which of them is read."""
+    data_set: str = "CIFAR-10"
+
+    @property
+    def record(self) -> int:
+        """Bytes of a record."""
+        return self.labels + math.prod(SHAPE)
+
+
+CIFAR10 = Form()
 CHUNK = 1024
 """Records that are read at a time, so that a file is never in memory beside the images that are made of it."""
 CLASSES = 10
@@ -53,9 +72,9 @@ def load(path: Path) -> Splits | SettledSplits:
         DataError: A file is missing or malformed, or is one of the Python version.
     """
     files = {file.name: file for file in _find(path)}
-    names = _read_names(files[NAMES]) if NAMES in files else tuple(map(str, range(CLASSES)))
-    train = _read(_in_order(files.values()), len(names))
-    test = _read([files[TEST]], len(names)) if TEST in files else None
+    names = read_names(files[NAMES]) if NAMES in files else tuple(map(str, range(CLASSES)))
+    train = read(_in_order(files.values()), len(names))
+    test = read([files[TEST]], len(names)) if TEST in files else None
     return assemble(str(path), train, test, names)
 
 
@@ -88,6 +107,8 @@ def _refuse(files: list[Path]) -> None:
     Raises:
         DataError: One of the ``files`` is of such a form.
     """
+    if any(file.name in ("train.bin", "cifar-100-binary") for file in files):
+        raise DataError(f"{files[0].parent} is in the form of CIFAR-100; read it by `source: cifar100`")
     for file in files:
         if PACKED.fullmatch(file.name):
             raise DataError(f"{file} is an archive; unpack it, and give the folder {SUBFOLDER} that comes out")
@@ -99,28 +120,32 @@ def _refuse(files: list[Path]) -> None:
             )
 
 
-def _read(files: list[Path], classes: int) -> Arrays:
-    """Read the batches ``files`` one after the other."""
-    counts = [_count(file) for file in files]
+def read(files: list[Path], classes: int, form: Form = CIFAR10) -> Arrays:
+    """Read the batches ``files`` one after the other.
+
+    Raises:
+        DataError: One is malformed, or holds a label that is none of the ``classes``.
+    """
+    counts = [_count(file, form) for file in files]
     images = np.empty((sum(counts), *SHAPE), np.uint8)
     labels = np.empty(sum(counts), np.uint8)
     start = 0
     for file, count in zip(files, counts, strict=True):
         part = slice(start, start + count)
-        _read_batch(file, images[part], labels[part], classes)
+        _read_batch(file, images[part], labels[part], classes, form)
         start += count
     names = files[0].name if len(files) == 1 else f"{files[0].name} to {files[-1].name}"
     return Arrays(images, labels, names, names)
 
 
-def _count(file: Path) -> int:
+def _count(file: Path, form: Form) -> int:
     """How many records a batch holds, from its size alone."""
     size = _size(file)
-    count, rest = divmod(size, RECORD)
+    count, rest = divmod(size, form.record)
     if rest:
         raise DataError(
-            f"{file} holds {size:,} bytes, but a batch of the binary version of CIFAR-10 is a row of records of "
-            f"{RECORD:,} bytes; {rest:,} bytes are left over after {count:,} of them"
+            f"{file} holds {size:,} bytes, but a batch of the binary version of {form.data_set} is a row of "
+            f"records of {form.record:,} bytes; {rest:,} bytes are left over after {count:,} of them"
         )
     return count
 
@@ -137,18 +162,18 @@ def _size(file: Path) -> int:
     return info.st_size
 
 
-def _read_batch(file: Path, images: Array, labels: Array, classes: int) -> None:
+def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: Form) -> None:
     """Fill ``images`` (N, C, H, W) and ``labels`` (N,) from the N records of ``file``."""
     try:
-        with file.open("rb") as stream:
+        with opened(file) as stream:
             for start in range(0, len(labels), CHUNK):
                 part = slice(start, start + CHUNK)
-                content = stream.read(RECORD * len(labels[part]))
-                if len(content) < RECORD * len(labels[part]):
+                content = stream.read(form.record * len(labels[part]))
+                if len(content) < form.record * len(labels[part]):
                     raise DataError(f"{file} became shorter while it was read")
-                records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
-                labels[part] = records[:, 0]
-                images[part] = records[:, 1:].reshape(-1, *SHAPE)
+                records = np.frombuffer(content, np.uint8).reshape(-1, form.record)
+                labels[part] = records[:, form.place]
+                images[part] = records[:, form.labels :].reshape(-1, *SHAPE)
     except OSError as error:
         raise DataError(f"{file}: the file cannot be read: {error.strerror or error}") from None
     outside = np.flatnonzero(labels >= classes)
@@ -159,15 +184,20 @@ def _read_batch(file: Path, images: Array, labels: Array, classes: int) -> None:
         )
 
 
-def _read_names(file: Path) -> tuple[str, ...]:
-    """The names of the classes; lines without one are left out."""
+def read_names(file: Path) -> tuple[str, ...]:
+    """Read the names of the classes; lines without one are left out.
+
+    Raises:
+        DataError: The file is too large, is not text, or names no class.
+    """
     size = _size(file)
     if size > MAX_NAMES:
         raise DataError(
             f"{file} holds {size:,} bytes; the names of the classes, one a line, are {MAX_NAMES:,} bytes at most"
         )
     try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
+        with opened(file) as stream:
+            lines = stream.read(MAX_NAMES).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file} is not text in UTF-8, as the names of the classes must be: byte {error.start:,} is not"

@@ -12,6 +12,7 @@ Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE".
 
 import gzip
 import math
+import os
 import re
 import struct
 import zlib
@@ -27,9 +28,19 @@ from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
 from cnntrain.data.listing import listing
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError
+from cnntrain.storage import opened
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
 AXES = {"images": 3, "labels": 1}
+TYPES = {
+    8: "unsigned bytes",
+    9: "signed bytes",
+    11: "16-bit numbers",
+    12: "32-bit numbers",
+    13: "32-bit floats",
+    14: "64-bit floats",
+}
+"""By the third byte of a file."""
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
@@ -60,7 +71,10 @@ def _find(path: Path) -> tuple[str, dict[str, Path]]:
     prefixes: set[str] = set()
     for file in entries(path, FOLDER):  # a plain file comes before the same one with .gz
         match = FILE_NAME.fullmatch(file.name)
-        if match and file.is_file():
+        if match and file.is_dir():  # as unpackers leave it that put each file into a folder of its name
+            inner = [inside for inside in entries(file, FOLDER) if FILE_NAME.fullmatch(inside.name)]
+            file = inner[0] if len(inner) == 1 and not inner[0].is_dir() else file
+        if match and not file.is_dir():
             prefix, split, kind = match.groups()
             prefixes.add(prefix)
             found.setdefault(f"{split}-{kind[:6]}", file)
@@ -92,8 +106,8 @@ def read(file: Path, kind: str) -> NDArray[np.uint8]:
         DataError: Not such a file, damaged, or its length is not what its header claims.
     """
     try:
-        with file.open("rb") as plain:
-            size = file.stat().st_size
+        with opened(file) as plain:
+            size = os.fstat(plain.fileno()).st_size
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
             if not packed:
@@ -106,10 +120,19 @@ def read(file: Path, kind: str) -> NDArray[np.uint8]:
         raise DataError(f"{file}: the file cannot be read: {error.strerror or error}") from None
 
 
+def _axes(count: int) -> str:
+    return "1 axis" if count == 1 else f"{count} axes"
+
+
 def _read(stream: Readable, size: int, packed: bool, file: Path, kind: str) -> NDArray[Any]:
     axes = AXES[kind]
     header = stream.read(4 + 4 * axes)
     if header[:4] != bytes([0, 0, 8, axes]):
+        if header[:2] == b"\0\0" and len(header) > 3 and header[2] in TYPES:
+            raise DataError(
+                f"{file} is an IDX file of {TYPES[header[2]]} with {_axes(header[3])}; {kind} are read from unsigned "
+                f"bytes with {_axes(axes)}"
+            )
         raise DataError(
             f"{file} is not an IDX file of {kind}: it begins with {header[:4].hex(' ') or 'nothing'}, not with "
             f"00 00 08 0{axes}"

@@ -151,14 +151,14 @@ def test_a_link_to_nothing(cifar10_folder, name):
 
 @pytest.mark.parametrize("name", [BATCH, NAMES])
 def test_a_file_that_may_not_be_read(cifar10_folder, monkeypatch, name):
-    opened = Path.open
+    opened = cifar10.opened
 
-    def refuse(path, *arguments, **options):
+    def refuse(path):
         if path.name == name:
             raise PermissionError(13, "Permission denied")
-        return opened(path, *arguments, **options)
+        return opened(path)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(cifar10, "opened", refuse)
     assert message(cifar10_folder) == f"{cifar10_folder / name}: the file cannot be read: Permission denied"
 
 

@@ -1,6 +1,7 @@
 """`source: csv`: lines of a label and pixels."""
 
 import gzip
+import os
 import tempfile
 from pathlib import Path
 
@@ -227,3 +228,36 @@ def test_any_bytes(content):
     assert len(train.images) == len(train.labels) > 0
     assert train.images.shape[1] == 1
     assert 0 <= train.labels.min() <= train.labels.max() < len(classes)
+
+
+def test_a_header_of_too_many_names(tmp_path, memory_below):
+    (tmp_path / "a.csv").write_text(",".join(["ab"] * 2_000_000) + "\n1,2\n")
+    with memory_below(40 << 20), pytest.raises(DataError, match="has 2,000,000 columns; at most 1,000,000 are read"):
+        csv_files.load(tmp_path / "a.csv")
+
+
+def test_a_packed_file_of_many_lines_is_refused_before_it_is_kept(tmp_path, monkeypatch, memory_below):
+    monkeypatch.setattr(csv_lines, "TEXT_LIMIT_FROM", 1 << 20)
+    (tmp_path / "a.csv").write_bytes(
+        gzip.compress(b"label" + b",p" * 784 + b"\n" + (b"1" + b",0" * 784 + b"\n") * 20_000)
+    )
+    with memory_below(60 << 20), pytest.raises(DataError, match="50 times as many"):
+        csv_files.load(tmp_path / "a.csv")
+
+
+def test_labels_without_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_files, "MAX_CLASSES", 100)
+    (tmp_path / "a.csv").write_text("label,p0\n" + "".join(f"a{i},0\n" for i in range(101)))
+    with pytest.raises(DataError, match=r"line 102 holds label number 101 in column 0 .*; 100 different ones at most"):
+        csv_files.load(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("label,p0\ncat,0\n" + "a" * 300 + ",0\n")
+    with pytest.raises(DataError, match="line 3 holds a label of 300 characters"):
+        csv_files.load(tmp_path / "a.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes of a name")
+def test_pipes_and_devices(tmp_path):
+    os.mkfifo(tmp_path / "train.csv")
+    for path in (tmp_path / "train.csv", Path("/dev/zero")):
+        with pytest.raises(DataError, match="this is no file, but a pipe or a device"):
+            csv_files.load(path)

@@ -85,3 +85,14 @@ def test_mnist_has_its_known_counts_mean_and_deviation(real_data):
     whole = Preprocessing.measure(idx.load(real_data / "mnist").train)
     assert whole.mean[0] == pytest.approx(0.1307, abs=5e-5)
     assert whole.std[0] == pytest.approx(0.3081, abs=5e-5)
+
+
+def test_files_in_folders_of_their_own_name(idx_folder, images):
+    for file in list(idx_folder.iterdir()):
+        content = file.read_bytes()
+        file.unlink()
+        file.mkdir()
+        (file / file.name.replace("-idx", ".idx")).write_bytes(content)
+    splits = idx.load(idx_folder)
+    np.testing.assert_array_equal(splits.train.images[:, 0], images)
+    assert len(splits.test) == 3

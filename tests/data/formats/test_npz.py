@@ -204,5 +204,5 @@ def test_classes_may_be_named_by_numbers(write_npz, images):
 def test_a_stored_array_may_be_longer_than_the_list_of_arrays(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 128, 128), dtype=np.uint8)
     np.savez(tmp_path / "large.npz", x_train=images, y_train=np.arange(40) % 2)
-    data = load_data("npz", path=str(tmp_path / "large.npz"))
+    data = load_data("npz", path=tmp_path / "large.npz")
     np.testing.assert_array_equal(data.train.images[:, 0], images)
