@@ -50,7 +50,7 @@ def bench(
         console = results()
         console.print(bench_table(result, loaded.network.layers, console.width))
         for line in bench_lines(result):
-            results().print(line, soft_wrap=True)
+            results().print_sentence(line)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def open_view(mode: Progress) -> Iterator[Callable[[str], None]]:
     The changing line is drawn only between two measurements, so that none of them shares its core with a spinner.
     """
     if not is_live(mode):
-        yield (lambda _: None) if mode is Progress.NONE else (lambda text: messages().print(text, soft_wrap=True))
+        yield (lambda _: None) if mode is Progress.NONE else messages().print_sentence
         return
     from rich.live import Live
 

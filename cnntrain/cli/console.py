@@ -44,10 +44,11 @@ class CommandConsole(Console):
         """Print; what is wider than the terminal is wrapped by it, not cut."""
         super().print(*objects, crop=crop, **options)
 
-    def print_sentence(self, line: str) -> None:
+    def print_sentence(self, line: str | Text) -> None:
         """Print a line that a narrow terminal breaks between words, not within one: a path stays whole."""
-        for part in textwrap.wrap(line, self.width, break_long_words=False, break_on_hyphens=False):
-            self.print(part, soft_wrap=True)
+        text = Text(line) if isinstance(line, str) else line
+        for part in textwrap.wrap(visible(text.plain), self.width, break_long_words=False, break_on_hyphens=False):
+            self.print(Text(part, text.style), soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Leave the BrokenPipeError to the command; Rich would exit with status 1, which says "a bug"."""

@@ -72,7 +72,7 @@ def list_sources(json: JsonOption = False) -> None:
         results().print(downloads_table(sources))
         results().print()
         for line in cache_lines(sizes):
-            results().print(line, soft_wrap=True)
+            results().print_sentence(line)
 
 
 @data.command("clear", epilog="Example: cnntrain data clear")
@@ -166,7 +166,7 @@ def info(
             print_json(result)
             return
         for line in facts_lines(result):
-            results().print(line, soft_wrap=True)
+            results().print_sentence(line)
         results().print()
         results().print(classes_table(result))
 

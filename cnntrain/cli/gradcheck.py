@@ -55,7 +55,7 @@ def gradcheck(
             print_json(result)
         else:
             results().print(gradients_table(result))
-            results().print(verdict(result), soft_wrap=True)
+            results().print_sentence(verdict(result))
         if not result["passed"]:
             raise typer.Exit(GradientError.exit_code)
 

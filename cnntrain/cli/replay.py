@@ -30,7 +30,7 @@ def replay(run: DivergedArgument, progress: ProgressOption = Progress.AUTO, json
             return
         console = results()
         for line in summary_lines(report):
-            console.print(line, soft_wrap=True)
+            console.print_sentence(line)
         console.print()
         console.print(parameters_table(report))
         console.print()

@@ -98,7 +98,7 @@ def _side_by_side(rows: dict[str, list[str]], runs: list[dict[str, Any]], part: 
     table = plain_table()
     add_columns(table, "left", "")
     count = len(runs[part])
-    side = (width - keys) // count - 3
+    side = max(NARROWEST, (width - keys) // count - 3)
     for name in _names(runs)[part]:
         table.add_column(cut(name, side), justify="right", no_wrap=True)
     for key, cells in rows.items():

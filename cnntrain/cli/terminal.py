@@ -36,7 +36,7 @@ def results() -> "CommandConsole":
     return CommandConsole(sys.stdout)
 
 
-def messages(live: bool = False) -> "Console":
+def messages(live: bool = False) -> "CommandConsole":
     """Where a command says how it is going, and what went wrong."""
     from cnntrain.cli.console import CommandConsole
 

@@ -120,4 +120,4 @@ def _show_dry_run(config: "Config", progress: Progress, json: bool) -> None:
     results().print(layers_table(result, config.network.layers, result["input_shape"]))
     results().print()
     for line in dry_run_lines(result, config.data.source if config.data else ""):
-        results().print(line, soft_wrap=True)
+        results().print_sentence(line)

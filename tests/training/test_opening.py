@@ -102,10 +102,10 @@ def test_the_python_api_shows_no_bar_of_a_run_that_cannot_begin(tiny_config, tmp
 def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp_path, capsys):
     real = opening.data_of
 
-    def load(config, run, watch):
+    def load(config, run, watch, scale):
         watch.progress(1, 2, "decoding")
         watch.progress(3000, 0, "reading")
-        return real(config, run, watch)
+        return real(config, run, watch, scale)
 
     monkeypatch.setattr(opening, "data_of", load)
     cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")
@@ -118,10 +118,10 @@ def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp
 def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_path):
     real = opening.data_of
 
-    def load(config, run, watch):
+    def load(config, run, watch, scale):
         watch.progress(1, 2, "decoding")
         watch.note("skipped 2 hidden")
-        return real(config, run, watch)
+        return real(config, run, watch, scale)
 
     monkeypatch.setattr(opening, "data_of", load)
     with pytest.warns(UserWarning, match="skipped 2 hidden"):
