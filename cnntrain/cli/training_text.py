@@ -1,6 +1,7 @@
 """The words and columns in which a training run is told; the views decide where they go and in which colour."""
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.cli.shell import command
@@ -33,8 +34,18 @@ def header(started: "Started") -> list[str]:
         *choice_lines(started.choices, len("data     ")),
         device_line(started.cores, started.workers, started.network.dtype.name),
         f"run      {started.run}{_position(started)}",
+        *_comparison(started),
         *([f"epsilon  {started.epsilon:g}: the run stops when every change is below it"] if started.epsilon else []),
     ]
+
+
+def _comparison(started: "Started") -> list[str]:
+    """Why the two losses of an iteration are not to be compared, where that is so."""
+    names = started.only_in_training
+    if not names or not started.samples.get("validation"):
+        return []
+    words = f"loss     train with {', '.join(names)}; validation without: not comparable"
+    return wrap(words, 80, subsequent_indent=" " * len("loss     "))
 
 
 def _position(started: "Started") -> str:

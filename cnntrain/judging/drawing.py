@@ -12,7 +12,7 @@ Matplotlib is imported when the first of them is drawn.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,9 @@ PLOTS = {"confusion.png", "mistakes.png", "calibration.png"}
 """What ``cnntrain eval --plots`` draws."""
 
 
-def draw_run(folder: Path, network: Network, data: Data, ended: bool) -> Iterator[str]:
+def draw_run(
+    folder: Path, network: Network, data: Data, ended: bool, only_in_training: Sequence[str] = ()
+) -> Iterator[str]:
     """Draw what a run folder gets at its end; yield a sentence for each plot that cannot be drawn.
 
     Args:
@@ -43,10 +45,11 @@ def draw_run(folder: Path, network: Network, data: Data, ended: bool) -> Iterato
         network: With the weights of the last iteration.
         data: Of the training; test samples are judged, validation samples where there are none, else training samples.
         ended: Whether training came to its end. Otherwise there is no more than the curves.
+        only_in_training: What makes training and validation loss different measures.
     """
     try:
         title = short(folder.name, 40)
-        plots = _curves(folder, title)
+        plots = _curves(folder, title, only_in_training)
         if ended:
             split = next(name for name in ("test", "validation", "train") if data.splits()[name])
             dataset = data.splits()[split]
@@ -108,11 +111,11 @@ def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:
     write_file(path, content)
 
 
-def _curves(folder: Path, title: str) -> Plots:
+def _curves(folder: Path, title: str, only_in_training: Sequence[str]) -> Plots:
     def draw() -> "Figure":
         from cnntrain.judging.plots.curves import curves
 
-        return curves(rows, title)
+        return curves(rows, title, only_in_training)
 
     rows = rows_of(folder / "metrics.jsonl")
     return {"curves.png": draw} if rows else {}

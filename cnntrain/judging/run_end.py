@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cnntrain.data import Data
@@ -12,7 +12,9 @@ from cnntrain.network import Network
 from cnntrain.storage import write_text
 
 
-def complete(folder: Path, network: Network, data: Data, ended: bool, plots: bool = True) -> Iterator[str]:
+def complete(
+    folder: Path, network: Network, data: Data, ended: bool, plots: bool = True, only_in_training: Sequence[str] = ()
+) -> Iterator[str]:
     """Write metrics.csv and draw the plots; yield a sentence for each file that cannot be made.
 
     Args:
@@ -21,13 +23,14 @@ def complete(folder: Path, network: Network, data: Data, ended: bool, plots: boo
         data: Of the training.
         ended: Whether training came to its end by itself; otherwise the only plot is that of the curves.
         plots: Whether there shall be plots.
+        only_in_training: What makes training and validation loss different measures.
     """
     try:
         write_csv(folder)
     except (OSError, ValueError, RecursionError) as error:
         yield f"{folder / 'metrics.csv'} cannot be written: {error}"
     if plots:
-        yield from draw_run(folder, network, data, ended)
+        yield from draw_run(folder, network, data, ended, only_in_training)
 
 
 def write_csv(folder: Path) -> None:

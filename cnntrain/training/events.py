@@ -58,6 +58,8 @@ class Started:
     """Whether alpha changes from step to step."""
     layers: Sequence[LayerEntry] = ()
     """Entries of ``network.layers``."""
+    only_in_training: tuple[str, ...] = ()
+    """What makes training and validation loss different measures: ``dropout``."""
     choices: tuple[str, ...] = ()
     """How the data were read where they could have been read otherwise, a line each."""
     iterations_before: int = 0

@@ -27,6 +27,7 @@ from cnntrain.training.keeping.postmortem import write as write_postmortem
 from cnntrain.training.keeping.run import RunFolder
 from cnntrain.training.loading import TrainingSamples
 from cnntrain.training.loop import Judged, program
+from cnntrain.training.monitoring import only_in_training
 from cnntrain.training.opening import loaded
 from cnntrain.training.progress import MOST_ROLLBACKS, Progress
 from cnntrain.training.stopping import check_patience
@@ -90,7 +91,7 @@ def carry_on(
     outcome = start.outcome
     if not isinstance(outcome.error, StorageError):  # no plot could be saved either
         ended = outcome.scores["train"] is not None
-        yield from map(Warned, complete(run.path, network, data, ended, plots))
+        yield from map(Warned, complete(run.path, network, data, ended, plots, only_in_training(config)))
     yield Finished(following)
     if outcome.error is not None:
         raise outcome.error
@@ -184,6 +185,7 @@ def started(run: RunFolder, config: Config, network: Network, data: Data, worker
         epsilon=config.training.epsilon,
         alpha_varies=config.training.alpha_varies,
         layers=config.network.layers,
+        only_in_training=only_in_training(config),
         choices=data.choices,
         iterations_before=here.iteration - 1,
         batches_before=here.batch,

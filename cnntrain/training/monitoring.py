@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.config import Config
 from cnntrain.data import Data, Dataset
 from cnntrain.data.split import stratified
 from cnntrain.judging.scoring import Score, score
@@ -57,3 +58,15 @@ def score_of(theta: Array, network: Network, dataset: Dataset, data: Data) -> Sc
         return score(network, dataset, data.preprocessing, Alone(network.layout, network.dtype))
     finally:
         network.theta[...] = kept
+
+
+def only_in_training(config: Config) -> tuple[str, ...]:
+    """Name what makes the training loss of an epoch another measure than the validation loss; often nothing does."""
+    options = config.training
+    found = {
+        "augmentation": not options.augmentation.changes_nothing,
+        "dropout": any(entry.dropout is not None and entry.dropout.rate > 0 for entry in config.network.layers),
+        "label smoothing": options.label_smoothing > 0,
+        "class weights": options.class_weights is not None,
+    }
+    return tuple(name for name, is_there in found.items() if is_there)

@@ -64,6 +64,27 @@ def test_header_names_data_device_and_run(started):
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ((), []),
+        (("dropout",), ["loss     train with dropout; validation without: not comparable"]),
+        (
+            ("augmentation", "dropout", "label smoothing", "class weights"),
+            [
+                "loss     train with augmentation, dropout, label smoothing, class weights;",
+                "         validation without: not comparable",
+            ],
+        ),
+    ],
+)
+def test_header_says_where_losses_are_not_comparable(started, names, lines):
+    run = started(only_in_training=names)
+    assert [line for line in text.header(run) if line not in text.header(started())] == lines
+    alone = started(only_in_training=names, samples={"train": 9, "validation": 0, "test": 0})
+    assert not any("comparable" in line for line in text.header(alone))
+
+
 def test_speed_loss_and_time_left_stand_beside_the_bar(batch):
     assert text.batch_text(batch(1, 2), 3.2, 4000) == "3,200 samples/s   loss 0.5000   0:03 left, run 1:06:40"
 

@@ -87,6 +87,19 @@ def test_curves_show_the_best_iteration_and_alpha_where_it_changes():
         assert len(curves([row(1, alpha=0.1), row(2, alpha=0.1)], "run").axes) == 2
 
 
+def test_curves_say_where_losses_are_not_comparable():
+    rows = [row(i, validation_loss=1.0) for i in (1, 2)]
+    with styled():
+        figure = curves(rows, "run", ["augmentation", "dropout", "label smoothing", "class weights"])
+        title = figure.axes[0].get_title(loc="left")
+        assert title.split()[:4] == ["loss:", "train", "with", "augmentation,"]
+        assert title.endswith("not comparable")
+        figure.draw_without_rendering()
+        left, right = (axes._left_title.get_window_extent() for axes in figure.axes)
+        assert left.x1 < right.x0
+        assert curves([row(1), row(2)], "run", ["dropout"]).axes[0].get_title(loc="left") == "loss"
+
+
 def test_the_legend_of_curves_leaves_room_for_the_name_of_the_run():
     with styled():
         figure = curves([row(10**6, validation_loss=1.0)], "n" * 40)

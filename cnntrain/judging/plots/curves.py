@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,8 +19,14 @@ Rows = Sequence[dict[str, Any]]
 """Lines of metrics.jsonl."""
 
 
-def curves(rows: Rows, title: str) -> Figure:
-    """Draw losses and accuracies of the training and the validation samples, and alpha if it changes."""
+def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figure:
+    """Draw losses and accuracies of the training and the validation samples, and alpha if it changes.
+
+    Args:
+        rows: Lines of metrics.jsonl.
+        title: Of the figure.
+        only_in_training: What makes training and validation loss different measures.
+    """
     alphas = [value for value in column(rows, "alpha") if math.isfinite(value)]
     with_alpha = len(set(alphas)) > 1
     figure = Figure(figsize=(10, 5.8 if with_alpha else 4.2), layout="constrained")
@@ -27,6 +34,9 @@ def curves(rows: Rows, title: str) -> Figure:
     grid = figure.add_gridspec(2 if with_alpha else 1, 2, height_ratios=[3, 1] if with_alpha else [1])
     loss, accuracy = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     _losses(loss, rows)
+    if only_in_training and any(map(math.isfinite, column(rows, "validation_loss"))):
+        words = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
+        loss.set_title("\n".join(wrap(words, 56)))
     _pair(accuracy, rows, "accuracy")
     accuracy.set_title("accuracy")
     accuracy.yaxis.set_major_formatter(FuncFormatter(percent))
