@@ -148,12 +148,12 @@ def _by_text(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str
     if names is None:
         train = parts[0]
         used = np.unique(train.numbers).tolist()
-        names = to_class_names(sorted(train.texts[number] for number in used), splits[0][1])
+        names = to_class_names(sorted({nfc(train.texts[number]) for number in used}), splits[0][1])
         choice = f"classes: {len(names):,} labels that are text, in sorted order"
     number_of = {name: number for number, name in enumerate(names)}
     numbered = []
     for (numbers, texts), (_, name) in zip(parts, splits, strict=True):
-        table = np.array([number_of.get(text, -1) for text in texts], np.int64)
+        table = np.array([number_of.get(nfc(text), -1) for text in texts], np.int64)
         labels = table[numbers]
         if (labels < 0).any():
             text = texts[numbers[int((labels < 0).argmax())]]

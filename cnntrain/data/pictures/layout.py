@@ -134,6 +134,7 @@ def _not_read(root: Path, other: Top) -> str:
 
 def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
     """Raise DataError where folders that would be read as classes look like splits."""
+    no_train = DataError(f"{root} holds {_names(named)}, but no folder to train on; call that folder 'train'")
     flat = [top for top in holding if top.split and top not in named]
     if len({top.split for top in flat}) > 1 or (flat and len(holding) == 1):
         counts = ", ".join(f"{visible(top.name)} {count_images(top.path):,}" for top in flat)
@@ -142,7 +143,7 @@ def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
             f"({counts}); give every class a folder, or name a CSV file with a label for each image by data.labels"
         )
     if named and len(named) == len(holding):
-        raise DataError(f"{root} holds {_names(named)}, but no folder to train on; add a folder 'train'")
+        raise no_train
     same = _with_same_folders([top for top in holding if not top.inside.has_images])
     if same:
         common = set.intersection(*(top.folders for top in same)) or same[0].folders & same[1].folders
@@ -151,6 +152,8 @@ def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
         else:
             fix = f"if they are splits, {RENAME}; otherwise name one of them by data.path, or move their images up"
         raise DataError(f"{root}: {_names(same)} hold the same folders ({listing(common)}): {fix}")
+    if named and not any(top.inside.has_images for top in holding):
+        raise no_train
     names = {top.name for top in holding}
     copy = next((top for top in holding if not top.inside.has_images and len(top.folders & names) > 1), None)
     if copy:

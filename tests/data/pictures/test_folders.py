@@ -125,7 +125,7 @@ def test_links_between_splits(photos, Told):
         (["a/b/1.png", "a/c/1.png"], r"there is only one, 'a'; was \S+/a meant, which holds 'b', 'c'\?"),
         (
             ["Test/b/1.png", "Test/c/1.png"],
-            "holds Test, but no folder to train on; add a folder 'train'",
+            "holds Test, but no folder to train on; call that folder 'train'",
         ),
         (["1.png", "2.png"], "there is none; 2 images in .*photos lie in no class folder"),
         (["train/1.png", "train/2.png", "test/2.png"], r"lie in no folders of classes \(test 1, train 2\)"),

@@ -88,6 +88,8 @@ REFUSED = {
     "sizes": ("train_256/a/1 train_256/b/1 train_512/a/1 train_512/b/1", "only one can be the train split"),
     "two validation splits": ("train/a/1 train/b/1 val/a/1 val/b/1 dev/a/1 dev/b/1", "dev, val, and only one"),
     "no train": ("valid/a/1 valid/b/1 test/a/1 test/b/1", "holds test, valid, but no folder to train on"),
+    "Omniglot": ("images_background/a/1 images_background/b/1 images_evaluation/c/1 images_evaluation/d/1",
+                 "holds images_evaluation, but no folder to train on; call that folder 'train'"),
     "eval beside test": ("train/a/1 train/b/1 eval/a/1 eval/b/1 test/a/1 test/b/1", "eval beside test may be meant"),
     "plants": ("color/apple/1 color/corn/1 grayscale/apple/1 grayscale/corn/1 segmented/apple/1 segmented/corn/1",
                "color, grayscale, segmented hold the same folders (apple, corn): if they are splits, rename"),
