@@ -20,8 +20,10 @@ The text of each is one sentence a fault: what is wrong, where, what was given, 
 ``CnntrainError`` is a bug and keeps its traceback.
 """
 
+import json
 import os
 import unicodedata
+import zlib
 from typing import ClassVar
 
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -112,6 +114,26 @@ def can_be_shown(text: str) -> bool:
     joiners and the spaces of every script are allowed.
     """
     return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in TURNS for c in text)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in plain words why a file cannot be read; what Python's modules say means nothing to its owner."""
+    match error:
+        case CnntrainError():
+            return str(error)
+        case OSError() if error.strerror:
+            return error.strerror
+        case json.JSONDecodeError():
+            return f"it is not JSON from line {error.lineno} on"
+        case UnicodeError():
+            return "it is not UTF-8 text"
+        case EOFError():
+            return "it is cut off"
+        case zlib.error() | OSError():
+            return "its bytes are not as they were written"
+        case RecursionError():
+            return "it is nested too deep"
+    return "it does not hold what it should"
 
 
 def visible(name: str) -> str:

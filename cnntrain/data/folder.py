@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, reason_of
 
 
 def entries(path: Path, instead: str) -> list[Path]:
@@ -24,4 +24,4 @@ def entries(path: Path, instead: str) -> list[Path]:
     except NotADirectoryError:
         raise DataError(f"{path} is a file, but {instead}") from None
     except (OSError, ValueError) as error:  # ValueError: no path can be so written
-        raise DataError(f"{path}: the folder cannot be read: {error}") from None
+        raise DataError(f"{path}: the folder cannot be read: {reason_of(error)}") from None

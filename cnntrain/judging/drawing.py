@@ -11,6 +11,7 @@ filters.png      W of the first convolution
 Matplotlib is imported when the first of them is drawn.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnntrain.data import Data
-from cnntrain.errors import UsageError
+from cnntrain.errors import CnntrainError, UsageError, reason_of
 from cnntrain.judging.judgement import Judgement, judge
 from cnntrain.judging.names import short
 from cnntrain.judging.rows import rows_of
@@ -185,4 +186,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, OSError | json.JSONDecodeError | UnicodeError | CnntrainError):
+        return reason_of(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]  # a bug, which is to be reported

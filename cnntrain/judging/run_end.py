@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cnntrain.data import Data
+from cnntrain.errors import reason_of
 from cnntrain.judging.drawing import draw_run
 from cnntrain.judging.rows import rows_of
 from cnntrain.network import Network
@@ -28,7 +29,7 @@ def complete(
     try:
         write_csv(folder)
     except (OSError, ValueError, RecursionError) as error:
-        yield f"{folder / 'metrics.csv'} cannot be written: {error}"
+        yield f"{folder / 'metrics.csv'} cannot be written: {reason_of(error)}"
     if plots:
         yield from draw_run(folder, network, data, ended, only_in_training)
 

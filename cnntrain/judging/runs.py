@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config import load_config
-from cnntrain.errors import CnntrainError, UsageError
+from cnntrain.errors import CnntrainError, UsageError, reason_of
 from cnntrain.storage import lines_of, read_file
 
 MARKS = ("config.yaml", "summary.json", "metrics.jsonl", "weights.safetensors")
@@ -189,7 +189,7 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}")
+        problems.append(f"{path.name} cannot be read: {reason_of(error)}")
         return {}
     if not isinstance(content, dict):
         problems.append(f"{path.name} is not a JSON object")

@@ -27,7 +27,7 @@ from cnntrain.data.labels import MAX_CLASSES, MAX_NAME, TextLabels
 from cnntrain.data.listing import listing
 from cnntrain.data.pixels import Scale
 from cnntrain.data.watching import SILENT, Watch
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, reason_of
 from cnntrain.types import Array
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|test|validation|valid|val|dev)\.csv(?:\.gz)?", re.IGNORECASE | re.DOTALL)
@@ -137,7 +137,7 @@ class _Table:
                 if not self.is_unlabelled:
                     self.labels, self.pixels = self._read(text, watch)
         except READ_ERRORS as error:
-            raise DataError(f"{path}: the gzip file is damaged: {error}") from None
+            raise DataError(f"{path}: the gzip file is damaged: {reason_of(error)}") from None
         except OSError as error:
             raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
 

@@ -27,7 +27,7 @@ from cnntrain.data.folder import entries
 from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
 from cnntrain.data.listing import listing
 from cnntrain.data.pixels import Scale
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, reason_of
 from cnntrain.storage import opened
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
@@ -115,7 +115,7 @@ def read(file: Path, kind: str) -> NDArray[np.uint8]:
             with gzip.open(plain) as unpacked:
                 return _read(unpacked, size, True, file, kind)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{file}: the gzip file is damaged: {error}") from None
+        raise DataError(f"{file}: the gzip file is damaged: {reason_of(error)}") from None
     except OSError as error:
         raise DataError(f"{file}: the file cannot be read: {error.strerror or error}") from None
 

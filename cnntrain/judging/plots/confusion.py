@@ -12,8 +12,8 @@ from cnntrain.judging.plots.style import percent
 
 MOST_NUMBERED = 24
 """Classes up to which cells hold their counts."""
-MOST_LABELS = 50
-"""Names along a side; of more classes every second, third, ... is named."""
+MOST_LABELS = 120
+"""Names along a side, for which the figure grows; of more classes every second, third, ... is named."""
 COLOURS = PowerNorm(0.5, 0, 1)
 """A share's square root: a mistake in a hundred can be seen."""
 
@@ -28,7 +28,7 @@ def confusion(matrix: NDArray[np.int64], classes: tuple[str, ...], title: str) -
     step = -(-count // MOST_LABELS)
     names = [short(name, 24 if count <= MOST_NUMBERED else 18) for name in classes[::step]]
     longest = max(map(len, names))
-    size = float(np.clip(0.45 * count, 2.8, 9.5))
+    size = float(max(np.clip(0.45 * count, 2.8, 9.5), 0.16 * min(count, MOST_LABELS)))
     margin = min(0.3 + 0.085 * longest, 2.4)
     figure = Figure(figsize=(max(size + margin + 1.6, 5.4), size + margin + 1.1), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)

@@ -6,7 +6,7 @@ from typing import Any
 from cnntrain.builder import build_for, data_of
 from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.data.watching import SILENT, Watch
-from cnntrain.errors import DataError, DivergedError, ReplayError, UsageError
+from cnntrain.errors import DataError, DivergedError, ReplayError, UsageError, reason_of
 from cnntrain.parallel import one_blas_thread
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.keeping import checkpoint as checkpoints
@@ -48,7 +48,8 @@ def replay(run: str | Path, watch: Watch = SILENT) -> dict[str, Any]:
             "diverged can be replayed"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{folder / postmortem.FOLDER / postmortem.REPORT}: not a report: {error}") from error
+        report = folder / postmortem.FOLDER / postmortem.REPORT
+        raise UsageError(f"{report}: not a report: {reason_of(error)}") from error
     start = checkpoints.load(folder / postmortem.FOLDER / NEWEST)
     data = data_of(start.config, folder, watch, start.scale)
     differing = differences(start.fingerprint, fingerprint(data))

@@ -168,9 +168,7 @@ def test_a_gzip_bomb_behind_a_small_claim(idx_folder, memory_below):
 def test_a_gzip_file_that_is_cut_off(idx_folder):
     file = idx_folder / IMAGES
     file.write_bytes(gzip.compress(file.read_bytes())[:-20])
-    assert message(idx_folder) == (
-        f"{file}: the gzip file is damaged: Compressed file ended before the end-of-stream marker was reached"
-    )
+    assert message(idx_folder) == f"{file}: the gzip file is damaged: it is cut off"
 
 
 def test_a_gzip_file_with_a_wrong_checksum(idx_folder):
@@ -178,13 +176,13 @@ def test_a_gzip_file_with_a_wrong_checksum(idx_folder):
     content = bytearray(gzip.compress(file.read_bytes()))
     content[-8] ^= 1
     file.write_bytes(content)
-    assert message(idx_folder).startswith(f"{file}: the gzip file is damaged: CRC check failed")
+    assert message(idx_folder).startswith(f"{file}: the gzip file is damaged: its bytes are not as they were written")
 
 
 def test_a_gzip_file_that_is_not_one_inside(idx_folder):
     file = idx_folder / IMAGES
     file.write_bytes(gzip.compress(file.read_bytes())[:10] + b"\xff" * 50)
-    assert message(idx_folder).startswith(f"{file}: the gzip file is damaged: Error -3 while decompressing")
+    assert message(idx_folder).startswith(f"{file}: the gzip file is damaged: its bytes are not as they were written")
 
 
 @pytest.mark.parametrize("shape", [(0, 28, 28), (10, 0, 5)])
