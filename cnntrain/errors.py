@@ -14,7 +14,8 @@
     │   └── PictureError     4   a picture's file cannot be read
     ├── WeightsError         5   weights malformed, or made for another network
     ├── DivergedError        6   the loss became infinite or not a number
-    └── WorkerError          7   a worker process ended, or could not be started
+    ├── WorkerError          7   a worker process ended, or could not be started
+    └── OutOfMemoryError     8   there is not enough memory
 
 The text of each is one sentence a fault: what is wrong, where, what was given, what would work. Whatever is not a
 ``CnntrainError`` is a bug and keeps its traceback.
@@ -105,6 +106,22 @@ class WorkerError(CnntrainError):
     """A worker process ended, or could not be started."""
 
     exit_code = 7
+
+
+class OutOfMemoryError(CnntrainError):
+    """There is not enough memory."""
+
+    exit_code = 8
+
+    @classmethod
+    def of(cls, error: BaseException) -> "OutOfMemoryError":
+        """Say that memory ran out: of a ``MemoryError``, whose text from NumPy names a size, shape and type."""
+        asked = str(error).removeprefix("Unable to allocate ").partition(" for an array")[0]
+        size = f" ({asked} more was asked for)" if "Unable to allocate" in str(error) else ""
+        return cls(
+            f"there is not enough memory{size}: smaller images, a smaller training.batch_size, a smaller network or "
+            "fewer --workers take less"
+        )
 
 
 def can_be_shown(text: str) -> bool:

@@ -4,21 +4,11 @@ from typing import Any
 
 from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
-from cnntrain.memory import slice_bytes
 from cnntrain.network import Network
 
 
-def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
-    """Return layers, parameters and memory: what ``cnntrain summary --json`` prints.
-
-    ``multiply_adds`` counts the products of one sample's way forward. ``memory_bytes`` is what training keeps:
-    parameters, those before the iteration, two gradients and what the optimizer remembers, and the memory of one slice,
-    forward and backward.
-
-    Args:
-        network: The network.
-        state_rows: Vectors as long as all parameters that the optimizer keeps, see ``TrainingOptions.state_rows``.
-    """
+def describe(network: Network) -> dict[str, Any]:
+    """Return layers and parameters; ``multiply_adds`` counts the products of one sample's forward pass."""
     rows: dict[int, dict[str, Any]] = {}
     for layer in network.layers:
         row = rows.setdefault(
@@ -41,7 +31,6 @@ def describe(network: Network, state_rows: int = 0) -> dict[str, Any]:
     return {
         "layers": layers,
         "parameters": network.layout.trained_count,
-        "memory_bytes": memory_bytes(network, state_rows),
     }
 
 
@@ -52,9 +41,3 @@ def unread_text(layer: Layer[Any]) -> list[str]:
         return []
     are = "are" if len(sides) > 1 or sides[0].endswith("s") else "is"
     return [f"{' and '.join(sides)} of its input {are} never read"]
-
-
-def memory_bytes(network: Network, state_rows: int) -> int:
-    """Bytes that training holds by the shapes of the network, the images left out."""
-    n = network.slice_size
-    return (4 + state_rows) * network.theta.nbytes + slice_bytes(network.layers, network.dtype, n, n)

@@ -62,15 +62,6 @@ def test_a_normalised_network_is_counted_as_by_hand(make_config):
     assert not any(row["notes"] for row in result["layers"])
 
 
-def test_memory_grows_with_the_network_and_its_type(make_config):
-    small = summary(make_config, LENET, (1, 28, 28))["memory_bytes"]
-    double = summary(make_config, LENET, (1, 28, 28), dtype="float64")["memory_bytes"]
-    larger = summary(make_config, LENET, (1, 40, 40))["memory_bytes"]
-    assert small > 4 * 4 * 61706
-    assert double == pytest.approx(2 * small, rel=0.05)
-    assert larger > 1.5 * small
-
-
 def test_describing_changes_no_weight(make_config):
     network = cnntrain.build(make_config(LENET, (1, 28, 28)))
     before = network.theta.copy()
@@ -103,9 +94,3 @@ def test_network_that_ends_in_an_image_is_described(make_config, layer):
 )  # fmt: skip
 def test_rows_and_columns_that_are_never_read_are_noted(make_config, layer, input, notes):
     assert summary(make_config, [layer], input)["layers"][0]["notes"] == notes
-
-
-def test_memory_holds_what_the_optimizer_keeps(make_config):
-    network = cnntrain.build(make_config(LENET, (1, 28, 28)))
-    none, one, two = (describe(network, rows)["memory_bytes"] for rows in (0, 1, 2))
-    assert two - one == one - none == network.theta.nbytes

@@ -9,6 +9,7 @@ from cnntrain.cli.terminal import errors_as_messages, print_json, results
 
 if TYPE_CHECKING:
     from cnntrain.config import Config
+    from cnntrain.data import Data
     from cnntrain.network import Network
 
 
@@ -17,9 +18,10 @@ def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: Json
     with errors_as_messages():
         from cnntrain.cli.tables import layers_table, memory_text  # imported late: `cnntrain --help` needs none of it
         from cnntrain.summary import describe
+        from cnntrain.training.footprint import memory_of
 
-        network, loaded = _load(config, overrides or [])
-        description = describe(network, loaded.training.state_rows)
+        network, loaded, data = _load(config, overrides or [])
+        description = describe(network) | memory_of(loaded, network, data)
         if json:
             print_json(description)
             return
@@ -27,14 +29,15 @@ def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: Json
         results().print(memory_text(description))
 
 
-def _load(path: Path, overrides: list[str]) -> "tuple[Network, Config]":
+def _load(path: Path, overrides: list[str]) -> "tuple[Network, Config, Data | None]":
     if path.is_dir() or path.suffix == ".safetensors":
         from cnntrain.weights import load_saved
 
         saved = load_saved(path, overrides)
-        return saved.network, saved.config
-    from cnntrain.builder import build
+        return saved.network, saved.config, None
+    from cnntrain.builder import with_data
     from cnntrain.config import load_config
 
     config = load_config(path, overrides)
-    return build(config), config
+    network, data = with_data(config)
+    return network, config, data

@@ -65,7 +65,10 @@ def choice_lines(choices: Sequence[str], indent: int) -> list[str]:
 
 def memory_text(description: dict[str, Any]) -> str:
     """One line on the memory that training takes."""
-    return f"memory for training: {bytes_text(description['memory_bytes'])}, without the images"
+    workers = "1 worker" if description["workers"] == 1 else f"{description['workers']} workers"
+    data, free = "" if description["memory_holds_data"] else " and no images", description["free_memory_bytes"]
+    text = f"memory for training: about {bytes_text(description['memory_bytes'])} with {workers}{data}"
+    return text if free is None else f"{text}; free: {bytes_text(free)}"
 
 
 def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: int) -> Table:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnntrain.cli.options import Progress
-from cnntrain.errors import CnntrainError, WorkerError
+from cnntrain.errors import CnntrainError, OutOfMemoryError, WorkerError
 from cnntrain.judging.names import visible
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 wants_json: ContextVar[bool] = ContextVar("wants_json", default=False)
 """Whether stdout still waits for its one JSON object, which is that of an error if there is no result."""
+
+NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+"""What the system says of a library that it has no memory for."""
 
 
 def results() -> "CommandConsole":
@@ -100,7 +103,8 @@ def errors_as_messages() -> Iterator[None]:
 
     Raises:
         typer.Exit: With the status of the error; 130, 143 or 129 when stopped by SIGINT, SIGTERM or SIGHUP, 141 when
-            whoever read our output is gone; 7 when the system lets this process start no thread.
+            whoever read our output is gone; 7 when the system lets this process start no thread; 8 when there is not
+            enough memory.
     """
     try:
         yield
@@ -115,10 +119,19 @@ def errors_as_messages() -> Iterator[None]:
         if wants_json.get():
             print_json({"error": {"kind": "Interrupted", "message": "stopped", "exit": status}})
         raise typer.Exit(status) from None
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and not any(sign in str(error) for sign in NO_MEMORY):
+            raise
+        shortage = OutOfMemoryError.of(error)
+        print_failure("OutOfMemoryError", str(shortage), shortage.exit_code)
+        raise typer.Exit(shortage.exit_code) from None
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
             raise
-        told = "the system lets this process start no more threads; raise the limit of processes (ulimit -u)"
+        told = (
+            "the system lets this process start no more threads; raise the limit of processes (ulimit -u), or of "
+            "memory (ulimit -v)"
+        )
         print_failure("WorkerError", told, WorkerError.exit_code)
         raise typer.Exit(WorkerError.exit_code) from None
     except BrokenPipeError:

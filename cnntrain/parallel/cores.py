@@ -6,6 +6,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from cnntrain.parallel import control_groups
+
 WORTH_SHARING = 3e7
 """Floating-point operations of a batch from which on a second worker makes it faster."""
 
@@ -24,25 +26,9 @@ def thread_limit() -> int | None:
     return int(first) if first.isascii() and first.isdigit() and 0 < len(first) < 10 and int(first) > 0 else None
 
 
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """Cores that the limits of this process's control groups allow (Linux, version 2 or 1); None without a limit.
-
-    A container often sees its own group as the root of all; elsewhere every group up to the root has its say.
-    """
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:  # not Linux
-        return None
-    quotas = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = root / "cpu" if controllers else root
-        group = top / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if folder.is_relative_to(top):
-                quotas.append(quota_in(folder))
+def cgroup_quota(root: Path = control_groups.ROOT, own: Path = control_groups.OWN) -> float | None:
+    """Cores that the limits of this process's control groups allow; None without a limit."""
+    quotas = [quota_in(group) for group in control_groups.groups("cpu", root, own)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 

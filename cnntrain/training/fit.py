@@ -10,7 +10,7 @@ from cnntrain.builder import build_for, with_size_of
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.pictures import split_file
-from cnntrain.errors import DivergedError, StorageError, WorkerError
+from cnntrain.errors import DivergedError, OutOfMemoryError, StorageError, WorkerError
 from cnntrain.judging.environment import environment
 from cnntrain.judging.run_end import complete
 from cnntrain.network import Network
@@ -18,6 +18,7 @@ from cnntrain.parallel import available_cores, one_blas_thread
 from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
 from cnntrain.training.events import BatchEnded, Event, Finished, HealthChecked, IterationEnded, Started, Warned
+from cnntrain.training.footprint import check_memory
 from cnntrain.training.health import layers_health
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping.going_back import Start, half_the_alpha
@@ -52,6 +53,8 @@ def fit(
 
     Raises:
         ConfigError, DataError, UsageError: Before anything is written.
+        OutOfMemoryError: Before anything is written, the run would take clearly more memory than is free; or after
+            ``Finished``, there was not enough.
         DivergedError: After ``Finished``; the weights are those of the last whole iteration.
         WorkerError: A worker could not be started, or, after ``Finished``, ended before its time; the weights are
             those of the last whole iteration.
@@ -61,6 +64,7 @@ def fit(
     config = with_size_of(config, data)
     network = build_for(config, data)
     check_patience(config, data)
+    yield from map(Warned, check_memory(config, network, data))
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
         run.write_original(config)
@@ -155,6 +159,9 @@ def stretch(
                     return earlier
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error.with_traceback(None)
+        except MemoryError as error:
+            network.free_memory()  # so that there is room to save
+            outcome.stop, outcome.error = "failed", OutOfMemoryError.of(error)
         result, problem = keeper.finish()
     outcome.error = outcome.error or problem
     return result

@@ -23,10 +23,14 @@ Maps = Mapping[str, Mapping[str, Any]]
 """Split -> where its images lie in a file, in a form that JSON can hold."""
 
 
-def samples_in_batch(config: Config, data: Data) -> int:
-    """Samples of a full batch."""
-    size = config.training.batch_size
-    return len(data.train) if size == "all" else min(size, len(data.train))
+UNKNOWN = 1024
+"""Samples that a training set is taken to have that is not loaded."""
+
+
+def samples_in_batch(config: Config, data: Data | None) -> int:
+    """Samples of a full batch; without data as if there were ``UNKNOWN``."""
+    size, samples = config.training.batch_size, UNKNOWN if data is None else len(data.train)
+    return samples if size == "all" else min(size, samples)
 
 
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:

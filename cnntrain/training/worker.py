@@ -43,8 +43,11 @@ def main() -> None:
     lifeline.start()
     # Rank 0 says why a run stops or diverges, and ends the workers: one that ended by itself would be missed.
     with one_blas_thread(), suppress(DivergedError):
-        for _ in program(network, data, config.training, comm, here):
-            pass
+        try:
+            for _ in program(network, data, config.training, comm, here):
+                pass
+        except MemoryError:
+            sys.exit("there is not enough memory")
     lifeline.join()
 
 

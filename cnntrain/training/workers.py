@@ -121,7 +121,7 @@ def settled(config: Config, network: Network) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=weights)})
 
 
-def number_of_workers(config: Config, network: Network, data: Data) -> int:
+def number_of_workers(config: Config, network: Network, data: Data | None) -> int:
     """Workers that a run takes, rank 0 counted: as many as the config says, or what ``worker_count`` finds best.
 
     More than ``GROUPS`` would find nothing to do.

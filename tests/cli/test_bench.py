@@ -56,6 +56,8 @@ def test_json(network_file):
         "step_ms",
         "samples_per_second",
         "memory_bytes",
+        "memory_holds_data",
+        "free_memory_bytes",
         "peak_rss_bytes",
     }
     assert (result["batch_size"], result["dtype"], result["workers"], result["batches"]) == (128, "float64", 2, 2)

@@ -43,8 +43,18 @@ def test_json_has_the_keys_of_the_contract(network_file):
 def test_a_run_has_a_summary_too(digits_file, tmp_path):
     folder = str(tmp_path / "run")
     CliRunner().invoke(app, ["train", str(digits_file), "--out", folder, "--progress", "none"])
-    assert summary(folder).stdout == summary(str(digits_file)).stdout
+    of_run, of_config = (summary(words).stdout.splitlines() for words in (folder, str(digits_file)))
+    assert of_run[:-1] == of_config[:-1]
+    assert of_run[-1].split("; free: ")[0] == of_config[-1].split("; free: ")[0]
     assert summary(f"{folder}/best.safetensors", "--json").exit_code == 0
+
+
+def test_images_count_where_the_network_needs_them(digits_file):
+    shown, without = (summary(str(digits_file), *words).stdout.splitlines()[-1] for words in (
+        ["network={layers: [fc: {activation: softmax}]}"], []
+    ))  # fmt: skip
+    assert " worker; free: " in shown
+    assert " worker and no images; free: " in without
 
 
 def test_a_missing_file_is_a_sentence():

@@ -93,4 +93,7 @@ def test_ok_is_green_and_failed_is_red(check):
     ("size", "words"), [(999, "999 bytes"), (1000, "1 kB"), (24_560_000, "24.6 MB"), (3_000_000_000_000, "3 TB")]
 )
 def test_memory_is_told_in_units(size, words):
-    assert tables.memory_text({"memory_bytes": size}) == f"memory for training: {words}, without the images"
+    told = {"memory_bytes": size, "workers": 1, "memory_holds_data": True, "free_memory_bytes": None}
+    assert tables.memory_text(told) == f"memory for training: about {words} with 1 worker"
+    told |= {"workers": 2, "memory_holds_data": False, "free_memory_bytes": size}
+    assert tables.memory_text(told) == f"memory for training: about {words} with 2 workers and no images; free: {words}"

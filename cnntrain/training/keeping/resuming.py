@@ -18,6 +18,7 @@ from cnntrain.network import Network
 from cnntrain.storage import Mark, read_file, sweep, write_file
 from cnntrain.training.events import Event, Warned
 from cnntrain.training.fit import carry_on
+from cnntrain.training.footprint import check_memory
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.keeping import checkpoint as checkpoints
 from cnntrain.training.keeping.checkpoint import Checkpoint
@@ -72,9 +73,11 @@ def go_on(
             config = load_config(folder.config, overrides)
             data = yield from loaded(config, None, interrupts)
             config = with_size_of(config, data)
+            network = build_for(config, data)
             check_patience(config, data)
+            yield from map(Warned, check_memory(config, network, data))
             folder.write_config(config)
-            yield from carry_on(folder, config, build_for(config, data), data, Start(), interrupts, health, plots)
+            yield from carry_on(folder, config, network, data, Start(), interrupts, health, plots)
             return
         found = last_checkpoint(folder.path)
         checkpoint = found.checkpoint
@@ -86,6 +89,7 @@ def go_on(
         check_position(checkpoint, len(data.train))
         check_patience(config, data)
         network = build_for(config, data)
+        yield from map(Warned, check_memory(config, network, data))
         yield from (Warned(note) for note in [*found.notes, *warnings(checkpoint, config)])
         if verify:
             yield from verify_last_steps(folder.path, checkpoint, network, data, interrupts)

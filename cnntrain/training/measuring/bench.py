@@ -7,6 +7,7 @@ from typing import Any
 from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.summary import describe
+from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.measuring.layer_times import operations, peak_rate, time_layers
 from cnntrain.training.measuring.step_times import batch_size_of, random_data, time_steps
 from cnntrain.training.measuring.timings import Timings
@@ -31,11 +32,14 @@ def bench(config: Config, batches: int | None = None, tell: Callable[[str], None
         ConfigError: A layer does not fit, or neither ``network.input`` nor data say what the images are.
         DataError: The data are needed, and are missing or malformed.
         WorkerError: A worker could not be started, or ended.
+        OutOfMemoryError: It would take clearly more memory than is free.
     """
     tell = tell or (lambda _: None)
     network = build(config)
     batch_size = batch_size_of(config)
     data = random_data(config, network, batch_size)
+    for note in check_memory(config, network, data):
+        tell(note)
     workers = number_of_workers(config, network, data)
     tell(f"timing whole steps with {workers} worker{'s' if workers > 1 else ''}")
     steps = Timings(batches)
@@ -45,7 +49,7 @@ def bench(config: Config, batches: int | None = None, tell: Callable[[str], None
     seconds = time_layers(network, data, batch_size, Timings(batches))
     tell("timing the product of two large matrices on one core")
     gemm = peak_rate(network.dtype)
-    description = describe(network, config.training.state_rows)
+    description = describe(network)
     counts = operations(network, batch_size)
     return {
         "batch_size": batch_size,
@@ -54,11 +58,10 @@ def bench(config: Config, batches: int | None = None, tell: Callable[[str], None
         "layers": [
             layer_result(row, seconds[row["index"]], counts[row["index"]], gemm) for row in description["layers"]
         ],
-        "workers": workers,
         "batches": len(steps.durations),
         "step_ms": 1e3 * steps.median,
         "samples_per_second": batch_size / steps.median,
-        "memory_bytes": description["memory_bytes"],
+        **memory_of(config, network, data),
         "peak_rss_bytes": peak_rss_bytes,
     }
 

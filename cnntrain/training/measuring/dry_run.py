@@ -9,11 +9,11 @@ from cnntrain.data.watching import SILENT, Watch
 from cnntrain.parallel import available_cores
 from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
+from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.measuring.step_times import time_steps
 from cnntrain.training.measuring.timings import Timings
 from cnntrain.training.sharing import samples_in_batch
 from cnntrain.training.stopping import check_patience
-from cnntrain.training.workers import number_of_workers
 
 SECONDS = 0.5
 """What steps are timed for, but one step at least, after another one that does not count."""
@@ -36,13 +36,16 @@ def dry_run(config: Config, watch: Watch = SILENT) -> dict[str, Any]:
     Raises:
         ConfigError, DataError: What a run would raise before anything is written.
         WorkerError: A worker could not be started, or ended.
+        OutOfMemoryError: A run would take clearly more memory than is free.
     """
     data = data_of(config, watch=watch)
     network = build_for(config, data)
     check_patience(config, data)
-    description = describe(network, config.training.state_rows)
+    for note in check_memory(config, network, data):
+        watch.note(note)
+    description = describe(network) | memory_of(config, network, data)
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
-    workers = number_of_workers(config, network, data)
+    workers = description["workers"]
     batch_size = samples_in_batch(config, data)
     steps = Timings(seconds=SECONDS, warm_up=1, least=1)
     time_steps(config, network, replace(data, validation=None, test=None), workers, steps)
@@ -55,7 +58,6 @@ def dry_run(config: Config, watch: Watch = SILENT) -> dict[str, Any]:
         "classes": list(data.classes),
         "choices": list(data.choices),
         "cores": available_cores(),
-        "workers": workers,
         "dtype": network.dtype.name,
         "batch_size": batch_size,
         "batches": batch_count(samples["train"], config.training.batch_size),

@@ -6,6 +6,7 @@ import cnntrain
 from cnntrain.builder import build_for, data_of
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.summary import describe
+from cnntrain.training.footprint import footprint
 from cnntrain.training.measuring import dry_run as module
 from cnntrain.training.measuring.dry_run import dry_run
 
@@ -21,8 +22,11 @@ def test_it_tells_what_a_run_would_begin_with(tiny_config, tmp_path):
     before = sorted(tmp_path.iterdir())
     result = dry_run(config)
     assert sorted(tmp_path.iterdir()) == before
-    description = describe(build_for(config, data_of(config)))
+    data = data_of(config)
+    network = build_for(config, data)
+    description = describe(network)
     assert {key: result[key] for key in description} == description
+    assert result["memory_bytes"] == footprint(config, network, data, 1).total
     assert result["multiply_adds"] == sum(layer["multiply_adds"] for layer in result["layers"]) > 0
     assert result["samples"] == {"train": 30, "validation": 10, "test": 12}
     assert (result["input_shape"], result["classes"]) == ([1, 5, 5], ["0", "1", "2"])

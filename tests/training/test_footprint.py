@@ -1,0 +1,102 @@
+"""The memory that a run is said to take, and what happens if there is less."""
+
+import pytest
+
+from cnntrain.builder import build_for, data_of
+from cnntrain.errors import OutOfMemoryError
+from cnntrain.training import fit, go_on
+from cnntrain.training import footprint as module
+from cnntrain.training.footprint import check_memory, footprint
+from cnntrain.training.measuring.dry_run import dry_run
+
+WIDE = [{"conv": {"K": 64, "F": 3, "P": 40}}, {"pool": {"k": "all", "type": "average"}}, {"fc": {}}]
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Leaves out what every process takes, and loading."""
+    for name in ("FIRST_PROCESS", "WORKER", "PLOTS", "LOADING"):
+        monkeypatch.setattr(module, name, 0)
+
+
+def of(config, workers=1):
+    data = data_of(config)
+    return footprint(config, build_for(config, data), data, workers)
+
+
+def test_it_grows_with_all_that_is_kept(tiny_config, bare):
+    base, wide, wider = (of(tiny_config(layers)).total for layers in (WIDE[1:], WIDE, [*WIDE[:1], *WIDE]))
+    assert base < wide < wider
+    assert of(tiny_config(WIDE, dtype="float64")).total > wide + 0.9 * (wide - base)
+    assert of(tiny_config(WIDE, batch_size=2)).total <= wide
+    fc = [{"fc": {"units": 4000}}, {"fc": {}}]
+    plain, momentum, adam = (of(tiny_config(fc, optimizer=name, **more)).total for name, more in (
+        ("sgd", {}), ("sgd", {"momentum": 0.9}), ("adam", {})
+    ))  # fmt: skip
+    assert plain < momentum < adam
+
+
+def test_each_worker_that_has_a_slice_has_memory_of_its_own(tiny_config, bare):
+    one, two, three = (of(tiny_config(WIDE, batch_size=16), workers) for workers in (1, 2, 3))
+    assert one.total == one.first
+    assert two.total > 1.7 * one.total
+    assert 0 < three.total - two.total < one.total  # a batch has two slices: the third worker only evaluates
+    assert three.first < two.first
+
+
+def test_without_data_the_network_alone_counts(tiny_config):
+    config = tiny_config(WIDE)
+    network = build_for(config, data_of(config))
+    assert footprint(config, network, None, 1).mapped == 0
+    assert footprint(config, network, None, 2).total > footprint(config, network, None, 1).total
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets what is free, of the computer and by limits of the process."""
+
+    def set_free(here, process=None):
+        monkeypatch.setattr(module, "resident_memory", lambda: 0)
+        monkeypatch.setattr(module, "free_memory", lambda: here)
+        monkeypatch.setattr(module, "process_memory", lambda: process)
+
+    return set_free
+
+
+def test_a_run_that_needs_more_than_is_free_is_refused_before_anything_is_written(tiny_config, tmp_path, free):
+    config = tiny_config(WIDE, workers=2)
+    free(10_000_000)
+    for start in (lambda: list(fit(config, tmp_path / "run")), lambda: dry_run(config)):
+        with pytest.raises(OutOfMemoryError, match=r"GB more memory, and 0.01 GB are free here; --workers 1, or"):
+            start()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_resumed_where_there_is_no_memory_for_it(tiny_config, tmp_path, free):
+    list(fit(tiny_config(Max=1, workers=1), tmp_path / "run"))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    free(None, 20_000_000)
+    with pytest.raises(OutOfMemoryError, match=r"0.02 GB are left by the limit of this process \(ulimit\); a smaller"):
+        list(go_on(tmp_path / "run", ["training.Max=2"]))
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_that_needs_nearly_all_begins_with_a_warning(tiny_config, tmp_path, free):
+    config = tiny_config(Max=1, workers=1)
+    needed = of(config).total
+    for share, count in ((2.0, 0), (1.0, 1), (0.9, 1)):
+        free(int(share * needed))
+        events = list(fit(config, tmp_path / f"run-{share}"))
+        warned = [event.text for event in events if type(event).__name__ == "Warned"]
+        assert len(warned) == count
+        assert all("it may run out of memory; a smaller training.batch_size" in text for text in warned)
+
+
+def test_what_is_said_names_what_the_config_has(tiny_config, free):
+    free(1000)
+    config = tiny_config([{"fc": {}}], batch_size=1, workers=1)
+    data = data_of(config)
+    with pytest.raises(OutOfMemoryError) as error:
+        list(check_memory(config, build_for(config, data), data))
+    assert "batch_size" not in str(error.value)
+    assert "--workers" not in str(error.value)
