@@ -14,7 +14,7 @@ def opened(path: Path) -> BufferedReader:
         OSError: It cannot be opened, or is a pipe or a device, which could keep the program waiting for ever.
     """
     _check(path, path.stat().st_mode)  # opening a device may do something already
-    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller's
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115 - the caller's
     try:
         _check(path, os.fstat(file.fileno()).st_mode)  # another may have come into its place
     except OSError:
@@ -28,7 +28,8 @@ def _check(path: Path, mode: int) -> None:
         raise OSError(errno.EINVAL, "this is no file, but a pipe or a device", str(path))
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file for ``open``, whose ``opener`` this is: a pipe in its place does not keep the program waiting."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -6,6 +6,7 @@ decoder makes hours out of a small file; they are counted first.
 """
 
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +38,12 @@ ORIENTED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 APP1 = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0")
 """The same of segments in a JPEG."""
 MAX_APP1 = 16
+SEGMENT = struct.Struct(">BBH")
+"""How a segment of a JPEG begins."""
+NO_FRAME = (0xC4, 0xC8, 0xCC)
+"""Markers among those of frames, which say how large the image is, that are none."""
+SEQUENTIAL = (0xC0, 0xC1, 0xC9)
+"""Markers of images that come in one scan for each color, or in one for all."""
 SOS = b"\xff\xda"
 MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])")
 """In the compressed pixels of a JPEG."""
@@ -127,25 +134,30 @@ def _unpacks(packed: bytes) -> bool:
 
 def _of_jpeg(content: bytes) -> bytes:
     """Without comments, profiles, previews and the directory of further images; refused with too many scans."""
-    left_out, at, count, oriented, pixels = [], 2, 0, 0, 0
-    while at + 4 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
+    left_out, at, count, oriented, pixels, bands = [], 2, 0, 0, 0, b""
+    last = len(content) - 4
+    while at <= last:
+        begins, marker, length = SEGMENT.unpack_from(content, at)
+        if begins != 0xFF or marker == 0xDA or marker == 0xD9:
+            break
+        count += 1
+        if count > MAX_PARTS:
+            _counted(count)
         if marker == 0xFF or marker == 1 or 0xD0 <= marker <= 0xD8:  # without a length
             at += 1 if marker == 0xFF else 2
-        elif marker in (0xD9, 0xDA):
-            break
-        else:
-            end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                H, W = (int.from_bytes(content[i : i + 2], "big") for i in (at + 5, at + 7))
-                pixels = H * W
+            continue
+        end = at + 2 + length
+        if 0xE1 <= marker <= 0xFE:
             is_oriented = marker == 0xE1 and content.startswith(APP1, at + 4) and oriented < MAX_APP1
             oriented += is_oriented
-            if marker == 0xFE or (0xE1 <= marker <= 0xEF and marker != 0xEE and not is_oriented):
+            if not is_oriented and ((marker <= 0xEF and marker != 0xEE) or marker == 0xFE):
                 left_out.append((at, min(end, len(content))))
-            at = end
-        count += 1
-        _counted(count)
+        elif 0xC0 <= marker <= 0xCF and marker not in NO_FRAME:
+            pixels = int.from_bytes(content[at + 5 : at + 7], "big") * int.from_bytes(content[at + 7 : at + 9], "big")
+            bands = content[at + 9 : at + 10] if marker in SEQUENTIAL else b""  # which may come in one scan
+        at = end
+    if bands and content[at + 1 : at + 2] == b"\xda" and content[at + 4 : at + 5] == bands:  # no other is read
+        return _joined(content, left_out)
     most = min(MAX_SCANS, max(1, MAX_SCANNED // max(1, pixels)))
     if content.count(SOS, at) > most and sum(1 for _ in zip(_scans(content, at), range(most + 1), strict=False)) > most:
         raise Refused(f"it is a JPEG of more than {most:,} scans; save it again with another program")

@@ -9,7 +9,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO, Literal
 
 from PIL import (
@@ -30,7 +29,7 @@ from cnntrain.data.pictures.quiet import QUIET, silence_libtiff
 from cnntrain.data.pictures.room import Refused, room_for_file
 from cnntrain.data.pictures.tiff import check_tiff
 from cnntrain.errors import PictureError
-from cnntrain.storage.reading import opened as open_file
+from cnntrain.storage.reading import without_waiting
 
 AnyFile = str | os.PathLike[str]
 
@@ -71,7 +70,7 @@ def opened(file: AnyFile, most: int = MOST_BYTES) -> Iterator[Image.Image]:
         told(file),
         QUIET,
         room_for_file(_checked_size(file)),
-        open_file(Path(file)) as stream,
+        open(file, "rb", opener=without_waiting) as stream,
         Image.open(*_prepared(stream, most)) as picture,
     ):
         W, H = picture.size

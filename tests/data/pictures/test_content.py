@@ -216,3 +216,14 @@ def test_a_long_comment_of_a_gif_is_passed_over(tmp_path):
 def test_comments_in_the_numbers_of_a_pgm(tmp_path):
     (tmp_path / "a.pgm").write_bytes(b"P2\n1 1\n255\n" + b"#\n" * 100_000 + b"7\n")
     assert (read_picture(tmp_path / "a.pgm", Form(1, 1, 1)) == 7).all()
+
+
+def test_scans_of_one_color_each_are_counted():
+    """A sequential JPEG may have its colors in scans of their own, and then any number of them."""
+    first = JPEG.index(b"\xff\xda")
+    of_one = b"\xff\xda" + struct.pack(">HBBB", 8, 1, 1, 0) + b"\0\x3f\0"
+    content = JPEG[:first] + of_one * 501 + b"\xff\xd9"
+    with pytest.raises(Exception, match="a JPEG of more than 500 scans"):
+        essential(content, "JPEG")
+    assert essential(JPEG[:first] + of_one * 500 + b"\xff\xd9", "JPEG")
+    assert essential(JPEG[:-2] + of_one * 501 + b"\xff\xd9", "JPEG")  # behind one of all colors: none of them is read
