@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,8 @@ FilesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE|FOLDER...",
-        help="Pictures of any size, and folders of them; - reads names from stdin, one a line or NUL-separated.",
+        help="Images of any size, folders of them, CSV and npz files of images; - reads names from stdin, one a line "
+        "or NUL-separated.",
         show_default=False,
     ),
 ]
@@ -30,9 +31,10 @@ def predict(
     json: JsonOption = False,
     csv: CsvOption = False,
 ) -> None:
-    """Name the class of pictures, and how probable it is.
+    """Classify images.
 
-    Pictures are brought to the network's size and colours as they were in training. Exit status 4 says that some could
+    Images are brought to the network's size and colors as in training. A CSV or npz file holds images of that size;
+    its labels, if there are any, do not matter. Exit status 4 says that some could
     not be read; stderr tells which, and all others are done.
     """
     with errors_as_messages():
@@ -41,9 +43,11 @@ def predict(
 
         from cnntrain.cli.prediction_view import open_view  # imported late: `cnntrain --help` needs none of it
         from cnntrain.model import load
+        from cnntrain.model.tables import is_table
 
         model = load(run)
-        with open_view(model, top, "json" if json else "csv" if csv else "text") as view:
+        form: Literal["text", "json", "csv"] = "json" if json else "csv" if csv else "text"
+        with open_view(model, top, form, samples=any(map(is_table, files))) as view:
             for entries in model.predictions(named(files), top, view.failed, view.note):
                 view.show(entries)
         if view.failures:
@@ -52,8 +56,13 @@ def predict(
 
 def named(words: Sequence[str]) -> Iterator[str]:
     """Yield the files and folders that are named; ``-`` stands for the names on stdin."""
+    from cnntrain.model.tables import is_table  # imported late, with all that reads files
+
     for word in words:
         if word == "-" and sys.stdin is not None:
-            yield from names_in(sys.stdin.buffer)
+            for name in names_in(sys.stdin.buffer):
+                if is_table(name):
+                    raise UsageError(f"{name}: a CSV or npz file is named on the command line, not in the list")
+                yield name
         else:
             yield word

@@ -76,7 +76,8 @@ class Text(Form):
         for guess in guesses(entry):
             name = cut(guess["class"], self.class_width) if self.file_width else visible(guess["class"])
             cells += [padded(name, self.class_width), self._number(guess).rjust(self.number_width)]
-        return self._joined(visible(entry["file"]), cells)
+        sample = f"[{entry['sample']}]" if "sample" in entry else ""
+        return self._joined(visible(entry["file"]) + sample, cells)
 
     def _joined(self, file: str, cells: list[str]) -> str:
         if not self.file_width:
@@ -118,20 +119,27 @@ class Json(Form):
 
 @final
 class Csv(Form):
-    """A header and a row for each file; with top K further columns ``class_2``, ``probability_2`` and so on."""
+    """A header and a row for each file; with top K further columns ``class_2``, ``probability_2`` and so on.
 
-    def __init__(self, classes: Sequence[str], measure: str, top: int):
+    With ``samples`` there is a column for the place of an image in a file of many.
+    """
+
+    def __init__(self, classes: Sequence[str], measure: str, top: int, samples: bool = False):
         self.measure, self.top = measure, min(top, len(classes))
+        self.whence = ["file", "sample"] if samples else ["file"]
 
     def begin(self) -> str:
         """The header."""
         more = [f"{name}_{place}" for place in range(2, self.top + 1) for name in ("class", self.measure)]
-        return csv_text([["file", "class", self.measure, *more]])
+        return csv_text([[*self.whence, "class", self.measure, *more]])
 
     def lines(self, entries: Entries) -> str:
         """A row each."""
         return csv_text(
-            [entry["file"], *(guess[key] for guess in guesses(entry) for key in ("class", self.measure))]
+            [
+                *(entry.get(key, "") for key in self.whence),
+                *(guess[key] for guess in guesses(entry) for key in ("class", self.measure)),
+            ]
             for entry in entries
         )
 

@@ -96,7 +96,9 @@ codecs.register_error(AS_BYTES, as_bytes)
 
 
 @contextmanager
-def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) -> Iterator[PredictionView]:
+def open_view(
+    model: "Model", top: int, form: Literal["text", "json", "csv"], samples: bool = False
+) -> Iterator[PredictionView]:
     """Begin with what comes first; end, also where the work is stopped, so that JSON is always whole."""
     measure = "probability" if model.gives_probabilities else "value"
     match form:
@@ -104,7 +106,7 @@ def open_view(model: "Model", top: int, form: Literal["text", "json", "csv"]) ->
             words: text.Form = text.Json()
             wants_json.set(False)  # its object begins here
         case "csv":
-            words = text.Csv(model.classes, measure, top)
+            words = text.Csv(model.classes, measure, top, samples)
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors=AS_BYTES)
         case _:

@@ -22,6 +22,7 @@ from cnntrain.data.pictures.shown import fit_picture, is_picture
 from cnntrain.data.pixels import BYTES, Images, Scale
 from cnntrain.errors import DataError, PictureError, UsageError
 from cnntrain.model.arrays import images_in
+from cnntrain.model.tables import is_table, table_images
 from cnntrain.model.walking import walk
 from cnntrain.parallel import available_cores
 from cnntrain.types import Shape
@@ -41,10 +42,17 @@ class Image(NamedTuple):
     """Its file, if it has one."""
     pixels: Images | PictureError
     """``(C, H, W)``, or why there are none."""
+    sample: int | None = None
+    """Its place in a file of many, counted from 0."""
 
 
 def read_images(
-    images: Any, in_shape: Shape, form: Form | None, scale: Scale, on_note: Callable[[str], None]
+    images: Any,
+    in_shape: Shape,
+    form: Form | None,
+    scale: Scale,
+    on_note: Callable[[str], None],
+    label: int | str | None = None,
 ) -> Iterator[Image]:
     """Yield the images that a caller gives, in order.
 
@@ -54,7 +62,8 @@ def read_images(
         in_shape: Of the network.
         form: What pictures are brought to; None if the network takes none.
         scale: What the numbers of an array mean.
-        on_note: Called with a sentence on what is left out of a folder.
+        on_note: Called with a sentence on what is left out of a folder or file.
+        label: The column of labels in the data of the run, if they are a CSV file.
 
     Raises:
         DataError: An array is not what is wanted, or pictures are given to a network that takes none.
@@ -63,7 +72,7 @@ def read_images(
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_picture(images)
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
-    sources = _sources([images] if is_one else images, in_shape, form, scale, on_note)
+    sources = _sources([images] if is_one else images, in_shape, form, scale, on_note, label)
     threads = min(available_cores(), MOST_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
     waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | PictureError]]] = deque()
@@ -99,12 +108,21 @@ def _read(file: str, form: Form, takes_bytes: bool) -> NDArray[np.uint8] | Pictu
 
 
 def _sources(
-    images: Iterable[Any], in_shape: Shape, form: Form | None, scale: Scale, on_note: Callable[[str], None]
+    images: Iterable[Any],
+    in_shape: Shape,
+    form: Form | None,
+    scale: Scale,
+    on_note: Callable[[str], None],
+    label: int | str | None,
 ) -> Iterator[str | Image]:
     """Yield the file of each picture that is to be read, and images that need no reading."""
     for item in images:
         if isinstance(item, np.ndarray):
             yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form, scale))
+        elif isinstance(item, (str, os.PathLike)) and is_table(os.fsdecode(item)):
+            path, (C, H, W) = os.fsdecode(item), in_shape
+            rows = table_images(path, (C, H, W), scale, label, on_note)
+            yield from (Image(path, pixels, sample) for sample, pixels in enumerate(rows))
         elif form is None:
             raise DataError(
                 f"the network takes images of {in_shape[0]} channels, but pictures have 1 or 3; give it arrays"

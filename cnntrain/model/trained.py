@@ -17,6 +17,11 @@ from cnntrain.types import Array
 from cnntrain.weights import Saved, load_saved
 
 
+def is_csv(saved: Saved) -> bool:
+    """Whether a network was trained on a CSV file."""
+    return saved.config.data is not None and saved.config.data.source == "csv"
+
+
 def fail(error: PictureError) -> NoReturn:
     """What is done about a picture that cannot be read unless a caller says otherwise."""
     raise error
@@ -39,6 +44,7 @@ class Model(Network):
         self.classes: Sequence[str] = saved.classes or tuple(map(str, range(outputs)))
         self.preprocessing = saved.preprocessing
         self.scale = BYTES if saved.preprocessing.scale == UNKNOWN else saved.preprocessing.scale
+        self._label = getattr(saved.config.data, "label", None) if is_csv(saved) else None
         self.gives_probabilities = isinstance(self.layers[-1], Softmax)
         if len(self.classes) != outputs:
             raise WeightsError(
@@ -73,7 +79,8 @@ class Model(Network):
 
         Args:
             images: A path, a picture of Pillow, a NumPy array, or several of these. A path is that of a picture file or
-                of a folder, which stands for all pictures in it and below. An array is an image ``(H, W)``,
+                of a folder, which stands for all pictures in it and below, or of a CSV or npz file of images of the
+                network's size, whose labels do not matter. An array is an image ``(H, W)``,
                 ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``, for a grey network also
                 ``(N, H, W)``, or rows of pixels ``(N, C * H * W)``. Its numbers mean what they meant in training:
                 whole numbers in 0..255 or floats in 0..1, unless the network was trained on arrays of another range.
@@ -82,7 +89,8 @@ class Model(Network):
             top: How many classes to tell, the most probable first.
 
         Returns:
-            For each image ``{"file": path or None, "class": name, "probability": p}``. With ``top`` above 1 there is
+            For each image ``{"file": path or None, "class": name, "probability": p}``, and ``"sample"``, counted from
+            0, if it is from a CSV or npz file. With ``top`` above 1 there is
             also ``"top"``, a list of ``{"class": name, "probability": p}``. A network that does not end in softmax
             gives no probabilities: they are None, and ``"value"`` is the output of the class.
 
@@ -111,22 +119,23 @@ class Model(Network):
 
         if top < 1:
             raise UsageError(f"top: expected at least 1, got {top}")
-        names: list[str | None] = []
+        whence: list[dict[str, Any]] = []
         batch: list[Images] = []
-        for name, pixels in read_images(images, self.in_shape, self._form(), self.scale, on_note):
+        form = self._form()
+        for name, pixels, sample in read_images(images, self.in_shape, form, self.scale, on_note, self._label):
             if isinstance(pixels, PictureError):
                 on_error(pixels)
                 continue
             if batch and pixels.dtype != batch[0].dtype:
-                yield self._entries(names, batch, top)
-                names, batch = [], []
-            names.append(name)
+                yield self._entries(whence, batch, top)
+                whence, batch = [], []
+            whence.append({"file": name} | ({} if sample is None else {"sample": sample}))
             batch.append(pixels)
             if len(batch) == self.slice_size:
-                yield self._entries(names, batch, top)
-                names, batch = [], []
+                yield self._entries(whence, batch, top)
+                whence, batch = [], []
         if batch:
-            yield self._entries(names, batch, top)
+            yield self._entries(whence, batch, top)
 
     def _form(self) -> Form | None:
         """What pictures are brought to; None if they cannot be, having 1 or 3 channels."""
@@ -134,12 +143,12 @@ class Model(Network):
         fit = self.preprocessing.fit
         return Form(C, H, W, fit) if fit else Form(C, H, W) if C in (1, 3) else None
 
-    def _entries(self, names: Sequence[str | None], images: Sequence[Images], top: int) -> list[dict[str, Any]]:
+    def _entries(self, whence: Sequence[dict[str, Any]], images: Sequence[Images], top: int) -> list[dict[str, Any]]:
         entries = []
         pixels: Any = np.stack(images)
-        for name, y, scores in zip(names, *self._answers(pixels), strict=True):
+        for source, y, scores in zip(whence, *self._answers(pixels), strict=True):
             told = [self._told(i, y) for i in np.argsort(-scores, kind="stable")[:top].tolist()]
-            entries.append({"file": name, **told[0]} | ({"top": told} if top > 1 else {}))
+            entries.append({**source, **told[0]} | ({"top": told} if top > 1 else {}))
         return entries
 
     def _told(self, i: int, y: Array) -> dict[str, Any]:

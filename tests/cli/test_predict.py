@@ -200,3 +200,19 @@ def test_a_name_that_is_none_is_not_repeated_whole(run, pictures):
     shown = predict(run, "-", input=b"x" * 30_000)
     assert shown.exit_code == 4
     assert len(shown.stderr) < 600
+
+
+def test_a_table_of_images_among_files(run, pictures):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64))
+    rows = "\n".join(",".join(map(str, row)) for row in pixels.tolist())
+    (pictures / "test.csv").write_text(",".join(f"pixel{i}" for i in range(64)) + "\n" + rows)
+    shown = predict(run, "test.csv", "a.png", "--csv")
+    titles, *lines = csv.reader(io.StringIO(shown.stdout))
+    assert titles == ["file", "sample", "class", "probability"]
+    assert [line[:2] for line in lines] == [["test.csv", "0"], ["test.csv", "1"], ["test.csv", "2"], ["a.png", ""]]
+    assert [line.split()[-1] for line in predict(run, "test.csv").stdout.splitlines()[1:]] == [
+        "test.csv[0]",
+        "test.csv[1]",
+        "test.csv[2]",
+    ]
+    assert predict(run, "-", input=b"test.csv\n").exit_code == 2

@@ -72,6 +72,12 @@ def pairs(names: Iterable[str], where: str) -> dict[str, Pair]:
     return {split: pair for split, pair in found.items() if pair is not None}
 
 
+def images_of(names: Iterable[str]) -> dict[str, str]:
+    """The array of images of each split, empty where its name says none; of several the last."""
+    arrays = [array for array in map(_read, sorted(names)) if array is not None]
+    return {array.split: array.name for array in arrays if array.word in IMAGES}
+
+
 def class_names(names: Iterable[str]) -> str | None:
     """The array that names the classes."""
     plain = {_plain(name): name for name in sorted(names)}

@@ -61,7 +61,7 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
         choices.append(f"header: the first line, which only counts columns: {some(names)}")
         numbers_lines = _is_index(names[0]) or _numbers_lines(text, shape)
         names = None
-    unlike = _unlike(names) if names is not None else []
+    unlike = unlike_others(names) if names is not None else []
     has_family = names is not None and len(unlike) < len(names)
     if label is not None:
         place = _given(text, label)
@@ -127,15 +127,20 @@ def _is_index(name: str) -> bool:
     return INDEX_NAMES.fullmatch(_plain(name)) is not None
 
 
+def is_label_or_index(name: str) -> bool:
+    """Whether a column of such a name holds labels, or numbers the lines."""
+    return _plain(name) in LABEL_NAMES or _is_index(name)
+
+
 def _only_count(names: Sequence[str]) -> bool:
     """Whether a header tells no more of the columns than their places, but perhaps that the first numbers the lines."""
     names = names[_is_index(names[0]) :]
     if not names or any(number(name) is None for name in names):
         return False
-    return counts(names, 2) or (is_mangled(names) and not _unlike(names))
+    return counts(names, 2) or (is_mangled(names) and not unlike_others(names))
 
 
-def _unlike(names: Sequence[str]) -> list[int]:
+def unlike_others(names: Sequence[str]) -> list[int]:
     """The columns whose names are unlike those of the pixels; all of them where no names are alike."""
     forms = [re.sub(r"\d+", "#", name.lower()) for name in names]
     alike = {form for form, times in Counter(forms).items() if times > 1 and "#" in form}

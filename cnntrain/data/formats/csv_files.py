@@ -128,7 +128,7 @@ class _Table:
                 text = CsvText(path, stream)
                 self.width = text.columns
                 if beside is None:
-                    columns = settle(text, label, shape, lambda begin: _edges(path, begin))
+                    columns = settle(text, label, shape, lambda begin: edges(path, begin))
                 else:
                     found = settle_like(beside.columns, beside.width, text)
                     self.is_unlabelled, columns = found is None, found or beside.columns
@@ -259,7 +259,7 @@ class _Labels:
         return (numbers.astype(np.int64) if is_whole else numbers)[codes]
 
 
-def _edges(path: Path, begin: int) -> Edges:
+def edges(path: Path, begin: int) -> Edges:
     """Read the column ``begin`` and the last one of a file."""
     with open_csv(path) as stream:
         text = CsvText(path, stream)
