@@ -1,7 +1,8 @@
-"""``data.path``, ``data.split`` and ``data.labels``: relative to what, and made absolute."""
+"""``data.path`` and all other paths of a config: relative to what, and made absolute."""
 
 import os
 from pathlib import Path
+from typing import Any, get_args
 
 from cnntrain.config.faults import Fault
 from cnntrain.config.schema import SOURCES
@@ -10,7 +11,18 @@ from cnntrain.config.tree import Entry, Node, Scalar, entry_at, find, place, put
 from cnntrain.config.tree import Path as Place
 from cnntrain.config.wording import shown
 
-PATHS = (("data", "path"), ("data", "split"), ("data", "labels"))
+
+def is_path(kind: Any) -> bool:
+    """Return whether a key of this type takes a path, perhaps among other values."""
+    return kind is Path or any(map(is_path, get_args(kind)))
+
+
+PATHS = tuple(
+    ("data", key)
+    for key in dict.fromkeys(key for options in SOURCES.values() for key in options.model_fields)
+    if any(is_path(options.model_fields[key].annotation) for options in SOURCES.values() if key in options.model_fields)
+)
+"""Keys that take a path, whatever their source."""
 
 
 def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Fault]]:
