@@ -75,7 +75,8 @@ def _make_streams_safe() -> None:
         stream = getattr(sys, name)
         if stream is None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
-        stream = listened_to(stream, needed=name == "stdout")
+        else:
+            stream = listened_to(stream, needed=name == "stdout")
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=READABLE)
         setattr(sys, name, stream)

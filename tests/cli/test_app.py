@@ -75,6 +75,7 @@ def test_python_m_is_the_command():
 
 def test_a_closed_stream_ends_no_command(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)  # put back at the end: the command wraps it
     monkeypatch.setattr(sys, "argv", ["cnntrain", "--help"])
     with pytest.raises(SystemExit) as stop:
         module.main()
