@@ -27,7 +27,7 @@ MAX_TEXT = 1_000_000
 """Bytes of a text in a PNG that may hold the orientation, unpacked."""
 MAX_PACKED = 8_000_000
 """Bytes of a packed BMP, and half of its pixels: Pillow unpacks them slowly."""
-MAX_NUMBERS = 64_000_000
+MAX_NUMBERS = 32_000_000
 """Bytes of a PNM image that is written as text."""
 
 PIECE = 1 << 22
@@ -210,6 +210,7 @@ def _of_pnm(content: bytes) -> bytes:
     if is_text:
         if len(body) > MAX_NUMBERS:
             raise Refused(f"it is written as text of {len(body):,} bytes, and {MAX_NUMBERS:,} are allowed")
+        _counted(body.count(b"#"))
         body = re.sub(rb"#[^\r\n]*", b" ", body)
         if kind == b"1":  # digits need no space between them
             digits = np.frombuffer(body.translate(None, b" \t\r\n\v\f"), np.uint8)

@@ -195,8 +195,9 @@ def packed_bmp(W, H, rows):
         (packed_bmp(4001, 4000, b"\1\1\0\0" * 4000), "a packed BMP of .* bytes and 16,004,000 pixels"),
         (packed_bmp(3000, 3000, b"\1\1" * 4_000_000), "a packed BMP of 8,001,078 bytes"),
         (b"P2\n200 200\n255\n" + b"1 " * 32_001, "written as text of 64,002 bytes"),
+        (b"P2\n200 200\n255\n" + b"#\n" * 201, "consists of more than 200 parts"),
     ],
-    ids=["comments", "fill", "chunks", "extensions", "blocks", "rows", "runs", "text"],
+    ids=["comments", "fill", "chunks", "extensions", "blocks", "rows", "runs", "text", "comments of text"],
 )  # fmt: skip
 def test_what_takes_long_is_refused(tmp_path, monkeypatch, content, words):
     monkeypatch.setattr(content_module, "MAX_PARTS", 200)
