@@ -43,7 +43,7 @@ class Objective:
         return training_loss(self.loss, self.label_smoothing, weights)
 
     def penalty(self, W: Array) -> float:
-        """L2/2 sum W² + l1 sum |W| over all W, in one vector."""
+        """Return the penalties, l2/2 sum W² + l1 sum |W|, over all W, in one vector."""
         J = 0.0
         if self.l2:
             J += self.l2 / 2 * float(np.dot(W, W))

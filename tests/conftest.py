@@ -25,6 +25,26 @@ for name in ("SIGINT", "SIGHUP"):  # ignored in a shell's background and by nohu
 
 MakeConfig = Callable[..., Config]
 
+LONGEST = 300
+"""Seconds that a test may take, on a busy computer; a hang ends there, and what it started with it."""
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """Ends a test that waits for something that never comes."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"the test takes longer than {LONGEST} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def draw_run() -> Iterator[Callable[..., Iterator[str]]]:

@@ -44,7 +44,7 @@ def digest(content: Any) -> str:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Say in words what differs: ``train samples were 40 and are 50``, ``test images``."""
+    """Say in words what differs: ``train samples: 40 then, 50 now``, ``test images differ``."""
     told = []
     for part in [*before, *(part for part in now if part not in before)]:
         old, new = before.get(part), now.get(part)

@@ -1,5 +1,7 @@
 """Dropout: how much is left out, that nothing is in use, and that a mask belongs to its sample and iteration."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,18 @@ def test_the_share_that_is_left_out_and_the_scale_of_the_rest(rate):
     assert np.mean(mask == 0) == pytest.approx(rate, abs=0.01)
     assert np.unique(mask[mask != 0]) == pytest.approx(1 / (1 - rate), rel=1e-3)
     assert mask.mean() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25])
+def test_the_least_bits_that_stay_are_those_of_the_rate(rate, monkeypatch):
+    layer, kept = layer_of(rate), np.empty(8, np.bool_)
+    limit = round(rate * 2**16)
+    drawn = np.array([0, limit, limit + 1, 2**16 - 1, max(limit - 1, 0), limit, 0, 1], np.uint16)
+    raw = SimpleNamespace(bit_generator=SimpleNamespace(random_raw=lambda count: drawn.view(np.uint64)[:count]))
+    monkeypatch.setattr(layer.draws, "generator", lambda iteration, sample: raw)
+    layer.kept(1, 0, kept)
+    assert kept.tolist() == (drawn >= limit).tolist()
+    assert kept.all() == (rate == 0)
 
 
 def test_a_rate_just_below_one_is_finite():

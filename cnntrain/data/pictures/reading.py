@@ -1,7 +1,6 @@
 """Reading one picture: any file that Pillow can open -> uint8 pixels of a given size, or why it cannot be read.
 
-Training, predict and export all read pictures here, so that the same file always gives the same bits. Pillow is
-used nowhere else.
+Training, predict and export all read pictures here, so that the same file always gives the same bits.
 
 - What a file is, its bytes say, not its name (``opening.py``). Of an animation the first frame counts.
 - EXIF orientation is applied. Alpha is laid on white; 16-bit pixels keep their upper 8 bits.
