@@ -21,7 +21,7 @@ WORKER = 58_000_000
 """Bytes of the same in a worker."""
 PLOTS = 40_000_000
 """Bytes that Matplotlib takes at the end, when the workers are gone."""
-LOADING = 2.6
+LOADING = 2.0
 """Memory that loading takes, as a multiple of the images: the file, the arrays in it, and the splits of these."""
 CLEARLY, NEARLY = 1.25, 0.8
 """Shares of the free memory: a run that needs more than the first is refused, more than the second is warned of."""

@@ -33,6 +33,8 @@ def test_numpys_own_library_decides(monkeypatch, libraries, expected):
         ("SkylakeX", (32, 288, 48 * 5), 48),
         ("SkylakeX", (64, 576, 512), 512),
         ("SkylakeX", (32, 288, 7), 7),
+        ("SkylakeX", (1250, 25, 512), 32),  # just SMALL_PRODUCT
+        ("SkylakeX", (1250, 26, 512), 512),
         ("Haswell", (32, 288, 512), 512),
         (None, (32, 288, 512), 512),
     ],
