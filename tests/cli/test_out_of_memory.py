@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
 from cnntrain.memory import SliceMemory
+from cnntrain.network import Network
 
 WORDS = "Unable to allocate 1.2 GiB for an array with shape (300, 1000, 1000) and data type float32"
 SENTENCE = (
@@ -68,9 +69,16 @@ def test_data_that_cannot_be_described_are_a_sentence(monkeypatch):
 def test_a_training_that_runs_out_of_memory_is_saved(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(import_module("cnntrain.training.fit"), "LastSteps", lambda: type("", (), {"add": no_memory})())
     words = ["train", str(folder / "digits.yaml"), "--out", str(tmp_path / "run"), "--progress", "none", "--json"]
+    freed = []
+    free_memory = Network.free_memory
+    monkeypatch.setattr(Network, "free_memory", lambda network: freed.append(free_memory(network)))
+    keeper = import_module("cnntrain.training.fit").Keeper
+    finish = keeper.finish
+    monkeypatch.setattr(keeper, "finish", lambda self: (finish(self), freed.append("saved"))[0])
     shown = CliRunner().invoke(app, words)
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
     assert json.loads(shown.stdout.splitlines()[0])["stop"] == "failed"
+    assert freed.index(None) < freed.index("saved")  # the memory of slices makes room for saving
     monkeypatch.undo()
     resumed = CliRunner().invoke(app, ["resume", str(tmp_path / "run"), "--progress", "none"])
     assert resumed.exit_code == 0, resumed.stderr

@@ -51,6 +51,36 @@ def test_without_data_the_network_alone_counts(tiny_config):
     assert footprint(config, network, None, 2).total > footprint(config, network, None, 1).total
 
 
+def test_the_last_batch_may_have_the_largest_slice(tiny_config, bare):
+    """Slices have 8 samples at most: of 40, batches of 11 have 6 and 5, but the rest is one slice of 7."""
+    with_rest, without = (of(tiny_config(WIDE, batch_size=size)).total for size in (11, 12))
+    assert with_rest > 1.05 * without
+
+
+def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
+    config = tiny_config([{"fc": {}}])
+    data = data_of(config)
+    images = sum(dataset.images.nbytes for dataset in data.splits().values() if dataset)
+    network = build_for(config, data)
+    one, two = (footprint(config, network, data, workers) for workers in (1, 2))
+    vectors = [module.vector_counts(config, 2, workers)[0] * network.theta.nbytes for workers in (1, 2)]
+    assert two.first - one.first == pytest.approx(images + vectors[1] - vectors[0], abs=2000)
+
+
+@pytest.mark.parametrize(("share", "refused"), [(1 / 1.3, True), (1 / 1.2, False)])
+def test_a_run_is_refused_where_it_needs_a_quarter_more_than_is_free(tiny_config, free, share, refused):
+    config = tiny_config(workers=1)
+    data = data_of(config)
+    network = build_for(config, data)
+    free(int(share * footprint(config, network, data, 1).total))
+    notes = check_memory(config, network, data)
+    if refused:
+        with pytest.raises(OutOfMemoryError):
+            list(notes)
+    else:
+        assert len(list(notes)) == 1
+
+
 @pytest.fixture
 def free(monkeypatch):
     """Sets what is free, of the computer and by limits of the process."""

@@ -60,9 +60,9 @@ def test_a_run_stops_when_its_validation_loss_got_no_better(tiny_config, record,
     assert run.result["validation"]["loss"] == losses[-1]
 
 
-def test_patience_needs_a_validation_split(tiny_config, tmp_path):
+def test_patience_needs_a_validation_split(make_config, tiny_config, tmp_path):
     with pytest.raises(ConfigError, match=r"training.patience: patience needs a validation loss.*'validation: 0.1'"):
-        tiny_config(patience=3)
+        make_config([{"fc": {"activation": "softmax"}}], data={"source": "digits"}, patience=3)
     config = tiny_config()
     patient = config.training.model_copy(update={"patience": 3})
     with pytest.raises(ConfigError, match=r"training.patience: patience needs a validation loss"):
