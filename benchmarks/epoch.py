@@ -4,7 +4,7 @@
 
 FOLDER holds the four files of MNIST. The number of passes is the fewest after which cnntrain has 99 % of the test
 images right; PyTorch makes as many, with the same network, rule for the first weights, step size, momentum, batch size
-and standardised pixels (``torch_train.py``). Each is a new process, timed from its start to its end, in turns with the
+and standardized pixels (``torch_train.py``). Each is a new process, timed from its start to its end, in turns with the
 others.
 """
 
@@ -20,16 +20,16 @@ from statistics import median
 from typing import Any
 
 from cnntrain import load_config
-from cnntrain.builder import data_of
+from cnntrain.builder import load_config_data
 from cnntrain.config import Config
-from cnntrain.judging.judgement import judge
+from cnntrain.evaluation.report import evaluate_network
 from cnntrain.parallel import available_cores
-from cnntrain.training import fit
-from cnntrain.training.events import IterationEnded, Started
+from cnntrain.training.events import EpochEnded, Started
+from cnntrain.training.fit import fit
 from machine import machine, machine_text
 
 HERE = Path(__file__).parent
-MOST_PASSES = 20
+MAX_PASSES = 20
 PLAIN = ["training.schedule=constant", "training.alpha=0.02", "training.augmentation={}"]
 """What both sides do alike: as many passes as it takes, each the same, on the images as they are."""
 
@@ -75,19 +75,19 @@ def main() -> None:
 
 def fewest_passes(config: Config, accuracy: float) -> int:
     """Passes over the training images after which that share of the test images is right."""
-    training = config.training.model_copy(update={"Max": MOST_PASSES})
-    data = data_of(config)
+    training = config.training.model_copy(update={"Max": MAX_PASSES})
+    data = load_config_data(config)
     assert data.test is not None
     with tempfile.TemporaryDirectory() as folder:
         for event in fit(config.model_copy(update={"training": training}), folder):
             match event:
                 case Started():
                     network = event.network  # not the folder's weights, which are not saved after each pass
-                case IterationEnded():
-                    judgement = judge(network, "test", data.test, data.preprocessing, data.classes)
-                    if judgement.score.accuracy >= accuracy:
-                        return event.iteration
-    sys.exit(f"{MOST_PASSES} passes do not reach {accuracy:.2%}")
+                case EpochEnded():
+                    report = evaluate_network(network, "test", data.test, data.preprocessing, data.classes)
+                    if report.score.accuracy >= accuracy:
+                        return event.epoch
+    sys.exit(f"{MAX_PASSES} passes do not reach {accuracy:.2%}")
 
 
 def ours(path: Path, config: Config) -> list[str]:

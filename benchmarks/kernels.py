@@ -7,7 +7,7 @@ input to where the product wants it, moving its shares back. GFLOP/s count the m
 convolution's definition, so that a method that needs fewer of them may exceed the peak. The peak is a product of two
 2048 x 2048 matrices, measured in turns with the kernels.
 
-No layer computes delta_prev alone: its time is that of a way back with it, less that of one without.
+No layer computes delta_prev alone: its time is that of a backward pass with it, less that of one without.
 """
 
 import argparse
@@ -23,11 +23,11 @@ import numpy as np
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.layers.base import Layer
-from cnntrain.network import Network
+from cnntrain.network.network import Network
 from cnntrain.parallel import one_blas_thread
+from cnntrain.profiling.layer_times import peak_rate
+from cnntrain.profiling.timer import Timer
 from cnntrain.summary import multiply_adds
-from cnntrain.training.measuring.layer_times import peak_rate
-from cnntrain.training.measuring.timings import Timings
 from machine import machine, machine_text
 
 CIFAR10 = Path(__file__).parent.parent / "configs" / "cifar10.yaml"
@@ -45,9 +45,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     network = build(load_config(args.config, args.overrides))
-    slice_size = next(network.slices(MANY)).stop
+    micro_batch_size = next(network.micro_batches(MANY)).stop
     convolutions = [
-        Convolution(network, step, slice_size)
+        Convolution(network, step, micro_batch_size)
         for step, layer in enumerate(network.layers)
         if layer.kind == "conv" and "W" in layer.params
     ]
@@ -57,12 +57,12 @@ def main() -> None:
             peaks.append(peak_rate(network.dtype, products=3) / 1e9)
             for convolution in convolutions:
                 convolution.take_turn(args.seconds)
-    result = results(convolutions, max(peaks)) | {"slice_size": slice_size}
+    result = results(convolutions, max(peaks)) | {"slice_size": micro_batch_size}
     if args.json:
         print(json.dumps({"machine": machine(), **result}))
         return
     print(machine_text())
-    print(f"slices of {slice_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
+    print(f"slices of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
     print(f"{'':28}" + "".join(f"{name + ' ms':>14} GFLOP/s  share" for name in PRODUCTS))
     for layer in result["layers"]:
         cells = "".join(
@@ -111,7 +111,7 @@ class Convolution:
         self.layer.forward(self.x, self.cache)
 
     def before_backward(self) -> None:
-        """A way back needs a way forward, and may overwrite its delta."""
+        """A backward pass needs a forward pass, and may overwrite its delta."""
         self.forward()
         np.copyto(self.delta, self.delta_0)
 
@@ -133,7 +133,7 @@ class Convolution:
 
 def timed(what: Callable[[], None], before: Callable[[], None], seconds: float) -> float:
     """Return the median of ``what``, done for some seconds, each time with ``before`` before it."""
-    timings = Timings(seconds=seconds)
+    timings = Timer(seconds=seconds)
     while not timings.enough:
         before()
         began = time.perf_counter()

@@ -3,7 +3,7 @@
     python benchmarks/step.py [--networks mnist cifar10] [--workers N] [--rounds 5] [--seconds 0.5] [--json]
 
 A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
-gathered and standardised, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
+gathered and standardized, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
 Images are not augmented on either side.
 Both take turns, so that what slows the machine for a while slows both, and neither ever runs beside the other: the
 workers are gone before PyTorch's turn, and its threads sleep after it.
@@ -20,10 +20,10 @@ from typing import Any
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.config import Config
-from cnntrain.network import Network
+from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
-from cnntrain.training.measuring.step_times import random_data, time_steps
-from cnntrain.training.measuring.timings import Timings
+from cnntrain.profiling.step_times import random_data, time_steps
+from cnntrain.profiling.timer import Timer
 from cnntrain.training.workers import number_of_workers
 from machine import machine, machine_text
 
@@ -71,7 +71,7 @@ def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: floa
     theirs = {layout: TorchSteps(config, network, batch_size, layout) for layout in LAYOUTS}
     turns: dict[str, list[float]] = {side: [] for side in ("cnntrain", *LAYOUTS)}
     for _ in range(rounds):
-        timings = Timings(seconds=seconds, warm_up=WARM_UP)
+        timings = Timer(seconds=seconds, warm_up=WARM_UP)
         time_steps(config, network, data, size, timings)
         turns["cnntrain"].append(1e3 * timings.median)
         for layout, steps in theirs.items():
@@ -106,7 +106,7 @@ class TorchSteps:
 
     def time(self, seconds: float) -> float:
         """Return the median of steps that take ``seconds`` together."""
-        timings = Timings(seconds=seconds, warm_up=WARM_UP)
+        timings = Timer(seconds=seconds, warm_up=WARM_UP)
         while not timings.enough:
             began = time.perf_counter()
             self.learn(self.network, self.sgd, self.x, self.y)

@@ -32,22 +32,22 @@ def main() -> None:
     memory_format = torch_network.LAYOUTS[args.layout]
     sgd = torch_network.optimiser(network, training)
     for _ in range(training["Max"]):
-        for places in torch.randperm(len(x)).split(training["batch_size"]):
-            torch_network.learn(network, sgd, x[places].contiguous(memory_format=memory_format), y[places])
+        for indices in torch.randperm(len(x)).split(training["batch_size"]):
+            torch_network.learn(network, sgd, x[indices].contiguous(memory_format=memory_format), y[indices])
     network.eval()
     with torch.inference_mode():
         scores = [network(part.contiguous(memory_format=memory_format)) for part in x_test.split(1000)]
     print(json.dumps({"accuracy": float((torch.cat(scores).argmax(1) == y_test).float().mean())}))
 
 
-def load(folder: Path, standardise: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def load(folder: Path, standardize: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return training images and labels, and those of the test."""
     x, y, x_test, y_test = (
         read_idx(folder, name)
         for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     )
     x, x_test = (images.unsqueeze(1).float().div_(255) for images in (x, x_test))
-    if standardise:
+    if standardize:
         mean, std = x.mean(), x.std()
         x, x_test = (images.sub_(mean).div_(std) for images in (x, x_test))
     return x, y.long(), x_test, y_test.long()

@@ -12,8 +12,8 @@ from typing import Any
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.parallel import available_cores
-from cnntrain.training.measuring.step_times import random_data, time_steps
-from cnntrain.training.measuring.timings import Timings
+from cnntrain.profiling.step_times import random_data, time_steps
+from cnntrain.profiling.timer import Timer
 from machine import machine, machine_text
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -49,7 +49,7 @@ def compare(name: str, batch_size: int, sizes: range, rounds: int, seconds: floa
     turns: list[list[float]] = [[] for _ in sizes]
     for _ in range(rounds):
         for size, turn in zip(sizes, turns, strict=True):
-            timings = Timings(seconds=seconds, warm_up=5)
+            timings = Timer(seconds=seconds, warm_up=5)
             time_steps(config, network, data, size, timings)
             turn.append(1e3 * timings.median)
     return {"network": name, "batch_size": batch_size, "workers": list(sizes), "ms": [median(turn) for turn in turns]}

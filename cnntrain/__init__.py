@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnntrain.builder import build
-    from cnntrain.checking import gradcheck
     from cnntrain.config import load_config
     from cnntrain.errors import CnntrainError
-    from cnntrain.judging.evaluation import evaluate
-    from cnntrain.model import load
-    from cnntrain.training import resume, train
+    from cnntrain.evaluation.evaluate import evaluate
+    from cnntrain.gradient_check.check import gradcheck
+    from cnntrain.inference.predictor import load
+    from cnntrain.training.api import resume, train
 
 __all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "resume", "train"]
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",
     "build": "cnntrain.builder",
-    "evaluate": "cnntrain.judging.evaluation",
-    "gradcheck": "cnntrain.checking",
-    "load": "cnntrain.model",
+    "evaluate": "cnntrain.evaluation.evaluate",
+    "gradcheck": "cnntrain.gradient_check.check",
+    "load": "cnntrain.inference.predictor",
     "load_config": "cnntrain.config",
-    "resume": "cnntrain.training",
-    "train": "cnntrain.training",
+    "resume": "cnntrain.training.api",
+    "train": "cnntrain.training.api",
 }
 
 

@@ -10,31 +10,31 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.config import Config, check_augmentation, check_shapes
-from cnntrain.config.schema import ImagesOptions
-from cnntrain.data import Data, Watch, load_data
-from cnntrain.data.pictures import split_file
+from cnntrain.config.schema.config import ImagesOptions
+from cnntrain.config.schema.layers import LayerOptions
+from cnntrain.data import Data, ProgressReporter, load_data
+from cnntrain.data.image_folder import split_file
 from cnntrain.data.pixels import Scale
-from cnntrain.data.watching import SILENT
+from cnntrain.data.progress import NO_PROGRESS
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
-from cnntrain.layers.options import LayerOptions
 from cnntrain.layers.softmax import Softmax
-from cnntrain.network import Network
-from cnntrain.objective import Objective, balanced
+from cnntrain.network.network import Network
+from cnntrain.network.objective import Objective, balanced_weights
 from cnntrain.types import Shape
 
-LARGEST_SLICE = 32
-SMALLEST_SLICE = 8
+MAX_MICRO_BATCH = 32
+MIN_MICRO_BATCH = 8
 SMALL_LAYER = 1024
 """Values of one sample in a layer that is small."""
-NORMALISED = 32
-"""Values of a channel in a slice, at least, where a batch is normalised: of a unit, that many samples."""
-CACHED = 2**20
+MIN_NORMALIZED_VALUES = 32
+"""Values of a channel in a slice, at least, where a batch is normalized: of a unit, that many samples."""
+MAX_CACHED_VALUES = 2**20
 """Values of a slice in its largest layer, at most: 4 MB in float32."""
-MOST_PARAMETERS = 500_000_000
+MAX_PARAMETERS = 500_000_000
 """Parameters of a network, at most: 2 GB in float32, and four times that in training."""
-MOST_VALUES = 50_000_000
+MAX_VALUES = 50_000_000
 """Values of one sample in a layer, at most: a slice of 8 samples then takes 1.6 GB in float32."""
 
 
@@ -57,11 +57,13 @@ def with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, 
     last = config.network.layers[-1].options
     if config.network.input is not None and not last.needs_classes:
         return build_shaped(config, config.network.input, None, dtype), None
-    data = data_of(config)
+    data = load_config_data(config)
     return build_for(config, data, dtype), data
 
 
-def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT, scale: Scale | None = None) -> Data:
+def load_config_data(
+    config: Config, run: Path | None = None, watch: ProgressReporter = NO_PROGRESS, scale: Scale | None = None
+) -> Data:
     """Load the data that ``config`` names.
 
     Args:
@@ -82,10 +84,10 @@ def data_of(config: Config, run: Path | None = None, watch: Watch = SILENT, scal
     return load_data(**options, seed=config.training.seed, watch=watch, scale=scale)
 
 
-def with_size_of(config: Config, data: Data) -> Config:
-    """The config with the size that its pictures were brought to, where it left that to the data.
+def with_image_size(config: Config, data: Data) -> Config:
+    """The config with the size that its images were brought to, where it left that to the data.
 
-    So pictures that come later do not change the size that the network is made for.
+    So images that come later do not change the size that the network is made for.
     """
     if not isinstance(config.data, ImagesOptions) or config.data.size is not None:
         return config
@@ -93,7 +95,8 @@ def with_size_of(config: Config, data: Data) -> Config:
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:
-    """Build the network for images and classes of ``data``, whose training samples also say what ``balanced`` means.
+    """Build the network for images and classes of ``data``, whose training samples also say what ``balanced_weights``
+    means.
 
     Raises:
         ConfigError: A layer does not fit, or the network does not fit the data.
@@ -112,7 +115,7 @@ def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Net
             f"{config.where(last)}: the network ends in {outputs} values, but the data have {len(data.classes)} classes"
         )
     if config.training.class_weights == "balanced":
-        weights = balanced(data.train.labels, outputs)
+        weights = balanced_weights(data.train.labels, outputs)
         network.set_objective(replace(network.objective, class_weights=weights))
     return network
 
@@ -129,11 +132,11 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     entries = [entry.options.with_classes(classes) for entry in config.network.layers]
     layers = list(make_layers(entries, (H, C, W), options.seed))
     objective = objective_of(config, math.prod(layers[-1].out_shape))
-    return Network(layers, objective, dtype or options.dtype, slice_size(layers, options.batch_size))
+    return Network(layers, objective, dtype or options.dtype, micro_batch_size(layers, options.batch_size))
 
 
 def objective_of(config: Config, classes: int) -> Objective:
-    """Return what ``training`` asks to minimise; ``class_weights: balanced`` waits for the data.
+    """Return what ``training`` asks to minimize; ``class_weights: balanced_weights`` waits for the data.
 
     Raises:
         ConfigError: There are not as many class weights as classes.
@@ -160,31 +163,32 @@ def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
         options, inputs = entry.options.with_classes(classes), math.prod(shape)
         parameters += options.parameter_count(shape)
         shape = options.output_shape(shape)
-        if parameters > MOST_PARAMETERS or max(inputs, math.prod(shape)) > MOST_VALUES:
+        if parameters > MAX_PARAMETERS or max(inputs, math.prod(shape)) > MAX_VALUES:
             raise ConfigError(
                 f"{config.where(('network', 'layers', index, entry.kind))}: the network is too large: up to this layer "
-                f"it has {parameters:,} parameters, of {MOST_PARAMETERS:,} at most, and a sample here has "
-                f"{max(inputs, math.prod(shape)):,} values, of {MOST_VALUES:,} at most"
+                f"it has {parameters:,} parameters, of {MAX_PARAMETERS:,} at most, and a sample here has "
+                f"{max(inputs, math.prod(shape)):,} values, of {MAX_VALUES:,} at most"
             )
     return parameters
 
 
-def slice_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:
+def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:
     """Return the samples of a slice: few enough for the cache and to share a batch, enough for long products.
 
-    Small layers cost more to call than to compute, so that a small network takes its batch whole. Batch normalisation
-    needs ``NORMALISED`` values of a channel, if the batch has as many, and half a batch must do for a shared one.
+    Small layers cost more to call than to compute, so that a small network takes its batch whole. Batch normalization
+    needs ``MIN_NORMALIZED_VALUES`` values of a channel, if the batch has as many, and half a batch must do for a
+    shared one.
     """
     largest = max(math.prod(layer.out_shape) for layer in layers)
     if batch_size == "all":
-        batch_size = 2 * LARGEST_SLICE
+        batch_size = 2 * MAX_MICRO_BATCH
     if largest <= SMALL_LAYER:
-        return min(batch_size, 2 * LARGEST_SLICE)
-    pixels = [layer.pixels for layer in layers if layer.statistics]
-    least = SMALLEST_SLICE
+        return min(batch_size, 2 * MAX_MICRO_BATCH)
+    pixels = [layer.pixels for layer in layers if layer.buffers]
+    least = MIN_MICRO_BATCH
     if pixels:
-        least = max(least, min(-(-NORMALISED // min(pixels)), batch_size // 2))
-    return min(LARGEST_SLICE, max(least, min(batch_size // 2, CACHED // largest)))
+        least = max(least, min(-(-MIN_NORMALIZED_VALUES // min(pixels)), batch_size // 2))
+    return min(MAX_MICRO_BATCH, max(least, min(batch_size // 2, MAX_CACHED_VALUES // largest)))
 
 
 def make_layers(entries: Sequence[LayerOptions], shape: Shape, seed: int) -> Iterator[Layer[Any]]:

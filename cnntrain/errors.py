@@ -11,7 +11,7 @@
     ├── ReplayError          3   steps that were repeated gave other bits
     ├── ExportError          3   an exported network computes something else
     ├── DataError            4   data missing or malformed
-    │   └── PictureError     4   a picture's file cannot be read
+    │   └── PictureError     4   an image's file cannot be read
     ├── WeightsError         5   weights malformed, or made for another network
     ├── DivergedError        6   the loss became infinite or not a number
     ├── WorkerError          7   a worker process ended, or could not be started
@@ -32,7 +32,7 @@ TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class CnntrainError(Exception):
-    """Base of everything that a user can cause and mend."""
+    """Base of everything that a user can cause and fix."""
 
     exit_code: ClassVar[int] = 2
 
@@ -77,8 +77,8 @@ class DataError(CnntrainError):
     exit_code = 4
 
 
-class PictureError(DataError):
-    """The file of a picture cannot be read.
+class ImageError(DataError):
+    """The file of an image cannot be read.
 
     Attributes:
         path: The file.

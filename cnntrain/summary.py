@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cnntrain.edges import edge_shape
 from cnntrain.layers.base import Layer
-from cnntrain.network import Network
+from cnntrain.network.array_layout import edge_shape
+from cnntrain.network.network import Network
 
 
 def describe(network: Network) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def describe(network: Network) -> dict[str, Any]:
         )
         if not row["output_shape"]:  # an activation behind a pool has the pool's shape, not its own entry's
             row["output_shape"] = list(edge_shape(layer.out_shape))
-        row["parameters"] += sum(value.size for key, value in layer.params.items() if key not in layer.statistics)
+        row["parameters"] += sum(value.size for key, value in layer.params.items() if key not in layer.buffers)
         row["multiply_adds"] += layer.multiply_adds
         row["notes"] += unread_text(layer)
     layers = [rows[index] for index in sorted(rows)]

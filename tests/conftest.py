@@ -12,9 +12,9 @@ from hypothesis import settings
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
-from cnntrain.judging import run_end
-from cnntrain.network import Network
-from cnntrain.training import fit
+from cnntrain.evaluation import run_artifacts
+from cnntrain.network.network import Network
+from cnntrain.training.fit import fit
 
 settings.register_profile("cnntrain", deadline=None)  # a busy computer is no failure
 settings.load_profile("cnntrain")
@@ -25,7 +25,7 @@ for name in ("SIGINT", "SIGHUP"):  # ignored in a shell's background and by nohu
 
 MakeConfig = Callable[..., Config]
 
-LONGEST = 300
+MAX_LENGTH = 300
 """Seconds that a test may take, on a busy computer; a hang ends there, and what it started with it."""
 
 
@@ -37,10 +37,10 @@ def time_limit() -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"the test takes longer than {LONGEST} seconds")
+        raise TimeoutError(f"the test takes longer than {MAX_LENGTH} seconds")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    signal.setitimer(signal.ITIMER_REAL, MAX_LENGTH)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
@@ -49,16 +49,16 @@ def time_limit() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def draw_run() -> Iterator[Callable[..., Iterator[str]]]:
     """No run of the tests draws plots, which takes longer than most runs; gives what would."""
-    real = run_end.draw_run
+    real = run_artifacts.draw_run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_end, "draw_run", lambda *args, **options: iter(()))
+        patch.setattr(run_artifacts, "draw_run", lambda *args, **options: iter(()))
         yield real
 
 
 @pytest.fixture
 def plots(draw_run, monkeypatch) -> None:
     """Lets the runs of a test draw plots."""
-    monkeypatch.setattr(run_end, "draw_run", draw_run)
+    monkeypatch.setattr(run_artifacts, "draw_run", draw_run)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def tiny_config(make_config, tiny) -> Callable[..., Any]:
 
 
 class Recorded:
-    """The events of a run, and the parameters at its beginning and after each iteration."""
+    """The events of a run, and the parameters at its beginning and after each epoch."""
 
     def __init__(self, config, out, on_batch: Callable[[Any], None] = lambda event: None, **options):
         self.events, self.parameters = [], []
@@ -156,7 +156,7 @@ class Recorded:
             self.events.append(event)
             if kind == "Started":
                 self.network = event.network
-            if kind in ("Started", "IterationEnded"):
+            if kind in ("Started", "EpochEnded"):
                 self.parameters.append(self.network.parameters())
             if kind == "BatchEnded":
                 on_batch(event)

@@ -16,10 +16,12 @@ ROOT = Path(cnntrain.__file__).parent
 # From the top down; a module may import its own floor and those below.
 FLOORS = [
     ["cli", "__main__"],
-    ["training", "checking", "starting"],
-    ["judging", "model", "exporting"],
+    ["autoconfig", "profiling"],
+    ["training", "inference", "onnx_export", "gradient_check"],
+    ["evaluation"],
+    ["runs"],
     ["builder", "weights", "summary"],
-    ["config", "network", "memory", "tensors", "layout", "objective", "edges", "data", "parallel", "storage"],
+    ["config", "network", "data", "parallel", "storage"],
     ["layers"],
     ["ops"],
     ["errors", "types", "streams"],
@@ -31,11 +33,11 @@ ONLY_IN = {
     "rich": "cli",
     "typer": "cli",
     "yaml": "config",
-    "safetensors": "tensors",
+    "safetensors": "weights",
     "tqdm": "training",
-    "onnx": "exporting",
-    "onnxruntime": "exporting",
-    "matplotlib": "judging",
+    "onnx": "onnx_export",
+    "onnxruntime": "onnx_export",
+    "matplotlib": "evaluation",
     "PIL": "data",
     "pooch": "data",
     "requests": "data",
@@ -76,7 +78,7 @@ def imports(path: Path) -> list[Import]:
 
 
 def part_of(path: Path) -> str:
-    """``layers`` of cnntrain/layers/conv.py, ``network`` of cnntrain/network.py."""
+    """``layers`` of cnntrain/layers/conv.py, ``network`` of cnntrain/network/network.py."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -115,6 +117,37 @@ def test_no_module_imports_itself_round_about():
     while ready := [module for module in uses if module not in done and uses[module] <= done | {module}]:
         done.update(ready)
     assert {module: sorted(used - done) for module, used in uses.items() if module not in done} == {}
+
+
+PACKAGES = sorted(module for module, path in MODULES.items() if path.name == "__init__.py")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_folders_and_modules_of_a_package_form_no_circle(package):
+    """A folder counts as one: what anything in it imports, it imports."""
+
+    def member(module: str) -> str:
+        return module.removeprefix(f"{package}.").split(".")[0]
+
+    uses: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        if module.startswith(f"{package}."):
+            used = {member(use.module) for use in imports(path) if use.module.startswith(f"{package}.")}
+            uses.setdefault(member(module), set()).update(used - {member(module)})
+    names, done = set(uses), set()
+    while ready := [name for name in uses if name not in done and uses[name] & names <= done]:
+        done.update(ready)
+    assert {name: sorted(used & names - done) for name, used in uses.items() if name not in done} == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_public_name_of_a_package_hides_its_module(package):
+    exported = {
+        use.module.rsplit(".", 1)[1]
+        for use in imports(MODULES[package])
+        if use.module.startswith(f"{package}.") and use.module not in MODULES
+    }
+    assert {name for name in exported if f"{package}.{name}" in MODULES} == set()
 
 
 def test_the_core_loads_neither_pydantic_nor_yaml():

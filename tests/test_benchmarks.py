@@ -93,15 +93,15 @@ def test_pictures(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("RGB", (9, 9)).save(tmp_path / name / "1.png")
-    found = result("pictures.py", tmp_path, "--rounds", 1, "--size", 4)
-    assert found["pictures"] == 2
+    found = result("images.py", tmp_path, "--rounds", 1, "--size", 4)
+    assert found["images"] == 2
     assert found["seconds"].keys() == {"Pillow alone", "first run", "second run"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells a process's share")
 def test_memory(small):
     data = ["data.source=digits", "training.Max=1", "training.batch_size=16"]
-    found = result("memory.py", small, *data, "--workers", 2)
+    found = result("network/buffers.py", small, *data, "--workers", 2)
     assert 1e6 < found["peak_bytes"] < 1e9
 
 

@@ -114,7 +114,7 @@ def test_image_at_the_end_can_be_trained_when_its_values_are_the_classes(make_co
     assert cnntrain.train(config, tmp_path / "run")["test"]["accuracy"] > 0.1
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_PARAMETERS", 2 * 9), ("MOST_VALUES", 2 * 16)])
+@pytest.mark.parametrize(("limit", "most"), [("MAX_PARAMETERS", 2 * 9), ("MAX_VALUES", 2 * 16)])
 def test_networks_that_no_computer_could_hold_are_refused_before_they_are_made(make_config, monkeypatch, limit, most):
     config = make_config([{"conv": {"K": 2, "F": 3, "P": 1}}], input=(1, 4, 4))
     monkeypatch.setattr(builder, limit, most)
@@ -136,7 +136,7 @@ def test_there_are_as_many_class_weights_as_classes(make_config, tmp_path):
 
 def test_balanced_class_weights_are_those_of_the_training_samples(make_config):
     config = make_config(OPEN, data={"source": "digits", "validation": 0.2}, class_weights="balanced")
-    labels = builder.data_of(config).train.labels
+    labels = builder.load_config_data(config).train.labels
     expected = [len(labels) / (10 * count) for count in np.bincount(labels)]
     assert cnntrain.build(config).objective.class_weights == pytest.approx(expected)
 
@@ -202,7 +202,7 @@ IMAGES, BEHIND_FC = {"conv": {"K": 32, "F": 3, "P": 1}}, [{"fc": {"units": 9}}, 
 
 
 @pytest.mark.parametrize(
-    ("layers", "size", "batch_size", "slice_size"),
+    ("layers", "size", "batch_size", "micro_batch_size"),
     [
         ([IMAGES], 80, 128, 8),
         ([IMAGES, {"batch_norm": {}}], 80, 128, 8),  # 6400 pixels in each
@@ -216,10 +216,10 @@ IMAGES, BEHIND_FC = {"conv": {"K": 32, "F": 3, "P": 1}}, [{"fc": {"units": 9}}, 
         ([{"pool": {"k": 1, "type": "max"}}, *BEHIND_FC], 8, 128, 64),
     ],
 )
-def test_slices_are_large_enough_for_mean_and_variance(make_config, layers, size, batch_size, slice_size):
+def test_slices_are_large_enough_for_mean_and_variance(make_config, layers, size, batch_size, micro_batch_size):
     layers = [*layers, {"fc": {"units": 2}}]
     network = cnntrain.build(make_config(layers, (1, size, size), batch_size=batch_size))
-    assert network.slice_size == slice_size
+    assert network.micro_batch_size == micro_batch_size
 
 
 @pytest.mark.parametrize(

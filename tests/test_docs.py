@@ -97,7 +97,7 @@ def words_of(svg):
 
 
 def test_the_pictures_show_what_the_commands_show(tmp_path):
-    runpy.run_path(str(ROOT / "docs" / "picture.py"))["main"](tmp_path)
+    runpy.run_path(str(ROOT / "docs" / "image.py"))["main"](tmp_path)
     for name in ("training", "evaluation"):
         drawn, shown = tmp_path / f"{name}.svg", ROOT / "docs" / f"{name}.svg"
         assert "url(http" not in shown.read_text(encoding="utf-8")  # a reader fetches nothing

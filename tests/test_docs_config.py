@@ -7,10 +7,9 @@ import pytest
 import yaml
 
 from cnntrain.config import load_config
-from cnntrain.config.augmentation import AugmentationOptions
 from cnntrain.config.messages import expectation
-from cnntrain.config.reading import ALIASES, DEPTH, VALUES
-from cnntrain.config.schema import (
+from cnntrain.config.schema.augmentation import AugmentationOptions
+from cnntrain.config.schema.config import (
     SOURCES,
     AnyData,
     Cifar10Options,
@@ -23,10 +22,11 @@ from cnntrain.config.schema import (
     NpzOptions,
     TrainingOptions,
 )
-from cnntrain.config.text import LIMIT
-from cnntrain.config.wording import either
+from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.yaml.file import MAX_BYTES
+from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
+from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ConfigError
-from cnntrain.layers.options import OPTIONS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "config.md").read_text(encoding="utf-8")
 COMMON = set(AnyData.model_fields)
@@ -126,5 +126,5 @@ def test_the_faulty_example_is_told_as_the_page_says(tmp_path, monkeypatch):
 
 def test_the_limits_are_those_of_the_reader():
     told = " ".join(PAGE.split())
-    assert f"at most {LIMIT:,} bytes, {DEPTH} mappings and lists inside each other, {ALIASES} aliases" in told
+    assert f"at most {MAX_BYTES:,} bytes, {DEPTH} mappings and lists inside each other, {ALIASES} aliases" in told
     assert f"and {VALUES:,} keys and values" in told

@@ -39,7 +39,7 @@ def test_no_limit_is_forgotten():
 
 
 def test_other_figures_are_those_of_the_code():
-    from cnntrain.data.formats.unpacking import PICTURE_LIMIT_FROM
+    from cnntrain.data.formats.decompress import PICTURE_LIMIT_FROM
 
     assert f"images of more than {PICTURE_LIMIT_FROM:,} bytes" in PAGE
     told = f"{ConfigError.exit_code} for configs, {DataError.exit_code} for data, 5 for weights"

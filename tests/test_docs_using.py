@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import cnntrain
-from cnntrain.exporting import export
+from cnntrain.onnx_export.export import export
 
 PAGE = (Path(__file__).parent.parent / "docs" / "using.md").read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import cnntrain
 from cnntrain import textbook
 from cnntrain.config import config_from_dict
-from cnntrain.edges import to_edge
 from cnntrain.layers.dropout import Dropout
+from cnntrain.network.array_layout import to_edge
 
 TOLERANCE = 1e-12  # of the greatest magnitude
 ROUNDING = 1e-14  # of the terms of a sum that cancels
@@ -125,8 +125,10 @@ def textbook_gradients(case, network, parameters, x, y):
     scale = 1 / len(x) if case.reduction == "mean" else 1
     J, gradients, dx = 0, dict.fromkeys(network.parameters(), 0), []
     for part in network.slices(len(x)):
-        of_slice = {at: mask[part] for at, mask in masks.items()}
-        loss, found, delta = textbook.slice_gradients(case.layers, parameters, x[part], y[part], case.loss, of_slice)
+        of_micro_batch = {at: mask[part] for at, mask in masks.items()}
+        loss, found, delta = textbook.micro_batch_gradients(
+            case.layers, parameters, x[part], y[part], case.loss, of_micro_batch
+        )
         J += scale * loss
         gradients = {name: gradient + scale * found[name] for name, gradient in gradients.items()}
         dx += delta
@@ -139,7 +141,7 @@ def has_near_tie(case, network, parameters, x):
     Exact zeros are let through: they come from relu, which passes no delta on whichever is chosen.
     """
     masks = masks_of(case, network, len(x))
-    _, a = textbook.slice_forward(case.layers, parameters, x, masks)
+    _, a = textbook.micro_batch_forward(case.layers, parameters, x, masks)
     for at, layer in enumerate(case.layers):
         options = layer.get("pool", {"type": None})
         if options["type"] != "max":
@@ -223,7 +225,7 @@ def test_a_batch_of_several_slices_is_normalised_slice_by_slice():
     ]
     case = Case((1, 4, 5), layers, "cross_entropy", "mean", 67, 0)
     network, parameters, x, y = filled(case)
-    assert network.slice_size < case.N
+    assert network.micro_batch_size < case.N
     assert_engine_is_textbook(case, network, parameters, x, y)
 
 
@@ -236,5 +238,5 @@ def test_a_batch_of_several_slices_is_the_sum_of_its_samples(reduction):
     ]
     case = Case((1, 4, 5), layers, "cross_entropy", reduction, 70, 0)
     network, parameters, x, y = filled(case)
-    assert network.slice_size < case.N
+    assert network.micro_batch_size < case.N
     assert_engine_is_textbook(case, network, parameters, x, y)

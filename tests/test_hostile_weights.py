@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import cnntrain
 from cnntrain.builder import build_for
-from cnntrain.checking.check import network_of
 from cnntrain.config import config_from_dict
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.errors import WeightsError
-from cnntrain.exporting import export
-from cnntrain.judging.evaluation import evaluate
-from cnntrain.weights import KEY, save
+from cnntrain.evaluation.evaluate import evaluate
+from cnntrain.gradient_check.check import network_of
+from cnntrain.onnx_export.export import export
+from cnntrain.weights.weights import KEY, save
 
 DEEP = "[" * 100_000 + "]" * 100_000
 HOSTILE = [

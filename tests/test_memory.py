@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.memory import SliceMemory, slice_bytes
+from cnntrain.network.buffers import MicroBatchBuffers, slice_bytes
 
 RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
 NETWORKS = {
@@ -32,9 +32,9 @@ def learned(network, memory, samples):
     memory.x[...] = samples.transpose(2, 1, 3, 0)
     gradient = np.zeros_like(network.theta)
     y = np.arange(memory.n) % 3
-    _, _, dx = network.learn_slice(memory, y, 1.0, network.layout.views(gradient), want_dx=True)
+    _, _, dx = network.forward_backward(memory, y, 1.0, network.layout.views(gradient), want_dx=True)
     memory.x[...] = samples.transpose(2, 1, 3, 0)
-    output = network.output_slice(memory, network.infer_slice(memory))
+    output = network.output_of_logits(memory, network.infer_micro_batch(memory))
     return gradient, dx.copy(), output.copy()
 
 
@@ -42,7 +42,7 @@ def test_slices_of_all_sizes_take_turns_in_one_memory_with_the_bits_of_their_own
     rng = np.random.default_rng(3)
     for n in SIZES:
         samples = rng.normal(size=(n, 6, 11, 12)).astype("float32")
-        expected = learned(network, SliceMemory(network.layers, n, network.dtype), samples)
+        expected = learned(network, MicroBatchBuffers(network.layers, n, network.dtype), samples)
         for one, other in zip(learned(network, network.memory(n), samples), expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -54,10 +54,10 @@ def own_bytes(memory):
 
 
 def test_only_the_largest_size_has_memory_and_that_is_what_shapes_tell(network):
-    for n in (network.slice_size, 3, 4):
+    for n in (network.micro_batch_size, 3, 4):
         learned(network, network.memory(n), np.zeros((n, 6, 11, 12), "float32"))
     largest, small = network._memories.largest, network.memory(4)
-    assert largest.n == network.slice_size
+    assert largest.n == network.micro_batch_size
     told = slice_bytes(network.layers, network.dtype, largest.n, largest.n)
     dx = sum(array.nbytes(largest.caches[0]) for array in largest.caches[0].declared() if array.use == "delta")
     assert own_bytes(largest) == told + dx
@@ -69,9 +69,9 @@ def test_evaluation_takes_the_memory_of_the_forward_pass_alone(network):
     assert (
         forward <= slice_bytes(network.layers, network.dtype, 2, 8) < slice_bytes(network.layers, network.dtype, 8, 8)
     )
-    memory = SliceMemory(network.layers, 8, network.dtype)
+    memory = MicroBatchBuffers(network.layers, 8, network.dtype)
     memory.x[...] = 0
-    network.output_slice(memory, network.infer_slice(memory))
+    network.output_of_logits(memory, network.infer_micro_batch(memory))
     assert own_bytes(memory) == forward
 
 

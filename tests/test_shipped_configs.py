@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import cnntrain
-from cnntrain.checking import FAULTS
 from cnntrain.errors import UsageError
+from cnntrain.gradient_check.fault_injection import FAULTS
 from cnntrain.summary import describe
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -31,7 +31,7 @@ def test_the_promised_configs_are_there():
 def test_it_begins_with_what_it_reaches_and_in_how_long(path):
     comment = re.match(r"(#.*\n)+", path.read_text(encoding="utf-8")).group()
     assert re.search(r"\d+(\.\d+)? %", comment)
-    assert re.search(r"second|minute|iteration", comment)
+    assert re.search(r"second|minute|epoch", comment)
 
 
 @every_config
@@ -70,7 +70,7 @@ def test_every_fault_in_it_is_caught(name, fault):
 def test_article_stops_by_epsilon(tmp_path):
     result = cnntrain.train(cnntrain.load_config(CONFIGS / "article.yaml"), tmp_path / "run")
     assert result["stop"] == "epsilon"
-    assert result["iterations"] > 10
+    assert result["epochs"] > 10
     assert result["test"]["accuracy"] > 0.9
 
 

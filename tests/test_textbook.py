@@ -120,9 +120,9 @@ def test_gradients_of_a_slice_match_finite_differences():
     masks = {2: list(2.0 * (rng.random((5, 2, 2, 3)) < 0.5))}
 
     def loss_of_slice():
-        return textbook.slice_gradients(layers, parameters, samples, labels, "cross_entropy", masks)[0]
+        return textbook.micro_batch_gradients(layers, parameters, samples, labels, "cross_entropy", masks)[0]
 
-    _, gradients, dx = textbook.slice_gradients(layers, parameters, samples, labels, "cross_entropy", masks)
+    _, gradients, dx = textbook.micro_batch_gradients(layers, parameters, samples, labels, "cross_entropy", masks)
     assert gradients.keys() == parameters.keys()
     arrays = parameters | {f"x{n}": x for n, x in enumerate(samples)}
     scale = max(np.abs(gradient).max() for gradient in gradients.values())
@@ -155,7 +155,7 @@ def test_an_iteration_takes_alpha_times_the_sum_of_the_samples_gradients():
     layers = [conv(), SOFTMAX]
     parameters, samples, labels = parameters_of(layers, (1, 3, 3), rng), rng.normal(size=(4, 1, 3, 3)), [0, 2, 1, 2]
     before = {name: W.copy() for name, W in parameters.items()}
-    updated = textbook.iteration(layers, parameters, samples, labels, 0.1, "cross_entropy")
+    updated = textbook.epoch(layers, parameters, samples, labels, 0.1, "cross_entropy")
     for name, W in before.items():
         total = np.zeros(W.shape)
         for x, label in zip(samples, labels, strict=True):

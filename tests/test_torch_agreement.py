@@ -5,7 +5,7 @@ import pytest
 
 import cnntrain
 from cnntrain.config import config_from_dict
-from cnntrain.training.averages import RunningAverages
+from cnntrain.training.running_statistics import RunningStatistics
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -116,9 +116,9 @@ def relative_errors(seed):
     }
     state = {name: np.abs(value) if "running_var" in name else value for name, value in state.items()}
     network.set_state(state)
-    normalised = any("batch_norm" in layer for layer in config["network"]["layers"])
-    N = int(rng.integers(3 if normalised else 1, 8))  # PyTorch refuses to normalise a single value
-    network.slice_size = N
+    normalized = any("batch_norm" in layer for layer in config["network"]["layers"])
+    N = int(rng.integers(3 if normalized else 1, 8))  # PyTorch refuses to normalize a single value
+    network.micro_batch_size = N
     x = rng.normal(size=(N, *config["network"]["input"]))
     y = rng.integers(np.prod(network.out_shape), size=N)
 
@@ -131,7 +131,7 @@ def relative_errors(seed):
     errors = {"J": relative_error(J, expected_J.item()), "outputs": relative_error(network.forward(x), outputs)}
     expected = {name: tensors[name].grad for name in gradients} | {"dx": dx.grad}
     # In front of a batch_norm a gradient may be nothing but rounding: a mean that is taken off again.
-    least = 1e-4 * max(float(value.abs().max()) for value in expected.values()) if normalised else 0
+    least = 1e-4 * max(float(value.abs().max()) for value in expected.values()) if normalized else 0
     for name, gradient in {**gradients, "dx": our_dx}.items():
         errors[name] = relative_error(gradient, expected[name], least)
     return errors | averages_errors(network, x, y, tensors)
@@ -141,11 +141,11 @@ def averages_errors(network, x, y, tensors):
     """The relative error of the running averages after a step."""
     before = network.state()
     _, total, _ = network.gradient(x, y)
-    averages = RunningAverages(network, slice(network.layout.trained_count, network.layout.size))
+    averages = RunningStatistics(network, slice(network.layout.trained_count, network.layout.size))
     averages.step(total[network.layout.trained_count :], len(x))
     after = network.state()
     assert all((after[name] == before[name]).all() for name in network.parameters())
-    return {name: relative_error(after[name], tensors[name], 1e-3) for name in network.layout.statistics}
+    return {name: relative_error(after[name], tensors[name], 1e-3) for name in network.layout.buffers}
 
 
 @pytest.mark.parametrize("seed", range(NETWORKS))

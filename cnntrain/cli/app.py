@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.bench import bench
-from cnntrain.cli.data import data
-from cnntrain.cli.eval import evaluate
-from cnntrain.cli.export import export
-from cnntrain.cli.gradcheck import gradcheck
-from cnntrain.cli.init import init
-from cnntrain.cli.predict import predict
-from cnntrain.cli.replay import replay
-from cnntrain.cli.resume import resume
-from cnntrain.cli.runs import runs
-from cnntrain.cli.schema import schema
-from cnntrain.cli.summary import summary
-from cnntrain.cli.train import train
+from cnntrain.cli.commands.bench import bench
+from cnntrain.cli.commands.data import data
+from cnntrain.cli.commands.eval import evaluate
+from cnntrain.cli.commands.export import export
+from cnntrain.cli.commands.gradcheck import gradcheck
+from cnntrain.cli.commands.init import init
+from cnntrain.cli.commands.predict import predict
+from cnntrain.cli.commands.replay import replay
+from cnntrain.cli.commands.resume import resume
+from cnntrain.cli.commands.runs import runs
+from cnntrain.cli.commands.schema import schema
+from cnntrain.cli.commands.summary import summary
+from cnntrain.cli.commands.train import train
 from cnntrain.cli.usage import Commands
 from cnntrain.streams import READABLE, listened_to
 
@@ -60,7 +60,7 @@ app.command("resume", epilog="Example: cnntrain resume runs/digits training.Max=
 app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
-app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Pictures --top 3")(predict)
+app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Images --top 3")(predict)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck digits --inject layers.0.W:no_flip")(gradcheck)
 app.command("summary", epilog="Example: cnntrain summary digits network.layers.0.conv.K=8")(summary)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.terminal import print_note
+from cnntrain.cli.views.terminal import print_note
 
 
 def say_which(path: Path | None) -> Path | None:

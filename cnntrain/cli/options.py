@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 
-class Progress(StrEnum):
+class ProgressMode(StrEnum):
     """How a command shows what it is at."""
 
     AUTO = "auto"
@@ -31,7 +31,7 @@ Overrides = Annotated[
 ]
 
 ProgressOption = Annotated[
-    Progress,
+    ProgressMode,
     typer.Option(
         "--progress",
         help="How stderr shows progress: a live bar (rich), lines (plain) or not at all (none; notes and warnings "
@@ -61,7 +61,7 @@ HealthOption = Annotated[
     bool,
     typer.Option(
         "--health",
-        help="After each iteration tell for every layer how large W and dW are, and which ReLUs are dead and sigmoids "
+        help="After each epoch tell for every layer how large W and dW are, and which ReLUs are dead and sigmoids "
         "saturated.",
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cnntrain.cli.terminal import errors_as_messages, print_failure, wants_json
+from cnntrain.cli.views.terminal import errors_as_messages, print_failure, wants_json
 from cnntrain.errors import UsageError, visible
 
 CommandLineError: Any = typer.BadParameter.__mro__[1]
@@ -85,7 +85,7 @@ def sentence(error: Any, words: Sequence[str]) -> str:
     option, command = getattr(error, "option_name", None), error.ctx.command if error.ctx is not None else None
     if not option or command is None:
         return told
-    from cnntrain.config.usual_words import advice  # imported late: right words need none of it
+    from cnntrain.config.familiar_names import advice  # imported late: right words need none of it
 
     name, value = written(words, [option])
     hint = advice(name, value)

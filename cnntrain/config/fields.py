@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from cnntrain.config.names import model_at
-from cnntrain.config.schema import SOURCES
-from cnntrain.config.tree import Node, Path
-from cnntrain.layers.options import Options
+from cnntrain.config.aliases import model_at
+from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.schema.layers import Options
+from cnntrain.config.yaml.nodes import Node, Path
 
 
 def model_of(root: Node, path: Path) -> type[BaseModel] | None:
@@ -32,14 +32,14 @@ def accepts(root: Node, path: Path, value: Any) -> bool:
 def fits(model: type[BaseModel], key: str, value: Any) -> bool:
     """Return whether a key of a model takes ``value``."""
     try:
-        alone(model, key).model_validate({"value": value})
+        single(model, key).model_validate({"value": value})
     except ValidationError:
         return False
     return True
 
 
 @cache
-def alone(model: type[BaseModel], key: str) -> type[BaseModel]:
+def single(model: type[BaseModel], key: str) -> type[BaseModel]:
     """Return a model with one key, ``value``, which takes what ``key`` takes."""
     field: FieldInfo = model.model_fields[key]
     kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import ModelSchema
 
-from cnntrain.config.schema import Config
-from cnntrain.layers.options import OPTIONS, Options
+from cnntrain.config.schema.config import Config
+from cnntrain.config.schema.layers import OPTIONS, Options
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 """What ``json_schema`` returns, as a file for editors."""

@@ -5,17 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnntrain.config import shipped, tree
-from cnntrain.config.faults import Fault, config_error
-from cnntrain.config.names import with_short_names
+from cnntrain.config import shipped
+from cnntrain.config.aliases import with_canonical_names
 from cnntrain.config.overrides import overridden
-from cnntrain.config.plain_data import tree_of
-from cnntrain.config.reading import read_yaml
-from cnntrain.config.schema import Config
-from cnntrain.config.text import read_text
-from cnntrain.config.tree import Mark, Node, Origin
+from cnntrain.config.schema.config import Config
 from cnntrain.config.validation import checked
-from cnntrain.config.wording import shown
+from cnntrain.config.yaml import nodes
+from cnntrain.config.yaml.file import read_text
+from cnntrain.config.yaml.from_dict import tree_of
+from cnntrain.config.yaml.nodes import Mark, Node, Origin
+from cnntrain.config.yaml.problems import Problem, config_error
+from cnntrain.config.yaml.reader import read_yaml
+from cnntrain.config.yaml.wording import shown
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -56,12 +57,12 @@ def config_from_dict(data: Mapping[str, Any], name: str, overrides: Sequence[str
     return with_overrides(top_level(found, faults, mark), faults, overrides, Path())
 
 
-def with_overrides(root: Node, faults: list[Fault], overrides: Sequence[str], folder: Path) -> Config:
+def with_overrides(root: Node, faults: list[Problem], overrides: Sequence[str], folder: Path) -> Config:
     """Return the config of a tree, once the overrides have taken their places in it.
 
     Long names become short first, so that a value can be overridden under either name.
     """
-    root, doubled = with_short_names(root)
+    root, doubled = with_canonical_names(root)
     faults = [*faults, *doubled]
     for word in overrides:
         root, more = overridden(root, word)
@@ -69,12 +70,12 @@ def with_overrides(root: Node, faults: list[Fault], overrides: Sequence[str], fo
     return checked(root, faults, folder)
 
 
-def top_level(root: Node | None, faults: list[Fault], begin: Mark) -> Node:
+def top_level(root: Node | None, faults: list[Problem], begin: Mark) -> Node:
     """Return the tree if it is a mapping; raise what is wrong with it if not."""
-    if isinstance(root, tree.Mapping):
+    if isinstance(root, nodes.Mapping):
         return root
     if root is not None:
-        faults = [*faults, Fault(root.mark, "", f"expected the keys data, network and training, got {shown(root)}")]
+        faults = [*faults, Problem(root.mark, "", f"expected the keys data, network and training, got {shown(root)}")]
     elif not faults:
-        faults = [Fault(begin, "", "nothing is in it; a config has the keys data, network and training")]
+        faults = [Problem(begin, "", "nothing is in it; a config has the keys data, network and training")]
     raise config_error(faults)

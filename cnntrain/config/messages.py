@@ -10,14 +10,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from cnntrain.config.aliases import model_at, short_name
+from cnntrain.config.familiar_names import NO_KEYS, lookup, usual_key
 from cnntrain.config.fields import accepts, model_of
-from cnntrain.config.names import model_at, short_name
-from cnntrain.config.scalars import value_of
-from cnntrain.config.schema import SOURCES, URL, LayerEntry
-from cnntrain.config.tree import Node, Path, Scalar, find
-from cnntrain.config.usual_words import NO_KEYS, lookup, usual_key
-from cnntrain.config.wording import did_you_mean, either, near, odd_letters, quoted, shown
-from cnntrain.layers.options import OPTIONS, Options
+from cnntrain.config.schema.config import SOURCES, URL, LayerEntry
+from cnntrain.config.schema.layers import OPTIONS, Options
+from cnntrain.config.yaml.nodes import Node, Path, Scalar, find
+from cnntrain.config.yaml.scalars import value_of
+from cnntrain.config.yaml.wording import did_you_mean, either, near, odd_letters, quoted, shown
 
 SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 EXAMPLES = 8
@@ -41,12 +41,12 @@ def sentence_of(error: ErrorDetails, root: Node, path: Path) -> str:
     if model:
         return f"expected a mapping with keys such as {either([*model.model_fields][:EXAMPLES])}, got {shown(node)}"
     schema = schema_of(root, path)
-    return f"expected {expectation(schema)}, got {shown(node)}{mend(root, path, node, schema)}"
+    return f"expected {expectation(schema)}, got {shown(node)}{fix(root, path, node, schema)}"
 
 
 def unknown_key(root: Node, path: Path) -> str:
     """Return what is wrong with a key that the schema does not have, and what was probably meant."""
-    key, model, meant = str(path[-1]), model_at(root, path[:-1]), meant_by(root, path)
+    key, model, meant = str(path[-1]), model_at(root, path[:-1]), suggestion_for(root, path)
     told = f"unknown key {quoted(key)}{odd_letters(key)}"
     if meant and len(meant) > len(path):
         return f"{told}; it belongs to '{meant[-2]}': indent it further than '{meant[-2]}'"
@@ -63,7 +63,7 @@ def unknown_key(root: Node, path: Path) -> str:
     return told + (suggestion or f"; known here: {', '.join(names_in(model))}")
 
 
-def meant_by(root: Node, path: Path) -> Path | None:
+def suggestion_for(root: Node, path: Path) -> Path | None:
     """Return the place of the key that an unknown key was probably meant to be, None if none comes near."""
     outer, key = path[:-1], str(path[-1])
     model = model_at(root, outer)
@@ -156,7 +156,7 @@ def description(schema: dict[str, Any]) -> str:
     return " ".join((kind.get(schema.get("type", ""), ""), " and ".join(bounds))).strip()
 
 
-def mend(root: Node, path: Path, node: Node, schema: dict[str, Any]) -> str:
+def fix(root: Node, path: Path, node: Node, schema: dict[str, Any]) -> str:
     """Return what would make a near miss right; only what the key takes."""
     if not isinstance(node, Scalar):
         return ""

@@ -2,35 +2,35 @@
 
 import re
 
-from cnntrain.config.faults import Fault
+from cnntrain.config.aliases import model_at, short_name
 from cnntrain.config.fields import accepts, model_of
 from cnntrain.config.messages import expectation, schema_of
-from cnntrain.config.names import model_at, short_name
-from cnntrain.config.reading import DEPTH, read_yaml
-from cnntrain.config.scalars import value_of
-from cnntrain.config.schema import LayerEntry
-from cnntrain.config.tree import Entry, Mapping, Mark, Node, Origin, Path, Scalar, Sequence, child, place, put
-from cnntrain.config.wording import cut, either, quoted, shown
+from cnntrain.config.schema.config import LayerEntry
+from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Path, Scalar, Sequence, child, place, put
+from cnntrain.config.yaml.problems import Problem
+from cnntrain.config.yaml.reader import DEPTH, read_yaml
+from cnntrain.config.yaml.scalars import value_of
+from cnntrain.config.yaml.wording import either, quoted, shown, truncate
 
 KEY = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[[^.\[\]]+\])*")
 """Parts with dots between them; a number may stand in brackets, as errors show it: ``layers[0].conv.K``."""
 
 
-def overridden(root: Node, word: str) -> tuple[Node, list[Fault]]:
+def overridden(root: Node, word: str) -> tuple[Node, list[Problem]]:
     """Return the tree with one override in it, and what is wrong with the word."""
-    mark = Mark(f"override {cut(word) if word.isprintable() else quoted(word)}")
+    mark = Mark(f"override {truncate(word) if word.isprintable() else quoted(word)}")
     key, equals, text = word.partition("=")
     if not equals:
-        return root, [Fault(mark, "", "expected KEY=VALUE, such as training.alpha=0.01")]
+        return root, [Problem(mark, "", "expected KEY=VALUE, such as training.alpha=0.01")]
     if not KEY.fullmatch(key):
-        return root, [Fault(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")]
+        return root, [Problem(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")]
     steps = re.findall(r"[^.\[\]]+", key)
     if steps[0] == "layers":  # errors leave out the section that layers are in
         steps = ["network", *steps]
     if len(steps) > DEPTH:
-        return root, [Fault(mark, "", f"the key has more than {DEPTH} parts")]
+        return root, [Problem(mark, "", f"the key has more than {DEPTH} parts")]
     path = path_of(root, steps, mark)
-    if isinstance(path, Fault):
+    if isinstance(path, Problem):
         return root, [path]
     value, faults = value_at(root, path, text, mark)
     if value is None and faults:
@@ -38,11 +38,11 @@ def overridden(root: Node, word: str) -> tuple[Node, list[Fault]]:
     is_entry = isinstance(path[-1], int)
     if is_nothing(value) and (is_entry or model_of(root, path)):
         expected = "a value" if is_entry else expectation(schema_of(root, path)) or "a mapping"
-        return root, [*faults, Fault(mark, place(root, path), f"expected {expected}, got nothing")]
+        return root, [*faults, Problem(mark, place(root, path), f"expected {expected}, got nothing")]
     return put(root, path, Entry(steps[-1], mark, value or Scalar(mark, None, ""))), faults
 
 
-def value_at(root: Node, path: Path, text: str, mark: Mark) -> tuple[Node | None, list[Fault]]:
+def value_at(root: Node, path: Path, text: str, mark: Mark) -> tuple[Node | None, list[Problem]]:
     """Return what the word behind ``=`` means at ``path``, and what is wrong with it.
 
     A key that takes text takes the word as it is: a shell hands over a path, and what YAML would make of ``pics #1``,
@@ -72,7 +72,7 @@ def is_layer(root: Node, path: Path) -> bool:
     return model_at(root, path) is LayerEntry
 
 
-def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Fault:
+def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Problem:
     """Return the place that the parts of a key lead to, or why they lead nowhere."""
     path: Path = ()
     node: Node | None = root
@@ -81,15 +81,15 @@ def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Fault:
             count = len(node.items)
             if not (step.isascii() and step.isdigit() and len(step) < 10 and int(step) < count):
                 numbers = f"its {count} entries are numbered 0 to {count - 1}" if count else "it has no entries"
-                return Fault(mark, place(root, path), f"there is no entry {quoted(step)}; {numbers}")
+                return Problem(mark, place(root, path), f"there is no entry {quoted(step)}; {numbers}")
             path += (int(step),)
         elif isinstance(node, Scalar) and node.value is not None:
-            return Fault(mark, place(root, path), f"there is no key {quoted(step)} in it, as it is {shown(node)}")
+            return Problem(mark, place(root, path), f"there is no key {quoted(step)} in it, as it is {shown(node)}")
         elif is_layer(root, path) and isinstance(node, Mapping) and node.entries and step not in node.entries:
             inner = [(*path, kind, short_name(root, (*path, kind), step)) for kind in node.entries]
             meant = next((f"; write {place(root, key)}" for key in inner if model_of(root, key)), "")
             sentence = f"there is no key {quoted(step)} in it, but {either(node.entries)}{meant}"
-            return Fault(mark, place(root, path), sentence)
+            return Problem(mark, place(root, path), sentence)
         else:
             path += (short_name(root, path, step),)
         node = child(node, path[-1])

@@ -2,16 +2,16 @@
 
 from collections.abc import Container, Iterator, Sequence
 
-from cnntrain.config.schema import SOURCES, LayerEntry
-from cnntrain.config.training import ONLY_WITH, TrainingOptions
-from cnntrain.config.tree import Mapping, Node, Path, Scalar, find
-from cnntrain.config.wording import either
-from cnntrain.layers.options import ConvOptions, DropoutOptions, FcOptions, PoolOptions
+from cnntrain.config.schema.config import SOURCES, LayerEntry
+from cnntrain.config.schema.layers import ConvOptions, DropoutOptions, FcOptions, PoolOptions
+from cnntrain.config.schema.training import ONLY_WITH, TrainingOptions
+from cnntrain.config.yaml.nodes import Mapping, Node, Path, Scalar, find
+from cnntrain.config.yaml.wording import either
 
 Broken = tuple[Path, str]
 """Where a rule is broken, and a sentence."""
 
-MENDS = {
+FIXES = {
     "momentum": "set it to 0 (adam and adamw have beta1 in its place), or use optimizer sgd",
     "weight_decay": "use optimizer adamw, or l2 in place of weight_decay",
 }
@@ -94,7 +94,7 @@ def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:
 def training_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
     """Yield what does not go together in ``training``."""
     for key, (other, values) in ONLY_WITH.items():
-        given, mend = getattr(training, other), MENDS.get(key, f"leave it out, or use {other} {values[0]}")
+        given, mend = getattr(training, other), FIXES.get(key, f"leave it out, or use {other} {values[0]}")
         if key in training.model_fields_set and getattr(training, key) and given not in values:
             yield ("training", key), f"{key} goes with {other} {either(values)}, and this is {given}; {mend}"
     if isinstance(training.class_weights, tuple) and not any(training.class_weights):
@@ -104,7 +104,7 @@ def training_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
     if training.warmup and training.warmup > training.Max:
         yield (
             ("training", "warmup"),
-            f"the warm-up takes {training.warmup:g} iterations, but Max is {training.Max}; shorten it, or raise Max",
+            f"the warm-up takes {training.warmup:g} epochs, but Max is {training.Max}; shorten it, or raise Max",
         )
     if training.patience and not has_validation(root):
         yield (

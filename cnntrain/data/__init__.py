@@ -11,27 +11,27 @@ from cnntrain.data import digits
 from cnntrain.data.classes import check_classes
 from cnntrain.data.darkness import darkness
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
-from cnntrain.data.downloads import named
-from cnntrain.data.downloads.catalogue import NAMED
-from cnntrain.data.formats import cifar100, csv_files, idx, npz
-from cnntrain.data.loaded import Data
-from cnntrain.data.pictures import images
+from cnntrain.data.downloads import datasets
+from cnntrain.data.downloads.registry import NAMED
+from cnntrain.data.formats import cifar100, csv_file, idx, npz
+from cnntrain.data.image_folder import loader
 from cnntrain.data.pixels import Scale
 from cnntrain.data.preprocessing import Preprocessing
-from cnntrain.data.split import hold_out, without_sample
-from cnntrain.data.watching import SILENT, Watch
+from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
+from cnntrain.data.splits import Data
+from cnntrain.data.stratified import hold_out, without_sample
 from cnntrain.errors import DataError
 
-__all__ = ["SOURCES", "Data", "Dataset", "Preprocessing", "SettledSplits", "Splits", "Watch", "load_data"]
+__all__ = ["SOURCES", "Data", "Dataset", "Preprocessing", "ProgressReporter", "SettledSplits", "Splits", "load_data"]
 
 SOURCES: dict[str, Callable[..., Splits | SettledSplits]] = {
     "digits": digits.load,
     "idx": idx.load,
     "npz": npz.load,
-    **{name: partial(named.load, name) for name in NAMED},
+    **{name: partial(datasets.load, name) for name in NAMED},
     "cifar100": cifar100.load,
-    "csv": csv_files.load,
-    "images": images.load,
+    "csv": csv_file.load,
+    "images": loader.load,
 }
 """What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
 
@@ -47,11 +47,11 @@ def load_data(
     validation: float = 0.0,
     standardize: bool = True,
     seed: int = 0,
-    watch: Watch = SILENT,
+    watch: ProgressReporter = NO_PROGRESS,
     scale: Scale | None = None,
     **options: Any,
 ) -> Data:
-    """Read a data set, hold out the validation samples, and measure what is needed to standardise.
+    """Read a data set, hold out the validation samples, and measure what is needed to standardize.
 
     Args:
         source: A key of ``SOURCES``.
@@ -61,7 +61,7 @@ def load_data(
         seed: Decides which samples are held out.
         watch: Who is told how far it is, and what the user should know.
         scale: What numbers mean to the network that is to see the images; by default the training images decide.
-        options: The source's own keys, as ``config/schema.py`` has them.
+        options: The source's own keys, as ``config/schema/config.py`` has them.
 
     Raises:
         DataError: The data are missing or malformed.

@@ -4,16 +4,16 @@ In this order, each only where it is asked for::
 
     flip        mirrored left to right, and upside down, each with probability 1/2
     crop        moved by a whole number of pixels, -crop .. crop, drawn for rows and for columns
-    rotation    turned about its centre by an angle of -rotation .. rotation degrees; bilinear
+    rotation    turned about its center by an angle of -rotation .. rotation degrees; bilinear
     brightness  x -> beta x                      beta  in 1 - brightness .. 1 + brightness
     contrast    x -> m + gamma (x - m)           gamma in 1 - contrast .. 1 + contrast, m the mean of beta x
-    cutout      a square of cutout x cutout pixels gets the mean colour; its centre is any pixel, so a part of it may
+    cutout      a square of cutout x cutout pixels gets the mean color; its center is any pixel, so a part of it may
                 lie outside (DeVries & Taylor 2017, arXiv:1708.04552)
 
 All are drawn uniformly. What a crop or a rotation brings in from beyond the edge is the image, mirrored at its edge:
-that is no new colour and no new line. Pixels keep their type; bytes are rounded, and all stay within black and white.
+that is no new color and no new line. Pixels keep their type; bytes are rounded, and all stay within black and white.
 
-Nine numbers are drawn for each sample and iteration, whatever is asked for. So the images do not depend on how samples
+Nine numbers are drawn for each sample and epoch, whatever is asked for. So the images do not depend on how samples
 are shared, and another option more does not change what the first ones do.
 """
 
@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.config.augmentation import AugmentationOptions
-from cnntrain.data.pixels import Images, brightest
-from cnntrain.ops.draws import Draws, Turn
+from cnntrain.config.schema.augmentation import AugmentationOptions
+from cnntrain.data.pixels import Images, white_of
+from cnntrain.ops.counter_rng import CounterRng, SampleIds
 from cnntrain.types import Array
 
 AUGMENTATION = 4
@@ -40,44 +40,49 @@ class Augmentation:
     Args:
         options: How far.
         seed: Of the run.
-        mean: The colour that cutout fills with: of each channel, 0..1.
+        mean: The color that cutout fills with: of each channel, 0..1.
     """
 
     def __init__(self, options: AugmentationOptions, seed: int, mean: Sequence[float]):
         self._options = options
         self._mean = mean
-        self._draws = Draws(seed, (AUGMENTATION,))
+        self._draws = CounterRng(seed, (AUGMENTATION,))
 
-    def __call__(self, pixels: Images, turn: Turn) -> Images:
+    def __call__(self, pixels: Images, turn: SampleIds) -> Images:
         """Return the images of a slice, changed.
 
         Args:
             pixels: ``(n, C, H, W)``, uint8 or float32 in 0..1; may be overwritten.
-            turn: The iteration, and the samples that they are.
+            turn: The epoch, and the samples that they are.
         """
         options = self._options
         if options.changes_nothing:
             return pixels
         H, W = pixels.shape[2:]
         changes = [
-            Change.drawn(self._draws.generator(turn.iteration, sample).random(9).tolist(), options, H, W)
+            AugmentationParameters.drawn(self._draws.generator(turn.epoch, sample).random(9).tolist(), options, H, W)
             for sample in turn.samples.tolist()
         ]
         if options.horizontal_flip or options.vertical_flip or options.crop:
-            pixels = moved(pixels, changes, options.crop)
+            pixels = shifted(pixels, changes, options.crop)
         if options.rotation:
             pixels = np.stack([rotated(x, change.angle) for x, change in zip(pixels, changes, strict=True)])
         if options.brightness or options.contrast:
-            pixels = np.stack([relit(x, change.beta, change.gamma) for x, change in zip(pixels, changes, strict=True)])
+            pixels = np.stack(
+                [
+                    with_brightness_and_contrast(x, change.beta, change.gamma)
+                    for x, change in zip(pixels, changes, strict=True)
+                ]
+            )
         if options.cutout:
-            colour = in_type_of(pixels, np.array(self._mean) * brightest(pixels.dtype)).reshape(-1, 1, 1)
+            color = cast_like(pixels, np.array(self._mean) * white_of(pixels.dtype)).reshape(-1, 1, 1)
             for x, change in zip(pixels, changes, strict=True):
-                cut_out(x, change.centre, options.cutout, colour)
+                with_cutout(x, change.center, options.cutout, color)
         return pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AugmentationParameters:
     """What is done to one image."""
 
     mirrored: tuple[bool, bool]
@@ -88,11 +93,11 @@ class Change:
     """Degrees, counterclockwise."""
     beta: float
     gamma: float
-    centre: tuple[int, int]
+    center: tuple[int, int]
     """Row and column of the middle of the square."""
 
     @classmethod
-    def drawn(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "Change":
+    def drawn(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "AugmentationParameters":
         """From nine numbers in 0..1."""
         return cls(
             mirrored=(options.vertical_flip and u[0] < 0.5, options.horizontal_flip and u[1] < 0.5),
@@ -100,11 +105,11 @@ class Change:
             angle=options.rotation * (2 * u[4] - 1),
             beta=1 + options.brightness * (2 * u[5] - 1),
             gamma=1 + options.contrast * (2 * u[6] - 1),
-            centre=(int(u[7] * H), int(u[8] * W)),
+            center=(int(u[7] * H), int(u[8] * W)),
         )
 
 
-def moved(pixels: Images, changes: Sequence[Change], crop: int) -> Images:
+def shifted(pixels: Images, changes: Sequence[AugmentationParameters], crop: int) -> Images:
     """Flip images, and cut each out of a larger one that is mirrored at its edges.
 
     Shape:
@@ -121,7 +126,7 @@ def moved(pixels: Images, changes: Sequence[Change], crop: int) -> Images:
 
 
 def rotated(x: Array, angle: float) -> Array:
-    """Rotate an image about its centre; each pixel is made of the four that surround the place it comes from.
+    """Rotate an image about its center; each pixel is made of the four that surround the place it comes from.
 
     Args:
         x: ``(C, H, W)``.
@@ -131,17 +136,17 @@ def rotated(x: Array, angle: float) -> Array:
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     rows = (np.arange(H) - (H - 1) / 2)[:, None]
     columns = (np.arange(W) - (W - 1) / 2)[None, :]
-    row, below, row_share = neighbours(rows * cos + columns * sin + (H - 1) / 2, H)
-    column, right, column_share = neighbours(columns * cos - rows * sin + (W - 1) / 2, W)
+    row, below, row_share = neighbors(rows * cos + columns * sin + (H - 1) / 2, H)
+    column, right, column_share = neighbors(columns * cos - rows * sin + (W - 1) / 2, W)
     flat = x.reshape(C, H * W).astype(np.float32)
     upper, lower = (
-        between(flat.take(line + column, axis=1), flat.take(line + right, axis=1), column_share)
+        interpolate(flat.take(line + column, axis=1), flat.take(line + right, axis=1), column_share)
         for line in (row * W, below * W)
     )
-    return in_type_of(x, between(upper, lower, row_share)).reshape(C, H, W)
+    return cast_like(x, interpolate(upper, lower, row_share)).reshape(C, H, W)
 
 
-def neighbours(places: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+def neighbors(indices: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """The two pixels between which each place lies, and how far it is from the first, 0..1; beyond the edge mirrored.
 
     Args:
@@ -150,16 +155,16 @@ def neighbours(places: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.i
     """
     if size > 1:
         period = 2 * (size - 1)
-        places = np.abs(places) % period
-        places = np.minimum(places, period - places)
+        indices = np.abs(indices) % period
+        indices = np.minimum(indices, period - indices)
     else:
-        places = np.zeros_like(places)
-    first = places.astype(np.intp)
-    share = (places - first).astype(np.float32)
+        indices = np.zeros_like(indices)
+    first = indices.astype(np.intp)
+    share = (indices - first).astype(np.float32)
     return first.ravel(), np.minimum(first + 1, size - 1).ravel(), share.ravel()
 
 
-def between(a: Array, b: Array, share: Array) -> Array:
+def interpolate(a: Array, b: Array, share: Array) -> Array:
     """``a + share (b - a)``."""
     b -= a
     b *= share
@@ -167,7 +172,7 @@ def between(a: Array, b: Array, share: Array) -> Array:
     return b
 
 
-def relit(x: Array, beta: float, gamma: float) -> Array:
+def with_brightness_and_contrast(x: Array, beta: float, gamma: float) -> Array:
     """Change brightness and contrast: ``m + gamma (beta x - m)``, m being the mean of ``beta x``.
 
     Args:
@@ -178,23 +183,23 @@ def relit(x: Array, beta: float, gamma: float) -> Array:
     m = beta * float(x.mean(dtype=np.float64))
     result = np.multiply(x, np.float32(gamma * beta), dtype=np.float32)
     result += np.float32(m * (1 - gamma))
-    return in_type_of(x, np.clip(result, 0, brightest(x.dtype), out=result))
+    return cast_like(x, np.clip(result, 0, white_of(x.dtype), out=result))
 
 
-def cut_out(x: Array, centre: tuple[int, int], side: int, colour: Array) -> None:
+def with_cutout(x: Array, center: tuple[int, int], side: int, color: Array) -> None:
     """Fill a square, in place, as far as it lies in the image.
 
     Args:
         x: ``(C, H, W)``.
-        centre: Row and column.
-        side: In pixels; of an even one, the centre is the pixel right below the middle.
-        colour: ``(C, 1, 1)``.
+        center: Row and column.
+        side: In pixels; of an even one, the center is the pixel right below the middle.
+        color: ``(C, 1, 1)``.
     """
-    top, left = (place - side // 2 for place in centre)
-    x[:, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = colour
+    top, left = (place - side // 2 for place in center)
+    x[:, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = color
 
 
-def in_type_of(x: Array, values: Array) -> Array:
+def cast_like(x: Array, values: Array) -> Array:
     """Values as pixels of the type that ``x`` has: bytes are rounded."""
     if x.dtype.kind == "u":
         values = np.rint(values)

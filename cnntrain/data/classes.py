@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnntrain.data.listing import cut
-from cnntrain.data.loaded import Data
-from cnntrain.data.watching import Watch
+from cnntrain.data.name_list import cut
+from cnntrain.data.progress import ProgressReporter
+from cnntrain.data.splits import Data
 from cnntrain.errors import DataError, visible
 
 
-def check_classes(data: Data, where: str, watch: Watch) -> None:
+def check_classes(data: Data, where: str, watch: ProgressReporter) -> None:
     """Note the classes that no training sample is of, and the samples of other splits that are of those.
 
     Args:

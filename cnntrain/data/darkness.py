@@ -3,7 +3,7 @@
 import numpy as np
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.pixels import brightest
+from cnntrain.data.pixels import white_of
 
 DARK = 1 / 16
 """Images with a brighter pixel than this are taken as they are."""
@@ -21,7 +21,7 @@ def darkness(train: Dataset, are_files: bool, standardize: bool) -> str | None:
         are_files: Whether the images are files, of which 16 bits a channel are read as 8.
         standardize: Whether the mean is subtracted, and what remains is divided by the standard deviation.
     """
-    top = brightest(train.images.dtype)
+    top = white_of(train.images.dtype)
     if top == 1 and standardize:
         return None
     step = max(1, CHUNK // int(np.prod(train.image_shape)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
-from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, brightest, choice_of, measure_scale, to_pixels
+from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels, white_of
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
 
@@ -79,7 +79,7 @@ def joined(parts: list[Dataset]) -> Dataset:
         return Dataset(parts[0].images, labels, np.concatenate(rows), names)
     images: list[Any] = [part.gather(np.arange(len(part))) for part in parts]
     if len({each.dtype for each in images}) > 1:  # bytes beside floats in 0..1
-        images = [each / np.float32(brightest(each.dtype)) for each in images]
+        images = [each / np.float32(white_of(each.dtype)) for each in images]
     return Dataset(np.concatenate(images), labels, None, names)
 
 

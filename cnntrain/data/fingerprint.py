@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.loaded import Data
+from cnntrain.data.splits import Data
 
-MOST = 256_000_000
+MAX_COUNT = 256_000_000
 """Bytes of pixels of a split that are looked at; of more, as many samples as that, evenly spaced."""
 PIECE = 16_000_000
 """Bytes that are gathered at a time."""
@@ -29,7 +29,7 @@ def fingerprint(data: Data) -> dict[str, Any]:
 def digest_of_images(dataset: Dataset) -> str:
     """Digest of the pixels, of all samples if they are not too many."""
     of_sample = max(1, int(np.prod(dataset.image_shape)) * dataset.images.dtype.itemsize)
-    count = max(1, min(len(dataset), MOST // of_sample))
+    count = max(1, min(len(dataset), MAX_COUNT // of_sample))
     places = np.arange(count) * len(dataset) // count
     total = blake2b(digest_size=16)
     step = max(1, PIECE // of_sample)

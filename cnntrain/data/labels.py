@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.data.names import is_allowed, nfc
 from cnntrain.errors import DataError, visible
 from cnntrain.types import Array, Labels

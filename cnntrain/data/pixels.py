@@ -66,7 +66,7 @@ UNKNOWN = Scale(0)
 """That of weights that do not say what is white, as earlier versions wrote them: the type of the images decides."""
 
 
-def brightest(dtype: np.dtype[Any]) -> int:
+def white_of(dtype: np.dtype[Any]) -> int:
     """What stands for 1 in images that are kept in ``dtype``: 255 in uint8, 1 in float32."""
     return 255 if dtype.kind == "u" else 1
 

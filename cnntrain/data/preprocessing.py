@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.pictures.form import FITS, Fit
-from cnntrain.data.pixels import BYTES, UNKNOWN, WHITES, Images, Scale, brightest
+from cnntrain.data.image_spec import FIT_MODES, FitMode
+from cnntrain.data.pixels import BYTES, UNKNOWN, WHITES, Images, Scale, white_of
 from cnntrain.errors import WeightsError
 from cnntrain.types import Array
 
@@ -31,8 +31,8 @@ class Preprocessing:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    fit: Fit | None = None
-    """How pictures of other proportions were brought to the network's size; None where all had that size."""
+    fit: FitMode | None = None
+    """How images of other proportions were brought to the network's size; None where all had that size."""
     scale: Scale = BYTES
     """What the numbers of the training images meant before they became pixels in 0..1."""
 
@@ -61,20 +61,20 @@ class Preprocessing:
         n = count * H * W
         mean = sums / n
         std = np.sqrt(np.maximum(squares / n - np.square(mean), 0))
-        mean /= brightest(dataset.images.dtype)
-        std /= brightest(dataset.images.dtype)
+        mean /= white_of(dataset.images.dtype)
+        std /= white_of(dataset.images.dtype)
         std[std < CONSTANT] = 1.0
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
     def columns(self, pixels: Images, out: Array) -> None:
-        """Write images into ``out``, standardised, one sample a column.
+        """Write images into ``out``, standardized, one sample a column.
 
         Each number depends on its own pixel alone, so that the bits are the same however a batch is sliced.
 
         Shape:
             pixels ``(n, C, H, W)``, as ``Dataset.gather`` gives them -> out ``(H, C, W, n)``, float32 or float64
         """
-        scale, shift = self.affine(brightest(pixels.dtype), out.dtype)
+        scale, shift = self.affine(white_of(pixels.dtype), out.dtype)
         np.multiply(pixels.transpose(2, 1, 3, 0), scale, out=out)
         np.add(out, shift, out=out)
 
@@ -110,9 +110,9 @@ class Preprocessing:
         if not isinstance(content, dict) or content.keys() - {"fit", "white", "floats"} != {"mean", "std"}:
             raise WeightsError("the preprocessing of the weights file is not an object with the keys mean and std")
         fit = content.get("fit")
-        if fit is not None and fit not in FITS:
+        if fit is not None and fit not in FIT_MODES:
             raise WeightsError(
-                f"preprocessing.fit of the weights file is {str(fit)[:80]!r}; there are {', '.join(FITS)}"
+                f"preprocessing.fit of the weights file is {str(fit)[:80]!r}; there are {', '.join(FIT_MODES)}"
             )
         for key in ("mean", "std"):
             values = content[key]

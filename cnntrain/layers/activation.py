@@ -1,7 +1,8 @@
 """Bias and activation: a = sigma(z + b), the second half of conv and fc.
 
-Going back, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes with
-adding b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the data.
+In the backward pass, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes
+with adding b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the
+data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ class ActivationCache(Workspaces):
     """Memory for slices of n samples."""
 
     a: Array
-    """What the last way forward returned."""
+    """What the last forward pass returned."""
 
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike, in_place: bool):
         super().__init__(n, dtype)

@@ -1,4 +1,4 @@
-"""What every layer has: shapes, parameters, a way forward and a way back.
+"""What every layer has: shapes, parameters, a forward pass and a backward pass.
 
 Legend: ``N`` samples, ``C`` channels, ``H`` rows, ``W`` columns. Inside the network a batch of images is
 ``(H, C, W, N)`` and a batch of vectors ``(features, N)``; shapes of one sample leave the ``N`` out.
@@ -45,8 +45,8 @@ class Layer(ABC, Generic[CacheT]):
     out_shape: Shape
     params: dict[str, Array]
     """``W``, ``b`` and the like, or nothing; the network places them in one vector."""
-    statistics: ClassVar[tuple[str, ...]] = ()
-    """Which of ``params`` are running averages: measured on the way forward, not trained."""
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Which of ``params`` are running averages: measured in the forward pass, not trained."""
     faults: ClassVar[Mapping[str, Fault]] = {}
     """Deliberate faults by name, which the gradient check can put into the backward pass."""
 
@@ -85,13 +85,13 @@ class Layer(ABC, Generic[CacheT]):
 
     @abstractmethod
     def forward(self, x: Array, cache: CacheT) -> Array:
-        """Return the output in training for ``x``, in the cache's memory, and keep what the way back needs.
+        """Return the output in training for ``x``, in the cache's memory, and keep what the backward pass needs.
 
         A bias and activation may overwrite ``x``; whoever hands them something does not read it again.
         """
 
     def infer(self, x: Array, cache: CacheT) -> Array:
-        """Return the output in use, without keeping what only the way back needs."""
+        """Return the output in use, without keeping what only the backward pass needs."""
         return self.forward(x, cache)
 
     @abstractmethod
@@ -100,8 +100,8 @@ class Layer(ABC, Generic[CacheT]):
 
         Args:
             delta: dJ/d output of the forward that filled the cache; may be overwritten.
-            cache: Filled by ``forward``; one way back for each way forward.
-            grads: Arrays shaped as ``params``. Into those of ``statistics`` go the slice's own, times its samples:
+            cache: Filled by ``forward``; one backward pass for each forward pass.
+            grads: Arrays shaped as ``params``. Into those of ``buffers`` go the slice's own, times its samples:
                 summed over slices as all gradients are, they give those of the batch.
             want_delta: False for the first layer in training: nobody needs the delta of the pixels.
         """

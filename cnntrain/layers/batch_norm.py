@@ -1,11 +1,12 @@
-"""Batch normalisation: every channel or unit is given mean 0 and deviation 1, then a scale gamma and a bias b.
+"""Batch normalization: every channel or unit is given mean 0 and deviation 1, then a scale gamma and a bias b.
 
-In training mean and variance are those of the slice (ghost batch normalisation), over its pixels and samples; with m
+In training mean and variance are those of the slice (ghost batch normalization), over its pixels and samples; with m
 values in a channel
 
     x_hat = (x - mean) / sqrt(var + eps),  var = sum (x - mean)² / m,  z = gamma x_hat
 
-In use they are the running averages of what training saw. Going back, every value has moved mean and variance, too:
+In use they are the running averages of what training saw. In the backward pass, every value has moved mean and
+variance, too:
 
     delta_prev = gamma / sqrt(var + eps) (delta - sum(delta) / m - x_hat sum(delta ⊙ x_hat) / m)
     dgamma = sum(delta ⊙ x_hat)
@@ -35,7 +36,7 @@ BLOCK = 2**16
 class BatchNormCache(Workspaces):
     """Memory for slices of n samples, as (rows, channels, values): a vector is one row."""
 
-    centred: Array
+    centered: Array
     """The last input less its mean."""
 
     def __init__(self, shape: Shape, overwrites: bool, n: int, dtype: DTypeLike):
@@ -98,7 +99,7 @@ class BatchNorm(Layer[BatchNormCache]):
             "batch_norm: mean and variance are taken for constants, though every value moves them", _no_mean
         ),
     }
-    statistics = ("running_mean", "running_var")
+    buffers = ("running_mean", "running_var")
 
     def __init__(self, index: int, in_shape: Shape, eps: float = 1e-5, momentum: float = 0.9, overwrites: bool = False):
         self.index, self.eps, self.momentum = index, eps, momentum
@@ -112,16 +113,16 @@ class BatchNorm(Layer[BatchNormCache]):
 
     def forward(self, x: Array, cache: BatchNormCache) -> Array:
         x = x.reshape(cache.shape)
-        cache.centred = x if self.overwrites else cache.spare
+        cache.centered = x if self.overwrites else cache.spare
         np.matmul(x, cache.ones, out=cache.sums)
         np.divide(np.add.reduce(cache.sums, axis=0), cache.m, out=cache.mean)
         mean = cache.mean[:, None]
-        for rows, centred, products in cache.blocks(x, cache.centred, cache.products):
-            np.subtract(rows, mean, out=centred)
-            np.vecdot(centred, centred, out=products)
+        for rows, centered, products in cache.blocks(x, cache.centered, cache.products):
+            np.subtract(rows, mean, out=centered)
+            np.vecdot(centered, centered, out=products)
         np.divide(np.add.reduce(cache.products, axis=0), cache.m, out=cache.var)
         cache.scale = self.params["gamma"] / np.sqrt(cache.var + self.eps)
-        np.multiply(cache.centred, cache.scale[:, None], out=cache.y.reshape(cache.shape))
+        np.multiply(cache.centered, cache.scale[:, None], out=cache.y.reshape(cache.shape))
         return cache.y
 
     def infer(self, x: Array, cache: BatchNormCache) -> Array:
@@ -136,9 +137,9 @@ class BatchNorm(Layer[BatchNormCache]):
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
         delta = delta.reshape(cache.shape)
-        for of_rows, centred, sums, products in cache.blocks(delta, cache.centred, cache.sums, cache.products):
+        for of_rows, centered, sums, products in cache.blocks(delta, cache.centered, cache.sums, cache.products):
             np.matmul(of_rows, cache.ones, out=sums)
-            np.vecdot(centred, of_rows, out=products)
+            np.vecdot(centered, of_rows, out=products)
         product, var = np.add.reduce(cache.products, axis=0), cache.var + self.eps
         np.divide(product, np.sqrt(var), out=grads["gamma"])
         self.tell(cache, grads)
@@ -148,11 +149,11 @@ class BatchNorm(Layer[BatchNormCache]):
         shift = (cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m)[:, None]
         slope = (cache.scale * product / (cache.m * var))[:, None]
         # What came after z is done going back, so its memory is free.
-        for of_rows, centred, out in cache.blocks(delta, cache.centred, cache.y.reshape(cache.shape)):
-            centred *= slope
-            centred += shift
+        for of_rows, centered, out in cache.blocks(delta, cache.centered, cache.y.reshape(cache.shape)):
+            centered *= slope
+            centered += shift
             np.multiply(of_rows, scale, out=out)
-            out -= centred
+            out -= centered
         return cache.y
 
     @property
@@ -160,8 +161,8 @@ class BatchNorm(Layer[BatchNormCache]):
         return math.prod(self.in_shape)
 
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
-        statistics = [graph.constant(f"{name}.{key}", self.params[key]) for key in self.statistics]
-        inputs = [x, graph.constant(f"{name}.gamma", self.params["gamma"]), *b, *statistics]
+        buffers = [graph.constant(f"{name}.{key}", self.params[key]) for key in self.buffers]
+        inputs = [x, graph.constant(f"{name}.gamma", self.params["gamma"]), *b, *buffers]
         return graph.node("BatchNormalization", inputs, f"{name}.z", epsilon=self.eps)
 
     def tell(self, cache: BatchNormCache, grads: dict[str, Array]) -> None:

@@ -2,7 +2,7 @@
 
     z[oh, k, ow] = sum_{i, j, c} W[i, j, c, k] * x[S*oh + i - P, c, S*ow + j - P]
 
-Going back, with * for convolution as in the article,
+In the backward pass, with * for convolution as in the article,
 
     delta_prev = delta * rot180(W)        dW = x * delta (not flipped)
 
@@ -80,12 +80,12 @@ class Conv(Layer[Convolution]):
     kind = "conv"
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_flip": Fault(
-            "conv: the kernel is not turned by 180 degrees on the way back, and dW comes out turned",
+            "conv: the kernel is not turned by 180 degrees in the backward pass, and dW comes out turned",
             _no_flip,
             lambda layer: layer.geometry.F > 1,
         ),
         "mean_for_sum": Fault("conv: dW is averaged over pixels and samples instead of summed", mean_for_sum),
-        "lost_stride": Fault("conv with S > 1: the way back goes by single steps", _lost_stride, _loses_stride),
+        "lost_stride": Fault("conv with S > 1: the backward pass goes by single steps", _lost_stride, _loses_stride),
     }
 
     def __init__(self, index: int, in_shape: Shape, W: Array, P: int = 0, S: int = 1):

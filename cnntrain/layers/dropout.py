@@ -3,7 +3,7 @@
     y = mask ⊙ x,  mask = 0 with probability rate, else 1 / (1 - rate);  going back, delta_prev = mask ⊙ delta
 
 In use nothing is left out, and since the mean of the mask is 1, nothing needs to be scaled then. The mask of a sample
-follows from the seed, the layer, the iteration and the sample, and so from nothing that slices or workers change.
+follows from the seed, the layer, the epoch and the sample, and so from nothing that slices or workers change.
 
 Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
 """
@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
-from cnntrain.ops.draws import Draws, Turn
+from cnntrain.ops.counter_rng import CounterRng, SampleIds
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -34,7 +34,7 @@ class DropoutCache(Workspaces):
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
         self.shape = shape
-        self.turn = Turn(0, np.arange(n))
+        self.turn = SampleIds(0, np.arange(n))
 
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
@@ -79,13 +79,13 @@ class Dropout(Layer[DropoutCache]):
     def __init__(self, index: int, in_shape: Shape, rate: float, seed: int):
         self.index, self.params = index, {}
         self.in_shape = self.out_shape = in_shape
-        self.draws = Draws(seed, (DROPOUT, index))
+        self.draws = CounterRng(seed, (DROPOUT, index))
         self.dropped = min(round(rate * LEVELS), LEVELS - 1)
         self.scale = LEVELS / (LEVELS - self.dropped)
 
-    def kept(self, iteration: int, sample: int, out: NDArray[np.bool_]) -> None:
+    def kept(self, epoch: int, sample: int, out: NDArray[np.bool_]) -> None:
         """Write which values of a sample stay, in the order in which they lie inside the network."""
-        bits = self.draws.generator(iteration, sample).bit_generator.random_raw(-(-out.size // 4))
+        bits = self.draws.generator(epoch, sample).bit_generator.random_raw(-(-out.size // 4))
         np.greater_equal(bits.view(np.uint16)[: out.size], self.dropped, out=out)
 
     def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
@@ -93,7 +93,7 @@ class Dropout(Layer[DropoutCache]):
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
         for sample, kept in zip(cache.turn.samples.tolist(), cache.kept, strict=True):
-            self.kept(cache.turn.iteration, sample, kept)
+            self.kept(cache.turn.epoch, sample, kept)
         by_sample = cache.y.reshape(cache.kept.shape)  # on the way to the mask, whose samples come last
         np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=by_sample)
         np.copyto(cache.mask.reshape(by_sample.shape[::-1]), by_sample.T)

@@ -1,6 +1,6 @@
 """Fully connected layer: z = W a, its bias being added by the activation that follows.
 
-Going back, the article's lines verbatim:
+In the backward pass, the article's lines verbatim:
 
     delta_prev = W^T delta        dW = delta a^T
 """
@@ -23,7 +23,7 @@ class FcCache(Workspaces):
     """Memory for slices of n samples."""
 
     x: Array
-    """The input of the last way forward, ``(features, n)``."""
+    """The input of the last forward pass, ``(features, n)``."""
 
     def __init__(self, units: int, features: int, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)

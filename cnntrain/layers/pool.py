@@ -1,7 +1,8 @@
 """Pooling: every k x k region, or the whole image, becomes its maximum or its mean.
 
-Going back, delta_prev = upsample(delta): Max puts each value where the maximum was, Average spreads it evenly. Both are
-done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image is a layer of its own, and faster.
+In the backward pass, delta_prev = upsample(delta): Max puts each value where the maximum was, Average spreads it
+evenly. Both are done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image is a layer of its
+own, and faster.
 """
 
 import math
@@ -49,7 +50,7 @@ class Pool(Layer[PoolCache]):
     onnx_operator: ClassVar[str]
     faults: ClassVar[Mapping[str, Fault]] = {
         "lost_stride": Fault(
-            "pool with S > 1: the way back goes by single steps",
+            "pool with S > 1: the backward pass goes by single steps",
             _lost_stride,
             lambda layer: layer.S > 1 and max(layer.out_shape[0], layer.out_shape[2]) > 1,
         )

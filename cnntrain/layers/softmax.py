@@ -1,7 +1,7 @@
 """Softmax: a_k = e^z_k / sum_j e^z_j, the output layer's activation.
 
-Going back, delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Behind it the cross entropy needs neither: its
-delta at z is a - y, so the network leaves this layer out on that way.
+In the backward pass, delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Behind it the cross entropy needs
+neither: its delta at z is a - y, so the network leaves this layer out on that way.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Convolution as one matrix product over overlapping rows.
 
 Images are ``(H, C, W, N)``: rows first, samples last. ``lower`` copies the input F times, each time shifted by one
-column. F neighbouring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix, and ``row_blocks`` views the
+column. F neighboring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix, and ``row_blocks`` views the
 rows of the output as such overlapping matrices without copying anything more. Kernels are ``(F, F, C, K)``: row,
 column, channel, filter.
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.ops.geometry import Geometry
-from cnntrain.ops.products import best_width, pieces, strided
+from cnntrain.ops.matmul import best_width, pieces, strided
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -89,7 +89,7 @@ class DirectConvolution(Convolution):
 
     @cached_property
     def width(self) -> int:
-        """Columns of the pieces of the products on the way forward."""
+        """Columns of the pieces of the products in the forward pass."""
         g = self.geometry
         return best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
 

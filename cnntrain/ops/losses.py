@@ -1,4 +1,4 @@
-"""Losses of one slice of a batch, and the delta with which the way back begins.
+"""Losses of one slice of a batch, and the delta with which the backward pass begins.
 
 Outputs are ``(features, N)``, labels ``(N,)``; a label stands for the vector y that is 1 at its class and 0 elsewhere.
 """
@@ -72,7 +72,7 @@ LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}
 
 
 def training_loss(name: str, label_smoothing: float, weights: Array | None) -> Loss:
-    """Return the loss that is minimised: that of the smoothed label, times the weight of the label's feature.
+    """Return the loss that is minimized: that of the smoothed label, times the weight of the label's feature.
 
     Args:
         name: Of ``LOSSES``.

@@ -64,12 +64,12 @@ def max_backward(delta: Array, won: list[Array], slices: list[Array], scratch: A
         overlap: Whether regions share entries (S < k).
     """
     rest = delta.view(won[0].dtype) if won else delta
-    for mask, slice_prev in zip(reversed(won), reversed(slices[1:]), strict=True):
-        share = scratch.view(mask.dtype) if overlap else slice_prev.view(mask.dtype)
+    for mask, micro_batch_prev in zip(reversed(won), reversed(slices[1:]), strict=True):
+        share = scratch.view(mask.dtype) if overlap else micro_batch_prev.view(mask.dtype)
         np.bitwise_and(rest, mask, out=share)
         np.bitwise_xor(rest, share, out=rest)
         if overlap:
-            slice_prev += scratch
+            micro_batch_prev += scratch
     if overlap:
         slices[0] += delta
     else:
@@ -85,8 +85,8 @@ def sum_forward(slices: list[Array], y: Array) -> None:
 
 def sum_backward(delta: Array, slices: list[Array], overlap: bool) -> None:
     """Hand delta to every slice of delta_prev: added with ``overlap``, written without."""
-    for slice_prev in slices:
+    for micro_batch_prev in slices:
         if overlap:
-            slice_prev += delta
+            micro_batch_prev += delta
         else:
-            np.copyto(slice_prev, delta)
+            np.copyto(micro_batch_prev, delta)

@@ -7,8 +7,8 @@ points, the m*F products of kernel rows with image rows become m + F - 1:
 
 That is 6 in place of 12 for a 3 x 3 kernel, and 8 in place of 20 for 5 x 5. Along the width the image is lowered as in
 ``cnntrain.ops.convolution``. With rows first, the rows of a tile are one matrix, so that each transform is one small
-product. The way back is the adjoint, step by step, so gradients are those of the very numbers that the way forward
-computes.
+product. The backward pass is the adjoint, step by step, so gradients are those of the very numbers that the forward
+pass computes.
 
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.ops.convolution import Convolution, raise_columns
 from cnntrain.ops.geometry import Geometry
-from cnntrain.ops.products import best_width, pieces
+from cnntrain.ops.matmul import best_width, pieces
 from cnntrain.ops.workspace import workspace
 from cnntrain.types import Array, Shape
 
@@ -30,7 +30,7 @@ POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0
 """For each F that is done in this way, where the polynomials are evaluated, beside infinity."""
 ROWS = 4
 """Output rows of a tile, m."""
-FEWEST = 6
+MIN_COUNT = 6
 """Channels, and filters, from which on the transforms can pay."""
 WORTH = 480
 """Channels x filters x F from which on the saved multiplications outweigh the transforms, as measured on Zen 5."""
@@ -39,7 +39,7 @@ WORTH = 480
 def pays(geometry: Geometry) -> bool:
     """Whether this is the faster way for a convolution."""
     g = geometry
-    return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= FEWEST and g.C * g.K * g.F >= WORTH and g.OH >= ROWS
+    return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= MIN_COUNT and g.C * g.K * g.F >= WORTH and g.OH >= ROWS
 
 
 @cache
@@ -111,7 +111,7 @@ class WinogradConvolution(Convolution):
 
     @cached_property
     def width(self) -> int:
-        """Columns of the pieces of the products on the way forward."""
+        """Columns of the pieces of the products in the forward pass."""
         g = self.geometry
         return best_width(g.K, g.F * g.C, g.OW * self.n)
 

@@ -2,6 +2,6 @@
 
 from cnntrain.parallel.communicator import Communicator
 from cnntrain.parallel.cores import available_cores, one_blas_thread, worker_count
-from cnntrain.parallel.single import Alone
+from cnntrain.parallel.single import SingleProcess
 
-__all__ = ["Alone", "Communicator", "available_cores", "one_blas_thread", "worker_count"]
+__all__ = ["Communicator", "SingleProcess", "available_cores", "one_blas_thread", "worker_count"]

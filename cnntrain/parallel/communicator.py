@@ -1,6 +1,6 @@
 """How the ranks of one program work together.
 
-Every rank runs the same program on the same data. A batch is cut into slices, and neighbouring slices into at most
+Every rank runs the same program on the same data. A batch is cut into slices, and neighboring slices into at most
 ``GROUPS`` groups, by the config alone; each rank computes some groups, and then its part of their sum:
 
 ::
@@ -80,8 +80,8 @@ class Communicator(ABC):
         self.scratch_views = layout.views(self.scratch)
         self.block = np.empty(BLOCK)
 
-    def slices(self, count: int) -> range:
-        """Which of ``count`` slices this rank computes: those of neighbouring groups, as evenly as it goes."""
+    def micro_batches(self, count: int) -> range:
+        """Which of ``count`` slices this rank computes: those of neighboring groups, as evenly as it goes."""
         starts = group_starts(count)
         groups = len(starts) - 1
         return range(starts[self.rank * groups // self.size], starts[(self.rank + 1) * groups // self.size])
@@ -91,9 +91,9 @@ class Communicator(ABC):
         starts = group_starts(count)
         return self.group_views(starts.index(i)) if i in starts else self.scratch_views
 
-    def learned(self, i: int, count: int, loss: float, right: int) -> None:
-        """Say that the gradient of slice i is in its place, and what ``judged`` says."""
-        self.judged(i, loss, right)
+    def learned(self, i: int, count: int, loss: float, correct: int) -> None:
+        """Say that the gradient of slice i is in its place, and what ``evaluated`` says."""
+        self.evaluated(i, loss, correct)
         starts = group_starts(count)
         if i not in starts:
             self.add_to_group(sum(start <= i for start in starts) - 1)
@@ -117,7 +117,7 @@ class Communicator(ABC):
         """Add the gradient in ``scratch`` to a group's."""
 
     @abstractmethod
-    def judged(self, i: int, loss: float, right: int) -> None:
+    def evaluated(self, i: int, loss: float, correct: int) -> None:
         """Say the loss and the right answers of slice i."""
 
     @abstractmethod

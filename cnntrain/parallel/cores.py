@@ -44,14 +44,14 @@ def quota_in(folder: Path) -> float | None:
         return None
 
 
-def worker_count(slices: int, operations: float) -> int:
+def worker_count(micro_batches: int, operations: float) -> int:
     """Workers for ``auto``: a core each, no more than a batch has slices, one where sharing costs more than it brings.
 
     Args:
         slices: Of a batch.
         operations: Floating-point operations of a batch, forward and backward.
     """
-    return 1 if operations < WORTH_SHARING else max(1, min(available_cores(), slices))
+    return 1 if operations < WORTH_SHARING else max(1, min(available_cores(), micro_batches))
 
 
 def one_blas_thread() -> threadpool_limits:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from cnntrain.errors import WorkerError
-from cnntrain.ops.products import kernels
+from cnntrain.ops.matmul import kernels
 
 START = """
 import json, sys
@@ -27,10 +27,10 @@ import_module(module).main()
 """
 """What the interpreter of a process runs."""
 
-LONGEST_REASON = 80
+MAX_REASON = 80
 """Characters shown of a process's last words."""
 
-LONGEST_END = 5.0
+MAX_END = 5.0
 """Seconds to wait for the end of a process that is killed."""
 
 
@@ -57,7 +57,7 @@ class Processes:
             process.kill()
         for process in self.processes:
             with suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends when it comes out of there
-                process.wait(LONGEST_END)
+                process.wait(MAX_END)
             assert process.stdin is not None
             with suppress(OSError):  # of words that were never read
                 process.stdin.close()
@@ -76,7 +76,7 @@ class Processes:
         try:
             file = tempfile.TemporaryFile()  # noqa: SIM115 - read when the worker has ended
             self.errors.append(file)
-            with deaf_to_signals():
+            with ignore_signals():
                 process = subprocess.Popen(
                     # Neither option lets the worker import what lies in the current folder, a json.py perhaps.
                     [sys.executable, "-I" if sys.flags.ignore_environment else "-P", "-c", START],
@@ -121,11 +121,11 @@ class Processes:
             return f"was killed by signal {-code}{memory}"
         self.errors[worker - 1].seek(0)
         lines = self.errors[worker - 1].read().decode(errors="replace").strip().splitlines()
-        return f"ended with status {code}" + (f" ({lines[-1][:LONGEST_REASON]})" if lines else "")
+        return f"ended with status {code}" + (f" ({lines[-1][:MAX_REASON]})" if lines else "")
 
 
 @contextmanager
-def deaf_to_signals() -> Iterator[None]:
+def ignore_signals() -> Iterator[None]:
     """Context in which a wish to stop waits, and new processes never hear one: the first process answers for all."""
     if sys.platform == "win32":  # see ``options``
         yield

@@ -10,7 +10,7 @@ from cnntrain.types import Array
 
 
 @final
-class Alone(Communicator):
+class SingleProcess(Communicator):
     """The only rank: adds a group to the sum as soon as the next one begins.
 
     Args:
@@ -27,7 +27,7 @@ class Alone(Communicator):
         self.total_views, self.views = layout.views(self.total), layout.views(self.group)
         self.open_group = 0
         self.losses: dict[int, float] = {}
-        self.rights: dict[int, int] = {}
+        self.corrects: dict[int, int] = {}
 
     def group_views(self, group: int) -> Views:
         if group > 1:
@@ -39,8 +39,8 @@ class Alone(Communicator):
         target = self.group if group else self.total
         target += self.scratch
 
-    def judged(self, i: int, loss: float, right: int) -> None:
-        self.losses[i], self.rights[i] = loss, right
+    def evaluated(self, i: int, loss: float, correct: int) -> None:
+        self.losses[i], self.corrects[i] = loss, correct
 
     def sum(self, count: int) -> tuple[Array, float, int]:
         if self.open_group:
@@ -51,4 +51,4 @@ class Alone(Communicator):
         return
 
     def gather(self, count: int) -> tuple[float, int]:
-        return math.fsum(self.losses[i] for i in range(count)), sum(self.rights[i] for i in range(count))
+        return math.fsum(self.losses[i] for i in range(count)), sum(self.corrects[i] for i in range(count))

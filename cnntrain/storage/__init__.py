@@ -1,32 +1,24 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
-from cnntrain.storage.atomic import (
-    is_taken,
-    is_temporary,
-    sweep,
-    write_file,
-    write_json,
-    write_new,
-    write_text,
-)
+from cnntrain.storage.atomic import is_taken, is_temporary, sweep, write_file, write_json, write_new, write_text
 from cnntrain.storage.disk import Disk
-from cnntrain.storage.lines import Lines, Mark, lines_of
+from cnntrain.storage.lines import FileMark, LineFile, lines_of
 from cnntrain.storage.lock import FolderLock, is_lock, lock, open_lock
-from cnntrain.storage.reading import make_inside, opened, read_file
+from cnntrain.storage.regular_file import make_subfolder, open_regular, read_file
 
 __all__ = [
     "Disk",
+    "FileMark",
     "FolderLock",
-    "Lines",
-    "Mark",
+    "LineFile",
     "is_lock",
     "is_taken",
     "is_temporary",
     "lines_of",
     "lock",
-    "make_inside",
+    "make_subfolder",
     "open_lock",
-    "opened",
+    "open_regular",
     "read_file",
     "sweep",
     "write_file",

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from cnntrain.storage.atomic import write_file
 from cnntrain.storage.disk import DISK, Disk
-from cnntrain.storage.reading import opened
+from cnntrain.storage.regular_file import open_regular
 
 PIECE = 1 << 20
 """Bytes that are read at a time."""
-LONGEST, LARGEST = 200_000, 256_000_000
+MAX_LENGTH, MAX_BYTES = 200_000, 256_000_000
 """Bytes of a line and of a file, at most, where they are read by ``lines_of``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class FileMark:
     """A place in the file: everything before it is right."""
 
     length: int
@@ -27,7 +27,7 @@ class Mark:
     """BLAKE2b of them."""
 
 
-class Lines:
+class LineFile:
     """Lines of text, added at the end.
 
     A line that could not be written waits in ``waiting`` and is written with the next. What a process wrote before it
@@ -44,21 +44,21 @@ class Lines:
         self.waiting: list[str] = []
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> FileMark:
         """The end of what is written."""
-        return Mark(self.length, self._hash.hexdigest())
+        return FileMark(self.length, self._hash.hexdigest())
 
-    def go_back_to(self, mark: Mark, waiting: list[str]) -> bool:
+    def rewind(self, mark: FileMark, waiting: list[str]) -> bool:
         """Forget what was added behind a mark; say whether the file is there and right up to it."""
         self.length, self._hash, self.waiting = 0, blake2b(), list(waiting)
-        with suppress(FileNotFoundError), opened(self.path) as file:
+        with suppress(FileNotFoundError), open_regular(self.path) as file:
             while piece := file.read(min(PIECE, mark.length - self.length)):
                 self.length += len(piece)
                 self._hash.update(piece)
         return self.mark == mark
 
     def cut(self) -> None:
-        """Take away what is behind the place that ``go_back_to`` went to."""
+        """Take away what is behind the place that ``rewind`` went to."""
         if self.path.exists() and self.path.stat().st_size != self.length:
             file = self._open()
             try:
@@ -91,7 +91,7 @@ class Lines:
         file = self._open()
         try:
             if self.disk.size(file) < self.length:  # somebody has taken it away: what is there stays
-                self.go_back_to(Mark(self.disk.size(file), ""), self.waiting)
+                self.rewind(FileMark(self.disk.size(file), ""), self.waiting)
             self.disk.cut(file, self.length, self.path)
             self.disk.write(file, content, self.path)
             if sync:
@@ -116,7 +116,7 @@ class Lines:
         if self.disk.links(file) < 2:
             return file
         self.disk.close(file)
-        with opened(self.path) as shared:
+        with open_regular(self.path) as shared:
             content = shared.read(self.length)
         write_file(self.path, content, self.disk)
         return self.disk.open(self.path)
@@ -128,8 +128,10 @@ def lines_of(path: Path) -> Iterator[bytes]:
     Raises:
         OSError: It cannot be read, or it or a line of it is too long.
     """
-    with opened(path) as file:
-        while line := file.readline(LONGEST + 1):
-            if len(line) > LONGEST or file.tell() > LARGEST:
-                raise OSError(errno.EFBIG, f"at most {LARGEST:,} bytes are read, and {LONGEST:,} in a line", str(path))
+    with open_regular(path) as file:
+        while line := file.readline(MAX_LENGTH + 1):
+            if len(line) > MAX_LENGTH or file.tell() > MAX_BYTES:
+                raise OSError(
+                    errno.EFBIG, f"at most {MAX_BYTES:,} bytes are read, and {MAX_LENGTH:,} in a line", str(path)
+                )
             yield line

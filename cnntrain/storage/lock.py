@@ -9,7 +9,7 @@ from pathlib import Path
 from cnntrain.errors import UsageError
 
 NAME = ".lock"
-MOST_TRIES = 100
+MAX_TRIES = 100
 """To lock a file that its owner removes at that moment."""
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS}
@@ -35,7 +35,7 @@ class FolderLock:
         self._file = self._take()
 
     def _take(self) -> int:
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             file = open_lock(self.path)
             try:
                 if not lock(file):

@@ -4,22 +4,14 @@ This folder is the specification in code. The engine is tested against it and no
 slow on purpose. Section numbers are the article's; docs/notation.md lists its misprints, none of which is copied.
 """
 
-from cnntrain.textbook.activations import (
-    SIGMA,
-    loss_value,
-    output_delta,
-    sigma,
-    sigma_prime,
-    sigmoid,
-    softmax,
-)
+from cnntrain.textbook.activations import SIGMA, loss_value, output_delta, sigma, sigma_prime, sigmoid, softmax
 from cnntrain.textbook.algorithm import (
     activation_of,
+    epoch,
     forward,
-    iteration,
+    micro_batch_forward,
+    micro_batch_gradients,
     sample_gradients,
-    slice_forward,
-    slice_gradients,
 )
 from cnntrain.textbook.batch_norm import (
     batch_norm_db,
@@ -78,12 +70,14 @@ __all__ = [
     "delta_through_dropout",
     "delta_through_fc",
     "dropout_forward",
+    "epoch",
     "fc_dW",
     "fc_db",
     "fc_forward",
     "forward",
-    "iteration",
     "loss_value",
+    "micro_batch_forward",
+    "micro_batch_gradients",
     "momentum_step",
     "nesterov_step",
     "output_delta",
@@ -96,8 +90,6 @@ __all__ = [
     "sigma",
     "sigma_prime",
     "sigmoid",
-    "slice_forward",
-    "slice_gradients",
     "smoothed_label",
     "softmax",
     "true_convolution",

@@ -1,4 +1,4 @@
-"""The activations sigma, and the losses with the delta that they begin the way back with.
+"""The activations sigma, and the losses with the delta that they begin the backward pass with.
 
 ``y`` is the label as a vector, 1 at the class and 0 elsewhere, of the shape of the output.
 """

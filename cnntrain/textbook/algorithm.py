@@ -1,6 +1,6 @@
 """The article's algorithm (section 5): forward, back, and a step; for one sample, or for a slice of several.
 
-Samples of a slice go their ways side by side, and only batch normalisation makes them meet.
+Samples of a slice go their ways side by side, and only batch normalization makes them meet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def stride_of(pool: Mapping[str, Any]) -> int:
     return 1 if pool["k"] == "all" else int(pool.get("S", pool["k"]))
 
 
-def slice_forward(
+def micro_batch_forward(
     layers: Sequence[Layer], parameters: Parameters, samples: Sequence[Array], masks: Masks | None = None
 ) -> tuple[list[list[Array]], list[list[Array]]]:
     """A slice forward in training: z[layer][sample], and a[layer][sample], where a[0] are the samples."""
@@ -99,7 +99,7 @@ def slice_forward(
     return z, a
 
 
-def slice_gradients(
+def micro_batch_gradients(
     layers: Sequence[Layer],
     parameters: Parameters,
     samples: Sequence[Array],
@@ -112,7 +112,7 @@ def slice_gradients(
     J and the gradients are sums over the samples.
     delta^l = (delta^(l+1) taken through layer l + 1, by the rule of that layer) ⊙ sigma'(z^l), for l = L - 1 down to 1.
     """
-    z, a = slice_forward(layers, parameters, samples, masks)
+    z, a = micro_batch_forward(layers, parameters, samples, masks)
     y = [np.zeros(z_n.shape) for z_n in z[-1]]
     for y_n, label in zip(y, labels, strict=True):
         y_n.flat[label] = 1
@@ -171,13 +171,13 @@ def sample_gradients(
     layers: Sequence[Layer], parameters: Parameters, x: Array, label: int, loss: str
 ) -> tuple[float, dict[str, Array], Array]:
     """One sample forward and back (section 5): J, the dW and db of every layer by parameter name, and dJ/dx."""
-    J, gradients, [dx] = slice_gradients(layers, parameters, [x], [label], loss)
+    J, gradients, [dx] = micro_batch_gradients(layers, parameters, [x], [label], loss)
     return J, gradients, dx
 
 
-def iteration(
+def epoch(
     layers: Sequence[Layer], parameters: Parameters, samples: Array, labels: Sequence[int], alpha: float, loss: str
 ) -> dict[str, Array]:
-    """One iteration over m samples (section 5): W = W - alpha sum_i dW_i, b = b - alpha sum_i db_i."""
+    """One epoch over m samples (section 5): W = W - alpha sum_i dW_i, b = b - alpha sum_i db_i."""
     gradients = [sample_gradients(layers, parameters, *pair, loss)[1] for pair in zip(samples, labels, strict=True)]
     return {name: W - alpha * sum(dW[name] for dW in gradients) for name, W in parameters.items()}

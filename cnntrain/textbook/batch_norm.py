@@ -1,6 +1,6 @@
-"""Batch normalisation and dropout, which the article does not have.
+"""Batch normalization and dropout, which the article does not have.
 
-Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalisation is the one layer in which
+Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalization is the one layer in which
 samples meet: ``a`` and ``delta`` are lists here, of the samples of a slice, images (C, H, W) or vectors (C,). A channel
 c has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
 """

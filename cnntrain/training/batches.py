@@ -11,17 +11,17 @@ ORDER = 2
 
 
 def batches(
-    samples: int, batch_size: int | Literal["all"], seed: int, iteration: int, shuffle: bool = True
+    samples: int, batch_size: int | Literal["all"], seed: int, epoch: int, shuffle: bool = True
 ) -> Iterator[NDArray[Any]]:
     """Yield the places of each batch's samples for one pass over the training set.
 
-    The order follows from (seed, iteration) alone, so any iteration can be repeated by itself. One batch of all samples
+    The order follows from (seed, epoch) alone, so any epoch can be repeated by itself. One batch of all samples
     keeps their order, in which the article sums them.
     """
     if batch_size == "all" or not shuffle:
         order = np.arange(samples)
     else:
-        order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ORDER, iteration))).permutation(samples)
+        order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ORDER, epoch))).permutation(samples)
     size = samples if batch_size == "all" else batch_size
     for start in range(0, samples, size):
         yield order[start : start + size]

@@ -3,43 +3,41 @@
 import numpy as np
 
 from cnntrain.config import TrainingOptions
-from cnntrain.network import Network
-from cnntrain.training.loading import TrainingSamples
-from cnntrain.training.progress import Progress
+from cnntrain.network.network import Network
+from cnntrain.training.samples import TrainingSamples
+from cnntrain.training.state import TrainState
 from cnntrain.types import Labels
 
 
 def of_batch(
-    network: Network, samples: TrainingSamples, here: Progress, places: Labels, options: TrainingOptions
+    network: Network, samples: TrainingSamples, state: TrainState, indices: Labels, options: TrainingOptions
 ) -> str:
-    """One sentence about the batch behind ``here``, whose loss is not finite."""
-    where, what_to_try = f"iteration {here.iteration}, batch {here.batch + 1}", advice(options, here)
-    for part in network.slices(len(places)):
+    """One sentence about the batch behind ``state``, whose loss is not finite."""
+    where, what_to_try = f"epoch {state.epoch}, batch {state.batch + 1}", advice(options, state)
+    for part in network.micro_batches(len(indices)):
         memory = network.memory(part.stop - part.start)
-        samples.load(memory, here.iteration, places[part])
-        layer = network.first_not_finite(memory)
+        samples.load(memory, state.epoch, indices[part])
+        layer = network.first_nonfinite(memory)
         if layer:
             return f"{where}: the loss is not finite; the first output that is not is that of {layer}; {what_to_try}"
     return f"{where}: the loss is not finite, though every layer's output is; {what_to_try}"
 
 
-def of_parameters(network: Network, here: Progress, options: TrainingOptions) -> str:
-    """One sentence about parameters that are not finite after the batches in ``here``."""
+def of_parameters(network: Network, state: TrainState, options: TrainingOptions) -> str:
+    """One sentence about parameters that are not finite after the batches in ``state``."""
     names = [name for name, value in network.state().items() if not np.isfinite(value).all()]
-    return (
-        f"after iteration {here.iteration}, batch {here.batch}: {', '.join(names)} overflowed; {advice(options, here)}"
-    )
+    return f"after epoch {state.epoch}, batch {state.batch}: {', '.join(names)} overflowed; {advice(options, state)}"
 
 
-def of_loss(split: str, here: Progress, options: TrainingOptions) -> str:
-    """One sentence about a split whose loss is not finite after the batches in ``here``."""
-    where = f"iteration {here.iteration}, batch {here.batch}" if here.batch else f"iteration {here.iteration - 1}"
-    return f"after {where}: the {split} loss is not finite; {advice(options, here)}"
+def of_loss(split: str, state: TrainState, options: TrainingOptions) -> str:
+    """One sentence about a split whose loss is not finite after the batches in ``state``."""
+    where = f"epoch {state.epoch}, batch {state.batch}" if state.batch else f"epoch {state.epoch - 1}"
+    return f"after {where}: the {split} loss is not finite; {advice(options, state)}"
 
 
-def advice(options: TrainingOptions, here: Progress) -> str:
+def advice(options: TrainingOptions, state: TrainState) -> str:
     """What to try: an alpha below the one that failed, of which a rollback may have left but a part."""
-    words = [f"try a smaller training.alpha than {here.alpha_factor * options.alpha:g}"]
+    words = [f"try a smaller training.alpha than {state.alpha_factor * options.alpha:g}"]
     if options.reduction == "sum":
         words.append("training.reduction: mean")
     if options.momentum:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config import LayerEntry
-from cnntrain.network import Network
-from cnntrain.training.health import LayerHealth
+from cnntrain.network.network import Network
+from cnntrain.training.diagnostics import LayerDiagnostics
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Loading:
     total: int
     """0 where nobody knows."""
     what: str
-    """``decoding pictures``."""
+    """``decoding images``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class Note:
     """Something about the data that the user should know: what was left out, or is there twice."""
 
     text: str
@@ -51,7 +51,7 @@ class Started:
     workers: int
     """Processes that share the work, this one included."""
     batches: int
-    """Batches in one iteration."""
+    """Batches in one epoch."""
     Max: int
     epsilon: float
     alpha_varies: bool
@@ -62,32 +62,32 @@ class Started:
     """What makes training and validation loss different measures: ``dropout``."""
     choices: tuple[str, ...] = ()
     """How the data were read where they could have been read otherwise, a line each."""
-    iterations_before: int = 0
+    epochs_before: int = 0
     """That are over already, where a run goes on."""
     batches_before: int = 0
-    """Of the iteration at hand."""
+    """Of the epoch at hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
     """One batch is learned."""
 
-    iteration: int
+    epoch: int
     batch: int
     """1 .. batches."""
     samples: int
-    """Samples seen in this iteration so far."""
+    """Samples seen in this epoch so far."""
     loss: float
     """Mean loss a sample over those."""
     seconds: float
-    """Since the iteration began."""
+    """Since the epoch began."""
 
 
 @dataclass(frozen=True, slots=True)
-class IterationEnded:
+class EpochEnded:
     """One pass over the training set is done; the fields are those of a line of ``metrics.jsonl``."""
 
-    iteration: int
+    epoch: int
     train_loss: float
     train_accuracy: float
     validation_loss: float | None
@@ -101,11 +101,11 @@ class IterationEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthChecked:
-    """How the layers are after an iteration, where that was asked for."""
+class DiagnosticsComputed:
+    """How the layers are after an epoch, where that was asked for."""
 
-    iteration: int
-    layers: Sequence[LayerHealth]
+    epoch: int
+    layers: Sequence[LayerDiagnostics]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ class Verified:
     steps: int
 
 
-Event = Loading | Noted | Verified | Started | BatchEnded | IterationEnded | HealthChecked | Finished | Warned
+Event = Loading | Note | Verified | Started | BatchEnded | EpochEnded | DiagnosticsComputed | Finished | Warned

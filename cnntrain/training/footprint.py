@@ -8,8 +8,8 @@ from typing import Any
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import OutOfMemoryError
-from cnntrain.memory import slice_bytes
-from cnntrain.network import Network
+from cnntrain.network.buffers import slice_bytes
+from cnntrain.network.network import Network
 from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
 from cnntrain.training.sharing import samples_in_batch
@@ -59,14 +59,14 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     images = loaded * (1 if workers == 1 else 2)  # workers see a copy of their own
     batch = samples_in_batch(config, data)
     rest = len(data.train) % batch if data else 0
-    slices = len(list(network.slices(batch)))
+    micro_batches = len(list(network.micro_batches(batch)))
     learned = max(largest(network, batch), largest(network, rest))
-    judged = max([learned, *(largest(network, len(dataset)) for dataset in splits)])
-    gathered = judged * math.prod(network.in_shape) * pixel
-    learning, watching = (slice_bytes(network.layers, network.dtype, n, judged) + gathered for n in (learned, 0))
-    busy = min(workers, slices, GROUPS)
+    evaluated = max([learned, *(largest(network, len(dataset)) for dataset in splits)])
+    gathered = evaluated * math.prod(network.in_shape) * pixel
+    learning, watching = (slice_bytes(network.layers, network.dtype, n, evaluated) + gathered for n in (learned, 0))
+    busy = min(workers, micro_batches, GROUPS)
     *of_others, of_first = [learning] * busy + [watching] * (workers - busy)  # where there are few, the last ones learn
-    vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, slices, workers))
+    vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, micro_batches, workers))
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
     others = sum(of_others) + (workers - 1) * (WORKER + of_worker)
@@ -75,17 +75,17 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
 
 def largest(network: Network, count: int) -> int:
     """Samples of the largest slice that ``count`` samples are cut into."""
-    return max((part.stop - part.start for part in network.slices(count)), default=0)
+    return max((part.stop - part.start for part in network.micro_batches(count)), default=0)
 
 
-def vector_counts(config: Config, slices: int, workers: int) -> tuple[int, int]:
+def vector_counts(config: Config, micro_batches: int, workers: int) -> tuple[int, int]:
     """Return how many vectors as long as theta the first process has at most, and any other has for itself.
 
     theta, gradients, the optimizer's states and theta before the epoch; while a checkpoint is saved also the best
     theta, a copy of the weights, and what is saved twice, as bytes of the tensors and as bytes of the file.
     """
-    states, scratch = config.training.state_rows, int(slices > GROUPS)
-    gradients = min(slices, GROUPS) if workers > 1 else min(slices, 2)
+    states, scratch = config.training.state_rows, int(micro_batches > GROUPS)
+    gradients = min(micro_batches, GROUPS) if workers > 1 else min(micro_batches, 2)
     before = best = weights = 1
     return 1 + gradients + scratch + states + best + weights + 2 * (1 + states + best), before + scratch
 

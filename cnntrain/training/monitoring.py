@@ -12,17 +12,17 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset
-from cnntrain.data.split import stratified
-from cnntrain.judging.scoring import Score, score
-from cnntrain.network import Network
-from cnntrain.parallel import Alone
+from cnntrain.data.stratified import stratified
+from cnntrain.evaluation.scoring import Score, score
+from cnntrain.network.network import Network
+from cnntrain.parallel import SingleProcess
 from cnntrain.types import Array
 
 STREAM = 8
 """The consumer of the seed that draws the training samples."""
 SHARE = 24
 """One of so many training samples is monitored."""
-FEWEST = 64
+MIN_COUNT = 64
 """Training samples that are monitored at least, if there are as many."""
 
 
@@ -40,7 +40,7 @@ class Monitored:
         if data.validation is not None:
             return cls(data.validation, "validation")
         train = data.train
-        count = min(len(train), max(FEWEST, len(train) // SHARE))
+        count = min(len(train), max(MIN_COUNT, len(train) // SHARE))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM,)))
         indices = np.flatnonzero(stratified(train.labels, count, rng))
         rows = indices if train.rows is None else train.rows[indices]  # no pixel is copied
@@ -55,7 +55,7 @@ def score_of(theta: Array, network: Network, dataset: Dataset, data: Data) -> Sc
     kept = network.theta.copy()
     network.theta[...] = theta
     try:
-        return score(network, dataset, data.preprocessing, Alone(network.layout, network.dtype))
+        return score(network, dataset, data.preprocessing, SingleProcess(network.layout, network.dtype))
     finally:
         network.theta[...] = kept
 

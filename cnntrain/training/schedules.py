@@ -1,6 +1,6 @@
 """Schedules: the step size alpha of each step of a run.
 
-They follow from the step's number alone, so a run can go on from any step. With p iterations gone since the warm-up,
+They follow from the step's number alone, so a run can go on from any step. With p epochs gone since the warm-up,
 of M = Max - warmup that there are:
 
 =========  ============================================================================================
@@ -19,7 +19,7 @@ arXiv:1706.02677, for the warm-up.
 import math
 
 from cnntrain.config import TrainingOptions
-from cnntrain.config.training import LONGEST
+from cnntrain.config.schema.training import MAX_LENGTH
 
 FIRST = 25
 """What alpha is divided by in the first step of one_cycle."""
@@ -28,7 +28,7 @@ LOWEST = 10**4
 
 
 def alpha_of(t: int, steps: int, options: TrainingOptions) -> float:
-    """Return alpha of step t = 1, 2, ... of a run; an iteration has ``steps``."""
+    """Return alpha of step t = 1, 2, ... of a run; an epoch has ``steps``."""
     alpha, gone = options.alpha, t - 1
     warmup = (options.warmup or 0.0) * steps
     if gone < warmup:
@@ -40,6 +40,6 @@ def alpha_of(t: int, steps: int, options: TrainingOptions) -> float:
         return alpha
     if options.schedule == "step":
         return alpha * options.step_factor ** (int(gone - warmup) // ((options.step_every or 1) * steps))
-    share = (gone - warmup) / (min(options.Max, LONGEST) * steps - warmup)
+    share = (gone - warmup) / (min(options.Max, MAX_LENGTH) * steps - warmup)
     low = 0.0 if options.schedule == "cosine" else alpha / LOWEST
     return low + (alpha - low) * (1 + math.cos(math.pi * min(share, 1.0))) / 2

@@ -1,4 +1,4 @@
-"""What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared`` needs.
+"""What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared_memory`` needs.
 
 Images in memory are copied to where every rank sees them. Those of a mapped file are not: each rank maps the file, and
 the system keeps one copy of it for all. Workers are given the open file: after its start a run needs it by no name.
@@ -14,10 +14,10 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.data.pictures.decoded_file import MappedImages
-from cnntrain.network import Network
+from cnntrain.data.image_folder.cache_file import MappedImages
+from cnntrain.network.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
-from cnntrain.parallel.shared import fields
+from cnntrain.parallel.shared_memory import fields
 
 Maps = Mapping[str, Mapping[str, Any]]
 """Split -> where its images lie in a file, in a form that JSON can hold."""
@@ -36,9 +36,9 @@ def samples_in_batch(config: Config, data: Data | None) -> int:
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:
     """Shapes and types of all that the ranks share."""
     sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
-    slices = [len(list(network.slices(size))) for size in sizes]
+    micro_batches = [len(list(network.micro_batches(size))) for size in sizes]
     rows = config.training.state_rows
-    shared = dict(fields(network.layout, network.dtype.name, workers, max(slices), slices[0], rows))
+    shared = dict(fields(network.layout, network.dtype.name, workers, max(micro_batches), micro_batches[0], rows))
     for name, array in sample_arrays(data).items():
         shared[name] = (array.shape, array.dtype.name)
     return shared

@@ -3,18 +3,18 @@
 from cnntrain.config import Config, TrainingOptions
 from cnntrain.data import Data
 from cnntrain.errors import ConfigError
-from cnntrain.training.progress import Progress
+from cnntrain.training.state import TrainState
 
 
-def reason_to_stop(here: Progress, options: TrainingOptions) -> str:
-    """Return ``epsilon``, ``patience`` or ``max`` if no iteration follows the last one, else nothing."""
-    if here.batch:
+def reason_to_stop(state: TrainState, options: TrainingOptions) -> str:
+    """Return ``epsilon``, ``patience`` or ``max`` if no epoch follows the last one, else nothing."""
+    if state.batch:
         return ""
-    if here.max_change < options.epsilon:
+    if state.max_change < options.epsilon:
         return "epsilon"
-    if options.patience and here.waited >= options.patience:
+    if options.patience and state.epochs_without_improvement >= options.patience:
         return "patience"
-    return "max" if here.iteration > options.Max else ""
+    return "max" if state.epoch > options.Max else ""
 
 
 def check_patience(config: Config, data: Data) -> None:

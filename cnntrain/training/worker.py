@@ -12,10 +12,10 @@ from cnntrain.data import Preprocessing
 from cnntrain.errors import DivergedError
 from cnntrain.parallel import one_blas_thread
 from cnntrain.parallel.mapping import SharedArrays
-from cnntrain.parallel.shared import Shared
-from cnntrain.training.loop import program
-from cnntrain.training.progress import Progress
+from cnntrain.parallel.shared_memory import SharedMemory
+from cnntrain.training.loop import train_loop
 from cnntrain.training.sharing import shared_data
+from cnntrain.training.state import TrainState
 
 
 def main() -> None:
@@ -28,23 +28,23 @@ def main() -> None:
     config = config_from_dict(order["config"], "worker")
     preprocessing = Preprocessing.from_dict(order["preprocessing"], order["input"][0])
     network = build_shaped(config, tuple(order["input"]), len(order["classes"]))
-    network.adopt(arrays["theta"])
+    network.use_vector(arrays["theta"])
     data = shared_data(arrays, order["maps"], tuple(order["classes"]), preprocessing)
 
     def watch() -> None:
         if os.getppid() != rank_0:  # a process that it forked may still hold the other end of our standard input
             os._exit(1)
 
-    here = Progress.from_json(order["progress"])
-    here.before = arrays["before"].copy() if "before" in arrays.arrays else None
-    comm = Shared(order["rank"], order["workers"], arrays, network.layout, watch)
+    state = TrainState.from_json(order["progress"])
+    state.before = arrays["before"].copy() if "before" in arrays.arrays else None
+    comm = SharedMemory(order["rank"], order["workers"], arrays, network.layout, watch)
     # Not before everything is imported: on Windows NumPy's libraries wait for whoever reads standard input.
     lifeline = threading.Thread(target=leave_with_rank_0, daemon=True)
     lifeline.start()
     # Rank 0 says why a run stops or diverges, and ends the workers: one that ended by itself would be missed.
     with one_blas_thread(), suppress(DivergedError):
         try:
-            for _ in program(network, data, config.training, comm, here):
+            for _ in train_loop(network, data, config.training, comm, state):
                 pass
         except MemoryError:
             sys.exit("there is not enough memory")

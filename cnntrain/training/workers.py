@@ -6,14 +6,13 @@ from contextlib import contextmanager
 
 from cnntrain.config import Config
 from cnntrain.data import Data
-from cnntrain.network import Network
-from cnntrain.parallel import Alone, Communicator, worker_count
+from cnntrain.network.network import Network
+from cnntrain.parallel import Communicator, SingleProcess, worker_count
 from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
-from cnntrain.parallel.shared import Shared
+from cnntrain.parallel.shared_memory import SharedMemory
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.progress import Progress
 from cnntrain.training.sharing import (
     check_mapped,
     mapped_images,
@@ -22,6 +21,7 @@ from cnntrain.training.sharing import (
     shared_data,
     shared_fields,
 )
+from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 
 PATIENCE = 10.0
@@ -34,7 +34,7 @@ def ranks(
     network: Network,
     data: Data,
     workers: int,
-    here: Progress | None = None,
+    state: TrainState | None = None,
     states: Array | None = None,
     interrupts: Interrupts | None = None,
 ) -> Iterator[tuple[Communicator, Data]]:
@@ -56,18 +56,18 @@ def ranks(
     """
     check_mapped(data)
     if workers == 1:
-        alone = Alone(network.layout, network.dtype, config.training.state_rows)
+        single = SingleProcess(network.layout, network.dtype, config.training.state_rows)
         if states is not None:
-            alone.states[...] = states
+            single.states[...] = states
         try:
-            yield alone, data
+            yield single, data
         finally:
             network.free_memory()
         return
-    here = here or Progress()
+    state = state or TrainState()
     fields = dict(shared_fields(config, network, data, workers))
-    if here.before is not None:
-        fields["before"] = (here.before.shape, here.before.dtype.name)
+    if state.before is not None:
+        fields["before"] = (state.before.shape, state.before.dtype.name)
     arrays = SharedArrays(fields)
     try:
         with mapped_images(data) as maps, Processes("cnntrain.training.worker") as processes:
@@ -75,11 +75,11 @@ def ranks(
             for _ in range(1, workers):
                 processes.start(arrays.handle)
             # While they import what they need.
-            network.bind(arrays["theta"])
+            network.move_to(arrays["theta"])
             if states is not None:
                 arrays["states"][...] = states
-            if here.before is not None:
-                arrays["before"][...] = here.before
+            if state.before is not None:
+                arrays["before"][...] = state.before
             share_data(data, arrays)
             # The first copy is not needed any more.
             data = shared_data(arrays, maps, data.classes, data.preprocessing, data)
@@ -92,7 +92,7 @@ def ranks(
                 "input": list(network.in_shape),
                 "classes": list(data.classes),
                 "preprocessing": data.preprocessing.to_dict(),
-                "progress": here.to_json(),
+                "progress": state.to_json(),
             }
             for rank in range(1, workers):
                 processes.tell(rank, {"rank": rank, **order})
@@ -104,13 +104,13 @@ def ranks(
                     if time.monotonic() - comm.waiting_since > PATIENCE:
                         raise KeyboardInterrupt(interrupts.signal)
 
-            comm = Shared(0, workers, arrays, network.layout, watch)
+            comm = SharedMemory(0, workers, arrays, network.layout, watch)
             try:
                 yield comm, data
             finally:
                 comm.watch = processes.watch  # the other one knows comm: together they would keep all that is shared
     finally:
-        network.bind(network.theta.copy())  # whoever keeps the network does not keep all that was shared
+        network.move_to(network.theta.copy())  # whoever keeps the network does not keep all that was shared
         network.free_memory()
         arrays.close()
 
@@ -129,6 +129,6 @@ def number_of_workers(config: Config, network: Network, data: Data | None) -> in
     if config.training.workers != "auto":
         return min(config.training.workers, GROUPS)
     in_batch = samples_in_batch(config, data)
-    # A product on the way forward, and two on the way back, of a multiplication and an addition each.
+    # A product in the forward pass, and two in the backward pass, of a multiplication and an addition each.
     operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
-    return worker_count(min(GROUPS, len(list(network.slices(in_batch)))), operations)
+    return worker_count(min(GROUPS, len(list(network.micro_batches(in_batch)))), operations)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from kill import WAIT, Campaign, draw_nothing
 
-from cnntrain.training.keeping.checkpoint import load
-from cnntrain.training.keeping.resuming import last_checkpoint
+from cnntrain.training.checkpointing.checkpoint import load
+from cnntrain.training.resume import last_checkpoint
 
 SIZE = 4_000_000
 """Bytes of the file system."""

@@ -5,7 +5,7 @@ import pytest
 
 from cnntrain.builder import build
 from cnntrain.config import Config, load_config
-from cnntrain.training.events import BatchEnded, IterationEnded, Started
+from cnntrain.training.events import BatchEnded, EpochEnded, Started
 
 NETWORK = """\
 network:
@@ -65,14 +65,14 @@ def started(config: Config) -> Callable[..., Started]:
 @pytest.fixture
 def batch() -> Callable[[int, int], BatchEnded]:
     """The given batch of 32 samples that took 10 ms, like all before it."""
-    return lambda iteration, number: BatchEnded(iteration, number, 32 * number, 0.5, 0.01 * number)
+    return lambda epoch, number: BatchEnded(epoch, number, 32 * number, 0.5, 0.01 * number)
 
 
 @pytest.fixture
-def iteration() -> Callable[..., IterationEnded]:
-    def make(number: int, **changes: object) -> IterationEnded:
+def epoch() -> Callable[..., EpochEnded]:
+    def make(number: int, **changes: object) -> EpochEnded:
         values = {
-            "iteration": number,
+            "epoch": number,
             "train_loss": 0.98765,
             "train_accuracy": 0.71234,
             "validation_loss": 0.5,
@@ -81,6 +81,6 @@ def iteration() -> Callable[..., IterationEnded]:
             "seconds": 0.2,
             "alpha": 0.01,
         }
-        return IterationEnded(**(values | changes))  # type: ignore[arg-type]
+        return EpochEnded(**(values | changes))  # type: ignore[arg-type]
 
     return make

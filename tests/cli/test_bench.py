@@ -7,7 +7,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.training.measuring import layer_times
+from cnntrain.profiling import layer_times
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +107,8 @@ def test_no_batches_are_refused(network_file):
 
 
 def test_the_table_fits_80_columns(config):
-    from cnntrain.cli.tables import bench_table
-    from cnntrain.training.measuring.bench import bench
+    from cnntrain.cli.views.tables import bench_table
+    from cnntrain.profiling.bench import bench
 
     result = bench(config, batches=2)
     for width, has_shapes in ((80, False), (100, True)):

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.tables import choice_lines
+from cnntrain.cli.views.tables import choice_lines
 from cnntrain.data import SOURCES, digits
 
 LONG = "header: " + "a long name, " * 20 + "and an end\x1b[2J"

@@ -10,13 +10,13 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cnntrain.cli import loading_view
 from cnntrain.cli.app import app
-from cnntrain.cli.data_text import facts_lines
-from cnntrain.cli.loading_view import Lines
-from cnntrain.cli.options import Progress
-from cnntrain.config.schema import SOURCES
-from cnntrain.data.downloads.catalogue import MNIST, NAMED, File
+from cnntrain.cli.options import ProgressMode
+from cnntrain.cli.views import loading_view
+from cnntrain.cli.views.data_text import facts_lines
+from cnntrain.cli.views.loading_view import Lines
+from cnntrain.config.schema.config import SOURCES
+from cnntrain.data.downloads.registry import MNIST, NAMED, File
 
 
 def run(*words: str):
@@ -124,7 +124,7 @@ def test_info_of_pictures_fits_a_terminal():
     sizes = {"smallest": [121, 300], "median": [1275, 1300], "largest": [3000, 4000]}
     result = {"source": "images", "path": "photos", "samples": {"train": 559, "validation": 62, "test": 155}}
     result |= {"classes": [None] * 8, "choices": [], "image_shape": [3, 64, 64], "pixels": "uint8"}
-    lines = facts_lines(result | {"picture_sizes": sizes, "mean": [0.5412] * 3, "std": [0.3013] * 3})
+    lines = facts_lines(result | {"image_sizes": sizes, "mean": [0.5412] * 3, "std": [0.3013] * 3})
     assert lines[3:5] == [
         "files      121 x 300 to 3000 x 4000 (rows x columns), in the middle 1275 x 1300",
         "mean       0.5412 0.5412 0.5412 of each channel, pixels in 0..1, training images",
@@ -149,8 +149,8 @@ def test_info_draws_a_sheet_but_overwrites_nothing(tmp_path):
     path = tmp_path / "digits.png"
     shown = run("info", "digits", "--sheet", str(path), "--json")
     assert json.loads(shown.stdout)["sheet"] == str(path)
-    with Image.open(path) as picture:
-        assert picture.size > (500, 500)
+    with Image.open(path) as image:
+        assert image.size > (500, 500)
     before = path.read_bytes()
     again = run("info", "digits", "--sheet", str(path))
     assert again.exit_code == 2
@@ -196,7 +196,7 @@ def test_lines_come_when_something_begins_and_every_ten_seconds():
 def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
     text = io.StringIO()
     monkeypatch.setattr(loading_view, "messages", lambda live: Console(file=text, force_terminal=live, width=80))
-    with loading_view.open_view(Progress.RICH) as tell:
+    with loading_view.open_view(ProgressMode.RICH) as tell:
         tell(1, 4, "downloading [mnist]")
         tell(2, 4, "downloading [mnist]")
     assert "downloading [mnist]" in text.getvalue()
@@ -207,34 +207,34 @@ OWN = "0123456789abcdef01234567-0123456789abcdef01234567.npy"
 
 
 def test_clear_removes_decoded_images_and_nothing_else(cache):
-    pictures = cache / "pictures"
-    pictures.mkdir(parents=True)
+    images = cache / "images"
+    images.mkdir(parents=True)
     (cache / "downloads" / "mnist").mkdir(parents=True)
     for name in ("thesis.npy", "letter.tmp", "notes.txt", OWN[1:]):
-        (pictures / name).write_text("mine")
-    (pictures / OWN.replace("0", "f")).symlink_to("thesis.npy")
-    (pictures / OWN).write_bytes(bytes(5000))
-    (pictures / f"{OWN}.01234567.tmp").write_bytes(bytes(5000))
-    before = {path.name for path in pictures.iterdir()}
+        (images / name).write_text("mine")
+    (images / OWN.replace("0", "f")).symlink_to("thesis.npy")
+    (images / OWN).write_bytes(bytes(5000))
+    (images / f"{OWN}.01234567.tmp").write_bytes(bytes(5000))
+    before = {path.name for path in images.iterdir()}
     listed = json.loads(run("list", "--json").stdout)["decoded_images"]
-    assert (listed["files"], listed["path"]) == (2, str(pictures))
+    assert (listed["files"], listed["path"]) == (2, str(images))
     assert "decoded images: 10 kB in 2 files; `cnntrain data clear` removes them" in run("list").stdout
     shown = json.loads(run("clear", "--json").stdout)
     assert shown["bytes"] == listed["bytes"] == 10_000
-    assert {path["path"] for path in shown["removed"]} == {str(pictures / OWN), str(pictures / f"{OWN}.01234567.tmp")}
-    assert before - {path.name for path in pictures.iterdir()} == {OWN, f"{OWN}.01234567.tmp"}
+    assert {path["path"] for path in shown["removed"]} == {str(images / OWN), str(images / f"{OWN}.01234567.tmp")}
+    assert before - {path.name for path in images.iterdir()} == {OWN, f"{OWN}.01234567.tmp"}
     assert (cache / "downloads" / "mnist").is_dir()
-    assert run("clear").stdout.strip() == f"removed 0 files of decoded images, 0 bytes, from {pictures}"
+    assert run("clear").stdout.strip() == f"removed 0 files of decoded images, 0 bytes, from {images}"
 
 
 def test_clear_leaves_alone_what_is_in_use_and_what_a_link_leads_to(cache, tmp_path):
-    from cnntrain.data.pictures import cache_files
+    from cnntrain.data.image_folder import cache_files
 
-    (cache / "pictures").mkdir(parents=True)
-    with cache_files.create(cache / "pictures" / f"{OWN}.01234567.tmp"):
+    (cache / "images").mkdir(parents=True)
+    with cache_files.create(cache / "images" / f"{OWN}.01234567.tmp"):
         assert "01234567.tmp is in use by another process, and stays" in run("clear").stdout
-    (cache / "pictures").rename(tmp_path / "elsewhere")
-    (cache / "pictures").symlink_to(tmp_path / "elsewhere")
+    (cache / "images").rename(tmp_path / "elsewhere")
+    (cache / "images").symlink_to(tmp_path / "elsewhere")
     shown = run("clear")
     assert shown.exit_code == 2
     assert "this is a link, and nothing is removed where it leads" in shown.stderr

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.dry_run_text import span
-from cnntrain.training.measuring import dry_run
+from cnntrain.cli.views.dry_run_text import span
+from cnntrain.profiling import dry_run
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def test_shows_layers_data_memory_and_time_and_writes_nothing(digits_file, tmp_p
     assert "1 worker, float32" in words
     assert "memory for training:" in words
     assert "a step of 64 samples takes" in words
-    assert "for 2 iterations (Max)" in words
+    assert "for 2 epochs (Max)" in words
     assert max(len(line.rstrip()) for line in shown.stdout.splitlines()) <= 80
     assert list(tmp_path.iterdir()) == [digits_file]
 

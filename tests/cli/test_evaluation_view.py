@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from cnntrain.cli.console import CommandConsole
-from cnntrain.cli.cutting import cut
-from cnntrain.cli.evaluation_view import show
+from cnntrain.cli.views.console import CommandConsole
+from cnntrain.cli.views.evaluation_view import show
+from cnntrain.cli.views.truncate import truncate
 from cnntrain.streams import READABLE
 
 
@@ -161,4 +161,4 @@ def test_outputs_that_are_no_probabilities_are_called_so(result):
     [("short", 5, "short"), ("abcdefgh", 5, "ab…gh"), ("a\nb", 9, r"a\nb"), ("猫猫猫猫", 5, "猫…猫"), ("abc", 1, "…")],
 )
 def test_names_are_cut_in_the_middle(name, most, words):
-    assert cut(name, most) == words
+    assert truncate(name, most) == words

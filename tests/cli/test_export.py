@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.exporting import verification
+from cnntrain.onnx_export import verification
 
 
 @pytest.fixture

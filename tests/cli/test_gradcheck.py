@@ -3,8 +3,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cnntrain.checking import FAULTS
 from cnntrain.cli.app import app
+from cnntrain.gradient_check.fault_injection import FAULTS
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@ import io
 
 from rich.console import Console
 
-from cnntrain.cli import gradcheck_view as view
-from cnntrain.cli.options import Progress
+from cnntrain.cli.options import ProgressMode
+from cnntrain.cli.views import gradcheck_view as view
 
 
 def test_a_line_for_each_tensor(capsys):
-    with view.open_view(Progress.PLAIN) as show:
+    with view.open_view(ProgressMode.PLAIN) as show:
         for name, total in (("layers.0.W", 2), ("input", 1200)):
             for done in range(1, total + 1):
                 show(name, done, total)
@@ -15,7 +15,7 @@ def test_a_line_for_each_tensor(capsys):
 
 
 def test_nothing(capsys):
-    with view.open_view(Progress.NONE) as show:
+    with view.open_view(ProgressMode.NONE) as show:
         show("input", 1, 1)
     assert capsys.readouterr() == ("", "")
 

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.console import CommandConsole
+from cnntrain.cli.views.console import CommandConsole
 
 ODD = "a\x1b[31m\x07\nB\u202ec\x9b1m"
 SHOWN = r"a\x1b[31m\x07\nB\u202ec\x9b1m"
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such nam
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with a config, a run and pictures of that name."""
+    """A folder with a config, a run and images of that name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"{ODD}.yaml").write_text(
         "data: {source: digits}\nnetwork: {layers: [pool: {k: 4, type: max}, fc: {activation: softmax}]}\n"

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.memory import SliceMemory
-from cnntrain.network import Network
+from cnntrain.network.buffers import MicroBatchBuffers
+from cnntrain.network.network import Network
 
 WORDS = "Unable to allocate 1.2 GiB for an array with shape (300, 1000, 1000) and data type float32"
 SENTENCE = (
@@ -52,7 +52,7 @@ def no_memory(*args):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_network_that_does_not_fit_is_a_sentence(folder, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(SliceMemory, "__init__", no_memory)
+    monkeypatch.setattr(MicroBatchBuffers, "__init__", no_memory)
     places = {"CONFIG": folder / "digits.yaml", "RUN": folder / "run", "IMAGE": folder / "image.png"}
     shown = CliRunner().invoke(app, [str(places.get(word, word)) for word in COMMANDS[command]])
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
@@ -60,7 +60,7 @@ def test_a_network_that_does_not_fit_is_a_sentence(folder, tmp_path, monkeypatch
 
 
 def test_data_that_cannot_be_described_are_a_sentence(monkeypatch):
-    monkeypatch.setattr(import_module("cnntrain.data.facts"), "facts", no_memory)
+    monkeypatch.setattr(import_module("cnntrain.data.statistics"), "describe_data", no_memory)
     shown = CliRunner().invoke(app, ["data", "info", "digits", "--json"])
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
     assert json.loads(shown.stdout)["error"]["exit"] == 8
@@ -72,9 +72,9 @@ def test_a_training_that_runs_out_of_memory_is_saved(folder, tmp_path, monkeypat
     freed = []
     free_memory = Network.free_memory
     monkeypatch.setattr(Network, "free_memory", lambda network: freed.append(free_memory(network)))
-    keeper = import_module("cnntrain.training.fit").Keeper
-    finish = keeper.finish
-    monkeypatch.setattr(keeper, "finish", lambda self: (finish(self), freed.append("saved"))[0])
+    manager = import_module("cnntrain.training.fit").Keeper
+    finish = manager.finish
+    monkeypatch.setattr(manager, "finish", lambda self: (finish(self), freed.append("saved"))[0])
     shown = CliRunner().invoke(app, words)
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
     assert json.loads(shown.stdout.splitlines()[0])["stop"] == "failed"
@@ -97,7 +97,7 @@ def test_a_library_that_finds_no_memory_is_a_sentence(monkeypatch, error, status
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(import_module("cnntrain.data.facts"), "facts", fail)
+    monkeypatch.setattr(import_module("cnntrain.data.statistics"), "describe_data", fail)
     assert CliRunner().invoke(app, ["data", "info", "digits"]).exit_code == status
 
 

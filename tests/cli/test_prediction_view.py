@@ -5,10 +5,10 @@ import pytest
 from rich.cells import cell_len
 from rich.progress import Progress, TextColumn
 
-from cnntrain.cli.console import CommandConsole
-from cnntrain.cli.prediction_text import Csv, Json, Text
-from cnntrain.cli.prediction_view import PredictionView, goes_to_a_file
-from cnntrain.errors import PictureError
+from cnntrain.cli.views.console import CommandConsole
+from cnntrain.cli.views.prediction_text import Csv, Json, Text
+from cnntrain.cli.views.prediction_view import PredictionView, goes_to_a_file
+from cnntrain.errors import ImageError
 
 
 def entry(name, p, file="a.png"):
@@ -45,7 +45,7 @@ def test_the_bar_counts_the_files_and_failures_stand_above_it(capsys):
     with bar:
         for count in (100, 1, 1199):
             view.show([entry("x", 0.5)] * count)
-        view.failed(PictureError("b\n[red].png", "it is cut off"))
+        view.failed(ImageError("b\n[red].png", "it is cut off"))
     assert capsys.readouterr().out.count("a.png,x,0.5\n") == 1300
     shown = stream.getvalue()
     assert "100 files, 50 files/s" in shown

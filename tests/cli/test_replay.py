@@ -19,11 +19,11 @@ def test_a_diverged_run_is_shown_again(digits_file, tmp_path):
     assert f"next: cnntrain replay {run}" in trained.stdout
     shown = cnntrain("replay", run)
     assert shown.exit_code == 0
-    assert "reproduced in 1 step: iteration 1, batch 2: the loss is not finite" in shown.stdout
+    assert "reproduced in 1 step: epoch 1, batch 2: the loss is not finite" in shown.stdout
     assert "first tensor that is not finite: layers.2.output" in shown.stdout
     assert "layers.2 Activation" in shown.stdout
     report = json.loads(cnntrain("replay", run, "--json").stdout)
-    assert (report["iteration"], report["batch"], report["steps"]) == (1, 2, 1)
+    assert (report["epoch"], report["batch"], report["steps"]) == (1, 2, 1)
 
 
 def test_a_run_that_did_not_diverge_is_refused(tmp_path):

@@ -39,8 +39,8 @@ def test_a_finished_run_is_extended(command, digits_file, words):
     shown = command(*words, "training.Max=3", "--json")
     assert shown.exit_code == 0, shown.stderr
     result = json.loads(shown.stdout)
-    assert (result["iterations"], result["stop"], result["run"]) == (3, "max", "run")
-    assert "run, going on after iteration 2" in shown.stderr
+    assert (result["epochs"], result["stop"], result["run"]) == (3, "max", "run")
+    assert "run, going on after epoch 2" in shown.stderr
     assert "3/3" in shown.stderr
     assert weights() == weights("long")
 
@@ -100,7 +100,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(command, digits_file, tmp_
         result, messages = process.communicate(timeout=30)
     assert process.returncode == 143, messages
     assert "next: cnntrain resume stopped" in result
-    done = json.loads(Path("stopped/summary.json").read_text())["iterations"]
+    done = json.loads(Path("stopped/summary.json").read_text())["epochs"]
     assert command("resume", "stopped", f"training.Max={done + 1}").exit_code == 0
     assert command("train", str(digits_file), "--out", "whole", f"training.Max={done + 1}").exit_code == 0
     assert weights("stopped") == weights("whole")

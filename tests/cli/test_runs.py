@@ -7,7 +7,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.runs_view import show
+from cnntrain.cli.views.runs_view import show
 
 
 def call(*words: str):
@@ -26,9 +26,9 @@ def run(tmp_path, monkeypatch):
             "data: {source: digits}\nnetwork: {layers: [fc: {activation: softmax}]}\n"
             f"training: {{alpha: {alpha}}}\n"
         )
-        rows = [{"iteration": i, "validation_loss": 1 / i, "validation_accuracy": 0.9, "seconds": 40.0} for i in (1, 2)]
+        rows = [{"epoch": i, "validation_loss": 1 / i, "validation_accuracy": 0.9, "seconds": 40.0} for i in (1, 2)]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        summary = {"stop": "max", "iterations": 2, "seconds": 80.5, "test": {"loss": 0.5, "accuracy": 0.875}}
+        summary = {"stop": "max", "epochs": 2, "seconds": 80.5, "test": {"loss": 0.5, "accuracy": 0.875}}
         (folder / "summary.json").write_text(json.dumps(summary))
         (folder / "environment.json").write_text('{"started": "2025-03-01T10:00:00+00:00"}')
         return folder
@@ -85,7 +85,7 @@ def test_no_runs_is_status_2(tmp_path, monkeypatch):
 @pytest.mark.parametrize("compared", [False, True])
 def test_any_names_fit_any_width(count, width, compared):
     made = {
-        "run": "runs/" + "n" * 90, "source": "fashion-mnist", "stop": None, "iterations": 12_345, "best": None,
+        "run": "runs/" + "n" * 90, "source": "fashion-mnist", "stop": None, "epochs": 12_345, "best": None,
         "train": None, "validation": None, "test": {"accuracy": 1.0, "loss": 1e9}, "seconds": 1e6, "started": None,
         "problem": None,
     }  # fmt: skip

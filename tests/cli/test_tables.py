@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from cnntrain.builder import build
-from cnntrain.cli import tables
+from cnntrain.cli.views import tables
 from cnntrain.config import LayerEntry
 from cnntrain.summary import describe
 

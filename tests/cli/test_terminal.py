@@ -8,9 +8,9 @@ import pytest
 import typer
 
 from cnntrain import errors
-from cnntrain.cli import terminal
-from cnntrain.cli.console import CommandConsole
-from cnntrain.cli.options import Progress
+from cnntrain.cli.options import ProgressMode
+from cnntrain.cli.views import terminal
+from cnntrain.cli.views.console import CommandConsole
 
 CLASSES = [
     (errors.CnntrainError, 2),
@@ -108,12 +108,12 @@ def test_json_is_one_line_without_numbers_that_json_lacks(capsys):
 @pytest.mark.parametrize(
     ("mode", "is_terminal", "kind", "live"),
     [
-        (Progress.AUTO, True, "xterm", True),
-        (Progress.AUTO, True, "dumb", False),
-        (Progress.AUTO, False, "xterm", False),
-        (Progress.RICH, False, "xterm", True),
-        (Progress.PLAIN, True, "xterm", False),
-        (Progress.NONE, True, "xterm", False),
+        (ProgressMode.AUTO, True, "xterm", True),
+        (ProgressMode.AUTO, True, "dumb", False),
+        (ProgressMode.AUTO, False, "xterm", False),
+        (ProgressMode.RICH, False, "xterm", True),
+        (ProgressMode.PLAIN, True, "xterm", False),
+        (ProgressMode.NONE, True, "xterm", False),
     ],
 )
 def test_a_bar_moves_on_a_terminal_only(mode, is_terminal, kind, live, monkeypatch):

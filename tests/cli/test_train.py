@@ -23,7 +23,7 @@ def test_trains_and_says_how_good_where_and_what_next(train):
     shown = train()
     assert shown.exit_code == 0
     lines = shown.stdout.splitlines()
-    assert lines[0].startswith("stopped after 2 iterations in ")
+    assert lines[0].startswith("stopped after 2 epochs in ")
     assert lines[1].startswith("test accuracy ")
     assert lines[1].endswith(", on 360 samples")
     assert lines[2:] == ["run in runs/digits", "next: cnntrain eval runs/digits"]
@@ -45,7 +45,7 @@ def test_no_progress_leaves_the_result(train):
 def test_overrides_and_options_mix(train, tmp_path):
     shown = train("training.Max=1", "--json", "network.layers.0.conv.K=3", "-o", "here")
     result = json.loads(shown.stdout)
-    assert (result["iterations"], result["stop"], result["run"]) == (1, "max", "here")
+    assert (result["epochs"], result["stop"], result["run"]) == (1, "max", "here")
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
         "best.safetensors",
         "checkpoint.previous.safetensors",
@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_is_status_6_with_a_result(train):
     assert shown.exit_code == 6
     result = json.loads(shown.stdout)
     assert (result["stop"], result["test"]) == ("diverged", None)
-    assert shown.stderr.startswith("error: iteration 1, batch ")
+    assert shown.stderr.startswith("error: epoch 1, batch ")
     assert len(shown.stderr.splitlines()) == 1
 
 
@@ -145,7 +145,7 @@ def test_stdout_holds_json_alone(digits_file, tmp_path):
     words = ["train", str(digits_file), "training.Max=1", "--json", "--progress", "rich"]
     command = [sys.executable, "-m", "cnntrain", *words]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert json.loads(shown.stdout)["iterations"] == 1
+    assert json.loads(shown.stdout)["epochs"] == 1
     assert shown.stdout.count("\n") == 1
     assert "\x1b[?25l" in shown.stderr, "the bar is on stderr"
 

@@ -1,21 +1,21 @@
 import pytest
 
-from cnntrain.cli import training_text as text
-from cnntrain.training.events import HealthChecked
-from cnntrain.training.health import LayerHealth
+from cnntrain.cli.views import training_text as text
+from cnntrain.training.diagnostics import LayerDiagnostics
+from cnntrain.training.events import DiagnosticsComputed
 
 
-def test_columns_line_up(started, iteration):
+def test_columns_line_up(started, epoch):
     run = started()
     lines = [
         *text.titles(run),
-        text.iteration_line(iteration(1), run),
-        text.iteration_line(iteration(20, train_accuracy=1.0, seconds=1234.5, train_loss=9999.0), run),
-        text.iteration_line(iteration(20, validation_loss=None, validation_accuracy=None, train_loss=1e9), run),
+        text.epoch_line(epoch(1), run),
+        text.epoch_line(epoch(20, train_accuracy=1.0, seconds=1234.5, train_loss=9999.0), run),
+        text.epoch_line(epoch(20, validation_loss=None, validation_accuracy=None, train_loss=1e9), run),
     ]
     assert lines == [
         "                           train             validation    largest",
-        "iteration        loss   accuracy        loss   accuracy     change    seconds",
+        "epoch        loss   accuracy        loss   accuracy     change    seconds",
         "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
         "    20/20   9999.0000   100.00 %      0.5000    87.50 %   1.23e-02   1234.500",
         "    20/20    1.00e+09    71.23 %           -          -   1.23e-02      0.200",
@@ -31,25 +31,25 @@ def test_epsilon_stands_in_the_header(started):
 @pytest.mark.parametrize("epsilon", [0.0, 1e-12])
 @pytest.mark.parametrize("alpha_varies", [False, True])
 @pytest.mark.parametrize("Max", [1, 20, 30_000, 1_000_000])
-def test_figures_fit_80_columns_and_stand_under_their_names(started, iteration, epsilon, alpha_varies, Max):
+def test_figures_fit_80_columns_and_stand_under_their_names(started, epoch, epsilon, alpha_varies, Max):
     run = started(epsilon=epsilon, alpha_varies=alpha_varies, Max=Max)
     worst = {"train_loss": 1.5e300, "train_accuracy": 1.0, "max_change": 1e-38, "seconds": 86400.123, "alpha": 1e-10}
     lines = [
         *text.titles(run),
-        text.iteration_line(iteration(1), run),
-        text.iteration_line(iteration(Max, **worst), run),
+        text.epoch_line(epoch(1), run),
+        text.epoch_line(epoch(Max, **worst), run),
     ]
     assert len({len(line) for line in lines[1:]}) == 1
     assert max(map(len, lines)) <= 80
     assert lines[-1].split()[0] == f"{Max}/{Max}"
 
 
-def test_alpha_is_shown_where_it_changes(started, iteration):
+def test_alpha_is_shown_where_it_changes(started, epoch):
     run = started(alpha_varies=True)
-    lines = [*text.titles(run), text.iteration_line(iteration(1, alpha=0.0013), run)]
+    lines = [*text.titles(run), text.epoch_line(epoch(1, alpha=0.0013), run)]
     assert lines == [
         "                         train           validation   largest",
-        "iteration       loss  accuracy       loss  accuracy    change   seconds    alpha",
+        "epoch       loss  accuracy       loss  accuracy    change   seconds    alpha",
         "     1/20     0.9877   71.23 %     0.5000   87.50 %  1.23e-02     0.200  1.3e-03",
     ]
     assert max(map(len, lines)) <= 80
@@ -81,8 +81,8 @@ def test_header_names_data_device_and_run(started):
 def test_header_says_where_losses_are_not_comparable(started, names, lines):
     run = started(only_in_training=names)
     assert [line for line in text.header(run) if line not in text.header(started())] == lines
-    alone = started(only_in_training=names, samples={"train": 9, "validation": 0, "test": 0})
-    assert not any("comparable" in line for line in text.header(alone))
+    single = started(only_in_training=names, samples={"train": 9, "validation": 0, "test": 0})
+    assert not any("comparable" in line for line in text.header(single))
 
 
 def test_speed_loss_and_time_left_stand_beside_the_bar(batch):
@@ -93,9 +93,9 @@ SCORES = {"loss": 0.0812, "accuracy": 0.97778, "samples": 360}
 RESULT = {
     "run": "runs/my digits",
     "stop": "max",
-    "iterations": 20,
+    "epochs": 20,
     "seconds": 1.84,
-    "best": {"iteration": 20, "loss": 0.0812},
+    "best": {"epoch": 20, "loss": 0.0812},
     "train": SCORES,
     "validation": SCORES,
     "test": SCORES,
@@ -104,7 +104,7 @@ RESULT = {
 
 def test_last_lines_say_why_how_good_where_and_what_next():
     assert text.result_lines(RESULT) == [
-        "stopped after 20 iterations in 1.8 seconds: the greatest number of iterations (Max) is reached",
+        "stopped after 20 epochs in 1.8 seconds: reached the maximum number of epochs (Max)",
         "test accuracy 97.78 %, loss 0.0812, on 360 samples",
         "run in runs/my digits",
         "next: cnntrain eval 'runs/my digits'",
@@ -119,7 +119,7 @@ def test_one_sample_is_no_samples():
     ("stop", "words"),
     [
         ("epsilon", "every change is below epsilon"),
-        ("patience", "no better for as many iterations as patience says"),
+        ("patience", "no better for as many epochs as patience says"),
         ("interrupted", "what was learned is saved"),
         ("diverged", "the loss diverged"),
         ("failed", "a worker ended before its time"),
@@ -130,16 +130,16 @@ def test_last_lines_name_other_reasons(stop, words):
 
 
 def test_weights_that_were_better_before_the_end_are_pointed_at():
-    better = RESULT | {"best": {"iteration": 12, "loss": 0.07}}
-    words = "best validation loss 0.0700, after iteration 12: those weights are in best.safetensors"
+    better = RESULT | {"best": {"epoch": 12, "loss": 0.07}}
+    words = "best validation loss 0.0700, after epoch 12: those weights are in best.safetensors"
     assert words in text.result_lines(better)
     assert words not in text.result_lines(better | {"validation": None})
     assert not any("best" in line for line in text.result_lines(RESULT))
 
 
 def test_without_a_test_split_the_next_best_is_told():
-    lines = text.result_lines(RESULT | {"test": None, "iterations": 1})
-    assert lines[0].startswith("stopped after 1 iteration in")
+    lines = text.result_lines(RESULT | {"test": None, "epochs": 1})
+    assert lines[0].startswith("stopped after 1 epoch in")
     assert lines[1].startswith("validation accuracy")
     assert lines[-1].endswith("--split validation")
 
@@ -155,17 +155,17 @@ def test_a_diverged_run_is_not_worth_an_eval_but_a_replay():
 
 
 def test_health_is_a_small_table():
-    conv = LayerHealth(0, "conv", 0.1, 0.001, 0.01, 0.25, None)
-    fc = LayerHealth(2, "fc", 0.0, 0.0, None, None, 0.5)
-    norm = LayerHealth(3, "batch_norm", None, None, None, 0.0, None)
-    assert text.health_lines(HealthChecked(1, [conv, fc, norm])) == [
+    conv = LayerDiagnostics(0, "conv", 0.1, 0.001, 0.01, 0.25, None)
+    fc = LayerDiagnostics(2, "fc", 0.0, 0.0, None, None, 0.5)
+    norm = LayerDiagnostics(3, "batch_norm", None, None, None, 0.0, None)
+    assert text.health_lines(DiagnosticsComputed(1, [conv, fc, norm])) == [
         "   layer                mean |W|  mean |dW|     ratio",
         "   layers.0 conv        1.00e-01   1.00e-03  1.00e-02  dead ReLUs 25.0 %",
         "   layers.2 fc          0.00e+00   0.00e+00         -  saturated 50.0 %",
         "   layers.3 batch_norm         -          -         -  dead ReLUs 0.0 %",
     ]
-    worst = LayerHealth(99, "batch_norm", 1e-300, 1e-300, 1e-300, 1.0, None)
-    assert max(map(len, text.health_lines(HealthChecked(1, [worst])))) <= 80
+    worst = LayerDiagnostics(99, "batch_norm", 1e-300, 1e-300, 1e-300, 1.0, None)
+    assert max(map(len, text.health_lines(DiagnosticsComputed(1, [worst])))) <= 80
 
 
 def test_what_stands_beside_the_bar_is_left_out_where_it_does_not_fit(batch):

@@ -5,10 +5,10 @@ import re
 import pytest
 from rich.console import Console
 
-from cnntrain.cli.console import CommandConsole
-from cnntrain.cli.options import Progress
-from cnntrain.cli.training_view import PlainView, RichView, SilentView, open_view
-from cnntrain.training.events import Finished, Loading, Noted, Verified, Warned
+from cnntrain.cli.options import ProgressMode
+from cnntrain.cli.views.console import CommandConsole
+from cnntrain.cli.views.training_view import PlainView, RichView, SilentView, open_view
+from cnntrain.training.events import Finished, Loading, Note, Verified, Warned
 
 
 class Clock:
@@ -43,12 +43,12 @@ def visible_lines(shown: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iteration):
+def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, epoch):
     stream = io.StringIO()
     with PlainView(Console(file=stream, width=1000, markup=False, highlight=False)) as view:
         view.show(started())
         view.show(batch(1, 1))
-        view.show(iteration(1))
+        view.show(epoch(1))
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines == [
         "    layer                   output      parameters   multiply-adds",
@@ -65,7 +65,7 @@ def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, iter
         "run      runs/small",
         "",
         "                           train             validation    largest",
-        "iteration        loss   accuracy        loss   accuracy     change    seconds",
+        "epoch        loss   accuracy        loss   accuracy     change    seconds",
         "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
     ]
     assert "\x1b" not in stream.getvalue()
@@ -80,7 +80,7 @@ def test_rich_view_draws_a_bar_over_the_batches(started, batch):
         clock.now += 1
         view.show(batch(1, 2))
         bar = visible_lines(stream.getvalue())[-1]
-        assert bar.startswith("iteration 1/20 ━━━━━━━━━━━━━━╺")
+        assert bar.startswith("epoch 1/20 ━━━━━━━━━━━━━━╺")
         assert bar.endswith("3,200 samples/s   loss 0.5000   0:00 left, run 0:39")
 
 
@@ -100,23 +100,23 @@ def test_rich_view_draws_at_most_ten_times_a_second(started, batch):
         assert stream.getvalue() != drawn
 
 
-def test_iterations_stay_and_the_bar_is_wiped(started, batch, iteration):
+def test_iterations_stay_and_the_bar_is_wiped(started, batch, epoch):
     stream, console = terminal()
     clock = Clock()
     with RichView(console, clock) as view:
         view.show(started())
         for number in (1, 2, 3):
-            clock.now += 0.06  # some lines wait for the next picture
+            clock.now += 0.06  # some lines wait for the next image
             view.show(batch(number, 4))
-            view.show(iteration(number))
+            view.show(epoch(number))
     lines = visible_lines(stream.getvalue())
     while not lines[-1]:
         lines.pop()
-    assert [line.split()[0] for line in lines[-4:]] == ["iteration", "1/20", "2/20", "3/20"]
+    assert [line.split()[0] for line in lines[-4:]] == ["epoch", "1/20", "2/20", "3/20"]
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1, "the cursor is back"
 
 
-def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration):
+def test_the_bar_moves_on_whatever_event_comes(started, batch, epoch):
     stream, console = terminal()
     clock = Clock()
     with RichView(console, clock) as view:
@@ -124,8 +124,8 @@ def test_the_bar_moves_on_whatever_event_comes(started, batch, iteration):
         for number in (1, 2):
             view.show(batch(number, 4))
             clock.now += 1  # the validation
-            view.show(iteration(number))
-        assert visible_lines(stream.getvalue())[-1].startswith("iteration 2/20 ")
+            view.show(epoch(number))
+        assert visible_lines(stream.getvalue())[-1].startswith("epoch 2/20 ")
 
 
 def test_a_run_may_end_before_its_first_batch_did(started):
@@ -144,7 +144,7 @@ def test_one_batch_an_iteration_lets_the_bar_run_over_the_iterations(started, ba
         clock.now += 1
         view.show(batch(10, 1))
         bar = visible_lines(stream.getvalue())[-1]
-    assert bar.startswith("iteration 10/20 ━━━━━━━━━━━━━━╺")
+    assert bar.startswith("epoch 10/20 ━━━━━━━━━━━━━━╺")
     assert bar.endswith("run 0:01")
 
 
@@ -178,20 +178,20 @@ def test_an_interrupt_is_no_error_where_nobody_listens(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [
-        (Progress.AUTO, PlainView),  # pytest's stderr is no terminal
-        (Progress.PLAIN, PlainView),
-        (Progress.RICH, RichView),
-        (Progress.NONE, SilentView),
+        (ProgressMode.AUTO, PlainView),  # pytest's stderr is no terminal
+        (ProgressMode.PLAIN, PlainView),
+        (ProgressMode.RICH, RichView),
+        (ProgressMode.NONE, SilentView),
     ],
 )
 def test_progress_chooses_the_view(mode, kind):
     assert type(open_view(mode)) is kind
 
 
-def test_silent_view_is_silent(started, iteration, capfd):
-    with open_view(Progress.NONE) as view:
+def test_silent_view_is_silent(started, epoch, capfd):
+    with open_view(ProgressMode.NONE) as view:
         view.show(started())
-        view.show(iteration(1))
+        view.show(epoch(1))
         view.stopping()
     assert capfd.readouterr() == ("", "")
 
@@ -200,19 +200,19 @@ def test_loading_is_lines_in_a_log(started):
     stream = io.StringIO()
     with PlainView(Console(file=stream, width=1000, markup=False, highlight=False)) as view:
         for done in range(0, 100, 10):
-            view.show(Loading(done, 100, "decoding pictures"))
-        view.show(Noted("skipped [x]\x1b[2J"))
-    assert stream.getvalue().splitlines() == ["decoding pictures", "note: skipped [x]\\x1b[2J"]
+            view.show(Loading(done, 100, "decoding images"))
+        view.show(Note("skipped [x]\x1b[2J"))
+    assert stream.getvalue().splitlines() == ["decoding images", "note: skipped [x]\\x1b[2J"]
 
 
 def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started):
     stream, console = terminal()
     with RichView(console) as view:
-        view.show(Loading(0, 776, "decoding pictures"))
-        view.show(Noted("skipped 2 hidden"))
-        view.show(Loading(388, 776, "decoding pictures"))
+        view.show(Loading(0, 776, "decoding images"))
+        view.show(Note("skipped 2 hidden"))
+        view.show(Loading(388, 776, "decoding images"))
         view.show(started())
-    assert re.search(r"decoding pictures .* 50%", stream.getvalue())
+    assert re.search(r"decoding images .* 50%", stream.getvalue())
     lines = visible_lines(stream.getvalue())
     assert lines[0] == "note: skipped 2 hidden"
     assert not any("decoding" in line for line in lines)
@@ -221,14 +221,14 @@ def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started):
 def test_a_view_that_is_closed_while_loading_leaves_nothing():
     stream, console = terminal()
     with RichView(console) as view:
-        view.show(Loading(1, 776, "decoding pictures"))
+        view.show(Loading(1, 776, "decoding images"))
     assert not "".join(visible_lines(stream.getvalue()))
 
 
 def test_no_view_shows_no_loading(capsys):
     with SilentView() as view:
-        view.show(Loading(1, 776, "decoding pictures"))
-        view.show(Noted("skipped 2 hidden"))
+        view.show(Loading(1, 776, "decoding images"))
+        view.show(Note("skipped 2 hidden"))
         view.show(Warned("the disk is full"))
     assert capsys.readouterr() == ("", "note: skipped 2 hidden\nwarning: the disk is full\n")
 
@@ -238,16 +238,16 @@ def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, ba
     clock = Clock()
     with RichView(console, clock) as view:
         view.show(Verified(12))
-        view.show(started(iterations_before=10, batches_before=2, batches=4, Max=20))
-        clock.now += 10  # for two batches of four: 20 seconds an iteration, and nine are left
+        view.show(started(epochs_before=10, batches_before=2, batches=4, Max=20))
+        clock.now += 10  # for two batches of four: 20 seconds an epoch, and nine are left
         view.show(batch(11, 4))
         shown = stream.getvalue()
     assert "verified: 12 steps were repeated, and gave the same bits" in shown
-    assert "runs/small, going on after iteration 10 and 2 of 4 batches" in shown
+    assert "runs/small, going on after epoch 10 and 2 of 4 batches" in shown
     assert "run 3:00" in shown
 
 
 def test_a_warning_is_shown_in_every_view(capsys):
-    for view in (open_view(Progress.NONE), open_view(Progress.PLAIN)):
+    for view in (open_view(ProgressMode.NONE), open_view(ProgressMode.PLAIN)):
         view.show(Warned("[no] room"))
     assert capsys.readouterr().err == "warning: [no] room\n" * 2

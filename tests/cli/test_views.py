@@ -14,28 +14,28 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cnntrain.builder import build
-from cnntrain.cli.console import CommandConsole
-from cnntrain.cli.time_left import TimeLeft
-from cnntrain.cli.training_text import iteration_line
-from cnntrain.cli.training_view import PlainView, RichView, SilentView
+from cnntrain.cli.views.console import CommandConsole
+from cnntrain.cli.views.time_left import TimeLeft
+from cnntrain.cli.views.training_text import epoch_line
+from cnntrain.cli.views.training_view import PlainView, RichView, SilentView
 from cnntrain.config import config_from_dict
 from cnntrain.errors import DivergedError
-from cnntrain.training import fit
-from cnntrain.training.calling import watched
+from cnntrain.training.api import with_progress_bar
+from cnntrain.training.diagnostics import LayerDiagnostics
 from cnntrain.training.events import (
     BatchEnded,
+    DiagnosticsComputed,
+    EpochEnded,
     Finished,
-    HealthChecked,
-    IterationEnded,
     Loading,
-    Noted,
+    Note,
     Started,
     Verified,
     Warned,
 )
-from cnntrain.training.health import LayerHealth
+from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.keeping.resuming import go_on
+from cnntrain.training.resume import resume_run
 
 
 def console(stream, width=80):
@@ -58,29 +58,29 @@ def show(events, seconds=0.07, width=80):
         assert "\\n" not in shown[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        watched(lambda interrupts: iter(events))
+        with_progress_bar(lambda interrupts: iter(events))
     return shown
 
 
 @pytest.mark.parametrize("batch_size", [16, "all"])
 def test_runs_that_are_resumed_at_each_batch(tiny_config, record, tmp_path, batch_size):
     Max, batches = 2, 1 if batch_size == "all" else 3
-    for number, (iteration, batch) in enumerate((i, b) for i in range(1, Max + 1) for b in range(1, batches + 1)):
+    for number, (epoch, batch) in enumerate((i, b) for i in range(1, Max + 1) for b in range(1, batches + 1)):
         stop = Interrupts()
 
-        def on_batch(event, stop=stop, place=(iteration, batch)):
-            stop.signal = signal.SIGINT if (event.iteration, event.batch) == place else None
+        def on_batch(event, stop=stop, place=(epoch, batch)):
+            stop.signal = signal.SIGINT if (event.epoch, event.batch) == place else None
 
         run = record(tiny_config(Max=Max, batch_size=batch_size), tmp_path / f"{number}", on_batch, interrupts=stop)
         assert run.result["stop"] == "interrupted"
         show(run.events)
-        resumed = list(go_on(tmp_path / f"{number}", verify=True))
+        resumed = list(resume_run(tmp_path / f"{number}", verify=True))
         assert resumed[-1].result["stop"] == "max"
-        ended = [event for event in resumed if type(event).__name__ == "IterationEnded"]
+        ended = [event for event in resumed if type(event).__name__ == "EpochEnded"]
         started = next(event for event in resumed if type(event).__name__ == "Started")
         for text in show(resumed)[1:]:
-            assert all(iteration_line(event, started) in text for event in ended)
-        show(list(go_on(tmp_path / f"{number}")))  # Max is reached at once
+            assert all(epoch_line(event, started) in text for event in ended)
+        show(list(resume_run(tmp_path / f"{number}")))  # Max is reached at once
 
 
 @pytest.mark.parametrize("on_divergence", ["stop", "rollback"])
@@ -98,11 +98,11 @@ def test_runs_that_diverge_and_go_back(tiny_config, tmp_path, on_divergence):
         show(events)
 
 
-def test_a_rollback_past_where_a_run_was_resumed(started, batch, iteration):
-    """The bar's estimate had divided by the iterations since then: none."""
-    events = [started(iterations_before=10), batch(11, 4), iteration(11), batch(6, 4), iteration(6)]
+def test_a_rollback_past_where_a_run_was_resumed(started, batch, epoch):
+    """The bar's estimate had divided by the epochs since then: none."""
+    events = [started(epochs_before=10), batch(11, 4), epoch(11), batch(6, 4), epoch(6)]
     for number in range(7, 12):
-        events += [batch(number, 4), iteration(number)]
+        events += [batch(number, 4), epoch(number)]
     show([*events, Finished({})])
 
 
@@ -123,18 +123,18 @@ def every_event():
         alpha_varies=False,
         layers=network.network.layers,
     )
-    ended = IterationEnded(1, 0.5, 0.5, None, None, 0.1, 0.0, 0.1)
+    ended = EpochEnded(1, 0.5, 0.5, None, None, 0.1, 0.0, 0.1)
     return [
         start,
         replace(start, batches=1, Max=1, epsilon=0.1, alpha_varies=True),
         replace(start, batches=0, Max=0),
-        replace(start, iterations_before=3, batches_before=1),
-        *(BatchEnded(iteration, batch, 5, 0.5, 0.0) for iteration, batch in ((1, 1), (1, 2), (2, 1), (3, 2), (9, 9))),
-        *(replace(ended, iteration=number) for number in (1, 2, 3, 9)),
-        HealthChecked(1, [LayerHealth(0, "fc", 0.1, 0.1, None, 0.5, None)]),
-        HealthChecked(1, []),
+        replace(start, epochs_before=3, batches_before=1),
+        *(BatchEnded(epoch, batch, 5, 0.5, 0.0) for epoch, batch in ((1, 1), (1, 2), (2, 1), (3, 2), (9, 9))),
+        *(replace(ended, epoch=number) for number in (1, 2, 3, 9)),
+        DiagnosticsComputed(1, [LayerDiagnostics(0, "fc", 0.1, 0.1, None, 0.5, None)]),
+        DiagnosticsComputed(1, []),
         Loading(1, 2, "decoding"),
-        Noted("a note"),
+        Note("a note"),
         Warned("a warning"),
         Verified(1),
         Finished({}),
@@ -148,7 +148,7 @@ def test_any_order_of_events(events, seconds, width):
 
 
 def test_time_left_is_measured_from_where_a_run_began_or_went_back(started):
-    left = TimeLeft(started(iterations_before=10, batches_before=2, batches=4, Max=20), 100.0)
+    left = TimeLeft(started(epochs_before=10, batches_before=2, batches=4, Max=20), 100.0)
     assert left.seconds(11, 2, 100.0) is None
     assert left.seconds(11, 4, 110.0) == pytest.approx(180)
     assert left.seconds(6, 4, 115.0) is None  # a rollback
@@ -157,12 +157,12 @@ def test_time_left_is_measured_from_where_a_run_began_or_went_back(started):
     assert left.seconds(30, None, 139.0) == 0
 
 
-def test_a_log_says_how_long_the_run_still_takes(started, iteration):
+def test_a_log_says_how_long_the_run_still_takes(started, epoch):
     stream, clock = io.StringIO(), count(100, 30.0)
     with PlainView(Console(file=stream, width=1000, markup=False, highlight=False), lambda: next(clock)) as view:
         view.show(started(Max=30))
         for number in range(1, 31):
-            view.show(iteration(number))
+            view.show(epoch(number))
     lines = stream.getvalue().splitlines()
     times = {lines[place - 1].split()[0]: line.strip() for place, line in enumerate(lines) if "left" in line}
     assert times == {

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cnntrain.config import config_from_dict, dump, load_config
+from cnntrain.config import config_from_dict, load_config, to_yaml
 from cnntrain.errors import ConfigError
 
 IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
@@ -40,7 +40,7 @@ def check_file(content, *overrides):
     if isinstance(found, list):
         assert all(line.startswith(("a.yaml:", "override ", "and ")) for line in found)
     else:
-        Path("b.yaml").write_text(dump(found), encoding="utf-8")
+        Path("b.yaml").write_text(to_yaml(found), encoding="utf-8")
         assert load_config("b.yaml") == found
 
 

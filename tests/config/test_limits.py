@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.config.reading import ALIASES, DEPTH, VALUES
-from cnntrain.config.text import LIMIT
+from cnntrain.config.yaml.file import MAX_BYTES
+from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
 from cnntrain.errors import ConfigError
 
 NETWORK = "network: {input: [1, 28, 28], layers: [fc: {units: 10, activation: softmax}]}\n"
@@ -38,16 +38,16 @@ def aliased_values(values):
     return f"[&a [{', '.join(['1'] * (half - 1))}], *a{', 1' * (values - 1 - 2 * half)}]"
 
 
-@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
+@pytest.mark.parametrize("size", [MAX_BYTES - 1, MAX_BYTES])
 def test_a_file_may_be_as_long_as_the_limit(load, size):
     assert load(padded(size)).network.input == (1, 28, 28)
 
 
 def test_a_longer_file_is_refused(faults):
-    assert LIMIT == 1_000_000
+    assert MAX_BYTES == 1_000_000
     told = ["a.yaml:1:1: the file has more than 1,000,000 bytes, the most that a config may have"]
-    assert faults(padded(LIMIT + 1)) == told
-    assert faults(padded(5 * LIMIT)) == told
+    assert faults(padded(MAX_BYTES + 1)) == told
+    assert faults(padded(5 * MAX_BYTES)) == told
 
 
 @pytest.mark.parametrize("depth", [DEPTH - 1, DEPTH])

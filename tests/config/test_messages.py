@@ -3,8 +3,8 @@
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.config.schema import SOURCES
-from cnntrain.config.wording import either
+from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ConfigError
 
 NETWORK = "network: {input: [1, 28, 28], layers: [fc: {units: 10, activation: softmax}]}\n"

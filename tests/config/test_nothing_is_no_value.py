@@ -3,11 +3,11 @@
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.config.augmentation import AugmentationOptions
-from cnntrain.config.schema import SOURCES
-from cnntrain.config.training import TrainingOptions
+from cnntrain.config.schema.augmentation import AugmentationOptions
+from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.errors import ConfigError
-from cnntrain.layers.options import OPTIONS
 
 NETWORK = "network: {input: [1, 28, 28], layers: [fc: {units: 10, activation: softmax}]}\n"
 WITHOUT = {"class_weights", "warmup", "step_every", "augmentation"}

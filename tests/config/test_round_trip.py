@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cnntrain.config import Config, NetworkOptions, TrainingOptions, config_from_dict, dump, load_config
+from cnntrain.config import Config, NetworkOptions, TrainingOptions, config_from_dict, load_config, to_yaml
 from cnntrain.errors import ConfigError
 
 IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -85,7 +85,7 @@ configs = st.builds(
 @given(configs)
 def test_a_dumped_config_loads_as_an_equal_one(data):
     config = config_from_dict(data, "test")
-    Path("b.yaml").write_text(dump(config), encoding="utf-8")
+    Path("b.yaml").write_text(to_yaml(config), encoding="utf-8")
     assert load_config("b.yaml") == config
     assert config_from_dict(json.loads(json.dumps(config.resolved())), "test") == config
 
@@ -96,7 +96,7 @@ def test_a_dump_reads_as_people_write(load):
         "training: {α: 1e-7}"
     )
     assert (
-        dump(config)
+        to_yaml(config)
         == """\
 network:
   input: [1, 8, 8]

@@ -3,8 +3,8 @@
 import pytest
 
 from cnntrain.config import check_shapes, load_config
+from cnntrain.config.schema.layers import BatchNormOptions, DropoutOptions
 from cnntrain.errors import ConfigError, ShapeError
-from cnntrain.layers.options import BatchNormOptions, DropoutOptions
 
 FC_AND_NORM = ("fc: {units: 4}", "batch_norm:")
 HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"

@@ -95,7 +95,7 @@ def checkout(tmp_path, monkeypatch):
     configs = tmp_path / "repository" / "configs"
     configs.mkdir(parents=True)
     (configs / "mnist.yaml").write_text((ROOT / "configs" / "mnist.yaml").read_text(encoding="utf-8"))
-    monkeypatch.setattr("cnntrain.config.data_path.CHECKOUT", configs)
+    monkeypatch.setattr("cnntrain.config.paths.CHECKOUT", configs)
     return configs
 
 

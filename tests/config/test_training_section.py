@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnntrain.config import config_from_dict, dump
-from cnntrain.config.training import ONLY_WITH, TrainingOptions
+from cnntrain.config import config_from_dict, to_yaml
+from cnntrain.config.schema.training import ONLY_WITH, TrainingOptions
 from cnntrain.errors import ConfigError
 
 LAYERS = [{"fc": {"units": 3, "activation": "softmax"}}]
@@ -86,7 +86,7 @@ def test_defaults_depend_on_other_keys(given, key, value):
             "label_smoothing: label_smoothing goes with loss cross_entropy, and this is mse; leave it out, or use loss "
             "cross_entropy",
         ),
-        ({"warmup": 11}, "warmup: the warm-up takes 11 iterations, but Max is 10; shorten it, or raise Max"),
+        ({"warmup": 11}, "warmup: the warm-up takes 11 epochs, but Max is 10; shorten it, or raise Max"),
         (
             {"class_weights": [1, -1]},
             "class_weights: expected balanced, none or a list of at least one, each a number of at least 0, "
@@ -162,7 +162,7 @@ def test_what_is_written_loads_again_and_has_no_idle_keys(tmp_path_factory, trai
 
     config = config_from_dict({"network": {"input": [1, 2, 2], "layers": LAYERS}, "training": training}, "a test")
     path = tmp_path_factory.mktemp("config") / "a.yaml"
-    path.write_text(dump(config), encoding="utf-8")
+    path.write_text(to_yaml(config), encoding="utf-8")
     assert load_config(path) == config
     written = config.resolved()["training"]
     idle = {key for key, (other, values) in ONLY_WITH.items() if written[other] not in values}

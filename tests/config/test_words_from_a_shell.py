@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.config.schema import SOURCES
+from cnntrain.config.schema.config import SOURCES
 from cnntrain.errors import ConfigError
 
 LAYERS = "network: {layers: [fc: {activation: softmax}]}\n"

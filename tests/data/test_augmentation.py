@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnntrain.config.augmentation import AugmentationOptions
-from cnntrain.data.augmentation import Augmentation, Change, cut_out, moved, relit, rotated
-from cnntrain.ops.draws import Turn
+from cnntrain.config.schema.augmentation import AugmentationOptions
+from cnntrain.data.augmentation import (
+    Augmentation,
+    AugmentationParameters,
+    rotated,
+    shifted,
+    with_brightness_and_contrast,
+    with_cutout,
+)
+from cnntrain.ops.counter_rng import SampleIds
 
 MEAN = (0.25, 0.5, 0.75)
 ALL = {
@@ -23,13 +30,13 @@ ALL = {
     "cutout": 3,
 }
 CHANGES = st.builds(
-    Change,
+    AugmentationParameters,
     mirrored=st.tuples(st.booleans(), st.booleans()),
     shift=st.tuples(st.integers(0, 6), st.integers(0, 6)),
     angle=st.just(0.0),
     beta=st.just(1.0),
     gamma=st.just(1.0),
-    centre=st.just((0, 0)),
+    center=st.just((0, 0)),
 )
 IMAGE_SIZES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
 
@@ -39,8 +46,8 @@ def images(n, C, H, W, dtype="uint8", seed=0):
     return pixels if dtype == "uint8" else (pixels / 255).astype(np.float32)
 
 
-def augmented(pixels, options, iteration=1, samples=None, seed=0):
-    turn = Turn(iteration, np.arange(len(pixels)) if samples is None else np.asarray(samples))
+def augmented(pixels, options, epoch=1, samples=None, seed=0):
+    turn = SampleIds(epoch, np.arange(len(pixels)) if samples is None else np.asarray(samples))
     return Augmentation(AugmentationOptions(**options), seed, MEAN[: pixels.shape[1]])(pixels.copy(), turn)
 
 
@@ -57,7 +64,7 @@ def mirrored(i, size):
 @given(change=CHANGES, C=st.sampled_from([1, 3]), H=st.integers(4, 8), W=st.integers(4, 8))
 def test_flips_and_crops_move_each_pixel_where_they_should(change, C, H, W):
     x = images(1, C, H, W)
-    result = moved(x, [change], crop=3)
+    result = shifted(x, [change], crop=3)
     upside_down, left_to_right = change.mirrored
     for r in range(H):
         for c in range(W):
@@ -104,29 +111,34 @@ def test_rotation_goes_counterclockwise():
 def test_brightness_and_contrast_are_their_formula(size, beta, gamma):
     (x,) = images(1, *size, dtype="float32")
     m = beta * x.mean(dtype=np.float64)
-    np.testing.assert_allclose(relit(x, beta, gamma), np.clip(m + gamma * (beta * x - m), 0, 1), atol=1e-6)
+    np.testing.assert_allclose(
+        with_brightness_and_contrast(x, beta, gamma), np.clip(m + gamma * (beta * x - m), 0, 1), atol=1e-6
+    )
     (x,) = images(1, *size)
     m = beta * x.mean()
-    assert np.abs(relit(x, beta, gamma) - np.clip(m + gamma * (beta * x - m), 0, 255)).max() <= 0.5 + 1e-3
+    assert (
+        np.abs(with_brightness_and_contrast(x, beta, gamma) - np.clip(m + gamma * (beta * x - m), 0, 255)).max()
+        <= 0.5 + 1e-3
+    )
 
 
 def test_contrast_keeps_the_mean_and_brightness_multiplies_it():
     x = images(1, 3, 16, 16, dtype="float32")[0] / 4 + np.float32(0.375)  # far from black and white
-    assert relit(x, 1.0, 0.5).mean() == pytest.approx(x.mean(), abs=1e-6)
-    assert relit(x, 1.0, 0.5).std() == pytest.approx(x.std() / 2, abs=1e-6)
-    assert relit(x, 1.25, 1.0).mean() == pytest.approx(1.25 * x.mean(), abs=1e-6)
+    assert with_brightness_and_contrast(x, 1.0, 0.5).mean() == pytest.approx(x.mean(), abs=1e-6)
+    assert with_brightness_and_contrast(x, 1.0, 0.5).std() == pytest.approx(x.std() / 2, abs=1e-6)
+    assert with_brightness_and_contrast(x, 1.25, 1.0).mean() == pytest.approx(1.25 * x.mean(), abs=1e-6)
 
 
 @given(H=st.integers(1, 7), W=st.integers(1, 7), side=st.integers(1, 9), data=st.data())
 def test_cutout_fills_what_of_the_square_lies_in_the_image(H, W, side, data):
     row, column = data.draw(st.integers(0, H - 1)), data.draw(st.integers(0, W - 1))
     (x,) = images(1, 3, H, W)
-    result, colour = x.copy(), np.array([64, 128, 191], np.uint8)
-    cut_out(result, (row, column), side, colour.reshape(3, 1, 1))
+    result, color = x.copy(), np.array([64, 128, 191], np.uint8)
+    with_cutout(result, (row, column), side, color.reshape(3, 1, 1))
     for r in range(H):
         for c in range(W):
             inside = 0 <= r - (row - side // 2) < side and 0 <= c - (column - side // 2) < side
-            assert (result[:, r, c] == (colour if inside else x[:, r, c])).all()
+            assert (result[:, r, c] == (color if inside else x[:, r, c])).all()
 
 
 # --- all together -----------------------------------------------------------------------------------------------------
@@ -158,23 +170,23 @@ def test_nothing_asked_for_is_nothing_changed(dtype):
     cuts=st.sets(st.integers(1, 29)),
     order=st.permutations(range(30)),
     seed=st.integers(0, 3),
-    iteration=st.integers(1, 3),
+    epoch=st.integers(1, 3),
 )
 @settings(max_examples=20)
-def test_a_sample_gets_the_same_bits_in_whichever_slice_it_is(dtype, cuts, order, seed, iteration):
+def test_a_sample_gets_the_same_bits_in_whichever_slice_it_is(dtype, cuts, order, seed, epoch):
     x = images(30, 3, 6, 7, dtype=dtype)
-    whole = augmented(x, ALL, iteration, seed=seed)
+    whole = augmented(x, ALL, epoch, seed=seed)
     bounds = [0, *sorted(cuts), 30]
     for start, stop in itertools.pairwise(bounds):
         samples = order[start:stop]
-        part = augmented(x[samples], ALL, iteration, samples, seed)
+        part = augmented(x[samples], ALL, epoch, samples, seed)
         np.testing.assert_array_equal(part, whole[samples])
 
 
 def test_seed_iteration_and_sample_each_change_what_is_drawn():
     x = images(10, 3, 8, 8)
     first = augmented(x, ALL)
-    assert (augmented(x, ALL, iteration=2) != first).any(axis=(1, 2, 3)).all()
+    assert (augmented(x, ALL, epoch=2) != first).any(axis=(1, 2, 3)).all()
     assert (augmented(x, ALL, seed=1) != first).any(axis=(1, 2, 3)).all()
     assert (augmented(x, ALL, samples=np.arange(10) + 1) != first).any(axis=(1, 2, 3)).all()
 
@@ -190,8 +202,8 @@ def test_one_option_more_leaves_what_the_others_draw():
 def test_draws_are_uniform_and_independent():
     options = AugmentationOptions(**ALL | {"crop": 1, "rotation": 10, "brightness": 0.5, "contrast": 0.5})
     rng = np.random.default_rng(0)
-    drawn = [Change.drawn(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
-    columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.centre) for c in drawn]
+    drawn = [AugmentationParameters.drawn(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
+    columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.center) for c in drawn]
     values = np.array(columns, float).T
     assert np.abs(np.corrcoef(values) - np.eye(9)).max() < 0.1  # more than four deviations of what chance gives
     for row, count in zip(values, (2, 2, 3, 3, None, None, None, 4, 5), strict=True):

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 import cnntrain
+from cnntrain.autoconfig.init import init
 from cnntrain.cli.app import app
 from cnntrain.config import config_from_dict
-from cnntrain.data import Watch, load_data
+from cnntrain.data import ProgressReporter, load_data
 from cnntrain.errors import DataError
-from cnntrain.starting import begin
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def load(write_npz, notes):
             arrays |= {"x_test": pixels(test), "y_test": np.array(test)}
         names = options.pop("names", None)
         arrays |= {} if names is None else {"class_names": np.array(names)}
-        return load_data("npz", path=write_npz(**arrays), watch=Watch(note=notes.append), **options)
+        return load_data("npz", path=write_npz(**arrays), watch=ProgressReporter(note=notes.append), **options)
 
     return load
 
@@ -103,8 +103,8 @@ def test_weights_are_1_where_the_classes_that_exist_are_equal(gap):
 
 def test_init_counts_the_classes_that_exist(gap, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = begin(str(gap))
-    assert result["found"] == "data: 120 images of 3 classes, 40 each; grey, 8 x 8"
+    result = init(str(gap))
+    assert result["found"] == "data: 120 images of 3 classes, 40 each; gray, 8 x 8"
     assert "class_weights" not in (tmp_path / "data.yaml").read_text()
 
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnntrain.data import Watch, load_data
+from cnntrain.data import ProgressReporter, load_data
 
 
 def notes_of(source, **options):
     notes = []
-    load_data(source, watch=Watch(note=notes.append), **options)
+    load_data(source, watch=ProgressReporter(note=notes.append), **options)
     return [note for note in notes if "nearly black" in note]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="module")
 def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded pictures are kept in a folder of the test, not in the user's."""
+    """Decoded images are kept in a folder of the test, not in the user's."""
     before = os.environ.get("CNNTRAIN_CACHE")
     os.environ["CNNTRAIN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield

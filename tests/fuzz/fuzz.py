@@ -23,9 +23,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FINDINGS = Path("fuzz-findings")
-SLOWEST, LARGEST = 5, 500
+SLOWEST, MAX_BYTES = 5, 500
 """Seconds an input may take; MB that the process may have."""
-MOST, LONGEST = 40, 4000
+MAX_COUNT, MAX_LENGTH = 40, 4000
 """Files of a target that are kept for the tests, and bytes of each."""
 
 
@@ -65,7 +65,7 @@ def search(name: str, seconds: int) -> int:
         for number, content in enumerate(seeds_of(name, Path(folder))):
             (reached / f"seed-{number}").write_bytes(content)
     known = [str(HERE / "corpus" / name)] if (HERE / "corpus" / name).is_dir() else []
-    limits = [f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={LARGEST}", "-max_len=20000"]
+    limits = [f"-max_total_time={seconds}", f"-timeout={SLOWEST}", f"-rss_limit_mb={MAX_BYTES}", "-max_len=20000"]
     return run(name, str(reached), *known, *limits, "-print_final_stats=1", f"-artifact_prefix={FINDINGS}/{name}-")
 
 
@@ -74,12 +74,12 @@ def collect(name: str) -> int:
     kept = HERE / "corpus" / name
     with tempfile.TemporaryDirectory() as chosen:
         found = [str(folder) for folder in (kept, FINDINGS / name) if folder.is_dir()]
-        failed = run(name, "-set_cover_merge=1", f"-max_len={LONGEST}", chosen, *found)
+        failed = run(name, "-set_cover_merge=1", f"-max_len={MAX_LENGTH}", chosen, *found)
         files = sorted(Path(chosen).iterdir(), key=lambda path: (path.stat().st_size, path.name))
         if not failed:
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(parents=True)
-            for path in files[:: -(-len(files) // MOST) or 1]:
+            for path in files[:: -(-len(files) // MAX_COUNT) or 1]:
                 shutil.copyfile(path, kept / path.name[:12])
     return failed
 

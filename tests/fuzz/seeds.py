@@ -11,17 +11,17 @@ import numpy as np
 from PIL import Image
 
 import cnntrain
-from cnntrain import weights
 from cnntrain.config import load_config
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.fingerprint import fingerprint
-from cnntrain.storage import Mark
-from cnntrain.tensors import read_header
-from cnntrain.training.events import IterationEnded
-from cnntrain.training.keeping.checkpoint import Checkpoint, serialised
-from cnntrain.training.keeping.origin import origin
-from cnntrain.training.keeping.outcome import Outcome
-from cnntrain.training.progress import Progress
+from cnntrain.storage import FileMark
+from cnntrain.training.checkpointing.checkpoint import Checkpoint, serialized
+from cnntrain.training.checkpointing.outcome import Outcome
+from cnntrain.training.checkpointing.provenance import provenance
+from cnntrain.training.events import EpochEnded
+from cnntrain.training.state import TrainState
+from cnntrain.weights import weights
+from cnntrain.weights.safetensors_file import read_header
 
 NETWORK = """
 network:
@@ -64,8 +64,8 @@ def npz_bytes() -> bytes:
 CSV = b"label,p0,p1,p2,p3\n" + b"1,0,9,255,7\n0,1,2,3,4\n" * 3
 
 
-def picture(form: str) -> bytes:
-    """A picture of 6 x 5 in colour."""
+def image(form: str) -> bytes:
+    """An image of 6 x 5 in color."""
     file = io.BytesIO()
     Image.fromarray(np.arange(90, dtype="uint8").reshape(5, 6, 3)).save(file, form)
     return file.getvalue()
@@ -87,19 +87,19 @@ def weights_bytes(folder: Path) -> bytes:
 
 
 def checkpoint_bytes(folder: Path) -> bytes:
-    """A checkpoint of a small network, in the middle of an iteration."""
+    """A checkpoint of a small network, in the middle of an epoch."""
     text = f"{NETWORK}\ntraining: {{momentum: 0.9, dtype: float64, batch_size: 1}}\n"
     (folder / "seed.yaml").write_text(text, encoding="utf-8")
     config = load_config(folder / "seed.yaml")
     network = cnntrain.build(config)
     images = Dataset(np.zeros((2, 1, 4, 4), "uint8"), np.arange(2))
     data = Data(images, None, None, ("a", "b"), Preprocessing.none(1))
-    here = Progress(2, 1, 0.5, 1, 1, before=network.theta)
-    line = json.dumps(asdict(IterationEnded(1, 0.5, 0.9, None, None, 0.1, 0.2, 0.05, 0.6)))
-    content = serialised(
+    here = TrainState(2, 1, 0.5, 1, 1, before=network.theta)
+    line = json.dumps(asdict(EpochEnded(1, 0.5, 0.9, None, None, 0.1, 0.2, 0.05, 0.6)))
+    content = serialized(
         Checkpoint(
             config, here, Outcome(1, 0.7, 1, 3.0), network.theta, np.ones((1, network.theta.size)), network.theta,
-            Mark(9, "00"), [line], fingerprint(data), origin(),
+            FileMark(9, "00"), [line], fingerprint(data), provenance(),
         ),
         network,
         data,
@@ -111,9 +111,9 @@ def checkpoint_bytes(folder: Path) -> bytes:
 def run_bytes() -> bytes:
     """Summary, machine and metrics of a run, after two bytes each for the lengths of the first two."""
     score = {"loss": 0.5, "accuracy": 0.9, "samples": 10}
-    summary = {"stop": "max", "iterations": 2, "seconds": 1.5, "train": score, "validation": None, "test": score}
+    summary = {"stop": "max", "epochs": 2, "seconds": 1.5, "train": score, "validation": None, "test": score}
     machine = {"started": "2026-01-01T00:00:00+00:00"}
-    lines = [{"iteration": i, "train_loss": 0.5 / i, "validation_loss": None, "seconds": 0.1} for i in (1, 2)]
+    lines = [{"epoch": i, "train_loss": 0.5 / i, "validation_loss": None, "seconds": 0.1} for i in (1, 2)]
     first, second, *rest = (json.dumps(part).encode() for part in (summary, machine, *lines))
     return struct.pack("<HH", len(first), len(second)) + first + second + b"\n".join(rest) + b"\n"
 
@@ -138,7 +138,7 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
         case "csv_packed":
             return [gzip.compress(CSV)]
         case "images":
-            return [picture(form) for form in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")]
+            return [image(form) for form in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")]
         case "split_file":
             return [b"file,class,split\na/1.png,a,train\nb/1.png,b,train\na/2.png,a,test\n"]
         case "safetensors":
@@ -152,7 +152,7 @@ def seeds_of(name: str, folder: Path) -> list[bytes]:
             checkpoint_bytes(folder)
             return [read_header(folder / "seed.safetensors").metadata[weights.KEY].encode()]
         case "report":
-            return [json.dumps({"sentence": "the loss is not finite", "iteration": 3, "batch": 2}).encode()]
+            return [json.dumps({"sentence": "the loss is not finite", "epoch": 3, "batch": 2}).encode()]
         case "runs":
             return [run_bytes()]
     raise KeyError(name)

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from cnntrain import weights
-from cnntrain.cli.runs_view import show
-from cnntrain.cli.terminal import finite
+from cnntrain.cli.views.runs_view import show
+from cnntrain.cli.views.terminal import finite
 from cnntrain.config import load_config
 from cnntrain.data import load_data
 from cnntrain.errors import CnntrainError
-from cnntrain.judging.runs import runs as list_runs
-from cnntrain.tensors import serialise
-from cnntrain.training.keeping import checkpoint as checkpoints
-from cnntrain.training.keeping import postmortem
+from cnntrain.runs.compare import list_runs as list_runs
+from cnntrain.training.checkpointing import checkpoint as checkpoints
+from cnntrain.training.checkpointing import postmortem
+from cnntrain.weights import weights
+from cnntrain.weights.safetensors_file import serialize
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A grey picture."""
+    """A gray image."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
@@ -94,16 +94,16 @@ def csv_packed(folder: Path, content: bytes) -> object:
 
 
 def images(folder: Path, content: bytes) -> object:
-    """A picture among good ones, in a folder of classes."""
-    picture = png(np.zeros((2, 2), "uint8"))
+    """An image among good ones, in a folder of classes."""
+    image = png(np.zeros((2, 2), "uint8"))
     for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/3.jpg"):
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(content if name == "b/3.jpg" else picture)
+        (folder / name).write_bytes(content if name == "b/3.jpg" else image)
     return load_data("images", path=folder, size=(4, 4), test=0.5)
 
 
 def split_file(folder: Path, content: bytes) -> object:
-    """The split file of a folder of pictures."""
+    """The split file of a folder of images."""
     (folder / "split.csv").write_bytes(content)
     for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -121,7 +121,7 @@ def weights_about(folder: Path, content: bytes) -> object:
     """What stands beside the tensors of a weights file, which are well-formed."""
     arrays = {"layers.0.W": np.ones((2, 1, 3, 3)), "layers.0.b": np.ones(2)}
     arrays |= {"layers.2.W": np.ones((2, 8)), "layers.2.b": np.ones(2)}
-    (folder / "a.safetensors").write_bytes(serialise(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
+    (folder / "a.safetensors").write_bytes(serialize(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
     return weights.load_saved(folder / "a.safetensors")
 
 
@@ -142,7 +142,7 @@ def checkpoint_about(folder: Path, content: bytes) -> object:
         content = json.dumps(about).encode()
     except (ValueError, TypeError, RecursionError):
         pass  # then it is no digest that it fails by
-    (folder / "a.safetensors").write_bytes(serialise(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
+    (folder / "a.safetensors").write_bytes(serialize(arrays, {weights.KEY: content.decode("utf-8", "replace")}))
     return checkpoints.load(folder / "a.safetensors")
 
 

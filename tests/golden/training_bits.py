@@ -16,12 +16,12 @@ from numpy._core._multiarray_umath import __cpu_features__
 from cnntrain.builder import build_shaped
 from cnntrain.config import Config, config_from_dict, load_config
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.objective import balanced
-from cnntrain.ops.products import kernels
+from cnntrain.network.objective import balanced_weights
+from cnntrain.ops.matmul import kernels
 from cnntrain.parallel import one_blas_thread
-from cnntrain.parallel.single import Alone
+from cnntrain.parallel.single import SingleProcess
 from cnntrain.training.events import BatchEnded
-from cnntrain.training.loop import program
+from cnntrain.training.loop import train_loop
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILE = Path(__file__).with_name("bits.json")
@@ -110,10 +110,10 @@ def weights_hash(config: Config, shape: tuple[int, int, int]) -> str:
     data = Data(train, None, None, tuple(map(str, range(10))), Preprocessing.measure(train))
     network = build_shaped(config, shape, 10)
     if config.training.class_weights == "balanced":
-        network.set_objective(replace(network.objective, class_weights=balanced(train.labels, 10)))
-    comm = Alone(network.layout, network.dtype, config.training.state_rows)
+        network.set_objective(replace(network.objective, class_weights=balanced_weights(train.labels, 10)))
+    comm = SingleProcess(network.layout, network.dtype, config.training.state_rows)
     with one_blas_thread():
-        events = program(network, data, config.training, comm)
+        events = train_loop(network, data, config.training, comm)
         batches = 0
         while batches < STEPS:
             batches += isinstance(next(events), BatchEnded)

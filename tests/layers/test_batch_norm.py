@@ -1,4 +1,4 @@
-"""Batch normalisation against NumPy's own mean and variance, and where numbers are few or far from 0."""
+"""Batch normalization against NumPy's own mean and variance, and where numbers are few or far from 0."""
 
 import numpy as np
 import pytest

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import cnntrain.layers
+from cnntrain.config.schema.layers import OPTIONS, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.dropout import Dropout, DropoutCache
-from cnntrain.layers.options import OPTIONS, ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ACTIVATIONS
@@ -171,7 +171,7 @@ def test_output_and_gradients_have_the_promised_shapes(layer):
 
 
 def trained(layer: Layer[Any]) -> dict[str, Array]:
-    return {name: value for name, value in layer.params.items() if name not in layer.statistics}
+    return {name: value for name, value in layer.params.items() if name not in layer.buffers}
 
 
 def test_gradients_match_finite_differences(layer):
@@ -215,27 +215,27 @@ def test_gradients_do_not_depend_on_whether_delta_is_wanted(layer):
 
 def test_memories_do_not_disturb_each_other(layer):
     x, delta = distinct_values((*layer.in_shape, 3)), delta_for(layer, 3)
-    alone, cache = run(layer, x, delta), layer.cache(3, "float64")
+    single, cache = run(layer, x, delta), layer.cache(3, "float64")
     y = layer.forward(x.copy(), cache)
     for n in (1, 3, 5):
         run(layer, distinct_values((*layer.in_shape, n), seed=n), delta_for(layer, n))
-    assert y.tobytes() == alone["y"].tobytes()
+    assert y.tobytes() == single["y"].tobytes()
     grads = {name: np.empty(value.shape) for name, value in layer.params.items()}
     delta_prev = layer.backward(delta.copy(), cache, grads)
-    assert bits({"y": alone["y"], **grads, "x": delta_prev}) == bits(alone)
+    assert bits({"y": single["y"], **grads, "x": delta_prev}) == bits(single)
 
 
 def test_samples_do_not_mix_in_use(layer):
     x = distinct_values((*layer.in_shape, 3))
     together = layer.infer(x.copy(), layer.cache(3, x.dtype)).copy()
     for i in range(3):
-        alone = layer.infer(x[..., i : i + 1].copy(), layer.cache(1, x.dtype))
-        np.testing.assert_allclose(together[..., i : i + 1], alone, rtol=1e-12, atol=1e-14)
+        single = layer.infer(x[..., i : i + 1].copy(), layer.cache(1, x.dtype))
+        np.testing.assert_allclose(together[..., i : i + 1], single, rtol=1e-12, atol=1e-14)
 
 
 def test_samples_do_not_mix_in_training(layer):
-    if layer.statistics:
-        pytest.skip("normalises by the mean and variance of its slice")
+    if layer.buffers:
+        pytest.skip("normalizes by the mean and variance of its slice")
     x, delta = distinct_values((*layer.in_shape, 3)), delta_for(layer, 3)
     together = run(layer, x, delta)
     single = []

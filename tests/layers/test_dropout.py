@@ -1,4 +1,4 @@
-"""Dropout: how much is left out, that nothing is in use, and that a mask belongs to its sample and iteration."""
+"""Dropout: how much is left out, that nothing is in use, and that a mask belongs to its sample and epoch."""
 
 from types import SimpleNamespace
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.dropout import Dropout
-from cnntrain.memory import SliceMemory
+from cnntrain.network.buffers import MicroBatchBuffers
 
 
-def mask_of(layer, iteration, samples, dtype="float64"):
+def mask_of(layer, epoch, samples, dtype="float64"):
     """What a slice of ones becomes."""
-    memory = SliceMemory([layer], len(samples), dtype)
-    memory.turn.iteration, memory.turn.samples = iteration, np.array(samples)
+    memory = MicroBatchBuffers([layer], len(samples), dtype)
+    memory.turn.epoch, memory.turn.samples = epoch, np.array(samples)
     memory.x.fill(1)
     return layer.forward(memory.x, memory.caches[0]).copy()
 
@@ -35,7 +35,7 @@ def test_the_least_bits_that_stay_are_those_of_the_rate(rate, monkeypatch):
     limit = round(rate * 2**16)
     drawn = np.array([0, limit, limit + 1, 2**16 - 1, max(limit - 1, 0), limit, 0, 1], np.uint16)
     raw = SimpleNamespace(bit_generator=SimpleNamespace(random_raw=lambda count: drawn.view(np.uint64)[:count]))
-    monkeypatch.setattr(layer.draws, "generator", lambda iteration, sample: raw)
+    monkeypatch.setattr(layer.draws, "generator", lambda epoch, sample: raw)
     layer.kept(1, 0, kept)
     assert kept.tolist() == (drawn >= limit).tolist()
     assert kept.all() == (rate == 0)
@@ -57,10 +57,10 @@ def test_the_mask_of_a_sample_does_not_depend_on_its_slice():
 
 def test_samples_iterations_layers_and_seeds_have_masks_of_their_own():
     masks = [
-        mask_of(layer_of(0.5, index=index, seed=seed), iteration, [sample]).tobytes()
+        mask_of(layer_of(0.5, index=index, seed=seed), epoch, [sample]).tobytes()
         for index in (1, 2)
         for seed in (0, 1)
-        for iteration in (1, 2)
+        for epoch in (1, 2)
         for sample in (0, 1)
     ]
     assert len(set(masks)) == 16

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cnntrain.layers.options import ConvOptions, FcOptions
+from cnntrain.config.schema.layers import ConvOptions, FcOptions
 from cnntrain.layers.pool import AveragePool, MaxPool
 
 sides, few = st.integers(1, 9), st.integers(1, 3)

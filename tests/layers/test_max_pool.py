@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cnntrain.layers.options import PoolOptions
+from cnntrain.config.schema.layers import PoolOptions
 from cnntrain.layers.pool import MaxPool
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.config.schema.layers import BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions
 from cnntrain.errors import ShapeError
-from cnntrain.layers.options import BatchNormOptions, ConvOptions, DropoutOptions, FcOptions, PoolOptions
 
 
 @pytest.mark.parametrize(

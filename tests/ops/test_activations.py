@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cnntrain.layers.options import ActivationName
+from cnntrain.config.schema.layers import ActivationName
 from cnntrain.ops.activations import ACTIVATIONS
 
 FORMULAS = {  # sigma(z), sigma'(z)

@@ -93,11 +93,11 @@ def test_a_process_bound_to_one_core_has_one():
 
 
 @pytest.mark.parametrize(
-    ("slices", "operations", "workers"), [(8, 1e9, 4), (3, 1e9, 3), (1, 1e9, 1), (8, 1e6, 1), (8, 0, 1)]
+    ("micro_batches", "operations", "workers"), [(8, 1e9, 4), (3, 1e9, 3), (1, 1e9, 1), (8, 1e6, 1), (8, 0, 1)]
 )
-def test_auto_takes_cores_slices_and_work_into_account(monkeypatch, slices, operations, workers):
+def test_auto_takes_cores_slices_and_work_into_account(monkeypatch, micro_batches, operations, workers):
     monkeypatch.setattr(cores, "available_cores", lambda: 4)
-    assert worker_count(slices, operations) == workers
+    assert worker_count(micro_batches, operations) == workers
 
 
 def test_products_run_on_one_thread():

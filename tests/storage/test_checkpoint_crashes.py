@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from cnntrain.config import config_from_dict
-from cnntrain.training import fit, go_on
+from cnntrain.runs.folder import NEWEST, PREVIOUS
+from cnntrain.training.checkpointing.checkpoint import load, save
+from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
-from cnntrain.training.keeping.checkpoint import load, save
-from cnntrain.training.keeping.resuming import last_checkpoint
-from cnntrain.training.keeping.run import NEWEST, PREVIOUS
+from cnntrain.training.resume import last_checkpoint, resume_run
 
 OLDEST, OLD, NEW = (1, 3), (2, 1), (2, 2)
-"""Iteration and batches of three checkpoints in a row."""
+"""Epoch and batches of three checkpoints in a row."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def files(folder):
 
 def position(folder):
     progress = last_checkpoint(folder).checkpoint.progress
-    return progress.iteration, progress.batch
+    return progress.epoch, progress.batch
 
 
 def results(folder):
@@ -55,11 +55,11 @@ def results(folder):
     return [(folder / f"{name}.safetensors").read_bytes() for name in ("weights", "best")], lines
 
 
-def run_until(config, folder, iteration, batch):
+def run_until(config, folder, epoch, batch):
     """Train until a batch has ended; what lies in the folder then."""
     interrupts = Interrupts()
     for event in fit(config, folder, interrupts):
-        if (getattr(event, "iteration", 0), getattr(event, "batch", 0)) == (iteration, batch):
+        if (getattr(event, "epoch", 0), getattr(event, "batch", 0)) == (epoch, batch):
             interrupts.signal = signal.SIGINT
     return files(folder)
 
@@ -77,7 +77,7 @@ def test_every_crash_of_a_checkpoint_leaves_a_whole_one_to_go_on_from(config, tm
     for state in states:
         put_back(folder, state)
         found.append(position(folder))
-        list(go_on(folder))
+        list(resume_run(folder))
         assert results(folder) == expected
         assert not list(folder.glob("*.tmp"))
     assert set(found) == {OLD, NEW}
@@ -101,7 +101,7 @@ def test_every_crash_in_the_first_steps_leaves_something_to_go_on_from(config, t
         if "config.yaml" not in state:
             continue  # nothing has begun: the command is given again
         has_config += 1
-        list(go_on(folder))
+        list(resume_run(folder))
         assert results(folder) == expected, count
     assert has_config > 20
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cnntrain.storage import Lines
+from cnntrain.storage import LineFile
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def path(tmp_path):
 
 
 def test_lines_are_added(path):
-    lines = Lines(path)
+    lines = LineFile(path)
     lines.add("one")
     lines.add("two")
     assert path.read_text() == "one\ntwo\n"
@@ -22,18 +22,18 @@ def test_lines_are_added(path):
 
 
 def test_nothing_is_made_before_the_first_line(path):
-    Lines(path).write()
+    LineFile(path).write()
     assert not path.exists()
 
 
 @pytest.mark.parametrize("behind", ["", "th", "three\nfour\n"])
 def test_what_is_behind_the_mark_is_forgotten(path, behind):
-    lines = Lines(path)
+    lines = LineFile(path)
     lines.add("one")
     lines.add("two")
     path.write_text(path.read_text() + behind)
-    again = Lines(path)
-    assert again.go_back_to(lines.mark, [])
+    again = LineFile(path)
+    assert again.rewind(lines.mark, [])
     again.cut()
     assert path.read_text() == "one\ntwo\n"
     again.add("three")
@@ -42,19 +42,19 @@ def test_what_is_behind_the_mark_is_forgotten(path, behind):
 
 @pytest.mark.parametrize("content", [None, "one\n", "one\ntwi\n", ""])
 def test_a_file_that_was_changed_is_found_out(path, content):
-    lines = Lines(path)
+    lines = LineFile(path)
     lines.add("one")
     lines.add("two")
     path.unlink()
     if content is not None:
         path.write_text(content)
-    assert not Lines(path).go_back_to(lines.mark, [])
+    assert not LineFile(path).rewind(lines.mark, [])
 
 
 @pytest.mark.parametrize("operation", ["cut", "write", "sync"])
 def test_a_line_that_could_not_be_written_waits(path, failing_disk, operation):
     place = ["create", "cut", "write", "cut", "write", "sync"].index(operation, 3)
-    lines = Lines(path, failing_disk(place, OSError(errno.ENOSPC, "No space left on device")))
+    lines = LineFile(path, failing_disk(place, OSError(errno.ENOSPC, "No space left on device")))
     lines.add("one")
     lines.waiting.append("two")
     with pytest.raises(OSError, match="No space"):
@@ -65,7 +65,7 @@ def test_a_line_that_could_not_be_written_waits(path, failing_disk, operation):
 
 
 def test_after_any_crash_what_was_synced_is_there(path, disk, crashes):
-    lines = Lines(path, disk)
+    lines = LineFile(path, disk)
     lines.add("one")
     lines.write(sync=True)
     disk.sync_folder(path.parent)
@@ -75,21 +75,21 @@ def test_after_any_crash_what_was_synced_is_there(path, disk, crashes):
     lines.write(sync=True)
     for state in crashes({path.name: b"one\n"}, disk.operations[before:]):
         path.write_bytes(state[path.name])
-        again = Lines(path)
-        assert again.go_back_to(mark, [])
+        again = LineFile(path)
+        assert again.rewind(mark, [])
 
 
 @pytest.mark.parametrize("behind", ["", "thr", "three\nfour\n"])
 @pytest.mark.parametrize("does", ["adds", "cuts", "syncs"])
 def test_a_file_with_another_name_is_left_as_it_is_there(path, behind, does):
     """``cp -al`` makes such names, and anybody can make one for any file of theirs."""
-    lines = Lines(path)
+    lines = LineFile(path)
     lines.add("one")
     lines.add("two")
     path.write_text(path.read_text() + behind)
     os.link(path, path.with_name("other"))
-    again = Lines(path)
-    assert again.go_back_to(lines.mark, ["three"] if does == "syncs" else [])
+    again = LineFile(path)
+    assert again.rewind(lines.mark, ["three"] if does == "syncs" else [])
     if does == "adds":
         again.add("three")
         again.add("four")
@@ -104,7 +104,7 @@ def test_a_file_with_another_name_is_left_as_it_is_there(path, behind, does):
 
 
 def test_a_name_that_is_made_between_two_lines_is_seen(path):
-    lines = Lines(path)
+    lines = LineFile(path)
     lines.add("one")
     os.link(path, path.with_name("other"))
     lines.add("two")
@@ -116,8 +116,8 @@ def test_of_a_file_of_somebody_nothing_is_lost(path):
     """A mark of length 0 and a name for a file that is no list of lines at all."""
     path.with_name("letter").write_text("dear")
     os.link(path.with_name("letter"), path)
-    lines = Lines(path)
-    assert lines.go_back_to(lines.mark, [])
+    lines = LineFile(path)
+    assert lines.rewind(lines.mark, [])
     lines.cut()
     lines.add("one")
     assert (path.with_name("letter").read_text(), path.read_text()) == ("dear", "one\n")
@@ -128,7 +128,7 @@ def test_of_a_file_of_somebody_nothing_is_lost(path):
 def test_a_link_is_not_followed(path, target):
     path.with_name("letter").write_text("dear")
     path.symlink_to(target)
-    lines = Lines(path)
+    lines = LineFile(path)
     for _ in range(2):
         with pytest.raises(OSError, match="this is a link"):
             lines.add("one")
@@ -140,7 +140,7 @@ def test_a_link_is_not_followed(path, target):
 
 
 def test_after_any_crash_while_a_copy_takes_the_name_what_was_there_is_there(path, disk, crashes):
-    lines = Lines(path, disk)
+    lines = LineFile(path, disk)
     lines.add("one")
     lines.write(sync=True)
     disk.sync_folder(path.parent)
@@ -150,5 +150,5 @@ def test_after_any_crash_while_a_copy_takes_the_name_what_was_there_is_there(pat
     lines.write(sync=True)
     for state in crashes({path.name: b"one\n"}, disk.operations[before:]):
         path.write_bytes(state[path.name])
-        again = Lines(path)
-        assert again.go_back_to(mark, [])
+        again = LineFile(path)
+        assert again.rewind(mark, [])

@@ -9,9 +9,9 @@ import pytest
 from cnntrain.builder import build_for
 from cnntrain.config import load_config
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.parallel import Alone, one_blas_thread
+from cnntrain.parallel import SingleProcess, one_blas_thread
 from cnntrain.training.events import BatchEnded
-from cnntrain.training.loop import program
+from cnntrain.training.loop import train_loop
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
@@ -49,8 +49,8 @@ def test_a_warm_step_allocates_less_than_a_megabyte(name, option):
         tracemalloc.start()
         try:
             before = 0
-            comm = Alone(network.layout, network.dtype, config.training.state_rows)
-            for event in program(network, data, config.training, comm):
+            comm = SingleProcess(network.layout, network.dtype, config.training.state_rows)
+            for event in train_loop(network, data, config.training, comm):
                 if isinstance(event, BatchEnded):
                     peaks.append(tracemalloc.get_traced_memory()[1] - before)
                     if len(peaks) == 4:

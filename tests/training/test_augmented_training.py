@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import cnntrain
-from cnntrain.builder import data_of
+from cnntrain.builder import load_config_data
 from cnntrain.errors import DivergedError, ShapeError
-from cnntrain.network import Network
-from cnntrain.training import fit
-from cnntrain.training.loading import TrainingSamples
+from cnntrain.network.network import Network
+from cnntrain.training.fit import fit
+from cnntrain.training.samples import TrainingSamples
 
 LAYERS = [{"conv": {"K": 3, "F": 3, "activation": "relu"}}, {"fc": {"activation": "softmax"}}]
 ALL = {
@@ -40,17 +40,17 @@ def weights(config, folder):
 
 
 def test_augmented_runs_have_the_same_bits_on_any_number_of_workers(config, tmp_path):
-    alone, result = weights(config(workers=1), tmp_path / "1")
+    single, result = weights(config(workers=1), tmp_path / "1")
     for workers in (2, 3):
         others, same = weights(config(workers=workers), tmp_path / str(workers))
-        assert (others == alone, same["train"], same["test"]) == (True, result["train"], result["test"])
-    assert weights(config(workers=1, augmentation={}), tmp_path / "plain")[0] != alone
+        assert (others == single, same["train"], same["test"]) == (True, result["train"], result["test"])
+    assert weights(config(workers=1, augmentation={}), tmp_path / "plain")[0] != single
 
 
 def test_judging_sees_the_images_as_they_are(config, tmp_path):
     settings = config(workers=1)
     _, result = weights(settings, tmp_path / "run")
-    network, data = cnntrain.load(tmp_path / "run"), data_of(settings)
+    network, data = cnntrain.load(tmp_path / "run"), load_config_data(settings)
     for split, dataset in data.splits().items():
         columns = np.empty((8, 1, 8, len(dataset)), np.float32)
         data.preprocessing.columns(dataset.images, columns)
@@ -62,7 +62,7 @@ def test_judging_sees_the_images_as_they_are(config, tmp_path):
 def test_a_batch_can_be_made_again(config):
     """Whatever was made in between, and by another object, as another process has it."""
     settings = config()
-    data, network = data_of(settings), cnntrain.build(settings)
+    data, network = load_config_data(settings), cnntrain.build(settings)
     first, other = (TrainingSamples(data, settings.training) for _ in range(2))
     memory, samples = network.memory(5), np.array([3, 1, 4, 15, 9])
     labels = first.load(memory, 7, samples)
@@ -76,18 +76,18 @@ def test_a_batch_can_be_made_again(config):
 
 def test_a_loss_that_is_not_finite_is_explained_on_the_images_that_made_it(config, tmp_path, monkeypatch):
     learned, explained = [], []
-    learn_slice, first_not_finite = Network.learn_slice, Network.first_not_finite
+    forward_backward, first_nonfinite = Network.forward_backward, Network.first_nonfinite
 
     def learning(self, memory, *args, **options):
         learned.append(memory.x.copy())
-        return learn_slice(self, memory, *args, **options)
+        return forward_backward(self, memory, *args, **options)
 
     def explaining(self, memory):
         explained.append(memory.x.copy())
-        return first_not_finite(self, memory)
+        return first_nonfinite(self, memory)
 
-    monkeypatch.setattr(Network, "learn_slice", learning)
-    monkeypatch.setattr(Network, "first_not_finite", explaining)
+    monkeypatch.setattr(Network, "forward_backward", learning)
+    monkeypatch.setattr(Network, "first_nonfinite", explaining)
     with pytest.raises(DivergedError):
         for _ in fit(config(workers=1, alpha=1e30, loss="mse"), tmp_path / "run"):
             pass

@@ -10,8 +10,8 @@ counts, sizes = st.integers(1, 200), st.one_of(st.just("all"), st.integers(1, 25
 
 
 @given(counts, sizes, st.integers(0, 2**40), st.integers(1, 50), st.booleans())
-def test_every_sample_is_taken_once(samples, size, seed, iteration, shuffle):
-    parts = list(batches(samples, size, seed, iteration, shuffle))
+def test_every_sample_is_taken_once(samples, size, seed, epoch, shuffle):
+    parts = list(batches(samples, size, seed, epoch, shuffle))
     assert sorted(np.concatenate(parts).tolist()) == list(range(samples))
     whole = samples if size == "all" else size
     assert [len(part) for part in parts[:-1]] == [whole] * (len(parts) - 1)
@@ -19,13 +19,13 @@ def test_every_sample_is_taken_once(samples, size, seed, iteration, shuffle):
     assert len(parts) == batch_count(samples, size)
 
 
-def order(seed, iteration, size=10):
-    return np.concatenate(list(batches(100, size, seed, iteration))).tolist()
+def order(seed, epoch, size=10):
+    return np.concatenate(list(batches(100, size, seed, epoch))).tolist()
 
 
 def test_order_follows_from_seed_and_iteration_alone():
     assert order(3, 5) == order(3, 5)
-    assert len({tuple(order(seed, iteration)) for seed in range(4) for iteration in range(1, 6)}) == 20
+    assert len({tuple(order(seed, epoch)) for seed in range(4) for epoch in range(1, 6)}) == 20
 
 
 def test_order_does_not_depend_on_the_batch_size():

@@ -7,7 +7,7 @@ import pytest
 
 import cnntrain
 from cnntrain.errors import DivergedError
-from cnntrain.training import fit
+from cnntrain.training.fit import fit
 
 DEEP = [
     {"conv": {"K": 2, "F": 2, "activation": "relu"}},
@@ -49,11 +49,11 @@ def test_huge_alpha_is_told_with_iteration_batch_layer_and_a_mend(tiny_config, t
     layers[0]["conv"]["activation"] = layers[2]["fc"]["activation"] = activation
     config = tiny_config(layers, **({"alpha": 1e30} | options))
     sentence, result = diverge(config, tmp_path / "run")
-    assert sentence.startswith("iteration 1, batch 2: the loss is not finite")
+    assert sentence.startswith("epoch 1, batch 2: the loss is not finite")
     assert any(f"layers[{i}] ({kind})" in sentence for i, kind in [(0, "conv"), (1, "pool"), (2, "fc"), (3, "fc")])
     assert f"training.alpha than {config.training.alpha:g}" in sentence
     assert ("momentum" in sentence) == ("momentum" in options)
-    assert (result["iterations"], result["train"], result["test"]) == (0, None, None)
+    assert (result["epochs"], result["train"], result["test"]) == (0, None, None)
     assert_told(tmp_path / "run", result)
 
 
@@ -73,23 +73,23 @@ def test_last_step_that_breaks_the_network_is_told(tiny_config, tmp_path, valida
     """The weights are finite after it, but no loss is."""
     config = tiny_config(DEEP, data={"validation": validation}, alpha=1e20, batch_size="all", Max=1)
     sentence, result = diverge(config, tmp_path / "run")
-    assert "iteration 1" in sentence
+    assert "epoch 1" in sentence
     assert_told(tmp_path / "run", result)
 
 
 def test_iterations_before_are_kept(tiny_config, tmp_path):
-    """Squares and a step too large: every iteration multiplies the weights until float32 ends."""
+    """Squares and a step too large: every epoch multiplies the weights until float32 ends."""
     layers = [{"conv": {"K": 2, "F": 2}}, {"fc": {"units": 3}}]
     config = tiny_config(layers, alpha=1.0, batch_size="all", Max=1000, reduction="sum")
     config_short = tiny_config(layers, alpha=1.0, batch_size="all", Max=1, reduction="sum")
     sentence, result = diverge(config, tmp_path / "run")
-    assert 1 <= result["iterations"] < 1000
-    assert sentence.startswith(f"after iteration {result['iterations'] + 1}, batch 1: the train loss is not finite")
-    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == result["iterations"]
+    assert 1 <= result["epochs"] < 1000
+    assert sentence.startswith(f"after epoch {result['epochs'] + 1}, batch 1: the train loss is not finite")
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == result["epochs"]
     for event in fit(config_short, tmp_path / "short"):
         last = event
     assert last.result["stop"] == "max"
     best = cnntrain.load(tmp_path / "run" / "best.safetensors").parameters()
     for name, value in cnntrain.load(tmp_path / "short").parameters().items():
-        np.testing.assert_array_equal(best[name], value)  # the first iteration was the best
+        np.testing.assert_array_equal(best[name], value)  # the first epoch was the best
     assert_told(tmp_path / "run", result)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from cnntrain.builder import build_for, data_of
+from cnntrain.builder import build_for, load_config_data
 from cnntrain.errors import OutOfMemoryError
-from cnntrain.training import fit, go_on
+from cnntrain.profiling.dry_run import dry_run
 from cnntrain.training import footprint as module
+from cnntrain.training.fit import fit
 from cnntrain.training.footprint import check_memory, footprint
-from cnntrain.training.measuring.dry_run import dry_run
+from cnntrain.training.resume import resume_run
 
 WIDE = [{"conv": {"K": 64, "F": 3, "P": 40}}, {"pool": {"k": "all", "type": "average"}}, {"fc": {}}]
 
@@ -20,7 +21,7 @@ def bare(monkeypatch):
 
 
 def of(config, workers=1):
-    data = data_of(config)
+    data = load_config_data(config)
     return footprint(config, build_for(config, data), data, workers)
 
 
@@ -46,7 +47,7 @@ def test_each_worker_that_has_a_slice_has_memory_of_its_own(tiny_config, bare):
 
 def test_without_data_the_network_alone_counts(tiny_config):
     config = tiny_config(WIDE)
-    network = build_for(config, data_of(config))
+    network = build_for(config, load_config_data(config))
     assert footprint(config, network, None, 1).mapped == 0
     assert footprint(config, network, None, 2).total > footprint(config, network, None, 1).total
 
@@ -59,7 +60,7 @@ def test_the_last_batch_may_have_the_largest_slice(tiny_config, bare):
 
 def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
     config = tiny_config([{"fc": {}}])
-    data = data_of(config)
+    data = load_config_data(config)
     images = sum(dataset.images.nbytes for dataset in data.splits().values() if dataset)
     network = build_for(config, data)
     one, two = (footprint(config, network, data, workers) for workers in (1, 2))
@@ -70,7 +71,7 @@ def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
 @pytest.mark.parametrize(("share", "refused"), [(1 / 1.3, True), (1 / 1.2, False)])
 def test_a_run_is_refused_where_it_needs_a_quarter_more_than_is_free(tiny_config, free, share, refused):
     config = tiny_config(workers=1)
-    data = data_of(config)
+    data = load_config_data(config)
     network = build_for(config, data)
     free(int(share * footprint(config, network, data, 1).total))
     notes = check_memory(config, network, data)
@@ -85,9 +86,9 @@ def test_a_run_is_refused_where_it_needs_a_quarter_more_than_is_free(tiny_config
 def free(monkeypatch):
     """Sets what is free, of the computer and by limits of the process."""
 
-    def set_free(here, process=None):
+    def set_free(state, process=None):
         monkeypatch.setattr(module, "resident_memory", lambda: 0)
-        monkeypatch.setattr(module, "free_memory", lambda: here)
+        monkeypatch.setattr(module, "free_memory", lambda: state)
         monkeypatch.setattr(module, "process_memory", lambda: process)
 
     return set_free
@@ -107,7 +108,7 @@ def test_a_run_is_not_resumed_where_there_is_no_memory_for_it(tiny_config, tmp_p
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     free(None, 20_000_000)
     with pytest.raises(OutOfMemoryError, match=r"0.02 GB are left by the limit of this process \(ulimit\); a smaller"):
-        list(go_on(tmp_path / "run", ["training.Max=2"]))
+        list(resume_run(tmp_path / "run", ["training.Max=2"]))
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -125,7 +126,7 @@ def test_a_run_that_needs_nearly_all_begins_with_a_warning(tiny_config, tmp_path
 def test_what_is_said_names_what_the_config_has(tiny_config, free):
     free(1000)
     config = tiny_config([{"fc": {}}], batch_size=1, workers=1)
-    data = data_of(config)
+    data = load_config_data(config)
     with pytest.raises(OutOfMemoryError) as error:
         list(check_memory(config, build_for(config, data), data))
     assert "batch_size" not in str(error.value)

@@ -8,10 +8,10 @@ import pytest
 
 from cnntrain.builder import build_for
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.data.pictures import decoded_file
+from cnntrain.data.image_folder import cache_file
 from cnntrain.errors import DataError
 from cnntrain.training.batches import batches
-from cnntrain.training.loop import Judged, program
+from cnntrain.training.loop import Evaluated, train_loop
 from cnntrain.training.sharing import sample_arrays
 from cnntrain.training.workers import ranks
 
@@ -44,9 +44,9 @@ def trained(config, data, workers):
     network = build_for(config, data)
     with ranks(config, network, data, workers) as (comm, shared):
         assert shared.test.names == data.test.names
-        *_, judged = program(network, shared, config.training, comm)
-    assert isinstance(judged, Judged)
-    return network.theta.tobytes(), judged.scores
+        *_, evaluated = train_loop(network, shared, config.training, comm)
+    assert isinstance(evaluated, Evaluated)
+    return network.theta.tobytes(), evaluated.scores
 
 
 def test_a_mapped_set_is_the_set_in_memory(in_memory, mapped):
@@ -77,10 +77,10 @@ def decoded(in_memory, tmp_path):
     """The same samples as the cache of decoded images has them; the file's name is taken away."""
     path = tmp_path / "a.npy"
     with path.open("wb") as file:
-        writer = decoded_file.Writer(file, in_memory.images.shape)
+        writer = cache_file.Writer(file, in_memory.images.shape)
         writer.add(in_memory.images)
-        writer.close(decoded_file.About([], []))
-    images, _ = decoded_file.read(path, in_memory.images.shape)
+        writer.close(cache_file.About([], []))
+    images, _ = cache_file.read(path, in_memory.images.shape)
     path.unlink()
     return Dataset(images, in_memory.labels, np.arange(50), in_memory.names)
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain import textbook
-from cnntrain.config.training import TrainingOptions
-from cnntrain.parallel import Alone
-from cnntrain.training.descent import Descent
+from cnntrain.config.schema.training import TrainingOptions
+from cnntrain.parallel import SingleProcess
 from cnntrain.training.optimizers import base, optimizer_of
+from cnntrain.training.update import Update
 
 DECAYED = 2
 """Of the parameters in these tests, the first two are W's."""
@@ -125,8 +125,8 @@ def descent(make_network):
     def make(**training):
         network = make_network([{"fc": {"units": 4}}], (1, 1, 3), **training)
         options = TrainingOptions(**training)
-        comm = Alone(network.layout, network.dtype, options.state_rows)
-        return Descent(network, comm.part, comm, options, steps=1)
+        comm = SingleProcess(network.layout, network.dtype, options.state_rows)
+        return Update(network, comm.part, comm, options, steps=1)
 
     return make
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.training import fit
+from cnntrain.training.fit import fit
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -82,9 +82,9 @@ def test_shipped_config_gives_the_same_bits(name, data_folders, tmp_path):
     words = ["training.Max=2" if name == "article" else "training.Max=1"]
     words += [f"data.path={data_folders[source]}"] if source in data_folders else []
     config = load_config(path, words)
-    alone = left_by(on(1, config), tmp_path / "1")
+    single = left_by(on(1, config), tmp_path / "1")
     for workers in (2, 3, 4):
-        assert left_by(on(workers, config), tmp_path / str(workers)) == alone, workers
+        assert left_by(on(workers, config), tmp_path / str(workers)) == single, workers
 
 
 def test_all_shipped_configs_are_tried():
@@ -128,8 +128,8 @@ def test_all_shipped_configs_are_tried():
         "epsilon",
         "remainders",
         "fewer samples than workers",
-        "normalised",
-        "normalised, remainders",
+        "normalized",
+        "normalized, remainders",
         "adam, cosine, smoothed labels",
         "adamw, one_cycle, balanced classes",
         "rmsprop, steps, warm-up, cut gradients",
@@ -138,10 +138,10 @@ def test_all_shipped_configs_are_tried():
 )
 def test_options_give_the_same_bits(make_config, tmp_path, workers, training, data, layers):
     config = make_config(layers, data={"source": "digits"} | data, **({"Max": 2, "alpha": 0.02} | training))
-    alone = left_by(on(1, config), tmp_path / "1")
-    assert left_by(on(workers, config), tmp_path / "others") == alone
+    single = left_by(on(1, config), tmp_path / "1")
+    assert left_by(on(workers, config), tmp_path / "others") == single
     if config.training.epsilon:
-        assert alone[2]["stop"] == "epsilon"
+        assert single[2]["stop"] == "epsilon"
 
 
 @pytest.mark.parametrize("kernels", ["Haswell", "the machine's"])
@@ -151,7 +151,7 @@ def test_workers_take_the_kernels_of_rank_0(make_config, tmp_path, kernels):
         "import sys, os, numpy\n"
         "os.environ.pop('OPENBLAS_CORETYPE', None)\n"
         "import cnntrain\n"
-        "from cnntrain.judging import run_end\n"
+        "from cnntrain.evaluation import run_end\n"
         "run_end.draw_run = lambda *args: iter(())\n"
         "for workers in (1, 3):\n"
         "    words = [f'training.workers={workers}', 'training.Max=1']\n"
@@ -166,5 +166,5 @@ def test_workers_take_the_kernels_of_rank_0(make_config, tmp_path, kernels):
         capture_output=True,
         timeout=60,
     )
-    alone, together = ((tmp_path / f"run{workers}" / "weights.safetensors").read_bytes() for workers in (1, 3))
-    assert alone == together
+    single, together = ((tmp_path / f"run{workers}" / "weights.safetensors").read_bytes() for workers in (1, 3))
+    assert single == together

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnntrain.config.training import TrainingOptions
+from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.training.schedules import alpha_of
 
 SCHEDULES = ["constant", "step", "cosine", "one_cycle"]
@@ -20,7 +20,7 @@ def alphas(options, steps):
 
 @st.composite
 def runs(draw, schedules=SCHEDULES):
-    """Options, and how many steps an iteration has."""
+    """Options, and how many steps an epoch has."""
     Max = draw(st.integers(1, 12))
     keys = {"schedule": draw(st.sampled_from(schedules)), "Max": Max, "alpha": draw(st.floats(1e-6, 10))}
     if draw(st.booleans()):

@@ -5,19 +5,19 @@ import json
 import pytest
 
 import cnntrain
-from cnntrain.config.training import TrainingOptions
+from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.errors import ConfigError
-from cnntrain.training.progress import Progress
+from cnntrain.training.state import TrainState
 from cnntrain.training.stopping import reason_to_stop
 
 
 def told(losses, changes=None, **options):
-    """What is said after each iteration, until the first that ends the run."""
-    here, options, found = Progress(), TrainingOptions(**options), []
-    assert not reason_to_stop(here, options)
-    for iteration, loss in enumerate(losses, start=1):
-        here.next_iteration(changes[iteration - 1] if changes else 1.0, loss)
-        found.append(reason_to_stop(here, options))
+    """What is said after each epoch, until the first that ends the run."""
+    state, options, found = TrainState(), TrainingOptions(**options), []
+    assert not reason_to_stop(state, options)
+    for epoch, loss in enumerate(losses, start=1):
+        state.next_epoch(changes[epoch - 1] if changes else 1.0, loss)
+        found.append(reason_to_stop(state, options))
         if found[-1]:
             break
     return found
@@ -46,11 +46,11 @@ def test_a_run_stops_when_its_validation_loss_got_no_better(tiny_config, record,
     """The steps are far too long: the loss jumps about."""
     config = tiny_config(data={"validation": 0.3}, alpha=1.0, momentum=0.9, Max=60, patience=2, workers=workers)
     run = record(config, tmp_path / "run")
-    losses = [event.validation_loss for event in run.of("IterationEnded")]
+    losses = [event.validation_loss for event in run.of("EpochEnded")]
     best = losses.index(min(losses))
     assert run.result["stop"] == "patience"
-    assert run.result["iterations"] == len(losses) == best + 3 < 60
-    assert run.result["best"] == {"iteration": best + 1, "loss": losses[best]}
+    assert run.result["epochs"] == len(losses) == best + 3 < 60
+    assert run.result["best"] == {"epoch": best + 1, "loss": losses[best]}
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["best"] == run.result["best"]
     for name, which in (("weights.safetensors", -1), ("best.safetensors", best + 1)):
         saved = cnntrain.load(tmp_path / "run" / name).parameters()

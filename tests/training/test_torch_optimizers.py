@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.config.training import TrainingOptions
+from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.ops.losses import training_loss
 from cnntrain.training.optimizers import optimizer_of
 from cnntrain.training.schedules import alpha_of

@@ -1,4 +1,4 @@
-"""Smoothed labels and class weights belong to what is minimised, not to what is judged."""
+"""Smoothed labels and class weights belong to what is minimized, not to what is judged."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cnntrain
-from cnntrain.builder import build_for, data_of
+from cnntrain.builder import build_for, load_config_data
 from cnntrain.errors import DivergedError
 
 SOFTMAX = [{"fc": {"activation": "softmax"}}]
@@ -19,7 +19,7 @@ def test_the_training_loss_is_that_of_J_and_the_others_are_plain(tiny_config, re
     options = {"layers": SOFTMAX, "batch_size": "all", "Max": 1, "dtype": "float64", "data": {"validation": 0.35}}
     config = tiny_config(**options, **terms)
     run = record(config, tmp_path / "run")
-    data, plain = data_of(config), build_for(tiny_config(**options), data_of(config))
+    data, plain = load_config_data(config), build_for(tiny_config(**options), load_config_data(config))
     columns = np.empty((5, 1, 5, len(data.train)))
     data.preprocessing.columns(data.train.gather(np.arange(len(data.train))), columns)
     x = columns.transpose(3, 1, 0, 2)

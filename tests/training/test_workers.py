@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 import cnntrain
-from cnntrain.builder import build_for, data_of
+from cnntrain.builder import build_for, load_config_data
 from cnntrain.errors import DivergedError, WorkerError
 from cnntrain.parallel import cores
-from cnntrain.training import fit, workers
+from cnntrain.training import workers
+from cnntrain.training.fit import fit
 from cnntrain.training.workers import number_of_workers
 
 FAILING = '''
 """A worker whose 4th slice fails."""
-from cnntrain.network import Network
+from cnntrain.network.network import Network
 from cnntrain.training import worker
 
 learn_slice, calls = Network.learn_slice, []
@@ -60,7 +61,7 @@ def shared_memory_in_use():
 
 
 @pytest.mark.parametrize(
-    ("event", "whole"), [("Started", 0), ("BatchEnded 1 1", 0), ("BatchEnded 2 2", 1), ("IterationEnded 3", 3)]
+    ("event", "whole"), [("Started", 0), ("BatchEnded 1 1", 0), ("BatchEnded 2 2", 1), ("EpochEnded 3", 3)]
 )
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_path, started, event, whole, victim):
@@ -71,16 +72,16 @@ def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_pa
             name = type(now).__name__
             if name == "Started":
                 network = now.network
-            if name == "IterationEnded":
+            if name == "EpochEnded":
                 weights.append(network.parameters())
-            which = [str(getattr(now, key)) for key in ("iteration", "batch") if hasattr(now, key)]
+            which = [str(getattr(now, key)) for key in ("epoch", "batch") if hasattr(now, key)]
             if " ".join([name, *which]) == event:
                 started[victim].kill()
                 killed = time.monotonic()
     assert time.monotonic() - killed < 2
     assert all_gone(started)
     result = happened[-1].result
-    assert (result["stop"], result["iterations"], result["test"]) == ("failed", whole, None)
+    assert (result["stop"], result["epochs"], result["test"]) == ("failed", whole, None)
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == result
     assert (tmp_path / "run" / "weights.safetensors").exists() == (whole > 0)
     if whole:
@@ -184,9 +185,9 @@ def test_number_of_workers(make_config, monkeypatch, options, count):
     ]
     monkeypatch.setattr(cores, "WORTH_SHARING", 1e7)
     config = make_config(layers, data={"source": "digits"}, **({"batch_size": 32} | options))
-    data = data_of(config)
+    data = load_config_data(config)
     network = build_for(config, data)
     if count == "slices":
-        count = len(list(network.slices(90)))
+        count = len(list(network.micro_batches(90)))
         assert count < 8
     assert number_of_workers(config, network, data) == count

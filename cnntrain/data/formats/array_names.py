@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.errors import DataError
 
 IMAGES = {"x": "y", "images": "labels", "image": "label", "imgs": "labels", "data": "target", "features": "labels"}

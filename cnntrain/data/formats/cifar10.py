@@ -23,9 +23,9 @@ import numpy as np
 from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.errors import DataError
-from cnntrain.storage import opened
+from cnntrain.storage import open_regular
 from cnntrain.types import Array
 
 SHAPE = (3, 32, 32)
@@ -165,7 +165,7 @@ def _size(file: Path) -> int:
 def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: Form) -> None:
     """Fill ``images`` (N, C, H, W) and ``labels`` (N,) from the N records of ``file``."""
     try:
-        with opened(file) as stream:
+        with open_regular(file) as stream:
             for start in range(0, len(labels), CHUNK):
                 part = slice(start, start + CHUNK)
                 content = stream.read(form.record * len(labels[part]))
@@ -196,7 +196,7 @@ def read_names(file: Path) -> tuple[str, ...]:
             f"{file} holds {size:,} bytes; the names of the classes, one a line, are {MAX_NAMES:,} bytes at most"
         )
     try:
-        with opened(file) as stream:
+        with open_regular(file) as stream:
             lines = stream.read(MAX_NAMES).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(

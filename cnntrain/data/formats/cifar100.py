@@ -17,7 +17,7 @@ from typing import Literal
 from cnntrain.data.dataset import SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats import cifar10
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.errors import DataError
 
 LabelKind = Literal["fine", "coarse"]

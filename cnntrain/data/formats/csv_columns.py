@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cnntrain.data.formats.csv_header import counts, is_mangled, number
 from cnntrain.data.formats.csv_text import CsvText
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.errors import DataError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "target", "targets", "y", "digit", "category", "letter"}
@@ -161,9 +161,9 @@ def _check_cells(text: CsvText) -> None:
             name = f"column {i}" + (f", {text.header[i]!r}," if text.header is not None else "")
             values = cell.split()
             if len(values) > 3 and all(number(value) is not None for value in values[:9]):
-                alone = "each line" if len(cells) == 1 else name
+                single = "each line" if len(cells) == 1 else name
                 raise DataError(
-                    f"{text.path}: {alone} holds {len(values):,} values separated by blanks; give each pixel a column "
+                    f"{text.path}: {single} holds {len(values):,} values separated by blanks; give each pixel a column "
                     "of its own, separated by commas"
                 )
             if IMAGE_FILE.fullmatch(cell):

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from cnntrain.data.formats.csv_columns import Shape, is_label_or_index, settle, some, unlike_others
-from cnntrain.data.formats.csv_files import edges
+from cnntrain.data.formats.csv_file import edges
 from cnntrain.data.formats.csv_lines import READ_ERRORS, open_csv
 from cnntrain.data.formats.csv_text import CsvText
 from cnntrain.errors import DataError
 from cnntrain.types import Array
 
-LARGEST = 1 << 24
+MAX_BYTES = 1 << 24
 """What lies beyond is no pixel, and is cut to this: up to it float32 holds whole numbers exactly."""
 
 
@@ -38,7 +38,7 @@ def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tup
             content, is_whole = bytearray(), True
             for values, _, _ in text.blocks(pixels, pixels[0]):
                 is_whole = is_whole and bool((values == np.rint(values)).all())
-                content += values.clip(-LARGEST, LARGEST).astype(np.float32).tobytes()
+                content += values.clip(-MAX_BYTES, MAX_BYTES).astype(np.float32).tobytes()
     except READ_ERRORS as error:
         raise DataError(f"{path}: the gzip file is damaged: {error}") from None
     except OSError as error:

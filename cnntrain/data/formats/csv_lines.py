@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from cnntrain.errors import DataError
-from cnntrain.storage import opened
+from cnntrain.storage import open_regular
 
 BLOCK = 1 << 20
 """Bytes that are read at a time."""
-LONGEST_LINE = 1 << 24
+MAX_LINE = 1 << 24
 """Characters."""
 TEXT_LIMIT, TEXT_LIMIT_FROM = 50, 1 << 24
 """How many times as large a packed file may become, and from how many bytes on. Real tables of pixels stay below 30."""
@@ -74,9 +74,9 @@ class LineReader:
             begin, newline, end = (rest + decoder.decode(content, final=not content)).rpartition("\n")
             if not content:
                 begin, newline, end = begin + newline + end, "", ""
-            if len(end) > LONGEST_LINE:
+            if len(end) > MAX_LINE:
                 where = count + (begin + newline).count("\n") + 1
-                raise DataError(f"{path}: line {where:,} is longer than {LONGEST_LINE:,} characters")
+                raise DataError(f"{path}: line {where:,} is longer than {MAX_LINE:,} characters")
             rest = end
             if begin or newline:
                 texts = begin.split("\n")
@@ -114,7 +114,7 @@ def _decoder(stream: IO[bytes], path: Path) -> io.IncrementalNewlineDecoder:
 @contextmanager
 def open_csv(path: Path) -> Iterator[IO[bytes]]:
     """Context of a file's bytes; whether it is gzipped, its first bytes say."""
-    with opened(path) as plain:
+    with open_regular(path) as plain:
         packed = plain.read(2) == GZIP
         plain.seek(0)
         if not packed:

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
 from cnntrain.data.folder import entries
-from cnntrain.data.formats.unpacking import Readable, check_claim, read_claimed
-from cnntrain.data.listing import listing
+from cnntrain.data.formats.decompress import Readable, check_ratio, read_exact
+from cnntrain.data.name_list import listing
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError, reason_of
-from cnntrain.storage import opened
+from cnntrain.storage import open_regular
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|t10k|test)-(images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?", re.DOTALL)
 AXES = {"images": 3, "labels": 1}
@@ -106,7 +106,7 @@ def read(file: Path, kind: str) -> NDArray[np.uint8]:
         DataError: Not such a file, damaged, or its length is not what its header claims.
     """
     try:
-        with opened(file) as plain:
+        with open_regular(file) as plain:
             size = os.fstat(plain.fileno()).st_size
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
@@ -144,9 +144,9 @@ def _read(stream: Readable, size: int, packed: bool, file: Path, kind: str) -> N
         raise DataError(f"{file} is empty: it claims {' x '.join(map(str, shape))} bytes of data")
     claimed = math.prod(shape)
     if packed:
-        check_claim(str(file), claimed, size)
+        check_ratio(str(file), claimed, size)
     elif claimed != size - len(header):
         raise DataError(
             f"{file} claims {' x '.join(map(str, shape))} = {claimed:,} bytes of data, but holds {size - len(header):,}"
         )
-    return np.ndarray(shape, np.uint8, buffer=read_claimed(stream, claimed, str(file)))
+    return np.ndarray(shape, np.uint8, buffer=read_exact(stream, claimed, str(file)))

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
-from cnntrain.data.formats.archive import Archive
 from cnntrain.data.formats.array_names import Pair, class_names, pairs
+from cnntrain.data.formats.npz_archive import Archive
 from cnntrain.data.labels import decoded, to_class_names
-from cnntrain.data.listing import listing
+from cnntrain.data.name_list import listing
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError
 from cnntrain.types import Array

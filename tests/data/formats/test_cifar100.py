@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cnntrain.data import load_data
+from cnntrain.data.detect_source import detect_source
 from cnntrain.data.formats import cifar10, cifar100
-from cnntrain.data.recognition import recognise
 from cnntrain.errors import DataError
 
 
@@ -47,7 +47,7 @@ def test_without_names_and_test(folder):
 
 
 def test_it_is_recognized(folder):
-    assert recognise(str(folder))["source"] == recognise(str(folder.parent))["source"] == "cifar100"
+    assert detect_source(str(folder))["source"] == detect_source(str(folder.parent))["source"] == "cifar100"
 
 
 def test_what_is_wrong_is_said(folder, tmp_path):

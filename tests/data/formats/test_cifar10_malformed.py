@@ -151,14 +151,14 @@ def test_a_link_to_nothing(cifar10_folder, name):
 
 @pytest.mark.parametrize("name", [BATCH, NAMES])
 def test_a_file_that_may_not_be_read(cifar10_folder, monkeypatch, name):
-    opened = cifar10.opened
+    opened = cifar10.open_regular
 
     def refuse(path):
         if path.name == name:
             raise PermissionError(13, "Permission denied")
         return opened(path)
 
-    monkeypatch.setattr(cifar10, "opened", refuse)
+    monkeypatch.setattr(cifar10, "open_regular", refuse)
     assert message(cifar10_folder) == f"{cifar10_folder / name}: the file cannot be read: Permission denied"
 
 

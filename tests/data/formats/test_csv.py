@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnntrain.data import Watch, load_data
-from cnntrain.data.formats import csv_files, csv_lines
+from cnntrain.data import ProgressReporter, load_data
+from cnntrain.data.formats import csv_file, csv_lines
 from cnntrain.errors import DataError
 
 
@@ -31,7 +31,7 @@ HEADER = "label," + ",".join(f"pixel{i}" for i in range(9))
 
 
 def check(path, table, **options):
-    splits = csv_files.load(path, **options)
+    splits = csv_file.load(path, **options)
     np.testing.assert_array_equal(splits.train.images.reshape(len(table), -1), table[:, 1:])
     np.testing.assert_array_equal(splits.train.labels, table[:, 0])
     return splits
@@ -83,7 +83,7 @@ def test_blocks_of_any_size(tmp_path, table, block, monkeypatch):
 def test_where_the_labels_are(tmp_path, header, place, label):
     labels, pixels = np.arange(8), np.random.default_rng(0).integers(100, 256, (8, 4))
     (tmp_path / "a.csv").write_text(text_of(np.insert(pixels, place, labels, axis=1), header))
-    train = csv_files.load(tmp_path / "a.csv", label=label).train
+    train = csv_file.load(tmp_path / "a.csv", label=label).train
     np.testing.assert_array_equal(train.labels, labels)
     np.testing.assert_array_equal(train.images.reshape(8, 4), pixels)
 
@@ -94,7 +94,7 @@ def test_a_shape(tmp_path):
     assert check(tmp_path / "a.csv", table, shape=(3, 2, 4)).train.images.shape == (5, 3, 2, 4)
     for options, words in (({}, "24 pixels a line, which make no square"), ({"shape": (1, 5, 5)}, "has 25")):
         with pytest.raises(DataError, match=words):
-            csv_files.load(tmp_path / "a.csv", **options)
+            csv_file.load(tmp_path / "a.csv", **options)
 
 
 def test_fractions(tmp_path, table, monkeypatch):
@@ -121,7 +121,7 @@ def test_kaggles_test_has_no_labels(tmp_path, table):
     (tmp_path / "train.csv").write_text(text_of(table, HEADER))
     (tmp_path / "test.csv").write_text(text_of(table[:, 1:], HEADER[6:]))
     notes = []
-    data = load_data("csv", path=tmp_path, watch=Watch(note=notes.append))
+    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
     assert data.test is None
     assert notes == [
         f"{tmp_path}/test.csv is not used: without labels it cannot be a test split; its header names pixel0, pixel1, "
@@ -158,7 +158,7 @@ def test_kaggles_test_has_no_labels(tmp_path, table):
 def test_what_is_wrong_is_told_with_its_line(tmp_path, content, words):
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=words):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -173,40 +173,40 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, content, words):
 def test_labels_that_are_nowhere(tmp_path, label, header, words):
     (tmp_path / "a.csv").write_text(text_of(np.array([[1, 2], [3, 4]]), header))
     with pytest.raises(DataError, match=words):
-        csv_files.load(tmp_path / "a.csv", label=label)
+        csv_file.load(tmp_path / "a.csv", label=label)
 
 
 def test_folders_without_a_file_or_with_two(tmp_path, table):
     with pytest.raises(DataError, match="there is no such folder"):
-        csv_files.load(tmp_path / "missing")
+        csv_file.load(tmp_path / "missing")
     with pytest.raises(DataError, match=r"no training samples; looked for train\.csv"):
-        csv_files.load(tmp_path)
+        csv_file.load(tmp_path)
     for name in ("a_train.csv", "b_train.csv"):
         (tmp_path / name).write_text(text_of(table))
     with pytest.raises(DataError, match="only one can be the train split"):
-        csv_files.load(tmp_path)
+        csv_file.load(tmp_path)
 
 
 def test_damaged_gzip(tmp_path, table):
     packed = gzip.compress(text_of(table).encode())
     (tmp_path / "a.csv").write_bytes(packed[:-20])
     with pytest.raises(DataError, match="the gzip file is damaged"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 def test_a_line_without_an_end(tmp_path, monkeypatch, memory_below):
-    monkeypatch.setattr(csv_lines, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(csv_lines, "MAX_LINE", 1000)
     monkeypatch.setattr(csv_lines, "BLOCK", 100)
     (tmp_path / "a.csv").write_text("1,2\n" + "0," * 1_000_000)
     with memory_below(1 << 20), pytest.raises(DataError, match="line 2 is longer than 1,000 characters"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 def test_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_lines, "TEXT_LIMIT_FROM", 1 << 20)
     (tmp_path / "a.csv").write_bytes(gzip.compress((b"0," * 500_000 + b"0\n") * 3))
     with pytest.raises(DataError, match="50 times as many, which no table of images does"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 PIECES = st.sampled_from(
@@ -221,7 +221,7 @@ def test_any_bytes(content):
         path = Path(folder) / "a.csv"
         path.write_bytes(content)
         try:
-            train, test, classes, *_ = csv_files.load(path)
+            train, test, classes, *_ = csv_file.load(path)
         except DataError:
             return
     assert test is None
@@ -233,7 +233,7 @@ def test_any_bytes(content):
 def test_a_header_of_too_many_names(tmp_path, memory_below):
     (tmp_path / "a.csv").write_text(",".join(["ab"] * 2_000_000) + "\n1,2\n")
     with memory_below(40 << 20), pytest.raises(DataError, match="has 2,000,000 columns; at most 1,000,000 are read"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 def test_a_packed_file_of_many_lines_is_refused_before_it_is_kept(tmp_path, monkeypatch, memory_below):
@@ -242,17 +242,17 @@ def test_a_packed_file_of_many_lines_is_refused_before_it_is_kept(tmp_path, monk
         gzip.compress(b"label" + b",p" * 784 + b"\n" + (b"1" + b",0" * 784 + b"\n") * 20_000)
     )
     with memory_below(60 << 20), pytest.raises(DataError, match="50 times as many"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 def test_labels_without_number(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_files, "MAX_CLASSES", 100)
+    monkeypatch.setattr(csv_file, "MAX_CLASSES", 100)
     (tmp_path / "a.csv").write_text("label,p0\n" + "".join(f"a{i},0\n" for i in range(101)))
     with pytest.raises(DataError, match=r"line 102 holds label number 101 in column 0 .*; 100 different ones at most"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("label,p0\ncat,0\n" + "a" * 300 + ",0\n")
     with pytest.raises(DataError, match="line 3 holds a label of 300 characters"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes of a name")
@@ -260,4 +260,4 @@ def test_pipes_and_devices(tmp_path):
     os.mkfifo(tmp_path / "train.csv")
     for path in (tmp_path / "train.csv", Path("/dev/zero")):
         with pytest.raises(DataError, match="this is no file, but a pipe or a device"):
-            csv_files.load(path)
+            csv_file.load(path)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnntrain.data import Watch, load_data
-from cnntrain.data.formats import csv_files
+from cnntrain.data import ProgressReporter, load_data
+from cnntrain.data.formats import csv_file
 from cnntrain.errors import DataError
 
 N = 60
@@ -105,7 +105,7 @@ def check(splits, classes=("0", "1", "2")):
 def test_read_right(tmp_path, name):
     content, labels = RIGHT[name]
     (tmp_path / "a.csv").write_text(content)
-    splits = csv_files.load(tmp_path / "a.csv")
+    splits = csv_file.load(tmp_path / "a.csv")
     assert f"labels: {labels}" in splits.choices
     check(splits)
     counted = "sorted" if "sorted" in name else LABELS
@@ -121,14 +121,14 @@ def test_read_right(tmp_path, name):
 def test_encodings_and_ends_of_lines(tmp_path, name, newline, begin, encoding):
     content = RIGHT[name][0].replace("\n", newline)
     (tmp_path / "a.csv").write_bytes((begin + content).encode(encoding))
-    check(csv_files.load(tmp_path / "a.csv"))
+    check(csv_file.load(tmp_path / "a.csv"))
 
 
 def test_what_is_not_read_is_reported(tmp_path):
     (tmp_path / "a.csv").write_text(RIGHT["an id"][0])
-    assert csv_files.load(tmp_path / "a.csv").choices[-1] == "not read: column 0, 'id'"
+    assert csv_file.load(tmp_path / "a.csv").choices[-1] == "not read: column 0, 'id'"
     (tmp_path / "a.csv").write_text(RIGHT["a frame without names"][0])
-    assert csv_files.load(tmp_path / "a.csv").choices[0] == (
+    assert csv_file.load(tmp_path / "a.csv").choices[0] == (
         "header: the first line, which only counts columns: 0, 1, 2, 3, ..., 63, 64"
     )
 
@@ -138,7 +138,7 @@ def test_a_hand_sign_set_without_one_letter(tmp_path):
     pixels = RNG.integers(0, 256, (N, 64))
     (tmp_path / "sign_mnist_train.csv").write_text(text(labels, pixels))
     notes = []
-    data = load_data("csv", path=tmp_path, watch=Watch(note=notes.append))
+    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
     assert notes == ["1 of 25 classes has no training sample: 9"]
     assert data.choices == ("labels: column 0, the first",)
 
@@ -150,17 +150,17 @@ def test_labels_that_are_text(tmp_path, separator, quote):
     quoted = [f"{quote}{word}{quote}" for word in words]
     for header in (None, ["species", *NAMES]):
         (tmp_path / "a.csv").write_text(text(quoted, PIXELS, header=header, separator=separator), encoding="utf-8")
-        splits = csv_files.load(tmp_path / "a.csv")
+        splits = csv_file.load(tmp_path / "a.csv")
         check(splits, ("Grün", "cat", "dog"))
         np.testing.assert_array_equal(np.array(splits.classes)[splits.train.labels], words)
     (tmp_path / "a.csv").write_text(text(PIXELS, quoted, separator=separator), encoding="utf-8")
-    check(csv_files.load(tmp_path / "a.csv"), ("Grün", "cat", "dog"))
+    check(csv_file.load(tmp_path / "a.csv"), ("Grün", "cat", "dog"))
 
 
 def test_a_separator_within_quotes(tmp_path):
     words = np.array(['"big, dog"', '"cat"', '"big, red cat"'])[LABELS]
     (tmp_path / "a.csv").write_text(text(words, PIXELS, header=["label", *NAMES]))
-    check(csv_files.load(tmp_path / "a.csv"), ("big, dog", "big, red cat", "cat"))
+    check(csv_file.load(tmp_path / "a.csv"), ("big, dog", "big, red cat", "cat"))
 
 
 WRONG = {
@@ -206,30 +206,30 @@ def test_refused_for_the_right_reason(tmp_path, name):
     content, words = WRONG[name]
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError) as caught:
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
     assert words in str(caught.value)
 
 
 def test_the_key_settles_it(tmp_path):
     (tmp_path / "a.csv").write_text(WRONG["all named as pixels"][0])
-    check(csv_files.load(tmp_path / "a.csv", label="pixel0"))
+    check(csv_file.load(tmp_path / "a.csv", label="pixel0"))
     (tmp_path / "a.csv").write_text(WRONG["two that could be labels"][0])
-    check(csv_files.load(tmp_path / "a.csv", label="coarse"))
+    check(csv_file.load(tmp_path / "a.csv", label="coarse"))
     (tmp_path / "a.csv").write_text(RIGHT["no header, with an index"][0])
-    check(csv_files.load(tmp_path / "a.csv", label=1))
+    check(csv_file.load(tmp_path / "a.csv", label=1))
 
 
 def test_text_without_its_mark_and_bytes_that_are_no_text(tmp_path):
     content = text(LABELS, PIXELS, header=["label", *NAMES])
     (tmp_path / "a.csv").write_bytes(content.encode("utf-16-le"))
     with pytest.raises(DataError, match="is not text in UTF-8: it begins with 6c 00 61 00"):
-        csv_files.load(tmp_path / "a.csv")
+        csv_file.load(tmp_path / "a.csv")
 
 
 def test_a_column_that_is_not_there_is_answered_by_the_first_and_last_names(tmp_path):
     (tmp_path / "a.csv").write_text(RIGHT["last, digit"][0])
     with pytest.raises(DataError, match=r"its header names pixel0, pixel1, pixel2, pixel3, \.\.\., pixel63, digit$"):
-        csv_files.load(tmp_path / "a.csv", label="label")
+        csv_file.load(tmp_path / "a.csv", label="label")
 
 
 @pytest.mark.parametrize("name", ["val.csv", "validation.csv", "x_valid.csv.csv", "mnist_dev.csv"])
@@ -253,7 +253,7 @@ def test_a_test_file_without_labels_is_not_used(tmp_path, name):
     (tmp_path / "train.csv").write_text(text(LABELS, PIXELS, header=["label", *NAMES]))
     (tmp_path / "test.csv").write_text(TEST_FILES[name])
     notes = []
-    data = load_data("csv", path=tmp_path, watch=Watch(note=notes.append))
+    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
     assert data.test is None
     assert "test.csv is not used: without labels it cannot be a test split" in notes[0]
 
@@ -261,6 +261,6 @@ def test_a_test_file_without_labels_is_not_used(tmp_path, name):
 def test_columns_of_a_test_file_are_found_by_their_names(tmp_path):
     (tmp_path / "train.csv").write_text(text(LABELS, PIXELS, header=["label", *NAMES]))
     (tmp_path / "test.csv").write_text(text(range(N), PIXELS[:, ::-1], LABELS, header=["id", *NAMES[::-1], "label"]))
-    test = csv_files.load(tmp_path).test
+    test = csv_file.load(tmp_path).test
     np.testing.assert_array_equal(test.images.reshape(N, 64), PIXELS)
     np.testing.assert_array_equal(test.labels, LABELS)

@@ -39,7 +39,7 @@ def test_a_file_that_may_not_be_read(idx_folder, monkeypatch):
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(idx, "opened", refuse)
+    monkeypatch.setattr(idx, "open_regular", refuse)
     assert message(idx_folder) == f"{idx_folder / IMAGES}: the file cannot be read: Permission denied"
 
 

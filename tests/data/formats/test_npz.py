@@ -5,7 +5,7 @@ from cnntrain.data import load_data
 from cnntrain.data.formats import npz
 
 
-def colour(shape):
+def color(shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
@@ -37,7 +37,7 @@ def test_a_compressed_file_and_arrays_that_are_of_no_use(tmp_path, images, label
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_and_channels_first_are_told_apart(write_npz, labels, channels):
-    x = colour((10, channels, 6, 5))
+    x = color((10, channels, 6, 5))
     for stored in (x, x.transpose(0, 2, 3, 1)):
         read = npz.load(write_npz(x_train=stored, y_train=labels)).train.images
         np.testing.assert_array_equal(read, x)
@@ -46,7 +46,7 @@ def test_channels_last_and_channels_first_are_told_apart(write_npz, labels, chan
 
 @pytest.mark.parametrize("shape", [(10, 3, 8, 3), (10, 4, 6, 2), (10, 1, 5, 1)])
 def test_layout_settles_what_the_shape_leaves_open(write_npz, labels, shape):
-    x = colour(shape)
+    x = color(shape)
     path = write_npz(x_train=x, y_train=labels)
     np.testing.assert_array_equal(npz.load(path, layout="NCHW").train.images, x)
     np.testing.assert_array_equal(npz.load(path, layout="NHWC").train.images, x.transpose(0, 3, 1, 2))

@@ -1,0 +1,1 @@
+"""The way into cnntrain: looking at data, and writing a config for them."""

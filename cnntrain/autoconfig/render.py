@@ -1,0 +1,91 @@
+"""A recipe as a YAML file with a reason beside each choice."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from cnntrain.autoconfig.inspect import Findings
+from cnntrain.autoconfig.recommend import Line, Recommendation
+from cnntrain.errors import visible
+
+SCHEMA = "cnntrain.schema.json"
+"""The file, beside the config, by which editors complete it; so the config can be passed on together with it."""
+PLAIN = re.compile(r"(\.{0,2}/|~/)?[A-Za-z_]([\w./ +-]*[\w/])?")
+"""Text that means itself in YAML without quotes."""
+WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
+MAX_WIDTH = 48
+"""Columns left of the reasons, at most."""
+
+
+def render(found: Findings, recipe: Recommendation, out: Path, header: list[str]) -> str:
+    """Return the YAML text.
+
+    Args:
+        found: Where the samples are.
+        recipe: What was chosen.
+        out: Where the file will be; a path beside or below it is written relative to it.
+        header: Comment lines at the beginning.
+    """
+    source = [Line(key, found.source[key]) for key in found.source if key != "path"]
+    if "path" in found.source:
+        path, relative = path_from(Path(found.source["path"]), out.absolute().parent)
+        source.append(Line("path", path, "relative to the folder of this file" if relative else ""))
+    rows = [
+        ("data:", ""),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in [*source, *recipe.data]),
+        ("network:", ""),
+        ("  layers:", ""),
+        *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recipe.layers),
+        ("training:", ""),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in recipe.training),
+    ]
+    width = min(MAX_WIDTH, max(len(left) for left, reason in rows if reason)) + 2
+    lines = []
+    for left, reason in rows:
+        if reason and len(left) > width - 2:
+            lines += [f"{left[: len(left) - len(left.lstrip())]}# {reason}", left]
+        else:
+            lines.append(f"{left.ljust(width)}# {reason}" if reason else left)
+    return (
+        "\n".join(
+            [f"# yaml-language-server: $schema={SCHEMA}", *(f"# {visible(line)}".rstrip() for line in header), *lines]
+        )
+        + "\n"
+    )
+
+
+def path_from(path: Path, folder: Path) -> tuple[str, bool]:
+    """A path as it is written in a file in ``folder``, and whether it is relative: if it lies in it, or close by."""
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # another drive of Windows
+        return str(path), False
+    if relative.count("..") > 1:
+        return str(path), False
+    text = Path(relative).as_posix()
+    return f"./{text}" if text.startswith("~") else text, True  # a config's ~ is the home folder
+
+
+def value(of: Any) -> str:
+    """A value as YAML on one line."""
+    match of:
+        case dict():
+            return "{" + ", ".join(f"{key}: {value(item)}" for key, item in of.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(value, of)) + "]"
+        case bool():
+            return "true" if of else "false"
+        case str() if PLAIN.fullmatch(of) and of.lower() not in WORDS:
+            return of
+        case str():
+            return quoted(of)
+        case _:
+            return json.dumps(of)
+
+
+def quoted(text: str) -> str:
+    """Text in double quotes, on one line: a name may hold quotes, line breaks and all that YAML gives a meaning."""
+    escaped = (f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(escaped)}"'

@@ -1,0 +1,71 @@
+"""``cnntrain bench``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.config_words import ConfigArgument
+from cnntrain.cli.options import JsonOption, Overrides, ProgressMode, ProgressOption, WorkersOption
+from cnntrain.cli.views.terminal import errors_as_messages, is_live, messages, print_json, results
+
+BatchesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batches",
+        metavar="N",
+        min=1,
+        help="How many batches to time; by default as many as take a second.",
+        show_default=False,
+    ),
+]
+
+
+def bench(
+    config: ConfigArgument,
+    overrides: Overrides = None,
+    batches: BatchesOption = None,
+    workers: WorkersOption = None,
+    progress: ProgressOption = ProgressMode.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Time every layer and whole training steps, on random images.
+
+    Layers are timed on one core, forward and backward, and compared with the speed at which it multiplies two
+    2048 x 2048 matrices; whole steps are timed with all workers. Nothing is saved.
+    """
+    with errors_as_messages():
+        from cnntrain.cli.views.tables import (
+            bench_lines,
+            bench_table,
+        )  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.config import load_config
+        from cnntrain.profiling.bench import bench
+
+        words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
+        loaded = load_config(config, words)
+        with open_view(progress) as tell:
+            result = bench(loaded, batches, tell)
+        if json:
+            print_json(result)
+            return
+        console = results()
+        console.print(bench_table(result, loaded.network.layers, console.width))
+        for line in bench_lines(result):
+            results().print_sentence(line)
+
+
+@contextmanager
+def open_view(mode: ProgressMode) -> Iterator[Callable[[str], None]]:
+    """What ``--progress`` asks for, on stderr: one line that changes, or a line for each measurement.
+
+    The changing line is drawn only between two measurements, so that none of them shares its core with a spinner.
+    """
+    if not is_live(mode):
+        yield (lambda _: None) if mode is ProgressMode.NONE else messages().print_sentence
+        return
+    from rich.live import Live
+
+    with Live(console=messages(live=True), auto_refresh=False, transient=True, redirect_stdout=False) as live:
+        yield lambda text: live.update(text, refresh=True)

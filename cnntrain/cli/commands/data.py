@@ -1,0 +1,225 @@
+"""``cnntrain data``: what sources of images there are, fetching them, looking at one, and what is in the cache."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnntrain.cli.options import JsonOption, Overrides, ProgressMode, ProgressOption
+from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnntrain.config import Config
+    from cnntrain.data import Data
+    from cnntrain.data.downloads.registry import NamedSet
+
+data = typer.Typer(
+    name="data", no_args_is_help=True, rich_markup_mode=None, help="List, fetch and look at sources of images."
+)
+
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Data sets known by name, such as mnist.", show_default=False)
+]
+MirrorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror",
+        metavar="URL",
+        help="A server that is asked first; it has the files under URL/ or URL/NAME/. May be given several times.",
+        show_default=False,
+    ),
+]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A data set known by name, a folder, a file of data, or a YAML file with a section data.",
+        show_default=False,
+    ),
+]
+SheetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Draw some images of each class into this PNG file; no file is overwritten.",
+        show_default=False,
+    ),
+]
+
+
+@data.command("list", epilog="Example: cnntrain data list")
+def list_sources(json: JsonOption = False) -> None:
+    """Show which sources there are, which data sets are in the cache, and how large the cache is."""
+    with errors_as_messages():
+        from cnntrain.cli.views.data_text import (
+            cache_lines,
+            cache_sizes,
+            downloads_table,
+            known_sources,
+            sources_table,
+        )  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.data.cache_folder import cache_folder
+
+        sources, sizes = known_sources(), cache_sizes()
+        if json:
+            print_json({"cache": str(cache_folder()), **sizes, "sources": sources})
+            return
+        results().print(sources_table(sources))
+        results().print()
+        results().print(downloads_table(sources))
+        results().print()
+        for line in cache_lines(sizes):
+            results().print_sentence(line)
+
+
+@data.command("clear", epilog="Example: cnntrain data clear")
+def clear(json: JsonOption = False) -> None:
+    """Remove all decoded images from the cache. Downloads stay, and so does every file that cnntrain did not write.
+
+    Images are decoded again when they are next used. A run that is using them is not disturbed.
+    """
+    with errors_as_messages():
+        from cnntrain.cli.views.tables import bytes_text  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.data.image_folder.cache_files import images_folder, own_files, remove
+
+        folder = images_folder()
+        if folder.is_symlink():
+            raise UsageError(f"{folder}: this is a link, and nothing is removed where it leads")
+        removed = remove(own_files(folder))
+        size = sum(file.bytes for file in removed)
+        kept = list(own_files(folder))
+        if json:
+            print_json(
+                {
+                    "path": str(folder),
+                    "removed": [{"path": str(file.path), "bytes": file.bytes} for file in removed],
+                    "bytes": size,
+                    "in_use": [str(file.path) for file in kept],
+                }
+            )
+            return
+        files = "1 file" if len(removed) == 1 else f"{len(removed)} files"
+        results().print(f"removed {files} of decoded images, {bytes_text(size)}, from {folder}", soft_wrap=True)
+        for file in kept:
+            results().print(f"{file.path} is in use by another process, and stays", soft_wrap=True)
+
+
+@data.command("fetch", epilog="Example: cnntrain data fetch mnist fashion-mnist")
+def fetch(
+    names: NamesArgument,
+    mirror: MirrorOption = None,
+    progress: ProgressOption = ProgressMode.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Download data sets into the cache, checked; what is there already is not downloaded again."""
+    with errors_as_messages():
+        from cnntrain.cli.views.loading_view import open_view
+        from cnntrain.cli.views.tables import bytes_text
+        from cnntrain.data.downloads.fetch import fetch
+
+        chosen = [_named(name) for name in names]
+        mirrors = [_mirror(url) for url in mirror or ()]
+        fetched: list[dict[str, Any]] = []
+        for named in chosen:
+            with open_view(progress) as tell:
+                folder = fetch(named, mirrors, tell)
+            size = sum((folder / name).stat().st_size for name in named.kept)
+            fetched.append({"source": named.name, "path": str(folder), "bytes": size})
+            if not json:
+                results().print(f"{named.name}: {folder} ({bytes_text(size)})", soft_wrap=True)
+        if json:
+            print_json({"fetched": fetched})
+
+
+@data.command("info", epilog="Example: cnntrain data info photos --sheet photos.png")
+def info(
+    source: SourceArgument,
+    overrides: Overrides = None,
+    sheet: SheetOption = None,
+    progress: ProgressOption = ProgressMode.AUTO,
+    json: JsonOption = False,
+) -> None:
+    """Show how many images of which class there are, their size, mean and deviation; draw a contact sheet."""
+    with errors_as_messages():
+        from cnntrain.builder import load_config_data
+        from cnntrain.cli.views.data_text import classes_table, facts_lines
+        from cnntrain.cli.views.loading_view import open_watch
+        from cnntrain.data.statistics import describe_data, image_sizes
+
+        if sheet is not None:
+            _check_sheet(sheet)
+        config = _config_of(source, overrides or [])
+        if config.data is None:
+            raise UsageError(f"{source}: this config has no section data")
+        with open_watch(progress) as watch:
+            data = load_config_data(config, watch=watch)
+        path = getattr(config.data, "path", None)
+        result = {"source": config.data.source, "path": None if path is None else str(path), **describe_data(data)}
+        result["image_sizes"] = None if path is None else image_sizes(data, path)
+        if sheet is not None:
+            _draw(sheet, source, data)
+            result["sheet"] = str(sheet)
+        if json:
+            print_json(result)
+            return
+        for line in facts_lines(result):
+            results().print_sentence(line)
+        results().print()
+        results().print(classes_table(result))
+
+
+def _named(name: str) -> "NamedSet":
+    from cnntrain.config.yaml.wording import did_you_mean
+    from cnntrain.data.downloads.registry import NAMED
+
+    if name not in NAMED:
+        hint = did_you_mean(name, NAMED) or f"; there are {', '.join(NAMED)}"
+        raise UsageError(f"there is no data set of the name {name[:80]!r} to fetch{hint}")
+    return NAMED[name]
+
+
+def _mirror(url: str) -> str:
+    from cnntrain.config.schema.config import URL
+
+    if not re.match(URL, url):
+        raise UsageError(f"--mirror: expected a URL that begins with http:// or https://, got {url[:80]!r}")
+    return url
+
+
+def _config_of(source: str, overrides: list[str]) -> "Config":
+    """A config with the section ``data`` that ``source`` stands for; of a network it needs none."""
+    from cnntrain.config import config_from_dict, load_config
+    from cnntrain.data.detect_source import detect_source
+
+    if Path(source).suffix.lower() in (".yaml", ".yml"):
+        return load_config(source, overrides)
+    network = {"input": [1, 1, 1], "layers": [{"fc": {"units": 1}}]}
+    return config_from_dict({"data": detect_source(source), "network": network}, source, overrides)
+
+
+def _check_sheet(path: Path) -> None:
+    """Look at where the sheet goes before any work is done."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a contact sheet is a PNG file; give it a name that ends in .png")
+    from cnntrain.storage import is_taken
+
+    if is_taken(path):
+        raise UsageError(f"{path} is there already, and no file is overwritten; choose another name, or remove it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def _draw(path: Path, source: str, data: "Data") -> None:
+    from cnntrain.data.contact_sheet import contact_sheet
+    from cnntrain.storage import write_new
+
+    title = f"{source}: {len(data.classes)} classes, {len(data.train):,} training images of "
+    title += " x ".join(map(str, data.input_shape))
+    try:
+        write_new(path, contact_sheet(title, data.train, data.classes))
+    except FileExistsError:  # since the beginning
+        _check_sheet(path)
+        raise

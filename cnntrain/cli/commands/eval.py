@@ -1,0 +1,85 @@
+"""``cnntrain eval``."""
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cnntrain.cli.options import JsonOption, RunArgument
+from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.errors import UsageError
+
+
+class Split(StrEnum):
+    """Part of the data."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+    TRAIN = "train"
+
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DATA] KEY=VALUE",
+        help="With --all, other data: a labelled folder, file or data set known by name. Replaces values of the stored "
+        "config, such as data.path=../data/mnist.",
+        show_default=False,
+    ),
+]
+SplitOption = Annotated[
+    Split | None,
+    typer.Option("--split", help="Part of the data to evaluate on; test by default.", show_default=False),
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Evaluate on all samples of the data, or of DATA, whatever their splits.")
+]
+
+PlotsOption = Annotated[
+    bool,
+    typer.Option("--plots", help="Draw confusion matrix, mistakes and calibration as PNG files into RUN/eval."),
+]
+
+
+def evaluate(
+    run: RunArgument,
+    words: Words = None,
+    split: SplitOption = None,
+    everything: AllOption = False,
+    plots: PlotsOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure how good the saved weights in RUN are.
+
+    Told are loss and accuracy, the figures of each class, which classes are mixed up, and the most confident errors.
+    Data that have moved since are named by data.path=FOLDER. With --all, no split is drawn: all samples count.
+    """
+    with errors_as_messages():
+        from cnntrain.cli.views.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.loading_view import open_watch
+        from cnntrain.evaluation.evaluate import evaluate_run, evaluate_saved
+        from cnntrain.evaluation.evaluate_all import judge_all
+
+        source, overrides = data_among(words or [])
+        if everything and split is not None:
+            raise UsageError("--all and --split exclude each other")
+        if source is not None and not everything:
+            raise UsageError(f"{source}: to evaluate on all of other data, add --all; overrides are KEY=VALUE")
+        with open_watch() as watch:
+            if everything:
+                report = judge_all(run, source, overrides, watch)
+            else:
+                report = evaluate_saved(run, (split or Split.TEST).value, overrides, watch)
+        result = evaluate_run(run, report, plots)
+        if json:
+            print_json(result)
+        else:
+            show(result, results())
+
+
+def data_among(words: list[str]) -> tuple[str | None, list[str]]:
+    """Other data, if the first word names some, and the overrides."""
+    if words and ("=" not in words[0] or os.path.exists(words[0])):
+        return words[0], words[1:]
+    return None, words

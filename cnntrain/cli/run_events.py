@@ -1,0 +1,70 @@
+"""Showing a run while it trains, and its result at the end: what ``train`` and ``resume`` have in common."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cnntrain.cli.options import ProgressMode
+from cnntrain.cli.views.terminal import print_json, results
+from cnntrain.streams import listened_to
+
+if TYPE_CHECKING:
+    from cnntrain.training.events import Event
+    from cnntrain.training.interrupts import Interrupts
+
+SIGBREAK = getattr(signal, "SIGBREAK", None)
+"""Windows only: Ctrl-Break, and how services and other programs ask a process to end."""
+
+
+def show_run(events: "Callable[[Interrupts], Iterator[Event]]", progress: ProgressMode, json: bool) -> None:
+    """Show what happens and print the result; the run goes on, and counts, where nobody listens to either.
+
+    Raises:
+        typer.Exit: With status 129, 130 or 143, when it was stopped by a signal.
+        CnntrainError: What the events raise.
+    """
+    from cnntrain.cli.views.training_text import next_line  # imported late: `cnntrain --help` needs none of it
+    from cnntrain.cli.views.training_view import open_view
+    from cnntrain.training.events import Finished, Started
+    from cnntrain.training.interrupts import Interrupts
+
+    stop, run = "", None
+    with (
+        redirect_stdout(listened_to(sys.stdout)),
+        open_view(progress) as view,
+        Interrupts(tell=view.stopping) as interrupts,
+    ):
+        try:
+            for event in events(interrupts):
+                view.show(event)
+                if isinstance(event, Started):
+                    run = event.run
+                elif isinstance(event, Finished):  # only the error of a run that diverged may follow
+                    stop = event.result["stop"]
+                    print_result(event.result, json)
+        except KeyboardInterrupt as error:
+            if run is None:
+                raise
+            raise KeyboardInterrupt(*(error.args or (signal.SIGINT,)), next_line("resume", run)) from None
+    if stop == "interrupted":
+        number = interrupts.signal or signal.SIGINT
+        raise typer.Exit(128 + (signal.SIGTERM if number == SIGBREAK else number))
+
+
+def print_result(result: dict[str, Any], json: bool) -> None:
+    """Print how a run ended."""
+    if json:
+        print_json(result)
+        return
+    from cnntrain.cli.views.training_text import result_lines
+
+    console = results()
+    for line in result_lines(result):
+        if line.startswith(("run in ", "next: ")):  # to be copied
+            console.print(line, soft_wrap=True)
+        else:
+            console.print_sentence(line)

@@ -1,0 +1,134 @@
+"""What ``cnntrain eval`` shows: the figures, each class, what is mixed up, and the most confident errors."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cnntrain.cli.views.confusion_table import confusion_table
+from cnntrain.cli.views.tables import add_columns, plain_table
+from cnntrain.cli.views.training_text import accuracy_text, loss_text
+from cnntrain.cli.views.truncate import truncate
+
+MAX_CLASSES = 100
+"""Classes with a line of their own."""
+MAX_LINES = 10
+"""Mistakes, and pairs of classes that are mixed up."""
+MIN_NAME_LENGTH = 12
+"""Columns that names of classes get at least."""
+MAX_WIDTH = 120
+"""Columns that are used in a file or a pipe, where nothing sets a limit."""
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print what ``cnntrain.evaluate`` gave; names are cut so that lines fit ``console``."""
+    width = min(console.width, MAX_WIDTH)
+    console.print(figures_table(result))
+    console.print()
+    rows = _class_rows(result)
+    console.print(classes_table(result, rows[:MAX_CLASSES], width))
+    if len(rows) > MAX_CLASSES:
+        console.print(f"the {MAX_CLASSES} of {len(rows):,} classes with the least F1; --json has all")
+    absent = len(result["classes"]) - len(rows)
+    if absent:
+        have = "class that has" if absent == 1 else "classes that have"
+        console.print(f"{absent:,} more {have} no samples here and {'was' if absent == 1 else 'were'} never predicted")
+    console.print()
+    if result["mistakes"]:
+        _show_mistakes(result, console, width)
+    else:
+        console.print("no mistakes")
+    if result["plots"]:
+        console.print()
+        for path in result["plots"]:
+            console.print(f"plot in {path}", soft_wrap=True)
+
+
+def _show_mistakes(result: dict[str, Any], console: Console, width: int) -> None:
+    matrix = confusion_table(result, width)
+    if matrix is None:
+        console.print("what is mixed up most often", style="bold")
+        console.print(confused_table(result, width))
+    else:
+        console.print("how often a class (row) was taken for another (column)", style="bold")
+        console.print(matrix)
+    console.print()
+    wrong, shown = result["samples"] - round(result["samples"] * result["accuracy"]), len(_shown(result))
+    mistakes = "1 mistake" if wrong == 1 else f"{wrong:,} mistakes"
+    console.print(mistakes if wrong == shown else f"the {shown} surest of {mistakes}", style="bold")
+    console.print(mistakes_table(result, width))
+
+
+def _shown(result: dict[str, Any]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = result["mistakes"][:MAX_LINES]
+    return shown
+
+
+def figures_table(result: dict[str, Any]) -> Table:
+    """The figures of the split as a whole, in one row."""
+    table = plain_table()
+    add_columns(table, "left", "split")
+    add_columns(table, "right", "samples", "loss", "accuracy")
+    row = [
+        result["split"], f"{result['samples']:,}", loss_text(result["loss"]), accuracy_text(result["accuracy"]),
+    ]  # fmt: skip
+    if result["top_k"]:
+        add_columns(table, "right", f"top-{result['top_k']['k']}")
+        row.append(accuracy_text(result["top_k"]["accuracy"]))
+    if result["calibration_error"] is not None:
+        add_columns(table, "right", "calibration error")
+        row.append(accuracy_text(result["calibration_error"]))
+    table.add_row(*row)
+    return table
+
+
+def classes_table(result: dict[str, Any], rows: list[dict[str, Any]], width: int) -> Table:
+    """A row for each class of ``rows``, then the averages."""
+    table = plain_table()
+    add_columns(table, "left", "class")
+    add_columns(table, "right", "precision", "recall", "F1", "samples")
+    for row in rows:
+        table.add_row(truncate(row["class"], max(MIN_NAME_LENGTH, width - 45)), *_percents(row), f"{row['support']:,}")
+    table.add_section()
+    for kind in ("macro", "weighted"):
+        table.add_row(f"{kind} average", *_percents(result[kind]), "", style="bold")
+    return table
+
+
+def confused_table(result: dict[str, Any], width: int) -> Table:
+    """The pairs of classes that are mixed up most often."""
+    table = plain_table()
+    add_columns(table, "right", "times")
+    add_columns(table, "left", "class", "taken for")
+    for pair in result["confused"][:MAX_LINES]:
+        names = (truncate(pair[key], (width - 14) // 2) for key in ("true", "predicted"))
+        table.add_row(f"{pair['samples']:,}", *names)
+    return table
+
+
+def mistakes_table(result: dict[str, Any], width: int) -> Table:
+    """The mistakes that the network is surest of."""
+    mistakes = _shown(result)
+    are_files, are_probabilities = mistakes[0]["file"] is not None, mistakes[0]["probability"] is not None
+    table = plain_table()
+    add_columns(table, "left" if are_files else "right", "file" if are_files else "sample")
+    add_columns(table, "left", "class", "taken for")
+    add_columns(table, "right", "probability" if are_probabilities else "output")
+    side = (width - 21) // 4
+    for row in mistakes:
+        where = truncate(row["file"], width - 21 - 2 * side) if are_files else f"{row['sample']:,}"
+        confidence = accuracy_text(row["probability"]) if are_probabilities else loss_text(row["output"])
+        table.add_row(where, truncate(row["true"], side), truncate(row["predicted"], side), confidence)
+    return table
+
+
+def _class_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures of all classes that have samples or were predicted; of very many those with the least F1."""
+    rows = [row for row in result["per_class"] if row["f1"] is not None]
+    if len(rows) <= MAX_CLASSES:
+        return rows
+    return sorted(rows, key=lambda row: row["f1"])
+
+
+def _percents(row: dict[str, Any]) -> list[str]:
+    return [accuracy_text(row[key]) for key in ("precision", "recall", "f1")]

@@ -1,0 +1,204 @@
+"""Results as tables: columns that line up, without frames, so that they read the same in a log."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
+from rich.table import Column, Table
+from rich.text import Text
+
+from cnntrain.config import LayerEntry
+from cnntrain.errors import visible
+from cnntrain.types import Shape
+
+MAX_COLUMNS = 10_000
+"""Of a table that nothing makes narrower."""
+COLUMNS = 80
+"""Of the narrowest terminal that text is wrapped for."""
+
+
+def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Group:
+    """The layers with the totals below, and then what is to be said of some.
+
+    Args:
+        description: As ``cnntrain.summary.describe`` gives it.
+        entries: ``network.layers`` of the config.
+        in_shape: Of the network.
+    """
+    table = plain_table()
+    add_columns(table, "right", "")
+    add_columns(table, "left", "layer", "output")
+    add_columns(table, "right", "parameters", "multiply-adds")
+    table.add_row("", "input", shape_text(in_shape))
+    for layer, entry in zip(description["layers"], entries, strict=True):
+        table.add_row(
+            str(layer["index"]),
+            layer_text(entry),
+            shape_text(layer["output_shape"]),
+            f"{layer['parameters']:,}",
+            f"{layer['multiply_adds']:,}",
+        )
+    multiply_adds = sum(layer["multiply_adds"] for layer in description["layers"])
+    table.add_row("", "total", "", f"{description['parameters']:,}", f"{multiply_adds:,}", style="bold")
+    notes = [f"layers[{layer['index']}]: {note}" for layer in description["layers"] for note in layer["notes"]]
+    return Group(table, *(Text(note, "yellow") for note in notes))
+
+
+def layer_text(entry: LayerEntry) -> str:
+    """An entry of ``network.layers`` in short, without its defaults: ``conv K=32 F=5 relu``."""
+    options = entry.options.model_dump(exclude_defaults=True)
+    told = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
+    return " ".join([entry.kind, *told])
+
+
+def choice_lines(choices: Sequence[str], indent: int) -> list[str]:
+    """How the data were read, ``subject: what was taken``, with the subjects in a column of ``indent`` characters."""
+    lines = []
+    for choice in choices:
+        subject, colon, what = visible(choice).partition(": ")
+        text = f"{subject:<{indent - 1}} {what}" if colon and len(subject) < indent else visible(choice)
+        lines += textwrap.wrap(text, COLUMNS, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return lines
+
+
+def memory_text(description: dict[str, Any]) -> str:
+    """One line on the memory that training takes."""
+    workers = "1 worker" if description["workers"] == 1 else f"{description['workers']} workers"
+    data, free = "" if description["memory_holds_data"] else " and no images", description["free_memory_bytes"]
+    text = f"memory for training: about {bytes_text(description['memory_bytes'])} with {workers}{data}"
+    return text if free is None else f"{text}; free: {bytes_text(free)}"
+
+
+def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: int) -> Table:
+    """Milliseconds of each layer, GFLOP/s and their share of what one core can do, forward and backward.
+
+    Args:
+        result: As ``cnntrain.profiling.bench`` gives it.
+        entries: ``network.layers`` of the config.
+        width: Columns of the terminal; below 100 the shapes of the outputs are left out.
+    """
+    is_wide = width >= 100
+    table = plain_table(gap=3 if is_wide else 2)
+    add_columns(table, "right", "")
+    add_columns(table, "left", "layer", *(["output"] if is_wide else []))
+    for way in ("forward", "backward"):
+        add_columns(table, "right", Text(f"{way} ms" if is_wide else f"{way}\nms"), "GFLOP/s", "share")
+    for layer, entry in zip(result["layers"], entries, strict=True):
+        table.add_row(
+            str(layer["index"]),
+            layer_text(entry),
+            *([shape_text(layer["output_shape"])] if is_wide else []),
+            *(cell for way in ("forward", "backward") for cell in _speed_cells(layer, way)),
+        )
+    totals = [sum(layer[f"{way}_ms"] for layer in result["layers"]) for way in ("forward", "backward")]
+    shape = [""] if is_wide else []
+    table.add_row("", "total", *shape, f"{totals[0]:,.3f}", "", "", f"{totals[1]:,.3f}", style="bold")
+    return table
+
+
+def bench_lines(result: dict[str, Any]) -> list[str]:
+    """What is below the table: whole steps, what a core can do, memory."""
+    workers = "1 worker" if result["workers"] == 1 else f"{result['workers']} workers"
+    batches = "1 batch" if result["batches"] == 1 else f"{result['batches']:,} batches"
+    letter = "s" if result["dtype"] == "float32" else "d"
+    peak = result["peak_rss_bytes"]
+    return [
+        f"whole steps of {result['batch_size']:,} samples: {result['step_ms']:,.3f} ms with {workers}, "
+        f"{result['samples_per_second']:,.0f} samples/s (median of {batches})",
+        f"layers on one core; share of its {letter}gemm, {result['gemm_gflops']:,.1f} GFLOP/s on 2048 x 2048 matrices",
+        memory_text(result) + ("" if peak is None else f"; of this process so far, at most {bytes_text(peak)}"),
+    ]
+
+
+def _speed_cells(layer: dict[str, Any], way: str) -> list[str]:
+    milliseconds, gflops = f"{layer[f'{way}_ms']:,.3f}", layer[f"{way}_gflops"]
+    return (
+        [milliseconds, "-", "-"] if gflops is None else [milliseconds, f"{gflops:,.1f}", f"{layer[f'{way}_share']:.0%}"]
+    )
+
+
+def gradients_table(result: dict[str, Any]) -> Table:
+    """Each tensor's largest relative error, and whether it passes."""
+    table = plain_table()
+    add_columns(table, "left", "tensor")
+    add_columns(table, "right", "entries", "checked", "kinks", "max relative error")
+    table.add_column("")
+    for tensor in result["tensors"]:
+        table.add_row(
+            tensor["name"],
+            f"{tensor['entries']:,}",
+            f"{tensor['checked']:,}",
+            f"{tensor['kinks']:,}",
+            f"{tensor['max_relative_error']:.1e}" if tensor["checked"] else "-",
+            _mark(tensor, result["threshold"]),
+        )
+    return table
+
+
+def verdict(result: dict[str, Any]) -> Text:
+    """One line on the whole check."""
+    figures = f"worst relative error {result['worst']:.1e}, threshold {result['threshold']:g}"
+    if result["passed"]:
+        return Text(f"passed: every gradient agrees with its finite differences; {figures}", "green")
+    names = [t["name"] for t in result["tensors"] if _mark(t, result["threshold"]).plain != "ok"]
+    return Text(f"FAILED: {', '.join(names)}; {figures}", "bold red")
+
+
+def _mark(tensor: dict[str, Any], threshold: float) -> Text:
+    if not tensor["checked"]:
+        return Text("FAILED: nothing but kinks", "bold red")
+    return Text("ok", "green") if tensor["max_relative_error"] < threshold else Text("FAILED", "bold red")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """``1 x 28 x 28``."""
+    return " x ".join(map(str, shape))
+
+
+def bytes_text(size: float) -> str:
+    """A number of bytes, with three digits: ``11.6 MB``."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"
+
+
+class PlainTable(Table):
+    """A table without frames, whose cells are never cut unless their column may be wrapped.
+
+    Where the terminal is too narrow for them, the gaps between columns shrink; then the terminal wraps the lines.
+    """
+
+    gap: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render as wide as the columns are."""
+        least = [self._least(console, options, column) for column in self.columns]
+        for gap in range(self.gap, 0, -1):
+            self.padding = (0, gap, 0, 0)
+            width = sum(least) + gap * (len(least) - 1)
+            if width <= options.max_width:
+                break
+        return super().__rich_console__(console, options.update(max_width=max(width, options.max_width)))
+
+    def _least(self, console: Console, options: ConsoleOptions, column: Column) -> int:
+        wide = options.update(max_width=MAX_COLUMNS)
+        sizes = [Measurement.get(console, wide, cell) for cell in (column.header, *column.cells)]
+        return max(size.maximum if column.no_wrap else size.minimum for size in sizes)
+
+
+def plain_table(gap: int = 3) -> PlainTable:
+    """An empty table without frames, ``gap`` spaces between its columns."""
+    table = PlainTable(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table.gap = gap
+    return table
+
+
+def add_columns(table: Table, side: Literal["left", "right"], *names: str | Text) -> None:
+    """Add columns that are never wrapped."""
+    for name in names:
+        table.add_column(name, justify=side, no_wrap=True)

@@ -1,0 +1,78 @@
+"""``data.path`` and all other paths of a config: relative to what, and made absolute."""
+
+import os
+from pathlib import Path
+from typing import Any, get_args
+
+from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.shipped import CHECKOUT
+from cnntrain.config.yaml.nodes import Entry, Node, Scalar, entry_at, find, place, put
+from cnntrain.config.yaml.nodes import Path as Place
+from cnntrain.config.yaml.problems import Problem
+from cnntrain.config.yaml.wording import shown
+
+
+def is_path(kind: Any) -> bool:
+    """Return whether a key of this type takes a path, perhaps among other values."""
+    return kind is Path or any(map(is_path, get_args(kind)))
+
+
+PATHS = tuple(
+    ("data", key)
+    for key in dict.fromkeys(key for options in SOURCES.values() for key in options.model_fields)
+    if any(is_path(options.model_fields[key].annotation) for options in SOURCES.values() if key in options.model_fields)
+)
+"""Keys that take a path, whatever their source."""
+
+
+def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Problem]]:
+    """Return the tree with the paths in it absolute, and a fault for each that cannot be a path.
+
+    In a file they are relative to ``folder``, elsewhere to the current folder; ``~`` is the user's home.
+    """
+    faults: list[Problem] = []
+    for path in PATHS:
+        root, more = with_absolute_path(root, path, folder)
+        faults += more
+    return root, faults
+
+
+def with_local_data(root: Node, folder: Path) -> Node:
+    """Return the tree of a config in the repository with the ``data.path`` of files that lie beside it, if any do.
+
+    Nothing is downloaded then: ``../data/mnist`` is where its configs have always looked.
+    """
+    source = find(root, ("data", "source"))
+    if not isinstance(source, Scalar) or not is_download(source.text) or find(root, ("data", "path")):
+        return root
+    local = (CHECKOUT.parent / "data" / source.text).resolve()
+    if folder.resolve() != CHECKOUT or not local.is_dir():
+        return root
+    return put(root, ("data", "path"), Entry("path", source.mark, Scalar(source.mark, str(local), str(local))))
+
+
+def is_download(source: str) -> bool:
+    """Return whether a source is downloaded where its ``path`` is not given."""
+    return source in SOURCES and "mirrors" in SOURCES[source].model_fields
+
+
+def with_absolute_path(root: Node, path: Place, folder: Path) -> tuple[Node, list[Problem]]:
+    """Return the tree with one path absolute."""
+    entry = entry_at(root, path)
+    if entry is None or not isinstance(entry.node, Scalar) or not isinstance(entry.node.value, str):
+        return root, []
+    text, mark = entry.node.value, entry.node.mark
+    if text and is_text(text):
+        base = "" if mark.line is None else folder
+        absolute = os.path.realpath(os.path.join(base, os.path.expanduser(text)))
+        if is_text(absolute):
+            return put(root, path, entry._replace(node=Scalar(mark, absolute, absolute))), []
+    return root, [Problem(mark, place(root, path), f"expected the path of a file or folder, got {shown(entry.node)}")]
+
+
+def is_text(path: str) -> bool:
+    """Return whether a path can be opened, and be kept in a file of text."""
+    try:
+        return b"\0" not in path.encode()
+    except UnicodeEncodeError:
+        return False

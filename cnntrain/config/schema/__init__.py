@@ -1,0 +1,1 @@
+"""What a config may hold: every key with its type, default and meaning."""

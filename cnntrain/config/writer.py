@@ -1,0 +1,44 @@
+"""A ``Config`` back to YAML."""
+
+from typing import Any
+
+import yaml
+
+from cnntrain.config.schema.config import Config
+
+
+class Flow(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class FlowList(list[Any]):
+    """A list that is written on one line."""
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes options of a layer on one line, as people do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        """Indent lists below their key."""
+        super().increase_indent(flow, indentless=False)
+
+
+Dumper.add_representer(
+    Flow, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+)
+Dumper.add_representer(
+    FlowList, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+)
+
+
+def to_yaml(config: Config) -> str:
+    """Return a config as YAML text, all defaults filled in; loaded again it gives an equal config."""
+    data = config.resolved()
+    network = data["network"]
+    network["layers"] = [{kind: Flow(options) for kind, options in layer.items()} for layer in network["layers"]]
+    if "input" in network:
+        network["input"] = FlowList(network["input"])
+    if isinstance(data["training"].get("class_weights"), list):
+        data["training"]["class_weights"] = FlowList(data["training"]["class_weights"])
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10**6)
+    return text

@@ -1,0 +1,33 @@
+"""Faults of a config: collected, so that all are told at once, each with its position."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cnntrain.config.yaml.nodes import Mark
+from cnntrain.errors import ConfigError
+
+SHOWN = 100
+"""Faults that are told at most; the rest is counted."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: where it is written, where it belongs, and a sentence."""
+
+    mark: Mark
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.mark), self.place, self.sentence) if part)
+
+    def order(self) -> tuple[bool, int, int]:
+        """Return a key that sorts faults as their lines stand in the file, what is not in the file last."""
+        return self.mark.line is None, self.mark.line or 0, self.mark.column or 0
+
+
+def config_error(faults: Iterable[Problem], error: type[ConfigError] = ConfigError) -> ConfigError:
+    """Return one error that tells all ``faults``, one on a line, in the order of the file."""
+    lines = [str(fault) for fault in sorted(dict.fromkeys(faults), key=Problem.order)]
+    if len(lines) > SHOWN:
+        lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more"]
+    return error("\n".join(lines))

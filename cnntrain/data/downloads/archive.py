@@ -1,0 +1,93 @@
+"""Taking the files that are wanted, and nothing else, out of a tar or zip archive.
+
+A member is copied only under its full name, as a plain file, up to the size that it may have, into a file whose name
+has no folder in it. So whatever else an archive holds (links, ``..``, absolute names, bombs) is never touched.
+"""
+
+import errno
+import gzip
+import hashlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from cnntrain.data.downloads.registry import Member
+from cnntrain.errors import DataError
+
+CHUNK = 1 << 20
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,  # a password is needed, or a way of packing that Python does not know
+    ValueError,
+    OverflowError,
+)
+"""What the readers of archives raise."""
+
+
+def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
+    """Write ``members`` of ``archive``, checked, into ``folder``.
+
+    Args:
+        archive: A ``.zip``, or a tar file, packed or not.
+        members: The files that are wanted.
+        folder: Where they go; there is none of them yet.
+
+    Raises:
+        DataError: One is missing, is no plain file, is too large or is not what it should be.
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    wanted = {member.path: member for member in members}
+    try:
+        if archive.suffix == ".zip":
+            _from_zip(archive, wanted, folder)
+        else:
+            _from_tar(archive, wanted, folder)
+    except (*DAMAGED, OSError) as error:
+        # An archive can name a place before its own beginning, and to read from there is EINVAL.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise DataError(f"{archive}: the archive is damaged: {error}") from None
+    if wanted:
+        raise DataError(f"{archive}: there is no {next(iter(wanted))} in the archive")
+
+
+def _from_tar(archive: Path, wanted: dict[str, Member], folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        for info in tar:
+            member = wanted.pop(info.name, None)
+            stream = tar.extractfile(info) if member and info.isreg() else None
+            if member and stream is None:
+                raise DataError(f"{archive}: {member.path} is not a plain file")
+            if member and stream:
+                _copy(stream, member, folder, archive)
+            if not wanted:
+                return
+
+
+def _from_zip(archive: Path, wanted: dict[str, Member], folder: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        for info in packed.infolist():
+            member = wanted.pop(info.filename, None)
+            if member:
+                with packed.open(info) as stream:
+                    _copy(stream, member, folder, archive)
+
+
+def _copy(stream: IO[bytes], member: Member, folder: Path, archive: Path) -> None:
+    written, sha256 = 0, hashlib.sha256()
+    with (folder / member.name).open("xb") as file:
+        while chunk := stream.read(CHUNK):
+            written += len(chunk)
+            if written > member.limit:
+                raise DataError(f"{archive}: {member.path} is larger than the {member.limit:,} bytes that it may have")
+            sha256.update(chunk)
+            file.write(chunk)
+    if sha256.hexdigest() != member.sha256:
+        raise DataError(f"{archive}: {member.path} is not what it should be: its SHA-256 is {sha256.hexdigest()}")

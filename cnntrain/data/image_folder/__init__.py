@@ -1,0 +1,1 @@
+"""Folders of images: found, read, decoded once, split."""

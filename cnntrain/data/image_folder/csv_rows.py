@@ -1,0 +1,65 @@
+"""Rows of a CSV file about images, within limits: what a file claims must not fill the memory."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from cnntrain.errors import DataError
+from cnntrain.storage import read_file
+
+MAX_BYTES = 64_000_000
+"""Bytes of a file, at most."""
+MAX_COUNT = 1_000_000
+"""Rows, at most."""
+MAX_LENGTH = 1_000_000
+"""Characters of a line, at most."""
+MAX_WIDTH = 2_000
+"""Values of a row, at most."""
+SEPARATORS = ",;\t"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the values of each row that is not empty. Bytes that are no text are kept as surrogates.
+
+    Args:
+        path: The file.
+        what: What it is called in a message: ``split file``.
+        separators: What may stand between values; the first line shows which does.
+
+    Raises:
+        DataError: There is no such file, it is too large, or a row is malformed.
+    """
+    try:
+        content = read_file(path, MAX_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: the {what} cannot be read: {error.strerror or error}") from None
+    encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
+    first = text.readline(MAX_LENGTH)
+    text.seek(0)
+    separator = max(separators, key=first.count)
+    rows = csv.reader(_lines(text, path), delimiter=separator, strict=True)
+    count = 0
+    try:
+        for row in rows:
+            if row:
+                count += 1
+                if count > MAX_COUNT + 1:
+                    raise DataError(f"{path}: line {rows.line_num} is one too many: {MAX_COUNT:,} images are possible")
+                if len(row) > MAX_WIDTH:
+                    raise DataError(f"{path}: line {rows.line_num} has {len(row):,} values; {MAX_WIDTH:,} are possible")
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None
+
+
+def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    number = 0
+    while line := text.readline(MAX_LENGTH + 1):
+        number += 1
+        if len(line) > MAX_LENGTH:
+            raise DataError(f"{path}: line {number} has more than {MAX_LENGTH:,} characters")
+        yield line

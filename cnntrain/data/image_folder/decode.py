@@ -1,0 +1,169 @@
+"""Reading one image: any file that Pillow can open -> uint8 pixels of a given size, or why it cannot be read.
+
+Training, predict and export all read images here, so that the same file always gives the same bits.
+
+- What a file is, its bytes say, not its name (``opening.py``). Of an animation the first frame counts.
+- EXIF orientation is applied. Alpha is laid on white; 16-bit pixels keep their upper 8 bits.
+- A JPEG at least twice as large as needed is decoded at a half, quarter or eighth of its size, which is much faster.
+- The size is read from the header, and an image beyond ``MAX_PIXELS`` is never decoded.
+"""
+
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
+
+from cnntrain.data.image_folder.memory_limit import ImageRefused, check_memory, reserve_memory
+from cnntrain.data.image_folder.open_image import HEADER, MAX_BYTES, AnyFile, open_image
+from cnntrain.data.image_spec import FitMode, ImageSpec
+from cnntrain.errors import ImageError
+
+ORIENTATION = 0x0112
+"""The EXIF tag. Its values 2..8 and what undoes them."""
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+FIRST_TRANSPOSED = 5
+"""From this orientation on, rows and columns are exchanged."""
+
+
+def read_image(file: AnyFile, form: ImageSpec) -> NDArray[np.uint8]:
+    """Read an image.
+
+    Shape:
+        -> ``(C, H, W)``, uint8
+
+    Raises:
+        PictureError: The file is missing, no image, damaged or too large.
+    """
+    with open_image(file) as image:
+        return pixels_of(image, form)
+
+
+def pixels_of(image: Image.Image, form: ImageSpec) -> NDArray[np.uint8]:
+    """``(C, H, W)`` of an open image, of which not all may be decoded. Errors are those of Pillow."""
+    with reserve_memory(image):
+        orientation = orientation_of(image)  # of a PNG it may stand behind all pixels
+        H, W = (form.W, form.H) if orientation >= FIRST_TRANSPOSED else (form.H, form.W)
+        drafted = _draft(image, form, H, W)
+        check_memory(image)
+        image.load()
+        if image.format == "TIFF":  # Pillow has turned it already, on loading
+            orientation, H, W = 1, form.H, form.W
+        plain = _plain(image, form.channels)
+        fitted = _resized(plain, drafted or plain.size, form.fit, H, W)
+    if orientation in UPRIGHT:
+        fitted = fitted.transpose(UPRIGHT[orientation])
+    pixels = np.asarray(_bordered(fitted, form.H, form.W).convert("L" if form.channels == 1 else "RGB"))
+    return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
+
+
+def read_size(file: AnyFile) -> tuple[int, int]:
+    """(H, W) of an upright image, from the header alone.
+
+    Raises:
+        PictureError: As ``read_image``, as far as the header shows it.
+    """
+    try:
+        return _size_of(file, HEADER)
+    except ImageError:  # the header may be longer than that
+        return _size_of(file, MAX_BYTES)
+
+
+def _size_of(file: AnyFile, most: int) -> tuple[int, int]:
+    with open_image(file, most) as image:
+        W, H = image.size
+        # Pillow would decode a PNG to look for an orientation behind its pixels, and has turned a TIFF already.
+        is_upright = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
+        return (H, W) if is_upright or orientation_of(image) < FIRST_TRANSPOSED else (W, H)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1..8; 1, upright, where there is none or it cannot be read."""
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, TypeError, EOFError):
+        return 1  # the image may still be whole
+    return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
+
+
+def _draft(image: Image.Image, form: ImageSpec, H: int, W: int) -> tuple[float, float] | None:
+    """Have a JPEG decoded at the smallest scale that still has every pixel needed; return its size then.
+
+    Its last column and row may be pixels in part: 517 become 64.6 at an eighth.
+    """
+    width, height = image.size
+    if form.fit == "pad":  # the longer side decides how far it shrinks
+        shrink = max(width / W, height / H)
+        W, H = max(1, round(width / shrink)), max(1, round(height / shrink))
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):  # a HEIC file would give its preview
+        return None
+    drafted = image.draft("L" if form.channels == 1 and image.mode == "RGB" else None, (W, H))
+    return drafted and drafted[1][2:]
+
+
+def _plain(image: Image.Image, channels: int) -> Image.Image:
+    """Any mode -> gray or color, 8 bits, nothing transparent."""
+    mode = image.mode
+    if mode.startswith("I;16"):
+        image = _upper_bits(image)
+    elif mode in ("I", "F"):
+        raise ImageRefused(
+            "its pixels are 32-bit numbers, whose range nothing tells; save it with 8 or 16 bits a channel"
+        )
+    elif "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    if image.mode == "L" or (image.mode == "RGB" and channels == 3):
+        return image  # gray is made color when it is small
+    return image.convert("L" if channels == 1 or image.mode == "1" else "RGB")
+
+
+def _upper_bits(image: Image.Image) -> Image.Image:
+    """16-bit gray -> its upper 8 bits, as Pillow does for 16-bit color; TIFF also stores 12 bits."""
+    numbers = np.asarray(image).astype(np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    gray = (numbers >> (4 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 8)).astype(np.uint8)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is 0
+        gray = np.uint8(255) - gray
+    clear: Any = image.info.get("transparency")
+    if isinstance(clear, int):
+        gray[numbers == clear] = 255
+    return Image.fromarray(gray)
+
+
+def placed(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
+    """The first ``size`` columns and rows of the image at H x W, antialiased."""
+    return _bordered(_resized(image, size, fit, H, W), H, W)
+
+
+def _resized(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
+    """As ``placed``, but without the black borders of the fit ``pad``."""
+    width, height = size
+    box = (0.0, 0.0, width, height)
+    if fit == "crop":
+        shrink = min(width / W, height / H)
+        left, top = (width - W * shrink) / 2, (height - H * shrink) / 2
+        box = (max(0.0, left), max(0.0, top), min(width, left + W * shrink), min(height, top + H * shrink))
+    elif fit == "pad":
+        shrink = max(width / W, height / H)
+        W, H = min(W, max(1, round(width / shrink))), min(H, max(1, round(height / shrink)))
+    return image.resize((W, H), Image.Resampling.BILINEAR, box)
+
+
+def _bordered(image: Image.Image, H: int, W: int) -> Image.Image:
+    """In the middle of H x W black pixels. An upright image: the odd row or column is below or right."""
+    if image.size == (W, H):
+        return image
+    canvas = Image.new(image.mode, (W, H))  # black
+    canvas.paste(image, ((W - image.width) // 2, (H - image.height) // 2))
+    return canvas

@@ -1,0 +1,252 @@
+"""What of an image's bytes decides its pixels: the rest is left out, and what costs too much time is refused.
+
+Decoders go through text, color profiles, comments and previews before they come to the pixels, and stop at what is odd
+there. Nothing of that is needed but the orientation. Of many small parts, or many passes over the same pixels, a
+decoder makes hours out of a small file; they are counted first.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.image_folder.file_types import HEAD, PNM
+from cnntrain.data.image_folder.memory_limit import ImageRefused
+
+MAX_PARTS = 200_000
+"""Chunks, segments or blocks of a file."""
+MAX_SCANS = 500
+"""Passes over the pixels that a JPEG makes; usual are 1 to 15."""
+MAX_SCANNED = 8_000_000_000
+"""Pixels times such passes."""
+MAX_TEXT = 1_000_000
+"""Bytes of a text in a PNG that may hold the orientation, unpacked."""
+MAX_PACKED = 8_000_000
+"""Bytes of a packed BMP, and half of its pixels: Pillow unpacks them slowly."""
+MAX_NUMBERS = 32_000_000
+"""Bytes of a PNM image that is written as text."""
+
+PIECE = 1 << 22
+"""Numbers that are made bytes at a time."""
+
+ORIENTED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""How texts in a PNG begin that may say which side is up."""
+APP1 = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0")
+"""The same of segments in a JPEG."""
+MAX_APP1 = 16
+SEGMENT = struct.Struct(">BBH")
+"""How a segment of a JPEG begins."""
+NO_FRAME = (0xC4, 0xC8, 0xCC)
+"""Markers among those of frames, which say how large the image is, that are none."""
+SEQUENTIAL = (0xC0, 0xC1, 0xC9)
+"""Markers of images that come in one scan for each color, or in one for all."""
+SOS = b"\xff\xda"
+MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])")
+"""In the compressed pixels of a JPEG."""
+
+
+def essential(content: bytes, format: str | None) -> bytes:
+    """The bytes of a file without what its pixels do not need; those of a file that ends early, as far as it goes.
+
+    Args:
+        content: The file's bytes.
+        format: Their format, as ``files.format_of`` says.
+
+    Raises:
+        Refused: Decoding them could take very long.
+    """
+    match format:
+        case "PNG":
+            return _of_png(content)
+        case "JPEG":
+            return _of_jpeg(content)
+        case "GIF":
+            return _of_gif(content)
+        case "PPM":
+            return _of_pnm(content)
+        case "BMP":
+            _check_bmp(content)
+    return content
+
+
+def _counted(number: int) -> None:
+    if number > MAX_PARTS:
+        raise ImageRefused(f"it consists of more than {MAX_PARTS:,} parts; save it again with another program")
+
+
+def _joined(content: bytes, left_out: list[tuple[int, int]]) -> bytes:
+    """The content without some of its ranges."""
+    if not left_out:
+        return content
+    whole, at = memoryview(content), 0
+    kept = []
+    for begin, end in left_out:
+        kept.append(whole[at:begin])
+        at = end
+    return b"".join([*kept, whole[at:]])
+
+
+def _of_png(content: bytes) -> bytes:
+    """Without the chunks that a decoder may pass over: all whose name begins with a small letter, but two."""
+    left_out, at, count = [], 8, 0
+    while at + 8 <= len(content):
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        name = content[at + 4 : at + 8]
+        if name == b"tRNS" and content[24:26] == b"\x10\x02":
+            raise ImageRefused(
+                "it has colors of 16 bits of which one is transparent; save it with 8 bits, or with an alpha channel"
+            )
+        if name[0] & 0x20 and name != b"tRNS" and not (end <= len(content) and _says_orientation(content, at, end)):
+            left_out.append((at, min(end, len(content))))
+        at, count = end, count + 1
+        _counted(count)
+    return _joined(content, left_out)
+
+
+def _says_orientation(content: bytes, at: int, end: int) -> bool:
+    """Whether a chunk of a PNG is whole and may hold the orientation."""
+    name, body = content[at + 4 : at + 8], content[at + 8 : min(end - 4, at + 8 + 2 * MAX_TEXT)]
+    if name not in (b"eXIf", b"tEXt", b"zTXt", b"iTXt") or end - at > MAX_TEXT:
+        return False
+    if name != b"eXIf" and not body.startswith(ORIENTED):
+        return False
+    if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(content[end - 4 : end], "big"):
+        return False
+    keyword = body.find(b"\0")
+    if name == b"zTXt":
+        return _unpacks(body[keyword + 2 :])
+    return name != b"iTXt" or body[keyword + 1 : keyword + 2] == b"\0"  # XMP is not packed, says its specification
+
+
+def _unpacks(packed: bytes) -> bool:
+    """Whether zlib can unpack it, to no more than ``MAX_TEXT`` bytes."""
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed, MAX_TEXT)
+    except zlib.error:
+        return False
+    return not unpacking.unconsumed_tail
+
+
+def _of_jpeg(content: bytes) -> bytes:
+    """Without comments, profiles, previews and the directory of further images; refused with too many scans."""
+    left_out, at, count, oriented, pixels, bands = [], 2, 0, 0, 0, b""
+    last = len(content) - 4
+    while at <= last:
+        begins, marker, length = SEGMENT.unpack_from(content, at)
+        if begins != 0xFF or marker == 0xDA or marker == 0xD9:
+            break
+        count += 1
+        if count > MAX_PARTS:
+            _counted(count)
+        if marker == 0xFF or marker == 1 or 0xD0 <= marker <= 0xD8:  # without a length
+            at += 1 if marker == 0xFF else 2
+            continue
+        end = at + 2 + length
+        if 0xE1 <= marker <= 0xFE:
+            is_oriented = marker == 0xE1 and content.startswith(APP1, at + 4) and oriented < MAX_APP1
+            oriented += is_oriented
+            if not is_oriented and ((marker <= 0xEF and marker != 0xEE) or marker == 0xFE):
+                left_out.append((at, min(end, len(content))))
+        elif 0xC0 <= marker <= 0xCF and marker not in NO_FRAME:
+            pixels = int.from_bytes(content[at + 5 : at + 7], "big") * int.from_bytes(content[at + 7 : at + 9], "big")
+            bands = content[at + 9 : at + 10] if marker in SEQUENTIAL else b""  # which may come in one scan
+        at = end
+    if bands and content[at + 1 : at + 2] == b"\xda" and content[at + 4 : at + 5] == bands:  # no other is read
+        return _joined(content, left_out)
+    most = min(MAX_SCANS, max(1, MAX_SCANNED // max(1, pixels)))
+    if content.count(SOS, at) > most and sum(1 for _ in zip(_scans(content, at), range(most + 1), strict=False)) > most:
+        raise ImageRefused(f"it is a JPEG of more than {most:,} scans; save it again with another program")
+    return _joined(content, left_out)
+
+
+def _scans(content: bytes, at: int) -> Iterator[int]:
+    """Where the scans of a JPEG begin, from the first on; behind its end may be a film, say, and is not looked at."""
+    while (found := MARKER.search(content, at)) and found[1] != b"\xd9":
+        if found[1] == b"\xda":
+            yield found.start()
+        end = found.end()
+        at = end + (0 if found[1] in b"\1\xd8" else max(2, int.from_bytes(content[end : end + 2], "big")))
+
+
+def _of_gif(content: bytes) -> bytes:
+    """Without comments, and what programs put before the first image; what is transparent stays."""
+    left_out, count = [], 0
+    at = 13 + _palette(content[10:11])
+    while content[at : at + 1] == b"!":
+        begin, label, count = at, content[at + 1 : at + 2], count + 1
+        at += 2
+        while content[at : at + 1] not in (b"", b"\0"):
+            at, count = at + 1 + content[at], count + 1
+            _counted(count)
+        at += 1
+        _counted(count)
+        if label != b"\xf9":
+            left_out.append((begin, min(at, len(content))))
+    return _joined(content, left_out)
+
+
+def _palette(flags: bytes) -> int:
+    """Bytes of the palette that the flags of a GIF announce."""
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+
+
+def _of_pnm(content: bytes) -> bytes:
+    """As binary pixels of 8 bits, or 1: Pillow reads others slowly. Of numbers beyond 255 the upper 8 bits count."""
+    found = PNM.match(content, 0, HEAD)
+    if found is None:
+        return content
+    kind = found["bits"] or found["bytes"]
+    columns, rows, greatest = (int(found[part] or 1) for part in ("W", "H", "most"))
+    is_text, bands = kind in b"123", 3 if kind in b"36" else 1
+    if kind == b"4" or (not is_text and greatest == 255) or not 0 < greatest < 65536:
+        return content
+    body = content[found.end() :]
+    numbers: NDArray[Any]
+    if is_text:
+        if len(body) > MAX_NUMBERS:
+            raise ImageRefused(f"it is written as text of {len(body):,} bytes, and {MAX_NUMBERS:,} are allowed")
+        _counted(body.count(b"#"))
+        body = re.sub(rb"#[^\r\n]*", b" ", body)
+        if kind == b"1":  # digits need no space between them
+            digits = np.frombuffer(body.translate(None, b" \t\r\n\v\f"), np.uint8)
+            numbers = np.uint8(49) - digits  # 1 is black
+        else:
+            numbers = _numbers(body)
+    else:
+        numbers = np.frombuffer(body, np.uint8 if greatest < 256 else ">u2", len(body) // (1 + (greatest > 255)))
+    pixels = bytearray()
+    for at in range(0, min(len(numbers), columns * rows * bands), PIECE):
+        pixels += _bytes_of(numbers[at : min(at + PIECE, columns * rows * bands)], greatest)
+    return b"P%d\n%d %d\n255\n" % (6 if bands == 3 else 5, columns, rows) + pixels
+
+
+def _bytes_of(numbers: NDArray[Any], greatest: int) -> bytes:
+    """Numbers from 0 to ``greatest`` as bytes: the upper 8 bits, where ``greatest`` has nothing but ones."""
+    if not 0 <= int(numbers.min()) <= int(numbers.max()) <= greatest:
+        raise ImageRefused(f"it is damaged (numbers outside of 0 to {greatest:,})")
+    if greatest > 255 and greatest & (greatest + 1) == 0:
+        return (numbers >> greatest.bit_length() - 8).astype(np.uint8).tobytes()
+    return np.rint(numbers * np.float32(255 / greatest)).astype(np.uint8).tobytes()
+
+
+def _numbers(text: bytes) -> NDArray[np.int32]:
+    """Whole numbers, with spaces between them."""
+    if re.search(rb"[^\d\s]|\d{6}", text):
+        raise ImageRefused("it is damaged (something else than numbers)")
+    return np.fromstring(text.decode("ascii"), np.int32, sep=" ")
+
+
+def _check_bmp(content: bytes) -> None:
+    """Refuse a large packed one."""
+    pixels = abs(int.from_bytes(content[18:22], "little") * int.from_bytes(content[22:26], "little", signed=True))
+    is_packed = content[30:34] in (b"\1\0\0\0", b"\2\0\0\0")
+    if is_packed and (len(content) > MAX_PACKED or pixels > 2 * MAX_PACKED):
+        raise ImageRefused(
+            f"it is a packed BMP of {len(content):,} bytes and {pixels:,} pixels, and {MAX_PACKED:,} and "
+            f"{2 * MAX_PACKED:,} are allowed; save it as PNG"
+        )

@@ -1,0 +1,71 @@
+"""Groups of images that are never divided among the splits: all images of one person, or of one burst of a camera."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.dataset import Dataset
+from cnntrain.data.labels import shown
+from cnntrain.data.names import nfc
+from cnntrain.errors import DataError, visible
+
+
+class ImageFile(NamedTuple):
+    """A file that is to be decoded."""
+
+    name: str
+    """Its path in the folder, with slashes."""
+    label: int
+    split: str
+    """``train``, ``validation`` or ``test``; empty where the folder has no splits."""
+    size: int
+    """Bytes."""
+    times_ns: tuple[int, int]
+    """As in ``FileStamp``."""
+    group: str = ""
+    """What is never divided among the splits; empty where there are no groups."""
+
+
+def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
+    """The images with their groups: what the one group in parentheses of ``pattern`` finds in their paths.
+
+    Raises:
+        DataError: It is no such regular expression, or finds nothing in a path.
+    """
+    where = f"data.group: {shown(pattern)}"
+    try:
+        expression = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise DataError(f"{where} is no regular expression: {error}") from None
+    if expression.groups != 1:
+        raise DataError(f"{where} has {expression.groups} groups in parentheses, and one is needed")
+    matches = [expression.search(nfc(image.name)) for image in images]
+    without = [image.name for image, match in zip(images, matches, strict=True) if not (match and match[1])]
+    if without:
+        count = f"{len(without):,} of {len(matches):,} paths"
+        raise DataError(f"{where} finds no group in {count}, such as {shown(without[0])}")
+    groups = [match[1] for match in matches if match]
+    return [image._replace(group=group) for image, group in zip(images, groups, strict=True)]
+
+
+def numbers(images: Sequence[ImageFile], chosen: Iterable[int]) -> NDArray[np.intp]:
+    """The number of the group of each image that is chosen, ``(n,)``."""
+    return np.unique([images[i].group for i in chosen], return_inverse=True)[1]
+
+
+def check_whole(parts: Mapping[str, Dataset], images: Sequence[ImageFile]) -> None:
+    """Raise DataError where folders or files that split the data divide a group."""
+    split_of: dict[int, str] = {}
+    for split, dataset in parts.items():
+        if dataset.groups is None or dataset.names is None:
+            continue
+        for group, name in zip(dataset.groups.tolist(), dataset.names, strict=True):
+            if split_of.setdefault(group, split) != split:
+                said = next(image.group for image in images if image.name == name)
+                raise DataError(
+                    f"data.group: the folders or files that split the data have the group {shown(said)} in "
+                    f"{split_of[group]} and in {split}: {visible(name)}"
+                )

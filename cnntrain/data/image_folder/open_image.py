@@ -1,0 +1,139 @@
+"""Opening an image's file: its format, its size, and Pillow's errors in our own words.
+
+Metadata are left out before Pillow sees a file, but the orientation (``content.py``).
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import BinaryIO, Literal
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from cnntrain.data.image_folder import file_types
+from cnntrain.data.image_folder.file_content import essential
+from cnntrain.data.image_folder.memory_limit import ImageRefused, room_for_file
+from cnntrain.data.image_folder.pillow_warnings import PILLOW_QUIET, silence_libtiff
+from cnntrain.data.image_folder.tiff import check_tiff
+from cnntrain.errors import ImageError
+from cnntrain.storage.regular_file import without_waiting
+
+AnyFile = str | os.PathLike[str]
+
+FORMATS = ["JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF"]
+PLUGINS = (
+    JpegImagePlugin,
+    PngImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    WebPImagePlugin,
+    TiffImagePlugin,
+    PpmImagePlugin,
+)
+"""Imported above: to find one that is missing, ``Image.open`` would import all that Pillow has."""
+FURTHER_FORMATS = {"PPM": "PPM", "AVIF": "AVIF", "HEIC": "HEIF"}
+"""What Pillow calls those that are opened by their first bytes alone, where they can be read at all."""
+MAX_PIXELS = 100_000_000
+"""Of an image, before it is brought to size."""
+MAX_BYTES = 1 << 28
+"""Of a file, which is read whole."""
+MAX_TIFF_BYTES = 1 << 32
+"""Of a TIFF file, of which only the first image is read."""
+DECODER_ERROR = re.compile(r"decoder error -\d+|broken data stream when reading image file|unrecognized data stream.*")
+"""What Pillow says where it knows no more; it means nothing to users."""
+HEADER = 1 << 20
+"""Bytes of a file that are read to find its image's size."""
+
+
+@contextmanager
+def open_image(file: AnyFile, most: int = MAX_BYTES) -> Iterator[Image.Image]:
+    """Context of an image whose header is read; whatever goes wrong in it becomes a ``ImageError``.
+
+    Args:
+        file: The image's.
+        most: Take only so many of its first bytes, for the header.
+    """
+    with (
+        as_image_error(file),
+        PILLOW_QUIET,
+        room_for_file(_checked_size(file)),
+        open(file, "rb", opener=without_waiting) as stream,
+        Image.open(*_prepared(stream, most)) as image,
+    ):
+        W, H = image.size
+        if W * H > MAX_PIXELS:
+            raise ImageRefused(f"it has {W:,} x {H:,} pixels, and {MAX_PIXELS:,} are allowed")
+        yield image
+
+
+def _prepared(stream: BinaryIO, most: int) -> tuple[BinaryIO, Literal["r"], list[str]]:
+    """What Pillow is given of an open file, and which formats it may be."""
+    head = stream.read(file_types.HEAD)
+    format = file_types.format_of(head)
+    size, allowed = os.fstat(stream.fileno()).st_size, MAX_TIFF_BYTES if format == "TIFF" else MAX_BYTES
+    if size > allowed:
+        raise ImageRefused(f"it has {size:,} bytes, and {allowed:,} are allowed")
+    if format == "TIFF":  # its parts lie anywhere, and may be much more than the first image
+        silence_libtiff()
+        check_tiff(stream)
+        stream.seek(0)
+    else:  # decoders take a file in small bites
+        stream = BytesIO(essential(head + stream.read(max(0, min(most, size) - len(head))), format))
+    is_further = format in FURTHER_FORMATS and file_types.is_read(format)
+    return stream, "r", [FURTHER_FORMATS[format]] if format is not None and is_further else FORMATS
+
+
+@contextmanager
+def as_image_error(file: AnyFile) -> Iterator[None]:
+    """Context in which whatever goes wrong becomes a ``ImageError`` about ``file``."""
+    try:
+        yield
+    except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
+        raise ImageError(file, _reason(error, file)) from error
+
+
+def _checked_size(file: AnyFile) -> int:
+    """Bytes of a file. A pipe is never opened: it could wait for ever."""
+    found = os.stat(file)
+    if stat.S_ISDIR(found.st_mode):
+        raise ImageRefused("it is a folder")
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageRefused("it is not a regular file")
+    if found.st_size == 0:
+        raise ImageRefused("it is empty")
+    return found.st_size
+
+
+def _reason(error: Exception, file: AnyFile) -> str:
+    if isinstance(error, ImageRefused):
+        return str(error)
+    if isinstance(error, UnidentifiedImageError):
+        unread = file_types.unread_format(os.fspath(file))
+        if file_types.format_of_file(os.fspath(file)) == "TIFF":
+            return "it is damaged, or a kind of TIFF that cannot be read; save it as PNG with 8 or 16 bits a channel"
+        if unread is not None:
+            return f"it is an image in the format {unread}, which cannot be read; {file_types.how_to_read(unread)}"
+        return "it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {MAX_PIXELS:,} pixels"
+    if isinstance(error, MemoryError):
+        return "it does not fit into this computer's memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be read: {error.strerror}"
+    words = " ".join(DECODER_ERROR.sub("", str(error)).split())[:80]
+    if isinstance(error, EOFError) or "truncated" in words.lower():
+        return "it is cut off" + (f" ({words})" if words else "")
+    return f"it is damaged ({words})" if words else "it is damaged"

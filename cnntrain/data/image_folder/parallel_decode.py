@@ -1,0 +1,59 @@
+"""Reading many images at once: on all cores, in order, with no more in memory than is being worked on.
+
+Pillow lets go of Python's lock while it decodes and resizes, so threads are enough.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.image_folder.decode import read_image
+from cnntrain.data.image_spec import ImageSpec
+from cnntrain.errors import ImageError
+
+CHUNK = 32
+"""Images that a thread takes at a time."""
+AHEAD = 3
+"""Chunks a thread that may wait for whoever takes them."""
+
+
+class Decoded(NamedTuple):
+    """Some of the images, one after the other."""
+
+    pixels: NDArray[np.uint8]
+    """(n, C, H, W); zeros where an image cannot be read."""
+    unreadable: list[tuple[int, str]]
+    """Places in ``pixels`` of those, and why."""
+
+
+def decode(root: Path, names: Sequence[str], form: ImageSpec, threads: int) -> Iterator[Decoded]:
+    """Read the images ``names`` of the folder ``root``, in their order, a chunk after the other."""
+    chunks = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
+    waiting: deque[Future[Decoded]] = deque()
+    with ThreadPoolExecutor(threads, "cnntrain-decode") as pool:
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(decode_chunk, root, chunk, form))
+                if len(waiting) > AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def decode_chunk(root: Path, names: Sequence[str], form: ImageSpec) -> Decoded:
+    """Read some images, one after the other."""
+    pixels = np.zeros((len(names), form.channels, form.H, form.W), np.uint8)
+    unreadable = []
+    for place, name in enumerate(names):
+        try:
+            pixels[place] = read_image(root / name, form)
+        except ImageError as error:
+            unreadable.append((place, error.reason))
+    return Decoded(pixels, unreadable)

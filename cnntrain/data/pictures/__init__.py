@@ -1,1 +1,0 @@
-"""Folders of pictures: found, read, decoded once, split."""

@@ -1,0 +1,73 @@
+"""What there is in a data set: how many of which class, how large, how bright."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cnntrain.data.dataset import Dataset
+from cnntrain.data.preprocessing import Preprocessing
+from cnntrain.data.splits import Data
+from cnntrain.errors import ImageError
+
+SAMPLE = 1000
+"""Image files whose headers are read at most."""
+
+
+def describe_data(data: Data) -> dict[str, Any]:
+    """Count and measure ``data``: what ``cnntrain data info --json`` prints.
+
+    Returns:
+        ``samples`` by split, None where there is no such split; ``image_shape`` (C, H, W); ``pixels``, their type;
+        ``mean`` and ``std`` of each channel of the training images, pixels in 0..1; ``classes``, each with its name and
+        how many samples of each split are of it; ``choices``, how the source was read.
+    """
+    splits = data.splits()
+    measured = Preprocessing.measure(data.train)
+    counts = {split: _counts(dataset, len(data.classes)) for split, dataset in splits.items()}
+    return {
+        "samples": {split: None if dataset is None else len(dataset) for split, dataset in splits.items()},
+        "image_shape": list(data.input_shape),
+        "pixels": str(data.train.images.dtype),
+        "mean": list(measured.mean),
+        "std": [0.0 if std == 1 else std for std in measured.std],  # 1 stands for that of a channel that is constant
+        "classes": [
+            {"name": name, **{split: None if count is None else count[i] for split, count in counts.items()}}
+            for i, name in enumerate(data.classes)
+        ],
+        "choices": list(data.choices),
+    }
+
+
+def _counts(dataset: Dataset | None, classes: int) -> list[int] | None:
+    """Samples of each class."""
+    return None if dataset is None else dataset.counts(classes).tolist()
+
+
+def image_sizes(data: Data, folder: Path) -> dict[str, Any] | None:
+    """How large the image files are before they are brought to one size; None where images are from no such files.
+
+    Returns:
+        ``smallest`` and ``largest`` by their pixels, and ``median``, each (H, W), the last of H and W by themselves;
+        ``files``, how many were looked at: a thousand at most, evenly taken from all.
+    """
+    names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
+    if not names:
+        return None
+    from cnntrain.data.image_folder.decode import read_size  # imported late, for Pillow
+
+    sizes = []
+    for name in names[:: -(-len(names) // SAMPLE)]:
+        try:
+            sizes.append(read_size(folder / name))
+        except ImageError:
+            continue  # it was decoded before, and has changed since
+    if not sizes:
+        return None
+    by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])
+    middle = [int(median(size[axis] for size in sizes)) for axis in (0, 1)]
+    return {
+        "smallest": list(by_pixels[0]),
+        "median": middle,
+        "largest": list(by_pixels[-1]),
+        "files": len(sizes),
+    }

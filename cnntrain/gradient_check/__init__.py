@@ -1,0 +1,1 @@
+"""Proof that the backward pass is the derivative of the forward pass."""

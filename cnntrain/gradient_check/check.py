@@ -1,0 +1,165 @@
+"""Every gradient of a network against finite differences, in float64, through the code that trains.
+
+For each tensor, and for the input, two kinds of derivative are compared with what the backward pass says:
+
+- by single entries, ``samples`` of them or all;
+- along random directions, in which every entry takes part: (J(x + h d) - J(x - h d)) / 2h against sum(dJ/dx ⊙ d).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cnntrain.builder import build
+from cnntrain.config import Config, load_config
+from cnntrain.errors import UsageError
+from cnntrain.gradient_check.fault_injection import inject as inject_fault
+from cnntrain.gradient_check.finite_differences import Evaluate, min_error
+from cnntrain.gradient_check.loss_value import LossValue
+from cnntrain.network.network import Network
+from cnntrain.types import Array, Labels
+from cnntrain.weights import weights
+
+BATCH = 3
+"""Samples of the random batch; more than one, so that a mean taken for a sum shows."""
+NORMALIZED_BATCH = 8
+"""Likewise, where batch normalization takes mean and variance over the samples of a slice, and nothing else."""
+DIRECTIONS = 3
+"""Random directions a tensor."""
+CHECK = 3
+"""The consumer of the seed that this is."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def gradcheck(
+    config: Config | str | Path,
+    overrides: Sequence[str] = (),
+    samples: int | Literal["all"] = 20,
+    threshold: float = 1e-6,
+    inject: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare every gradient of a network with finite differences on a small random batch.
+
+    Args:
+        config: A config, the path of one, a run folder or a weights file (then its weights are used).
+        overrides: ``KEY=VALUE`` words on the config.
+        samples: Entries a tensor, drawn at random, or all.
+        threshold: Greatest relative error that passes.
+        inject: Faults to put into the backward pass first, see ``cnntrain.gradient_check.FAULTS``.
+        progress: Told the tensor, and how many of how many of its derivatives are done.
+
+    Returns:
+        ``passed``, ``worst``, ``threshold`` and ``tensors``: a list of ``name``, ``entries``, ``checked`` (derivatives
+        that were compared), ``kinks`` (those that lie on a kink and prove nothing) and ``max_relative_error``.
+
+    Raises:
+        UsageError: ``samples``, ``threshold`` or ``inject`` is not understood.
+        ConfigError, WeightsError, DataError: The network cannot be built.
+    """
+    if samples != "all" and samples < 1:
+        raise UsageError(f"--samples: expected a whole number of at least 1, or all, got {samples}")
+    if not (math.isfinite(threshold) and threshold > 0):
+        raise UsageError(f"--threshold: expected a number above 0, got {threshold}")
+    network, seed = network_of(config, overrides)
+    for fault in inject:
+        inject_fault(network, fault)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
+    batch = BATCH
+    if network.layout.buffers:
+        # One slice. Of images, every pixel counts.
+        of_vectors = any(layer.kind == "batch_norm" and len(layer.in_shape) == 1 for layer in network.layers)
+        batch = network.micro_batch_size = NORMALIZED_BATCH if of_vectors else BATCH
+    x = rng.standard_normal((batch, *network.in_shape))
+    y = rng.integers(0, math.prod(network.out_shape), batch)
+    tensors = list(GradientCheck(network, x, y, rng, progress).results(samples, threshold))
+    worst = max(tensor["max_relative_error"] for tensor in tensors)
+    proven = all(tensor["checked"] for tensor in tensors)
+    return {"passed": bool(worst < threshold and proven), "worst": worst, "threshold": threshold, "tensors": tensors}
+
+
+def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
+    """Return the network in float64, and the config's seed.
+
+    A new network gets random biases, and its gamma is no longer 1: with the zeros that training begins with, a window
+    that sees only padding would lie on ReLU's kink, and so would not be checked.
+    """
+    if not isinstance(config, Config):
+        path = Path(config)
+        if path.is_dir() or path.suffix == ".safetensors":
+            saved = weights.load_saved(path, overrides, dtype="float64")
+            set_test_class_weights(saved.network, saved.config)
+            return saved.network, saved.config.training.seed
+        config = load_config(path, overrides)
+    network, seed = build(config, dtype="float64"), config.training.seed
+    set_test_class_weights(network, config)
+    others = network.theta[network.layout.W_count : network.layout.trained_count]
+    others += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, others.size)
+    return network, seed
+
+
+def set_test_class_weights(network: Network, config: Config) -> None:
+    """Give the classes weights of which no two are the same, where ``balanced`` would take them from the data."""
+    if config.training.class_weights == "balanced":
+        made_up = tuple(np.linspace(0.5, 1.5, math.prod(network.out_shape)).tolist())
+        network.set_objective(replace(network.objective, class_weights=made_up))
+
+
+class GradientCheck:
+    """The comparison for one network and batch."""
+
+    def __init__(
+        self, network: Network, x: Array, y: Labels, rng: np.random.Generator, progress: Progress | None = None
+    ):
+        self.network, self.x, self.y, self.rng = network, x, y, rng
+        self.progress = progress
+        _, gradient, dx = network.gradient(x, y)
+        self.value = LossValue(network, x, y)
+        self.tensors = {
+            name: (place.step, network.theta[place.at], gradient[place.at])
+            for name, place in network.layout.parameters.items()
+        }
+        self.tensors["input"] = (0, x.reshape(-1), dx.reshape(-1))
+
+    def results(self, samples: int | Literal["all"], threshold: float) -> Iterator[dict[str, Any]]:
+        """Yield what the check found for each W, each b and the input."""
+        for name, (step, values, gradient) in self.tensors.items():
+            size = values.size
+            entries = np.arange(size) if samples == "all" else self.rng.permutation(size)[:samples]
+            worst, checked, kinks = 0.0, 0, 0
+            total = len(entries) + DIRECTIONS
+            for done in range(total):
+                where: Any
+                direction: Any
+                if done < len(entries):
+                    where, direction = entries[done], 1.0
+                else:
+                    # Signs at random, of length 1 together: each entry moves as far as every other.
+                    where, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
+                analytic = float(np.sum(gradient[where] * direction))
+                error = min_error(analytic, self.along(step, values, where, direction), threshold)
+                if error is None:
+                    kinks += 1
+                else:
+                    checked += 1
+                    worst = max(worst, error)
+                if self.progress is not None:
+                    self.progress(name, done + 1, total)
+            yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
+
+    def along(self, step: int, values: Array, where: Any, direction: Any) -> Evaluate:
+        """Return J, and its pattern, as a function of how far one tensor, of a step, is moved in a direction."""
+        before = np.copy(values[where])
+
+        def evaluate(t: float) -> tuple[float, bytes]:
+            values[where] = before + t * direction
+            J, pattern = self.value(step)
+            values[where] = before
+            return J, pattern
+
+        return evaluate

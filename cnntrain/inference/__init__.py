@@ -1,0 +1,1 @@
+"""A trained network in use: images in, classes and probabilities out."""

@@ -1,0 +1,92 @@
+"""Pixels in arrays, as people have them -> those that a network takes."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.image_folder.in_memory import fit_array, fit_floats
+from cnntrain.data.image_spec import ImageSpec
+from cnntrain.data.pixels import Images, Scale, to_pixels
+from cnntrain.errors import DataError
+from cnntrain.types import Shape
+
+CHANNELS = (1, 3, 4)
+"""Of an image: gray; red, green, blue; and these with transparency."""
+
+
+def images_in(array: NDArray[Any], in_shape: Shape, form: ImageSpec | None, scale: Scale) -> Iterator[Images]:
+    """Yield the images of an array, ``(C, H, W)`` as the network takes them.
+
+    Images that have the network's shape are used as they are; others are brought to it as image files are.
+
+    Args:
+        array: One image ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``,
+            for a gray network also ``(N, H, W)``, or rows of pixels ``(N, C * H * W)``.
+        in_shape: Of the network.
+        form: What images are brought to; None if the network takes none.
+        scale: What the array's numbers mean, as in training.
+
+    Raises:
+        DataError: The array is none of these.
+    """
+    batch = as_batch(array, in_shape)
+    if batch.size == 0:
+        return
+    pixels = to_pixels(batch, "the array", scale)
+    if pixels.shape[1:] == in_shape:
+        yield from pixels
+        return
+    if form is None:
+        raise DataError(f"the network takes arrays of shape (N, {', '.join(map(str, in_shape))}), not {array.shape}")
+    if scale.white == 255 and pixels.dtype.kind == "f":
+        pixels = np.rint(pixels * 255).astype(np.uint8)
+    if pixels.dtype.kind == "f" and pixels.shape[1] != in_shape[0]:
+        raise DataError(
+            f"the network was trained on arrays of {in_shape[0]} channels that are not bytes; it cannot take "
+            f"{pixels.shape[1]} channels"
+        )
+    for image in pixels:
+        if pixels.dtype.kind == "f":
+            yield fit_floats(image, form)
+        else:
+            yield fit_array(image.transpose(1, 2, 0), form)
+
+
+def as_batch(array: NDArray[Any], in_shape: Shape) -> NDArray[Any]:
+    """``array`` as ``(N, C, H, W)``: where several readings are possible, the one with the network's own shape.
+
+    Raises:
+        DataError: It is no array of images, or could be one image as well as rows of pixels.
+    """
+    if array.dtype.kind not in "buif":
+        raise DataError(f"an array of images holds numbers, not {array.dtype}")
+    if array.ndim not in (2, 3, 4):
+        raise DataError(
+            f"an image is an array (H, W), (H, W, C) or (C, H, W), a batch of them has N in front, not {array.shape}"
+        )
+    C, H, W = in_shape
+    if array.ndim == 2:
+        if array.shape[1] != math.prod(in_shape):
+            return array[None, None]
+        if array.shape[0] == array.shape[1] > 1:
+            raise DataError(
+                f"an array of shape {array.shape} could be one image or {len(array)} rows of {C} x {H} x {W} pixels; "
+                f"reshape it to (1, {len(array)}, {len(array)}) or to (N, {C}, {H}, {W})"
+            )
+        return array.reshape(-1, *in_shape)
+    batch = array[None] if array.ndim == 3 else array
+    shape = batch.shape[1:]
+    if array.ndim == 3 and array.shape[1:] == (H, W) and C == 1:
+        return array[:, None]
+    if shape == (C, H, W):
+        return batch
+    if shape == (H, W, C) or shape[-1] in CHANNELS:
+        return batch.transpose(0, 3, 1, 2)
+    if shape[0] in CHANNELS:
+        return batch
+    raise DataError(
+        f"which side of an array of shape {array.shape} is the channels? It must be the first or last side of an image"
+    )

@@ -1,0 +1,176 @@
+"""Images read ahead of the network: several threads decode, and hand over in order.
+
+Pillow decodes without Python's lock, so threads share that work among the cores. Only a few images are ever ahead.
+"""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnntrain.data.image_folder.decode import read_image
+from cnntrain.data.image_folder.in_memory import fit_image, is_pillow_image
+from cnntrain.data.image_folder.open_image import HEADER, open_image
+from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_spec import ImageSpec
+from cnntrain.data.names import forms
+from cnntrain.data.pixels import BYTES, Images, Scale
+from cnntrain.errors import DataError, ImageError, UsageError
+from cnntrain.inference.arrays import images_in
+from cnntrain.inference.tables import is_table, table_images
+from cnntrain.inference.walk import walk
+from cnntrain.parallel import available_cores
+from cnntrain.types import Shape
+
+MAX_THREADS = 8
+"""The network runs on one thread; more than this cannot be needed to feed it."""
+AHEAD = 16
+"""Images that each thread may be ahead,"""
+BYTES_AHEAD = 1 << 26
+"""but for one each no more than so many bytes of pixels."""
+
+
+class Image(NamedTuple):
+    """One image."""
+
+    name: str | None
+    """Its file, if it has one."""
+    pixels: Images | ImageError
+    """``(C, H, W)``, or why there are none."""
+    sample: int | None = None
+    """Its place in a file of many, counted from 0."""
+
+
+def read_images(
+    images: Any,
+    in_shape: Shape,
+    form: ImageSpec | None,
+    scale: Scale,
+    on_note: Callable[[str], None],
+    label: int | str | None = None,
+) -> Iterator[Image]:
+    """Yield the images that a caller gives, in order.
+
+    Args:
+        images: One of the following or an iterable of them: the path of an image or of a folder with images,
+            an image of Pillow, an array as ``images_in`` takes it.
+        in_shape: Of the network.
+        form: What images are brought to; None if the network takes none.
+        scale: What the numbers of an array mean.
+        on_note: Called with a sentence on what is left out of a folder or file.
+        label: The column of labels in the data of the run, if they are a CSV file.
+
+    Raises:
+        DataError: An array is not what is wanted, or images are given to a network that takes none.
+        UsageError: Something else is given.
+    """
+    is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_pillow_image(images)
+    if not (is_one or isinstance(images, Iterable)):
+        raise UsageError(wrong_type(images))
+    sources = _sources([images] if is_one else images, in_shape, form, scale, on_note, label)
+    threads = min(available_cores(), MAX_THREADS)
+    ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
+    waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for source in sources:
+            if isinstance(source, str):
+                assert form is not None
+                waiting.append((source, pool.submit(_read, source, form, scale == BYTES)))
+            else:
+                waiting.append(source)
+            if len(waiting) > ahead:
+                yield _done(waiting.popleft())
+        while waiting:
+            yield _done(waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _done(item: "Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]") -> Image:
+    return item if isinstance(item, Image) else Image(item[0], item[1].result())
+
+
+def _read(file: str, form: ImageSpec, takes_bytes: bool) -> NDArray[np.uint8] | ImageError:
+    try:
+        if not takes_bytes:
+            with open_image(file, HEADER) as image:
+                deep = is_deep(image)
+            check_depth(deep, file)
+        return read_image(file, form)
+    except ImageError as error:
+        return error
+
+
+def _sources(
+    images: Iterable[Any],
+    in_shape: Shape,
+    form: ImageSpec | None,
+    scale: Scale,
+    on_note: Callable[[str], None],
+    label: int | str | None,
+) -> Iterator[str | Image]:
+    """Yield the file of each image that is to be read, and images that need no reading."""
+    for item in images:
+        if isinstance(item, np.ndarray):
+            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form, scale))
+        elif isinstance(item, (str, os.PathLike)) and is_table(os.fsdecode(item)):
+            path, (C, H, W) = os.fsdecode(item), in_shape
+            rows = table_images(path, (C, H, W), scale, label, on_note)
+            yield from (Image(path, pixels, sample) for sample, pixels in enumerate(rows))
+        elif form is None:
+            raise DataError(
+                f"the network takes images of {in_shape[0]} channels, but images have 1 or 3; give it arrays"
+            )
+        elif isinstance(item, (str, os.PathLike)):
+            yield from _files(os.fsdecode(item), on_note)
+        elif is_pillow_image(item):
+            yield _shown(item, form, scale == BYTES)
+        else:
+            raise UsageError(wrong_type(item))
+
+
+def _shown(image: Any, form: ImageSpec, takes_bytes: bool) -> Image:
+    name = os.fsdecode(getattr(image, "filename", "")) or None
+    try:
+        if not takes_bytes:
+            check_depth(is_deep(image), name or "an image")
+        return Image(name, fit_image(image, form))
+    except ImageError as error:
+        return Image(name, error)
+
+
+def is_deep(image: Any) -> bool:
+    """Whether an image of Pillow has 16 bits a channel, also where Pillow is going to read 8 of them."""
+    return image.mode.startswith("I") or ";16" in str(getattr(image, "tile", ""))
+
+
+def check_depth(deep: bool, name: str) -> None:
+    """Raise PictureError for an image of 16 bits a channel: read as 8, it is not what the network was trained on."""
+    if deep:
+        raise ImageError(
+            name, "reading it would keep 8 of its 16 bits, and the network was trained on arrays; give an array"
+        )
+
+
+def wrong_type(given: object) -> str:
+    """A sentence on something that is no image."""
+    return f"images are paths, images of Pillow or NumPy arrays, but one is of type {type(given).__name__}"
+
+
+def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
+    if not os.path.lexists(path):  # a list from another system may write the same name in another form of Unicode
+        path = next(filter(os.path.lexists, forms(path)), path)
+    if not os.path.isdir(path):
+        yield path
+        return
+    left_out = LeftOut()
+    for found in walk(path, left_out):
+        yield found if isinstance(found, str) else Image(os.fsdecode(found.path), found)
+    for sentence in left_out.sentences():
+        on_note(f"{path}: {sentence}")

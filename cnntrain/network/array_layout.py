@@ -1,0 +1,56 @@
+"""Between the arrays of callers and files, samples first, and those inside the network, samples last."""
+
+import math
+
+import numpy as np
+
+from cnntrain.errors import DataError, ShapeError
+from cnntrain.types import Array, Labels, Shape
+
+
+def edge_shape(shape: Shape) -> Shape:
+    """``(H, C, W)`` -> ``(C, H, W)``; a vector's shape stays."""
+    return (shape[1], shape[0], shape[2]) if len(shape) == 3 else shape
+
+
+def to_edge(batch: Array) -> Array:
+    """View ``(H, C, W, N)`` as ``(N, C, H, W)``, and ``(features, N)`` as ``(N, features)``."""
+    return batch.transpose(3, 1, 0, 2) if batch.ndim == 4 else batch.T
+
+
+def from_edge(batch: Array) -> Array:
+    """View ``(N, C, H, W)`` as ``(H, C, W, N)``, and ``(N, features)`` as ``(features, N)``."""
+    return batch.transpose(2, 1, 3, 0) if batch.ndim == 4 else batch.T
+
+
+def class_indices(shape: Shape) -> Labels:
+    """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
+    places = np.arange(math.prod(shape))
+    return places.reshape(shape).transpose(1, 0, 2).ravel() if len(shape) == 3 else places
+
+
+def checked_images(x: Array, in_shape: Shape) -> Array:
+    """Return ``x`` as an array.
+
+    Raises:
+        ShapeError: Its samples do not have the shape that the network takes, or there are none.
+    """
+    x = np.asarray(x)
+    if x.ndim != len(in_shape) + 1 or x.shape[1:] != in_shape or len(x) == 0:
+        wanted = ", ".join(map(str, ("N", *in_shape)))
+        raise ShapeError(f"the network takes arrays of shape ({wanted}) with at least one sample, not {x.shape}")
+    return x
+
+
+def checked_labels(y: Labels, count: int, classes: int) -> Labels:
+    """Return ``y`` as an array.
+
+    Raises:
+        DataError: There are not ``count`` labels, or one is no whole number or no class.
+    """
+    y = np.asarray(y)
+    if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
+        raise DataError(f"{count} images need ({count},) whole numbers as labels, not {y.dtype} of shape {y.shape}")
+    if y.min() < 0 or y.max() >= classes:
+        raise DataError(f"labels must lie in 0..{classes - 1}, but they reach from {y.min()} to {y.max()}")
+    return y

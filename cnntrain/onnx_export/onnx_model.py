@@ -1,0 +1,99 @@
+"""A network as an ONNX model: pixels in, probabilities out, and in its metadata what they mean."""
+
+import json
+from importlib.metadata import version
+
+from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
+
+from cnntrain.data.pixels import BYTES
+from cnntrain.errors import UsageError
+from cnntrain.inference.predictor import Predictor
+from cnntrain.onnx_export.graph import Graph
+from cnntrain.onnx_export.nodes import add_layers
+
+OPSET = 17
+"""Version of ONNX's operators, of 2022: ONNX Runtime knows it from 1.12 on."""
+IR_VERSION = 8
+"""Version of the file's format, as old as the opset."""
+MAX_BYTES = 2_000_000_000
+"""Bytes of weights that an ONNX file holds: what it is made of, a protobuf message, ends at 2 GiB."""
+
+
+def make_model(model: Predictor) -> ModelProto:
+    """Return the ONNX model of ``model``, checked by ONNX's own checker.
+
+    Its input is ``pixels``, ``(N, C, H, W)`` with any N: uint8 0..255 where the network was trained on bytes, else
+    float32 0..1, since rounding to bytes could lose what the classes differ in. Its output ``(N, classes)``, float32,
+    is named ``probabilities`` where the network ends in softmax and ``outputs`` elsewhere. Weights are float32, also
+    those of a float64 network: many programs that run ONNX know nothing else.
+
+    Raises:
+        UsageError: The weights do not fit into an ONNX file.
+    """
+    if 4 * model.theta.size > MAX_BYTES:
+        raise UsageError(
+            f"the network has {model.theta.size:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
+        )
+    graph = Graph()
+    x = add_layers(graph, model.layers, add_preprocessing(graph, model))
+    if len(model.out_shape) == 3:
+        graph.node("Flatten", [x], "flat", axis=1)
+    output = "probabilities" if model.gives_probabilities else "outputs"
+    graph.nodes[-1].output[0] = output
+    made = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "cnntrain",
+            [pixels_info(model)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", len(model.classes)])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="cnntrain",
+        producer_version=version("cnntrain"),
+    )
+    helper.set_model_props(made, metadata(model))
+    checker.check_model(made, full_check=True)
+    return made
+
+
+def takes_bytes(model: Predictor) -> bool:
+    """Whether the ONNX file of ``model`` takes uint8."""
+    return model.scale == BYTES
+
+
+def pixels_info(model: Predictor) -> ValueInfoProto:
+    """The input of the graph, with a sentence on what its numbers mean."""
+    if takes_bytes(model):
+        kind, words = TensorProto.UINT8, "Pixels 0..255 as they are in image files; 255 is white."
+    else:
+        kind, words = TensorProto.FLOAT, f"Pixels 0..1: those of the training images, divided by {model.scale.white}."
+    return helper.make_tensor_value_info("pixels", kind, ["N", *model.in_shape], doc_string=words)
+
+
+def add_preprocessing(graph: Graph, model: Predictor) -> str:
+    """Add x = (pixel / top - mean) / std as one product and one sum, in the engine's own order of operations."""
+    x = "pixels"
+    scale, shift = model.preprocessing.affine(255 if takes_bytes(model) else 1)
+    if takes_bytes(model):
+        x = graph.node("Cast", [x], "pixels.float", to=TensorProto.FLOAT)
+    x = graph.node("Mul", [x, graph.constant("preprocessing.scale", scale[None])], "preprocessing.scaled")
+    return graph.node("Add", [x, graph.constant("preprocessing.shift", shift[None])], "preprocessing.x")
+
+
+def metadata(model: Predictor) -> dict[str, str]:
+    """What a user of the file must know beside the graph; every value but the version is JSON."""
+    return {
+        "classes": json.dumps(model.classes),
+        "input": json.dumps(
+            {
+                "channels": model.in_shape[0],
+                "size": list(model.in_shape[1:]),
+                "pixels": "uint8" if takes_bytes(model) else "float32",
+                "white": model.scale.white,
+            }
+        ),
+        "preprocessing": json.dumps(model.preprocessing.to_dict()),
+        "cnntrain": version("cnntrain"),
+    }

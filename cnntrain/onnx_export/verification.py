@@ -1,0 +1,82 @@
+"""ONNX Runtime beside our own engine, on the same pixels."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from onnxruntime import InferenceSession, SessionOptions
+
+from cnntrain.builder import load_config_data
+from cnntrain.data import Dataset
+from cnntrain.data.pixels import UNKNOWN, Images
+from cnntrain.errors import DataError
+from cnntrain.inference.predictor import Predictor
+from cnntrain.onnx_export.onnx_model import takes_bytes
+from cnntrain.parallel import available_cores
+from cnntrain.weights.weights import SavedNetwork
+
+BATCH = 256
+"""Images that are computed at a time."""
+
+
+def data_for(saved: SavedNetwork) -> tuple[SavedNetwork, Dataset, str]:
+    """Return real images for a verification and the name of their split: test, else validation, else train.
+
+    Weights that do not say what is white learn it from the data that they were trained on.
+
+    Raises:
+        DataError: The run's data are missing or malformed.
+        WeightsError: They are not what the network was trained for.
+    """
+    data = load_config_data(saved.config, saved.path.parent, scale=saved.preprocessing.scale)
+    saved.check_fits(data)
+    if saved.preprocessing.scale == UNKNOWN:
+        saved = replace(saved, preprocessing=replace(saved.preprocessing, scale=data.preprocessing.scale))
+    for split in ("test", "validation"):
+        dataset = data.splits()[split]
+        if dataset is not None:
+            return saved, dataset, split
+    return saved, data.train, "train"
+
+
+def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> dict[str, Any]:
+    """Compute every image of ``dataset`` by both, and return how far the outputs are apart.
+
+    The difference is that of probabilities. Outputs of another kind may be large: above 1, the difference is divided
+    by the output of largest size in its row.
+
+    Args:
+        content: The ONNX file.
+        model: The network that it was made of.
+        dataset: The images, which the file gets as they are.
+        split: Its name.
+
+    Raises:
+        DataError: The file takes bytes, and the images are floats: rounded, they would be others.
+    """
+    options = SessionOptions()
+    options.log_severity_level = 3  # errors alone: they come as exceptions, too
+    options.intra_op_num_threads = available_cores()  # by itself it would count cores that are not ours
+    session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    largest, classes = 0.0, 0
+    for start in range(0, len(dataset), BATCH):
+        pixels = dataset.gather(np.arange(start, min(len(dataset), start + BATCH)))
+        ours = model.outputs(pixels).astype(np.float64)
+        (theirs,) = session.run(None, {session.get_inputs()[0].name: as_input(pixels, takes_bytes(model), split)})
+        size = np.maximum(np.abs(ours).max(axis=1, keepdims=True), 1)
+        with np.errstate(invalid="ignore"):
+            largest = float(np.maximum(largest, np.max(np.abs(ours - theirs) / size)))  # keeps NaN, which fails
+        classes += int(np.count_nonzero(ours.argmax(axis=1) != theirs.argmax(axis=1)))
+    return {"split": split, "samples": len(dataset), "largest_difference": largest, "classes_that_differ": classes}
+
+
+def as_input(images: Images, bytes_wanted: bool, split: str) -> Images:
+    """Pixels in the type of the file's input, none of them changed."""
+    if images.dtype == np.uint8:
+        return images if bytes_wanted else images.astype(np.float32) / np.float32(255)
+    if bytes_wanted:
+        raise DataError(
+            f"the images of the {split} split are not bytes, as the ONNX file takes them; verify it on data like those "
+            "that the network was trained on"
+        )
+    return images

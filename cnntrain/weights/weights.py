@@ -1,0 +1,204 @@
+"""Weights files: safetensors in and out, with all that is needed to use them in the file's metadata.
+
+Tensors are ``layers.<i>.W``, ``layers.<i>.b`` and so on, those of ``Network.state``, in the edge layout, float32 or
+float64. The metadata has one key, ``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing
+and versions. No pickle: reading a file runs nothing.
+"""
+
+import json
+import math
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cnntrain.builder import MAX_VALUES, build_shaped, count_parameters
+from cnntrain.config import Config, config_from_dict
+from cnntrain.data import Data, Preprocessing
+from cnntrain.data.labels import MAX_CLASSES
+from cnntrain.data.names import nfc
+from cnntrain.errors import CnntrainError, WeightsError
+from cnntrain.network.network import Network
+from cnntrain.network.parameter_vector import check_shapes
+from cnntrain.storage import write_file
+from cnntrain.types import Array, Shape
+from cnntrain.weights.safetensors_file import Header, read_header, read_tensors, serialize
+
+KEY = "cnntrain"
+FILE_IN_RUN = "weights.safetensors"
+NOT_STORED = ("workers", "checkpoint_every")
+"""Keys of ``training`` that the weights do not depend on, so that they do not say what these were."""
+CHECKPOINT, MORE = "checkpoint", "checkpoint."
+"""A checkpoint is a weights file with this key in its metadata, and tensors whose names begin with this."""
+ALWAYS_BUILT = 1_000_000
+"""Weights of a network that is small enough to be made on trust."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedNetwork:
+    """What a weights file holds."""
+
+    path: Path
+    network: Network
+    config: Config
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def check_fits(self, data: Data) -> None:
+        """Raise WeightsError unless the data's images and classes are those that the network was trained for."""
+        self.check_shape(data)
+        if data.classes != self.classes:
+            raise WeightsError(
+                f"{self.path}: the network knows {len(self.classes)} classes {class_list(self.classes)}, "
+                f"but the data have {len(data.classes)} {class_list(data.classes)}"
+            )
+
+    def check_shape(self, data: Data) -> None:
+        """Raise WeightsError unless the data's images are of the shape that the network takes."""
+        if data.input_shape != self.network.in_shape:
+            raise WeightsError(
+                f"{self.path}: the network takes images of {self.network.in_shape}, "
+                f"but the data have {data.input_shape}"
+            )
+
+
+def save(path: Path, network: Network, config: Config, data: Data, theta: Array | None = None) -> None:
+    """Write the network's state, or what ``theta`` holds, and how to use them, whole or not at all."""
+    # One key: safetensors writes several in an order that differs from process to process.
+    state = network.layout.named(network.theta if theta is None else theta, network.layout.slots)
+    content = serialize(state, {KEY: json.dumps(description(network, config, data))})
+    try:
+        write_file(path, content)
+    except OSError as error:
+        raise OSError(error.errno, f"the weights cannot be saved: {error.strerror}", str(path)) from error
+
+
+def description(network: Network, config: Config, data: Data) -> dict[str, Any]:
+    """Return what is needed to use the parameters."""
+    resolved = config.resolved()
+    for key in NOT_STORED:
+        resolved["training"].pop(key)
+    return {
+        "config": resolved,
+        "input": list(network.in_shape),
+        "classes": list(data.classes),
+        "preprocessing": data.preprocessing.to_dict(),
+        "versions": {"cnntrain": version("cnntrain"), "numpy": np.__version__},
+    }
+
+
+def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike | None = None) -> SavedNetwork:
+    """Return all that a weights file holds.
+
+    Args:
+        run: A run folder (its last weights are taken) or a ``.safetensors`` file.
+        overrides: ``KEY=VALUE`` words on the stored config.
+        dtype: Instead of the config's ``training.dtype``.
+
+    Raises:
+        WeightsError: There are no weights, or they are malformed or contradict what is stored beside them.
+        ConfigError: An override is not understood.
+    """
+    path = Path(run)
+    if path.is_dir():
+        path = path / FILE_IN_RUN
+    if path.suffix in (".yaml", ".yml"):
+        raise WeightsError(f"{path}: this is a config; what is needed is a run folder or a .safetensors file")
+    header, about = read_metadata(path)
+    try:
+        config = config_from_dict(about["config"], "config")
+        classes = class_names(about["classes"])
+        shape = input_shape(about["input"])
+        preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
+        shapes = header.shapes
+        if CHECKPOINT in about:
+            shapes = {name: stored for name, stored in shapes.items() if not name.startswith(MORE)}
+        check_count(config, shape, len(classes) or None, shapes)
+        network = build_shaped(config, shape, len(classes) or None, dtype)
+        check_shapes(shapes, network.layout.slots)
+        tensors = read_tensors(path, shapes)
+        network.set_state(tensors)
+    except KeyError as error:
+        raise WeightsError(f"{path}: {error} is missing beside the weights") from error
+    except CnntrainError as error:
+        raise WeightsError(f"{path}: {'; '.join(str(error).splitlines())}") from error
+    except (OverflowError, RecursionError) as error:
+        raise WeightsError(f"{path}: a number beside the weights is too large, or a value nested too deep") from error
+    if overrides:
+        config = config_from_dict(about["config"], str(path), overrides)
+        network = build_shaped(config, shape, len(classes) or None, dtype)
+        try:
+            network.set_state(tensors)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}; the overrides describe another network") from error
+    return SavedNetwork(path, network, config, classes, preprocessing)
+
+
+def input_shape(content: object) -> Shape:
+    """What a weights file says of the images: (C, H, W).
+
+    Raises:
+        WeightsError: It is not three whole numbers that a network could have.
+    """
+    if (
+        not isinstance(content, list)
+        or len(content) != 3
+        or not all(type(side) is int and 1 <= side <= MAX_VALUES for side in content)
+    ):
+        raise WeightsError(
+            f"input beside the weights is {reprlib.repr(content)[:80]}, not the channels, rows and columns of an image"
+        )
+    return tuple(content)
+
+
+def class_names(content: object) -> tuple[str, ...]:
+    """What a weights file calls the classes.
+
+    Raises:
+        WeightsError: It is no list of texts, or of too many.
+    """
+    if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
+        raise WeightsError(f"classes beside the weights is {reprlib.repr(content)[:80]}, not a list of names")
+    if len(content) > MAX_CLASSES:
+        raise WeightsError(f"classes beside the weights names {len(content):,}; {MAX_CLASSES:,} are possible")
+    return tuple(map(nfc, content))
+
+
+def read_metadata(path: Path) -> tuple[Header, dict[str, Any]]:
+    """Return the header of a weights file, and the JSON object stored beside the tensors.
+
+    Raises:
+        WeightsError: It is no safetensors file, or cnntrain has not written it.
+    """
+    header = read_header(path)
+    if KEY not in header.metadata:
+        raise WeightsError(f"{path}: these weights were not written by cnntrain, so nothing tells how to use them")
+    try:
+        about = json.loads(header.metadata[KEY])
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: what is stored beside the weights is not JSON") from error
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path}: what is stored beside the weights is not a mapping")
+    return header, about
+
+
+def check_count(config: Config, shape: Shape, classes: int | None, shapes: Mapping[str, Shape]) -> None:
+    """Raise WeightsError, before anything is allocated, where a file claims a large network whose numbers it lacks.
+
+    A small one is made, and says which tensors are missing.
+    """
+    needed = count_parameters(config, shape, classes)
+    held = sum(math.prod(stored) for stored in shapes.values())
+    if needed > max(held, ALWAYS_BUILT):
+        raise WeightsError(f"the network has {needed:,} weights, but the file holds {held:,} numbers")
+
+
+def class_list(names: tuple[str, ...], most: int = 60) -> str:
+    """The names in brackets, cut."""
+    text = ", ".join(names)
+    return f"({text if len(text) <= most else text[:most] + '...'})"

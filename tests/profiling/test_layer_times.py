@@ -1,0 +1,53 @@
+import numpy as np
+
+from cnntrain.builder import build
+from cnntrain.profiling.layer_times import operations, peak_rate, time_layers
+from cnntrain.profiling.step_times import MAX_PIXELS, random_data, time_steps
+from cnntrain.profiling.timer import Timer
+
+LAYERS = [
+    {"conv": {"K": 2, "F": 3, "activation": "relu"}},
+    {"pool": {"k": 2, "type": "max"}},
+    {"fc": {"units": 3, "activation": "softmax"}},
+]
+
+
+def test_operations_are_two_a_multiplication_and_one_product_fewer_back_through_the_first_layer(make_config):
+    network = build(make_config(LAYERS, (1, 6, 6)))
+    conv, fc = 4 * 4 * 2 * 9, 3 * 2 * 2 * 2
+    expected = [[2 * conv, 2 * conv], [0, 0], [2 * fc, 4 * fc]]
+    assert operations(network, 5).tolist() == (5 * np.array(expected)).tolist()
+
+
+def test_every_layer_takes_its_time_and_the_parameters_stay(make_config):
+    config = make_config(LAYERS, (1, 6, 6))
+    network = build(config)
+    before = network.theta.copy()
+    seconds = time_layers(network, random_data(config, network, 40), 40, Timer(2))
+    assert seconds.shape == (3, 2)
+    assert (seconds > 0).all()
+    assert np.array_equal(network.theta, before)
+
+
+def test_steps_are_those_of_the_program(make_config):
+    config = make_config(LAYERS, (1, 6, 6), alpha=1000.0, batch_size=4)
+    network = build(config)
+    timings = Timer(70)  # more than an epoch has
+    time_steps(config, network, random_data(config, network, 4), 1, timings)
+    assert len(timings.durations) == 70
+    assert min(timings.durations) > 0
+    assert np.isfinite(network.theta).all()
+
+
+def test_random_data_have_whole_batches_and_do_not_fill_the_memory(make_config):
+    config = make_config(LAYERS, (1, 6, 6), batch_size=7)
+    data = random_data(config, build(config), 7)
+    assert len(data.train) == 64 * 7
+    assert data.train.labels.max() == len(data.classes) - 1 == 2
+    large = make_config([{"fc": {"units": 2, "activation": "softmax"}}], (1, 1000, 1000), batch_size=20)
+    assert random_data(large, build(large), 20).train.images.size == MAX_PIXELS // 20_000_000 * 20_000_000
+
+
+def test_a_rate_is_of_the_matrices_type(monkeypatch):
+    monkeypatch.setattr("cnntrain.profiling.layer_times.SIDE", 16)
+    assert peak_rate("float64", products=2) > 0

@@ -1,0 +1,84 @@
+"""What a change of the program means for a run: any source that its weights depend on is noticed."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import cnntrain
+from cnntrain.training.checkpointing.provenance import (
+    DECIDING,
+    SHOWN_ONLY,
+    changes,
+    code_digest,
+    other_data,
+    provenance,
+)
+
+PACKAGE = Path(cnntrain.__file__).parent
+
+
+@pytest.fixture
+def package(tmp_path):
+    ignored = shutil.ignore_patterns("__pycache__", "*.npz", "*.json")
+    return Path(shutil.copytree(PACKAGE, tmp_path / "cnntrain", ignore=ignored))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_noticed"),
+    [
+        ("evaluation/scoring.py", True),
+        ("training/loop.py", True),
+        ("training/monitoring.py", True),
+        ("ops/losses.py", True),
+        ("network/network.py", True),
+        ("evaluation/metrics.py", False),
+        ("cli/commands/train.py", False),
+    ],
+)
+def test_a_change_of_what_decides_is_noticed(package, name, is_noticed):
+    before = code_digest(package)
+    assert before == code_digest()
+    with (package / name).open("a") as file:
+        file.write("# changed\n")
+    assert (code_digest(package) != before) == is_noticed
+
+
+def test_what_training_imports_of_the_parts_that_only_show_is_counted():
+    """Of modules that decide something; what saves, draws or describes a run does not."""
+    showing = {"runs/environment.py", "evaluation/run_artifacts.py"}
+    found = set()
+    for path in (PACKAGE / "training").rglob("*.py"):
+        for part, module in re.findall(r"from cnntrain\.(\w+)\.(\w+) import", path.read_text()):
+            if part in SHOWN_ONLY:
+                found.add(f"{part}/{module}.py")
+    assert found - showing == set(DECIDING)
+
+
+IMAGES = ["train images differ", "test images differ"]
+
+
+@pytest.mark.parametrize(
+    ("before", "differing", "words"),
+    [
+        (
+            {"Pillow": "11.1"},
+            IMAGES,
+            "; Pillow was 11.1 and is {Pillow}, and may decode .*; install Pillow 11.1 again to resume$",
+        ),
+        ({"libjpeg": "1.0"}, IMAGES, "; libjpeg was 1.0 and is .*, .* install libjpeg 1.0 again to resume$"),
+        ({"Pillow": "11.1"}, ["train samples: 5 then, 6 now", *IMAGES], "test images differ$"),
+        ({}, IMAGES, "train images differ, test images differ$"),
+    ],
+)
+def test_another_decoder_is_named_where_only_images_differ(before, differing, words):
+    text = other_data(Path("run"), provenance() | before, differing)
+    assert text.startswith("run: the data are not those that this run began with: ")
+    assert re.search(words.format(**provenance()), text)
+
+
+def test_another_decoder_is_no_reason_to_warn_of_last_bits():
+    assert changes(provenance() | {"Pillow": "11.1", "libjpeg": "1.0"}) == []
+    assert changes(provenance() | {"NumPy": "1.0"})[0].startswith("NumPy was 1.0 and is ")
+    assert other_data(Path("run"), {"NumPy": "1.0"}, IMAGES).endswith("test images differ")
