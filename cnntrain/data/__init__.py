@@ -9,7 +9,7 @@ import numpy as np
 
 from cnntrain.data import digits
 from cnntrain.data.classes import check_classes
-from cnntrain.data.darkness import darkness
+from cnntrain.data.darkness import darkness_note
 from cnntrain.data.dataset import Dataset, SettledSplits, Splits
 from cnntrain.data.downloads import datasets
 from cnntrain.data.downloads.registry import NAMED
@@ -89,7 +89,7 @@ def load_data(
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
     preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale)
-    if dark := darkness(train, source == "images", standardize):
+    if dark := darkness_note(train, source == "images", standardize):
         watch.note(dark)
     data = Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)
     check_classes(data, str(options.get("path") or source), watch)

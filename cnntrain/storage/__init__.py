@@ -3,7 +3,7 @@
 from cnntrain.storage.atomic import is_taken, is_temporary, sweep, write_file, write_json, write_new, write_text
 from cnntrain.storage.disk import Disk
 from cnntrain.storage.lines import FileMark, LineFile, lines_of
-from cnntrain.storage.lock import FolderLock, is_lock, lock, open_lock
+from cnntrain.storage.lock import FolderLock, is_lock, lock_file, open_lock
 from cnntrain.storage.regular_file import make_subfolder, open_regular, read_file
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "is_taken",
     "is_temporary",
     "lines_of",
-    "lock",
+    "lock_file",
     "make_subfolder",
     "open_lock",
     "open_regular",

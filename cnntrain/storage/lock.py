@@ -38,7 +38,7 @@ class FolderLock:
         for _ in range(MAX_TRIES):
             file = open_lock(self.path)
             try:
-                if not lock(file):
+                if not lock_file(file):
                     self.note = (
                         f"{self.folder}: the file system has no locks; nothing keeps other processes out of this run"
                     )
@@ -105,7 +105,7 @@ def open_lock(path: Path) -> int:
     return os.open(path, flags, 0o666)
 
 
-def lock(file: int) -> bool:
+def lock_file(file: int) -> bool:
     """Lock an open file until it is closed; return whether its file system can do that.
 
     Raises:

@@ -19,7 +19,7 @@ from cnntrain.data.downloads.archive import extract
 from cnntrain.data.downloads.download import RETRY_POLICY, RetryPolicy, download
 from cnntrain.data.downloads.registry import File, NamedSet
 from cnntrain.errors import DataError
-from cnntrain.storage import lock, open_lock
+from cnntrain.storage import lock_file, open_lock
 from cnntrain.storage.regular_file import make_subfolder, open_regular
 
 Progress = Callable[[int, int, str], None]
@@ -112,7 +112,7 @@ def _lock(folder: Path, tell: Progress) -> Iterator[None]:
 def _is_free(file: int) -> bool:
     """Lock the file, if no other process has."""
     try:
-        lock(file)  # without locks two processes do the same work, and each checks what it has
+        lock_file(file)  # without locks two processes do the same work, and each checks what it has
     except BlockingIOError:
         return False
     return True

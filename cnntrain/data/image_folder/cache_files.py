@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from cnntrain.data.cache_folder import cache_folder
-from cnntrain.storage import lock
+from cnntrain.storage import lock_file
 
 NAME = re.compile(r"(?P<slot>[0-9a-f]{24})-[0-9a-f]{24}\.npy(?P<temporary>\.[0-9a-f]{8}\.tmp)?")
 MAX_UNUSED = 60 * 86400
@@ -109,7 +109,7 @@ def _lock(descriptor: int) -> None:
     """Lock a new file; one that removes what was left over may have it for a moment."""
     while True:
         with suppress(BlockingIOError):
-            lock(descriptor)
+            lock_file(descriptor)
             return
         time.sleep(0.001)
 
@@ -126,7 +126,7 @@ def _unwritten(file: CacheFile) -> Iterator[None]:
         return
     descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not lock(descriptor) and file.age < MAX_WRITTEN:
+        if not lock_file(descriptor) and file.age < MAX_WRITTEN:
             raise BlockingIOError
         yield
     finally:
