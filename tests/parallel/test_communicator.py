@@ -51,6 +51,11 @@ def crew(layout, monkeypatch):
     return make
 
 
+def test_a_length_is_summed_from_blocks_of_4096_entries():
+    """Its bits depend on that."""
+    assert [communicator.blocks(size) for size in (1, 4096, 4097, 8192, 8193)] == [1, 1, 2, 2, 3]
+
+
 def learn(comm, layout, count):
     """Learn ``count`` slices whose gradients follow from their numbers."""
     for i in comm.micro_batches(count):
