@@ -22,7 +22,7 @@ FLOORS = [
     ["runs"],
     ["builder", "weights", "summary"],
     ["config", "network", "data", "parallel", "storage"],
-    ["layers"],
+    ["layers", "optimizers"],
     ["ops"],
     ["errors", "types", "streams"],
     ["textbook"],  # uses nothing of the package, and nothing uses it

@@ -4,8 +4,8 @@ import numpy as np
 
 from cnntrain.config import TrainingOptions
 from cnntrain.network.network import Network
+from cnntrain.optimizers import OPTIMIZERS
 from cnntrain.parallel import Communicator
-from cnntrain.training.optimizers import optimizer_of
 from cnntrain.training.schedules import alpha_of
 from cnntrain.types import Array
 
@@ -25,7 +25,8 @@ class Update:
         self.network, self.part, self.comm, self.options, self.steps = network, part, comm, options, steps
         # Entries of a W come first in theta; only they are penalised.
         self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
-        self.optimizer = optimizer_of(options, comm.states[:, part], self.W_count)
+        optimizer = OPTIMIZERS[options.optimizer]
+        self.optimizer = optimizer(comm.states[:, part], self.W_count, **options.hyperparameters)
 
     def step(self, gradient: Array, t: int, factor: float = 1.0, forgotten: int = 0) -> float:
         """Take step t = 1, 2, ... of the run; return its alpha.

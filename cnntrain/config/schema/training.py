@@ -14,13 +14,10 @@ from pydantic import (
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.layers import AtLeastOne, AtLeastZero, Options
 from cnntrain.config.schema.numbers import Batches, Factor, NonNegative, Number, Positive, Share
+from cnntrain.optimizers import OPTIMIZERS, SGD, OptimizerName, names_with
 
-ADAPTIVE_ALPHA = 0.001
-"""Default of alpha where the optimizer divides each step by the size of its gradients."""
 MAX_LENGTH = 10**15
 """Epochs that no run reaches: a larger Max counts as this where a schedule depends on it."""
-ADAMS = ("adam", "adamw")
-
 NotNothing = Annotated[Number, Field(ge=1e-30)]
 """Other than 0 in float32, too."""
 ClassWeights = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False)]
@@ -30,13 +27,7 @@ Nothing = Annotated[
 """Null, or the word for it."""
 
 ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
-    "momentum": ("optimizer", ("sgd",)),
-    "nesterov": ("optimizer", ("sgd",)),
-    "beta1": ("optimizer", ADAMS),
-    "beta2": ("optimizer", ADAMS),
-    "rho": ("optimizer", ("rmsprop",)),
-    "eps": ("optimizer", (*ADAMS, "rmsprop")),
-    "weight_decay": ("optimizer", ("adamw",)),
+    **{key: ("optimizer", names_with(key)) for optimizer in OPTIMIZERS.values() for key in optimizer.keys},
     "step_every": ("schedule", ("step",)),
     "step_factor": ("schedule", ("step",)),
     "label_smoothing": ("loss", ("cross_entropy",)),
@@ -55,7 +46,7 @@ class TrainingOptions(Options):
         "ε": "epsilon",
     }
 
-    alpha: Positive = Field(0.05, description="step size α; 0.001 by default for adam, adamw and rmsprop")
+    alpha: Positive = Field(SGD.default_alpha, description="step size α; 0.001 by default for adam, adamw and rmsprop")
     Max: AtLeastOne = Field(10, description="maximum number of epochs, each one pass over the training set")
     epsilon: NonNegative = Field(0.0, description="stop when no weight changed by as much in an epoch; 0 never stops")
     patience: AtLeastZero = Field(
@@ -63,9 +54,7 @@ class TrainingOptions(Options):
     )
     batch_size: AtLeastOne | Literal["all"] = Field(128, description="samples a step, or all")
     reduction: Literal["mean", "sum"] = Field("mean", description="what is made of the gradients of a batch's samples")
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = Field(
-        "sgd", description="how a step follows from gradients"
-    )
+    optimizer: OptimizerName = Field("sgd", description="how a step follows from gradients")
     momentum: Share = Field(0.0, description="sgd: share of the last step that is added to the next")
     nesterov: bool = Field(False, description="sgd: Nesterov's momentum, look ahead before the gradient is taken")
     beta1: Share = Field(0.9, description="adam, adamw: share of the past in the mean of the gradients")
@@ -114,8 +103,13 @@ class TrainingOptions(Options):
 
     @property
     def state_rows(self) -> int:
-        """Vectors as long as theta that the optimizer keeps from step to step."""
-        return 2 if self.optimizer in ADAMS else int(self.optimizer == "rmsprop" or self.momentum > 0)
+        """Number of vectors of theta's size that the optimizer keeps between steps."""
+        return OPTIMIZERS[self.optimizer].state_rows(self.hyperparameters)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The keys that the optimizer takes, with their values."""
+        return {key: getattr(self, key) for key in OPTIMIZERS[self.optimizer].keys}
 
     @property
     def alpha_varies(self) -> bool:
@@ -131,8 +125,9 @@ class TrainingOptions(Options):
         settled: dict[str, Any] = {}
         Max = values.get("Max", cls.model_fields["Max"].default)
         epochs = min(Max, MAX_LENGTH) if type(Max) is int and Max > 0 else None
-        if values.get("optimizer") in (*ADAMS, "rmsprop"):
-            settled["alpha"] = ADAPTIVE_ALPHA
+        optimizer = values.get("optimizer")
+        if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
+            settled["alpha"] = OPTIMIZERS[optimizer].default_alpha
         if values.get("schedule") != "one_cycle":
             settled["warmup"] = 0.0
         elif epochs:

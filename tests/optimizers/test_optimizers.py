@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cnntrain import textbook
 from cnntrain.config.schema.training import TrainingOptions
+from cnntrain.optimizers import OPTIMIZERS, Optimizer, base
 from cnntrain.parallel import SingleProcess
-from cnntrain.training.optimizers import base, optimizer_of
 from cnntrain.training.update import Update
 
 DECAYED = 2
@@ -41,6 +41,10 @@ class Literal:
                     theta, g, self.m, self.v, t, o.alpha, o.beta1, o.beta2, o.eps
                 )
         return theta
+
+
+def optimizer_of(options: TrainingOptions, states: np.ndarray, W_count: int) -> Optimizer:
+    return OPTIMIZERS[options.optimizer](states, W_count, **options.hyperparameters)
 
 
 share = st.floats(0, 0.99)

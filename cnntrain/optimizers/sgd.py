@@ -9,29 +9,37 @@ nesterov              v = momentum v - alpha g;  theta += momentum v - alpha g
 References: Polyak 1964; Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
 """
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, ClassVar, final
 
 import numpy as np
 
-from cnntrain.training.optimizers.base import Optimizer
+from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array
 
 
 @final
-class Sgd(Optimizer):
+class SGD(Optimizer):
     """Steps along the gradient.
 
     Args:
-        states: One row, the velocity v; none where there is no momentum.
-        momentum: 0 for plain steps.
-        nesterov: Whether to look ahead.
+        states: The velocity v, ``(1, entries)``, or ``(0, entries)`` without momentum.
+        W_count: Unused.
+        momentum: Decay rate of v; 0 for plain gradient descent.
+        nesterov: Whether to use Nesterov momentum.
     """
 
-    def __init__(self, states: Array, momentum: float = 0.0, nesterov: bool = False):
+    default_alpha: ClassVar[float] = 0.05
+    keys: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
+
+    def __init__(self, states: Array, W_count: int = 0, *, momentum: float = 0.0, nesterov: bool = False):
         self.states, self.momentum, self.nesterov = states, momentum, nesterov
 
-    def step(self, theta: Array, gradient: Array, alpha: float, t: int) -> None:  # noqa: ARG002
-        """Take a step; all of a run are alike."""
+    @classmethod
+    def state_rows(cls, hyperparameters: Mapping[str, Any]) -> int:
+        return int(hyperparameters["momentum"] > 0)
+
+    def step(self, theta: Array, gradient: Array, alpha: float, t: int) -> None:
         gradient *= -alpha
         if not self.momentum:
             theta += gradient

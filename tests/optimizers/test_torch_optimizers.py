@@ -5,7 +5,7 @@ import pytest
 
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.ops.losses import training_loss
-from cnntrain.training.optimizers import optimizer_of
+from cnntrain.optimizers import OPTIMIZERS
 from cnntrain.training.schedules import alpha_of
 
 torch = pytest.importorskip("torch")
@@ -36,7 +36,8 @@ def test_a_hundred_steps_are_those_of_pytorch(keys, make):
     options = TrainingOptions(**keys, alpha=ALPHA)
     theta = rng.normal(size=40)
     tensor = torch.tensor(theta, requires_grad=True)
-    ours, theirs = optimizer_of(options, np.zeros((options.state_rows, 40)), 40), make([tensor])
+    states = np.zeros((options.state_rows, 40))
+    ours, theirs = OPTIMIZERS[options.optimizer](states, 40, **options.hyperparameters), make([tensor])
     for t in range(1, 101):
         gradient = rng.normal(size=40) * 10.0 ** rng.integers(-3, 3)
         tensor.grad = torch.tensor(gradient)
