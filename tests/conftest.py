@@ -1,6 +1,5 @@
 """What tests of several folders need."""
 
-import runpy
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from support.server import Server
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
@@ -63,10 +63,9 @@ def plots(draw_run, monkeypatch) -> None:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, bytes]], Any]]:
-    """Starts servers on this computer that give files by name, and end with the test; see tests/server.py."""
+    """Starts servers on this computer that give files by name, and end with the test; see tests/support/server.py."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    servers: list[Any] = []
-    Server = runpy.run_path(str(Path(__file__).with_name("server.py")))["Server"]
+    servers: list[Server] = []
 
     def start(files: dict[str, bytes]) -> Any:
         servers.append(Server(files))

@@ -1,7 +1,8 @@
 """Hashes of the weights after a few training steps: what a refactoring must not change.
 
-``python tests/golden/training_bits.py`` prints them for the kernels at hand and adds them to ``bits.json``. Bits differ
-between processors and libraries, so that they are kept by the kernels that the BLAS and NumPy choose here.
+``python tests/support/training_bits.py`` prints them for the kernels at hand and adds them to
+``tests/golden/training_bits.json``. Bits differ between processors and libraries, so they are kept by the kernels that
+the BLAS and NumPy choose here.
 """
 
 import json
@@ -24,7 +25,7 @@ from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import train_loop
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FILE = Path(__file__).with_name("bits.json")
+FILE = Path(__file__).parents[1] / "golden" / "training_bits.json"
 STEPS = 3
 SHAPES = {
     "digits": (1, 8, 8),
