@@ -90,18 +90,23 @@ def fewest_passes(config: Config, accuracy: float) -> int:
     sys.exit(f"{MAX_PASSES} passes do not reach {accuracy:.2%}")
 
 
+def path_of(config: Config) -> Path:
+    """The folder of the images."""
+    path = getattr(config.data, "path", None)
+    assert isinstance(path, Path)
+    return path
+
+
 def ours(path: Path, config: Config) -> list[str]:
     """The command of cnntrain."""
-    assert config.data is not None
-    words = [f"data.path={config.data.path}", f"training.Max={config.training.Max}", *PLAIN]
+    words = [f"data.path={path_of(config)}", f"training.Max={config.training.Max}", *PLAIN]
     words += ["--workers", str(config.training.workers), "--json", "--progress", "none"]
     return ["-m", "cnntrain", "train", str(path.resolve()), *words]
 
 
 def theirs(config: Config, layout: str) -> list[str]:
     """The command of PyTorch."""
-    assert config.data is not None
-    words = [str(config.data.path), json.dumps(config.resolved()), "--layout", layout]
+    words = [str(path_of(config)), json.dumps(config.resolved()), "--layout", layout]
     return [str(HERE / "torch_train.py"), *words, "--threads", str(config.training.workers)]
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     for turn in range(args.rounds + 1):
         with tempfile.TemporaryDirectory() as cache:
             os.environ["CNNTRAIN_CACHE"] = cache
-            ways = [
+            ways: list[Callable[[], object]] = [
                 lambda: pillow_alone(files, args.size),
                 lambda: load_data("images", path=args.folder, size=(args.size, args.size)),
                 lambda: load_data("images", path=args.folder, size=(args.size, args.size)),
@@ -52,8 +52,8 @@ def main() -> None:
         return
     print(machine_text())
     print(f"{len(files):,} images to {args.size} x {args.size}")
-    for name, taken in result.items():
-        print(f"{name:14}{taken:9.3f} s{result['Pillow alone'] / taken:9.1f} times as fast as Pillow alone")
+    for name, middle in result.items():
+        print(f"{name:14}{middle:9.3f} s{result['Pillow alone'] / middle:9.1f} times as fast as Pillow alone")
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -27,7 +27,6 @@ from cnntrain.network.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.profiling.layer_times import peak_rate
 from cnntrain.profiling.timer import Timer
-from cnntrain.summary import multiply_adds
 from machine import machine, machine_text
 
 CIFAR10 = Path(__file__).parent.parent / "configs" / "cifar10.yaml"
@@ -88,7 +87,7 @@ class Convolution:
     def __init__(self, network: Network, step: int, n: int):
         self.layer: Layer[Any] = network.layers[step]
         self.wants_delta = step > 0
-        self.operations = 2 * multiply_adds(self.layer) * n
+        self.operations = 2 * self.layer.multiply_adds * n
         self.cache = self.layer.cache(n, network.dtype)
         rng = np.random.default_rng(0)
         self.x, self.delta_0 = (

@@ -13,7 +13,7 @@ from cnntrain.parallel import available_cores
 
 def machine() -> dict[str, Any]:
     """Processor, system, versions and load; None for what is not installed or not known."""
-    blas = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
+    blas: dict[str, Any] = next((library for library in threadpool_info() if library["user_api"] == "blas"), {})
     return {
         "processor": processor(),
         "cores": available_cores(),

@@ -21,7 +21,7 @@ RECTIFIERS = {"relu", "leaky_relu", "softplus", "elu"}
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def build(layers: list[dict[str, Any]], input_shape: tuple[int, int, int], classes: int, layout: str) -> nn.Sequential:
+def build(layers: list[dict[str, Any]], input_shape: tuple[int, ...], classes: int, layout: str) -> nn.Sequential:
     """Return the network up to the scores, which ``cross_entropy`` takes; parameters drawn by cnntrain's rules.
 
     Args:

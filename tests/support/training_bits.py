@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy._core._multiarray_umath import __cpu_features__
@@ -34,7 +35,7 @@ SHAPES = {
     "mnist_lenet5": (1, 28, 28),
     "cifar10": (3, 32, 32),
 }
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "network": {
         "input": [3, 17, 19],
         "layers": [
@@ -74,7 +75,7 @@ EVERYTHING = {
         },
     },
 }
-OTHERS = {
+OTHERS: dict[str, dict[str, Any]] = {
     "momentum": {"optimizer": "sgd", "momentum": 0.9, "loss": "mse", "reduction": "sum", "alpha": 0.001},
     "nesterov": {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "schedule": "step"},
     "adam": {"optimizer": "adam", "schedule": "cosine", "warmup": 1},
@@ -92,7 +93,7 @@ def family() -> str:
 def cases() -> dict[str, tuple[Config, tuple[int, int, int]]]:
     """The configs by name, with the shape of their images."""
     found = {name: (load_config(CONFIGS / f"{name}.yaml"), shape) for name, shape in SHAPES.items()}
-    found["everything"] = (config_from_dict(EVERYTHING, "everything"), tuple(EVERYTHING["network"]["input"]))
+    found["everything"] = (config_from_dict(EVERYTHING, "everything"), (3, 17, 19))
     layers = found["digits"][0].resolved()["network"]["layers"]
     for name, training in OTHERS.items():
         content = {"network": {"input": [1, 8, 8], "layers": layers}, "training": {"batch_size": 50, **training}}
@@ -118,7 +119,6 @@ def weights_hash(config: Config, shape: tuple[int, int, int]) -> str:
         batches = 0
         while batches < STEPS:
             batches += isinstance(next(events), BatchEnded)
-        events.close()
     return blake2b(network.theta.tobytes(), digest_size=16).hexdigest()
 
 
