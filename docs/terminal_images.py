@@ -19,7 +19,7 @@ from cnntrain.training.events import EpochEnded, Finished, Started
 from cnntrain.training.fit import fit
 
 ROOT = Path(__file__).resolve().parent.parent
-COLUMNS = 94
+COLUMNS = 80
 LEFT_OUT = range(6, 28)
 """Epochs that the image does without."""
 

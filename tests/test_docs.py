@@ -20,6 +20,7 @@ from cnntrain.config import load_config
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTATION = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
 
@@ -37,6 +38,11 @@ OPTIONS = {
     for name, command in COMMANDS.items()
 }
 TOP = {path.name for path in ROOT.iterdir()}
+
+ONLINE = re.compile(
+    r"https://(?:github\.com/cnntrain/cnntrain/(?:blob|tree)|raw\.githubusercontent\.com/cnntrain/cnntrain)/main/"
+)
+"""How README.md, which PyPI shows, too, links to files of the project."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -74,13 +80,21 @@ def anchors(page):
 @every_page
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-        if urllib.parse.urlsplit(target).scheme:
+        here = ROOT if ONLINE.match(target) else page.parent
+        path, _, anchor = ONLINE.sub("", target).partition("#")
+        if urllib.parse.urlsplit(path).scheme:
             assert target.startswith("https://")
             continue
-        path, _, anchor = target.partition("#")
-        linked = page.parent / path if path else page
+        linked = here / path if path else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked), target
+
+
+def test_the_readme_links_absolutely_and_stays_short():
+    targets = re.findall(r"\]\(([^)\s]+)\)", README)
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert sum(ONLINE.match(target) is not None for target in targets) > 10
+    assert len(README.splitlines()) <= 160
 
 
 @every_page
@@ -96,8 +110,8 @@ def words_of(svg):
     return " ".join(re.sub(r"<[^>]*>", " ", svg.read_text(encoding="utf-8")).replace("&#160;", " ").split())
 
 
-def test_the_pictures_show_what_the_commands_show(tmp_path):
-    runpy.run_path(str(ROOT / "docs" / "image.py"))["main"](tmp_path)
+def test_the_images_show_what_the_commands_show(tmp_path):
+    runpy.run_path(str(ROOT / "docs" / "terminal_images.py"))["main"](tmp_path)
     for name in ("training", "evaluation"):
         drawn, shown = tmp_path / f"{name}.svg", ROOT / "docs" / f"{name}.svg"
         assert "url(http" not in shown.read_text(encoding="utf-8")  # a reader fetches nothing
@@ -106,7 +120,7 @@ def test_the_pictures_show_what_the_commands_show(tmp_path):
         assert same[0] == same[1]
 
 
-def test_the_picture_shows_the_run_that_the_readme_begins_with():
+def test_the_image_shows_the_run_that_the_readme_begins_with():
     text = words_of(ROOT / "docs" / "training.svg")
     assert "cnntrain train configs/digits.yaml" in text
     config = load_config(ROOT / "configs" / "digits.yaml")
@@ -154,7 +168,7 @@ def test_options_and_commands_in_the_text_exist(page):
 
 
 def test_setting_up_takes_two_commands_of_a_line_each():
-    first, second = fences(section(README, "Set up"), "sh")
+    first, second = fences(README, "sh")[:2]
     assert first.count("\n") == second.count("\n") == 1
     assert [part.split()[0] for part in first.split(" && ")] == ["python3", ".venv/bin/pip", ".venv/bin/cnntrain"]
     assert first.split(" && ")[2].split()[1:] == ["train", "configs/digits.yaml"]
@@ -163,7 +177,7 @@ def test_setting_up_takes_two_commands_of_a_line_each():
 
 
 def test_the_table_of_commands_names_them_all():
-    told = {command_in(row[0].strip("`").split()[1:]): row for row in rows(README, "command")}
+    told = {command_in(row[0].strip("`").split()[1:]): row for row in rows(COMMANDS_PAGE, "command")}
     assert list(told) == list(COMMANDS)
     for name, row in told.items():
         assert {span.split()[0] for span in spans(row[1]) if span.startswith("--")} <= OPTIONS[name]
@@ -175,8 +189,8 @@ def test_every_command_takes_what_is_said_of_all():
     assert {name for name, options in OPTIONS.items() if "--progress" in options} == long
 
 
-def test_the_table_of_exit_statuses_has_those_of_the_errors():
-    told = {int(status) for row in rows(README, "exit status") for status in row[0].split(",")}
+def test_the_table_of_exit_codes_has_those_of_the_errors():
+    told = {int(code) for row in rows(COMMANDS_PAGE, "exit code") for code in row[0].split(",")}
     raised = {kind.exit_code for _, kind in getmembers(errors, isclass) if issubclass(kind, errors.CnntrainError)}
     assert told == raised | {0, 1, 129, 130, 143}
 
@@ -207,11 +221,11 @@ def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, mon
     assert capsys.readouterr().out.splitlines()[1] == "(3, 10)"
     assert names["gradients"]["layers.0.W"].shape == np.shape(names["network"].parameters()["layers.0.W"])
     left = {path.name for path in Path("runs/five").iterdir()}
-    assert left == {row[0].strip("`") for row in rows(README, "file in a run folder")}
+    assert left == {row[0].strip("`") for row in rows(COMMANDS_PAGE, "file in a run folder")}
 
 
-def test_the_configs_look_where_the_readme_says():
-    for row in rows(README, "config"):
+def test_the_configs_look_where_the_page_says():
+    for row in rows(COMMANDS_PAGE, "config"):
         for path in spans(row[0]):
             data = load_config(ROOT / path).data
             local = ROOT / row[1].strip("`")

@@ -1,4 +1,4 @@
-"""docs/using.md names the keys that ``--json`` prints."""
+"""docs/commands.md names the keys that ``--json`` prints."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
 
-PAGE = (Path(__file__).parent.parent / "docs" / "using.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "commands.md").read_text(encoding="utf-8")
 KEYS = {
     command: set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row)))
     for commands, row in re.findall(r"^\| (`[^|]*`) \| (`.*) \|$", PAGE.partition("## `--json`")[2], re.MULTILINE)

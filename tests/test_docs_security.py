@@ -12,14 +12,14 @@ PAGE = (Path(__file__).parent.parent / "docs" / "security.md").read_text(encodin
 (TABLE,) = re.findall(r"^\| what \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines()]
 LIMITS = {
-    "config": ("text.LIMIT", "reading.DEPTH", "reading.ALIASES", "reading.VALUES", "scalars.DIGITS"),
+    "config.yaml": ("file.MAX_BYTES", "reader.DEPTH", "reader.ALIASES", "reader.VALUES", "scalars.DIGITS"),
     "data.formats": (
-        "unpacking.DEFLATE_LIMIT",
-        "unpacking.PICTURE_LIMIT",
-        "csv_lines.LONGEST_LINE",
+        "decompress.DEFLATE_LIMIT",
+        "decompress.PICTURE_LIMIT",
+        "csv_lines.MAX_LINE",
         "csv_lines.TEXT_LIMIT",
     ),
-    "tensors": ("MAX_HEADER", "MAX_TENSORS", "MAX_AXES"),
+    "weights.safetensors_file": ("MAX_HEADER", "MAX_TENSORS", "MAX_AXES"),
 }
 """Some that must not be forgotten."""
 

@@ -62,7 +62,7 @@ def dry_run(config: Config, watch: ProgressReporter = NO_PROGRESS) -> dict[str, 
         "batch_size": batch_size,
         "batches": batch_count(samples["train"], config.training.batch_size),
         "step_ms": 1e3 * steps.median,
-        "seconds_per_iteration": passes * steps.median,
+        "seconds_per_epoch": passes * steps.median,
         "Max": config.training.Max,
         "seconds_to_Max": config.training.Max * passes * steps.median,
     }

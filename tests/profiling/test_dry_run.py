@@ -37,14 +37,14 @@ def test_the_estimate_follows_from_a_step(tiny_config, monkeypatch):
     monkeypatch.setattr(module, "time_steps", lambda *args: args[-1].durations.append(0.5))
     result = dry_run(tiny_config(data={"validation": 0.25}, Max=4, workers=1))
     assert result["step_ms"] == 500
-    assert result["seconds_per_iteration"] == pytest.approx((30 + 10 / 3) / 16 * 0.5)
-    assert result["seconds_to_Max"] == pytest.approx(4 * result["seconds_per_iteration"])
+    assert result["seconds_per_epoch"] == pytest.approx((30 + 10 / 3) / 16 * 0.5)
+    assert result["seconds_to_Max"] == pytest.approx(4 * result["seconds_per_epoch"])
 
 
 def test_the_whole_set_can_be_a_batch_and_workers_are_those_of_the_run(tiny_config):
     result = dry_run(tiny_config(batch_size="all", workers=2))
     assert (result["batch_size"], result["batches"], result["workers"]) == (40, 1, 2)
-    assert 0 < result["seconds_per_iteration"] < 5
+    assert 0 < result["seconds_per_epoch"] < 5
 
 
 def test_what_a_run_would_not_begin_with_is_told(make_config, tiny_config, tmp_path):

@@ -21,7 +21,7 @@ def dry_run_lines(result: dict[str, Any], source: str) -> list[str]:
         device_line(result["cores"], result["workers"], result["dtype"]),
         memory_text(result),
         f"a step of {samples} takes {result['step_ms']:,.3g} ms",
-        f"about {span(result['seconds_per_iteration'])} an epoch, {span(result['seconds_to_Max'])} for {epochs} (Max)",
+        f"about {span(result['seconds_per_epoch'])} an epoch, {span(result['seconds_to_Max'])} for {epochs} (Max)",
         "nothing was trained or saved",
     ]
 
