@@ -21,18 +21,18 @@ from cnntrain.training.fit import fit
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 80
 LEFT_OUT = range(6, 28)
-"""Epochs that the image does without."""
+"""Epochs that the image leaves out."""
 
 
 def main(folder: Path = ROOT / "docs") -> None:
-    """Train and evaluate, and draw both."""
-    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+    """Train, evaluate, and draw both."""
+    with tempfile.TemporaryDirectory() as working, contextlib.chdir(working):
         draw(training(), folder / "training.svg")
         draw(evaluation(), folder / "evaluation.svg")
 
 
 def training() -> CommandConsole:
-    """What the training shows, most of its lines left out."""
+    """Return a terminal with the output of the training, most epochs left out."""
     console = terminal("cnntrain train configs/digits.yaml")
     for event in fit(load_config(ROOT / "configs" / "digits.yaml")):
         match event:
@@ -46,19 +46,19 @@ def training() -> CommandConsole:
             case Finished():
                 console.print()
                 for line in result_lines(event.result):
-                    console.print(line, soft_wrap=True)
+                    console.print_sentence(line)
     return console
 
 
 def evaluation() -> CommandConsole:
-    """What eval shows of that training."""
+    """Return a terminal with the evaluation of that run."""
     console = terminal("cnntrain eval runs/digits")
     evaluation_view.show(evaluate("runs/digits"), console)
     return console
 
 
 def terminal(command: str) -> CommandConsole:
-    """A terminal on which a command is given."""
+    """Return a terminal with a command typed in."""
     console = CommandConsole(io.StringIO())
     console.width, console.record = COLUMNS, True
     console.print(f"$ {command}", style="green")
@@ -66,9 +66,9 @@ def terminal(command: str) -> CommandConsole:
 
 
 def draw(console: CommandConsole, path: Path) -> None:
-    """Write what is on a terminal as an image."""
+    """Write the content of a terminal as an SVG file that loads nothing from elsewhere."""
     svg = console.export_svg(title="cnntrain", unique_id=path.stem)
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # what a reader would have to fetch
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono").replace(
         "<g ", '<g xml:space="preserve" '
     )
