@@ -48,7 +48,7 @@ KEYS = {
     "data.validation": "val val_split validation_split val_size valid valid_split val_fraction validation_fraction",
     "data.test": "test_size test_split test_fraction",
     "data.channels": "color_mode num_channels",
-    "data.standardize": "normalize normalize standardize",
+    "data.standardize": "normalize normalise standardise",
     "network.input": "input_shape in_shape",
     "network.layers": "model architecture",
 }

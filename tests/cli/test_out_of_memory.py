@@ -72,13 +72,13 @@ def test_a_training_that_runs_out_of_memory_is_saved(folder, tmp_path, monkeypat
     freed = []
     free_memory = Network.free_memory
     monkeypatch.setattr(Network, "free_memory", lambda network: freed.append(free_memory(network)))
-    manager = import_module("cnntrain.training.fit").Keeper
+    manager = import_module("cnntrain.training.fit").CheckpointManager
     finish = manager.finish
     monkeypatch.setattr(manager, "finish", lambda self: (finish(self), freed.append("saved"))[0])
     shown = CliRunner().invoke(app, words)
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
     assert json.loads(shown.stdout.splitlines()[0])["stop"] == "failed"
-    assert freed.index(None) < freed.index("saved")  # the memory of slices makes room for saving
+    assert freed.index(None) < freed.index("saved")  # the memory of micro-batches makes room for saving
     monkeypatch.undo()
     resumed = CliRunner().invoke(app, ["resume", str(tmp_path / "run"), "--progress", "none"])
     assert resumed.exit_code == 0, resumed.stderr

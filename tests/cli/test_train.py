@@ -124,7 +124,7 @@ def test_a_second_signal_stops_at_once(train, monkeypatch):
         os.kill(os.getpid(), signal.SIGTERM)
         yield Finished({})
 
-    monkeypatch.setattr("cnntrain.training.fit", fit)
+    monkeypatch.setattr("cnntrain.training.fit.fit", fit)
     before = signal.getsignal(signal.SIGINT)  # ignored, where a shell has put the tests into the background
     shown = train("--progress", "none")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (143, "", "stopped\n")
@@ -136,7 +136,7 @@ def test_a_second_signal_names_the_command_that_resumes(train, monkeypatch, star
         yield started(run=Path("runs/my digits"))
         raise KeyboardInterrupt(signal.SIGINT)
 
-    monkeypatch.setattr("cnntrain.training.fit", fit)
+    monkeypatch.setattr("cnntrain.training.fit.fit", fit)
     shown = train("--progress", "none")
     assert (shown.exit_code, shown.stderr) == (130, "stopped\nnext: cnntrain resume 'runs/my digits'\n")
 

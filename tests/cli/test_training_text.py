@@ -14,11 +14,11 @@ def test_columns_line_up(started, epoch):
         text.epoch_line(epoch(20, validation_loss=None, validation_accuracy=None, train_loss=1e9), run),
     ]
     assert lines == [
-        "                           train             validation    largest",
+        "                       train             validation    largest",
         "epoch        loss   accuracy        loss   accuracy     change    seconds",
-        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
-        "    20/20   9999.0000   100.00 %      0.5000    87.50 %   1.23e-02   1234.500",
-        "    20/20    1.00e+09    71.23 %           -          -   1.23e-02      0.200",
+        " 1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
+        "20/20   9999.0000   100.00 %      0.5000    87.50 %   1.23e-02   1234.500",
+        "20/20    1.00e+09    71.23 %           -          -   1.23e-02      0.200",
     ]
 
 
@@ -48,9 +48,9 @@ def test_alpha_is_shown_where_it_changes(started, epoch):
     run = started(alpha_varies=True)
     lines = [*text.titles(run), text.epoch_line(epoch(1, alpha=0.0013), run)]
     assert lines == [
-        "                         train           validation   largest",
+        "                     train           validation   largest",
         "epoch       loss  accuracy       loss  accuracy    change   seconds    alpha",
-        "     1/20     0.9877   71.23 %     0.5000   87.50 %  1.23e-02     0.200  1.3e-03",
+        " 1/20     0.9877   71.23 %     0.5000   87.50 %  1.23e-02     0.200  1.3e-03",
     ]
     assert max(map(len, lines)) <= 80
 

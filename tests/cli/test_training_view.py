@@ -64,9 +64,9 @@ def test_plain_view_prints_header_and_one_line_an_iteration(started, batch, epoc
         "device   CPU, 2 cores, 2 workers, float32",
         "run      runs/small",
         "",
-        "                           train             validation    largest",
+        "                       train             validation    largest",
         "epoch        loss   accuracy        loss   accuracy     change    seconds",
-        "     1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
+        " 1/20      0.9877    71.23 %      0.5000    87.50 %   1.23e-02      0.200",
     ]
     assert "\x1b" not in stream.getvalue()
     assert "samples/s" not in stream.getvalue()

@@ -43,7 +43,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 def runs_table(runs: list[dict[str, Any]], width: int) -> Table:
     """A row a run; names of runs get the columns that are left."""
-    heads = ["source", "stopped", "iter.", "best val.", "test", "time", "day"]
+    heads = ["source", "stopped", "epochs", "best val.", "test", "time", "day"]
     rows = [_cells(run) for run in runs]
     for gap, longest_source in ((2, 14), (1, 8)):
         cells = [[truncate(row[0], longest_source), *row[1:]] for row in rows]
