@@ -43,8 +43,8 @@ def test_lists_the_runs_of_the_folder_runs(run):
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert [line.rstrip() for line in shown.stdout.splitlines()] == [
         "run  source  stopped  epochs  best val.     test  time         day",
-        "a    digits  max          2    90.00 %  87.50 %  1:20  2025-03-01",
-        "b    digits  max          2    90.00 %  87.50 %  1:20  2025-03-01",
+        "a    digits  max           2    90.00 %  87.50 %  1:20  2025-03-01",
+        "b    digits  max           2    90.00 %  87.50 %  1:20  2025-03-01",
     ]
 
 
