@@ -28,9 +28,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     if not Path("/proc/self/smaps_rollup").exists():
-        sys.exit(
-            "network/buffers.py reads /proc/PID/smaps_rollup, which this system does not have; Linux has it since 4.14"
-        )
+        sys.exit("memory.py reads /proc/PID/smaps_rollup, which this system does not have; Linux has it since 4.14")
     with tempfile.TemporaryDirectory() as folder:
         out = ["--out", str(Path(folder) / "run"), "--workers", args.workers, "--progress", "none"]
         words = [sys.executable, "-m", "cnntrain", "train", str(args.config), *args.overrides, *out]

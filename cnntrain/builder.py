@@ -62,14 +62,14 @@ def with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, 
 
 
 def load_config_data(
-    config: Config, run: Path | None = None, watch: ProgressReporter = NO_PROGRESS, scale: Scale | None = None
+    config: Config, run: Path | None = None, reporter: ProgressReporter = NO_PROGRESS, scale: Scale | None = None
 ) -> Data:
     """Load the data that ``config`` names.
 
     Args:
         config: With data.
         run: The folder of a run, whose split file is used unless the config names one or the images are others.
-        watch: Who is told how far it is, and what the user should know.
+        reporter: Who is told how far it is, and what the user should know.
         scale: As for ``load_data``: that of weights that are to see the images.
 
     Raises:
@@ -80,8 +80,8 @@ def load_config_data(
         raise ConfigError(f"{config.where(())}: there is no data section, and it is needed here")
     options = config.data.model_dump()
     if run is not None and isinstance(config.data, ImagesOptions):
-        options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, watch)
-    return load_data(**options, seed=config.training.seed, watch=watch, scale=scale)
+        options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, reporter)
+    return load_data(**options, seed=config.training.seed, reporter=reporter, scale=scale)
 
 
 def with_image_size(config: Config, data: Data) -> Config:

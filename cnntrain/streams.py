@@ -39,7 +39,7 @@ def readable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(READABLE, readable)
 
 
-class Listener(io.RawIOBase):
+class TolerantWriter(io.RawIOBase):
     """The end of a stream that may be gone.
 
     Args:
@@ -76,7 +76,7 @@ class Listener(io.RawIOBase):
         return written
 
 
-def listened_to(stream: TextIO, needed: bool = False) -> TextIO:
+def tolerant_stream(stream: TextIO, needed: bool = False) -> TextIO:
     """Return ``stream`` as one that drops what cannot be written, or raises it where it is ``needed``.
 
     A stream that is not of this process's own descriptors, such as a notebook's, is returned as it is.
@@ -89,7 +89,7 @@ def listened_to(stream: TextIO, needed: bool = False) -> TextIO:
     with suppress(OSError):  # it keeps what it cannot write
         stream.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(Listener(raw, stream, needed)),
+        io.BufferedWriter(TolerantWriter(raw, stream, needed)),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,

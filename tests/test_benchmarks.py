@@ -101,7 +101,7 @@ def test_pictures(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells a process's share")
 def test_memory(small):
     data = ["data.source=digits", "training.Max=1", "training.batch_size=16"]
-    found = result("network/buffers.py", small, *data, "--workers", 2)
+    found = result("memory.py", small, *data, "--workers", 2)
     assert 1e6 < found["peak_bytes"] < 1e9
 
 

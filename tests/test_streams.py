@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cnntrain.streams import READABLE, listened_to
+from cnntrain.streams import READABLE, tolerant_stream
 
 posix = pytest.mark.skipif(os.name == "nt", reason="descriptors of POSIX")
 
@@ -21,7 +21,7 @@ def pipe(**options):
 def test_what_nobody_reads_is_dropped():
     reader, stream = pipe()
     os.close(reader)
-    left = listened_to(stream)
+    left = tolerant_stream(stream)
     for _ in range(3):
         print("a line " * 10_000, file=left, flush=True)
     left.close()  # what is left over is no error either
@@ -31,10 +31,10 @@ def test_what_nobody_reads_is_dropped():
 def test_what_is_needed_is_raised():
     reader, stream = pipe()
     os.close(reader)
-    needed = listened_to(stream, needed=True)
+    needed = tolerant_stream(stream, needed=True)
     with pytest.raises(BrokenPipeError):
         print("a line", file=needed, flush=True)
-    left = listened_to(needed)  # what was needed may not be so any more
+    left = tolerant_stream(needed)  # what was needed may not be so any more
     print("another", file=left, flush=True)
     with pytest.raises(BrokenPipeError):
         needed.close()
@@ -44,7 +44,7 @@ def test_what_is_needed_is_raised():
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_full_disk_drops_messages():
     with open("/dev/full", "w", encoding="utf-8") as stream:
-        left = listened_to(stream)
+        left = tolerant_stream(stream)
         print("a line", file=left, flush=True)
 
 
@@ -53,14 +53,14 @@ def test_a_stream_that_is_open_for_reading_only_drops_messages(tmp_path):
     (tmp_path / "file").touch()
     reader = os.open(tmp_path / "file", os.O_RDONLY)
     with open(reader, "w", encoding="utf-8") as stream:
-        print("a line", file=listened_to(stream), flush=True)
+        print("a line", file=tolerant_stream(stream), flush=True)
 
 
 @posix
 def test_a_terminal_that_closes_drops_messages():
     ours, theirs = os.openpty()
     with open(theirs, "w", encoding="utf-8") as stream:
-        left = listened_to(stream)
+        left = tolerant_stream(stream)
         assert left.isatty()
         os.close(ours)
         print("a line", file=left, flush=True)
@@ -81,7 +81,7 @@ def test_a_reader_who_is_slow_is_waited_for():
     thread = threading.Thread(target=work)
     thread.start()
     with stream:
-        listened_to(stream).write(text)
+        tolerant_stream(stream).write(text)
     thread.join()
     os.close(reader)
     assert b"".join(read).decode() == text
@@ -89,12 +89,12 @@ def test_a_reader_who_is_slow_is_waited_for():
 
 @pytest.mark.parametrize("stream", [io.StringIO(), None, io.TextIOWrapper(io.BytesIO())])
 def test_a_stream_without_a_descriptor_stays_as_it_is(stream):
-    assert listened_to(stream) is stream
+    assert tolerant_stream(stream) is stream
 
 
 def test_the_form_of_a_stream_is_kept():
     reader, stream = pipe(encoding="latin-1", errors="replace", buffering=1)
-    left = listened_to(stream)
+    left = tolerant_stream(stream)
     left.write("ä\n")
     assert os.read(reader, 10) == "ä\n".encode("latin-1")
     assert (left.encoding, left.errors, left.fileno()) == ("latin-1", "replace", stream.fileno())

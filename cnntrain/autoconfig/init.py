@@ -14,13 +14,13 @@ from cnntrain.errors import UsageError
 from cnntrain.storage import is_taken, write_new
 
 
-def init(word: str, out: Path | None = None, watch: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
+def init(word: str, out: Path | None = None, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
     """Write a config for the data that ``word`` names.
 
     Args:
         word: A folder of images or data files, a file, or the name of a data set.
         out: The file; by default ``NAME.yaml`` in the current folder.
-        watch: Who is told how far it is.
+        reporter: Who is told how far it is.
 
     Returns:
         What ``cnntrain init --json`` prints.
@@ -32,7 +32,7 @@ def init(word: str, out: Path | None = None, watch: ProgressReporter = NO_PROGRE
     source = source_of(word)
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
-    found = inspect(source, image_size, FIT, watch)
+    found = inspect(source, image_size, FIT, reporter)
     header = [f"{summary(found)}. Written by cnntrain init.", *found.choices]
     write(path, render(found, recommend(found), path, header))
     schema = write_schema(path.absolute().parent)

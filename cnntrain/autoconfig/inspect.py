@@ -86,14 +86,14 @@ def source_of(word: str) -> dict[str, Any]:
     return source
 
 
-def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, watch: ProgressReporter) -> Findings:
+def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, reporter: ProgressReporter) -> Findings:
     """Look at data.
 
     Args:
         source: Of ``source_of``.
         size_for: Chooses the (H, W) that images are brought to, from that of a middling one.
         fit: How they are brought to it, if that is not their own size.
-        watch: Who is told how far it is.
+        reporter: Who is told how far it is.
 
     Raises:
         DataError: There are none, or they cannot be used.
@@ -106,20 +106,20 @@ def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, 
         image_size = median_size(folder, names)
         # The images are decoded as in training, which then finds them in the cache.
         size = size_for(image_size)
-        form = ImageSpec(3, *size, fit) if size != image_size else ImageSpec(3, *size)  # type: ignore[arg-type]
-        channels = 1 if is_gray(colors(folder, names, form)) else 3
-        extra |= {"test": 0, "size": list(size), "fit": form.fit, "channels": channels}
+        spec = ImageSpec(3, *size, fit) if size != image_size else ImageSpec(3, *size)  # type: ignore[arg-type]
+        channels = 1 if is_gray(colors(folder, names, spec)) else 3
+        extra |= {"test": 0, "size": list(size), "fit": spec.fit, "channels": channels}
     notes: list[str] = []
     try:
-        data = loaded(source | extra, ProgressReporter(watch.progress, notes.append))
+        data = loaded(source | extra, ProgressReporter(reporter.progress, notes.append))
     except DataError:
         if source["source"] != "images":
             raise
         notes.clear()
-        data = loaded(source | extra | {"on_bad": "skip"}, ProgressReporter(watch.progress, notes.append))
+        data = loaded(source | extra | {"on_bad": "skip"}, ProgressReporter(reporter.progress, notes.append))
         has_unreadable = True
     for note in notes:
-        watch.note(note)
+        reporter.note(note)
     if source["source"] == "images":
         has_validation = data.validation is not None
     return Findings(
@@ -145,9 +145,11 @@ def name_of(source: dict[str, Any]) -> str:
     return (path.name if path.is_dir() else path.name.partition(".")[0]) or "data"
 
 
-def loaded(section: dict[str, Any], watch: ProgressReporter) -> Data:
+def loaded(section: dict[str, Any], reporter: ProgressReporter) -> Data:
     """The data of a section ``data``."""
-    return load_config_data(config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), watch=watch)
+    return load_config_data(
+        config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), reporter=reporter
+    )
 
 
 def names_to_look_at(folder: Path) -> list[str]:
@@ -170,11 +172,11 @@ def median_size(folder: Path, names: Sequence[str]) -> Size:
     return int(median(rows)), int(median(columns))
 
 
-def colors(folder: Path, names: Sequence[str], form: ImageSpec) -> Images:
+def colors(folder: Path, names: Sequence[str], spec: ImageSpec) -> Images:
     """The pixels of images in a folder; black where one cannot be read."""
     from cnntrain.data.image_folder.parallel_decode import decode  # imported late, for Pillow
 
-    return np.concatenate([part.pixels for part in decode(folder, names, form, available_cores())])
+    return np.concatenate([part.pixels for part in decode(folder, names, spec, available_cores())])
 
 
 def sample_of(dataset: Dataset) -> Images:

@@ -21,7 +21,7 @@ from cnntrain.cli.commands.schema import schema
 from cnntrain.cli.commands.summary import summary
 from cnntrain.cli.commands.train import train
 from cnntrain.cli.usage import Commands
-from cnntrain.streams import READABLE, listened_to
+from cnntrain.streams import READABLE, tolerant_stream
 
 
 def _version(wanted: bool) -> None:
@@ -76,7 +76,7 @@ def _make_streams_safe() -> None:
         if stream is None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
         else:
-            stream = listened_to(stream, needed=name == "stdout")
+            stream = tolerant_stream(stream, needed=name == "stdout")
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=READABLE)
         setattr(sys, name, stream)

@@ -10,7 +10,7 @@ import typer
 
 from cnntrain.cli.options import ProgressMode
 from cnntrain.cli.views.terminal import print_json, results
-from cnntrain.streams import listened_to
+from cnntrain.streams import tolerant_stream
 
 if TYPE_CHECKING:
     from cnntrain.training.events import Event
@@ -34,7 +34,7 @@ def show_run(events: "Callable[[Interrupts], Iterator[Event]]", progress: Progre
 
     stop, run = "", None
     with (
-        redirect_stdout(listened_to(sys.stdout)),
+        redirect_stdout(tolerant_stream(sys.stdout)),
         open_view(progress) as view,
         Interrupts(tell=view.stopping) as interrupts,
     ):

@@ -64,20 +64,20 @@ class Augmentation:
             for sample in turn.samples.tolist()
         ]
         if options.horizontal_flip or options.vertical_flip or options.crop:
-            pixels = shifted(pixels, changes, options.crop)
+            pixels = flip_and_crop(pixels, changes, options.crop)
         if options.rotation:
-            pixels = np.stack([rotated(x, change.angle) for x, change in zip(pixels, changes, strict=True)])
+            pixels = np.stack([rotate(x, change.angle) for x, change in zip(pixels, changes, strict=True)])
         if options.brightness or options.contrast:
             pixels = np.stack(
                 [
-                    with_brightness_and_contrast(x, change.beta, change.gamma)
+                    adjust_brightness_and_contrast(x, change.beta, change.gamma)
                     for x, change in zip(pixels, changes, strict=True)
                 ]
             )
         if options.cutout:
             color = cast_like(pixels, np.array(self._mean) * white_of(pixels.dtype)).reshape(-1, 1, 1)
             for x, change in zip(pixels, changes, strict=True):
-                with_cutout(x, change.center, options.cutout, color)
+                cutout_square(x, change.center, options.cutout, color)
         return pixels
 
 
@@ -109,7 +109,7 @@ class AugmentationParameters:
         )
 
 
-def shifted(pixels: Images, changes: Sequence[AugmentationParameters], crop: int) -> Images:
+def flip_and_crop(pixels: Images, changes: Sequence[AugmentationParameters], crop: int) -> Images:
     """Flip images, and cut each out of a larger one that is mirrored at its edges.
 
     Shape:
@@ -125,7 +125,7 @@ def shifted(pixels: Images, changes: Sequence[AugmentationParameters], crop: int
     return out
 
 
-def rotated(x: Array, angle: float) -> Array:
+def rotate(x: Array, angle: float) -> Array:
     """Rotate an image about its center; each pixel is made of the four that surround the place it comes from.
 
     Args:
@@ -136,8 +136,8 @@ def rotated(x: Array, angle: float) -> Array:
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     rows = (np.arange(H) - (H - 1) / 2)[:, None]
     columns = (np.arange(W) - (W - 1) / 2)[None, :]
-    row, below, row_share = neighbors(rows * cos + columns * sin + (H - 1) / 2, H)
-    column, right, column_share = neighbors(columns * cos - rows * sin + (W - 1) / 2, W)
+    row, below, row_share = neighboring_pixels(rows * cos + columns * sin + (H - 1) / 2, H)
+    column, right, column_share = neighboring_pixels(columns * cos - rows * sin + (W - 1) / 2, W)
     flat = x.reshape(C, H * W).astype(np.float32)
     upper, lower = (
         interpolate(flat.take(line + column, axis=1), flat.take(line + right, axis=1), column_share)
@@ -146,7 +146,7 @@ def rotated(x: Array, angle: float) -> Array:
     return cast_like(x, interpolate(upper, lower, row_share)).reshape(C, H, W)
 
 
-def neighbors(indices: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+def neighboring_pixels(indices: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """The two pixels between which each place lies, and how far it is from the first, 0..1; beyond the edge mirrored.
 
     Args:
@@ -172,7 +172,7 @@ def interpolate(a: Array, b: Array, share: Array) -> Array:
     return b
 
 
-def with_brightness_and_contrast(x: Array, beta: float, gamma: float) -> Array:
+def adjust_brightness_and_contrast(x: Array, beta: float, gamma: float) -> Array:
     """Change brightness and contrast: ``m + gamma (beta x - m)``, m being the mean of ``beta x``.
 
     Args:
@@ -186,7 +186,7 @@ def with_brightness_and_contrast(x: Array, beta: float, gamma: float) -> Array:
     return cast_like(x, np.clip(result, 0, white_of(x.dtype), out=result))
 
 
-def with_cutout(x: Array, center: tuple[int, int], side: int, color: Array) -> None:
+def cutout_square(x: Array, center: tuple[int, int], side: int, color: Array) -> None:
     """Fill a square, in place, as far as it lies in the image.
 
     Args:

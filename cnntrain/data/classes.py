@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnntrain.data.name_list import cut
+from cnntrain.data.names import truncate
 from cnntrain.data.progress import ProgressReporter
 from cnntrain.data.splits import Data
 from cnntrain.errors import DataError, visible
 
 
-def check_classes(data: Data, where: str, watch: ProgressReporter) -> None:
+def check_classes(data: Data, where: str, reporter: ProgressReporter) -> None:
     """Note the classes that no training sample is of, and the samples of other splits that are of those.
 
     Args:
         data: With the validation samples held out.
         where: The source, to begin a message with.
-        watch: Who hears the notes.
+        reporter: Who hears the notes.
 
     Raises:
         DataError: Fewer than two classes have training samples.
@@ -33,15 +33,17 @@ def check_classes(data: Data, where: str, watch: ProgressReporter) -> None:
     if not len(absent):
         return
     have = "classes have" if len(absent) > 1 else "classes has"
-    watch.note(
+    reporter.note(
         f"{len(absent):,} of {len(data.classes):,} {have} no training sample: "
-        f"{cut(', '.join(_run(data.classes, first, last) for first, last in _runs(absent)))}"
+        f"{truncate(', '.join(_run(data.classes, first, last) for first, last in _runs(absent)))}"
     )
     for split, of_class in counts.items():
         seen = [(data.classes[i], int(of_class[i])) for i in absent if of_class[i]]
         if seen:
             each = ", ".join(f"{visible(name)} ({count:,} {_samples(count)})" for name, count in seen)
-            watch.note(f"{split} holds classes without training samples, which no network can learn: {cut(each)}")
+            reporter.note(
+                f"{split} holds classes without training samples, which no network can learn: {truncate(each)}"
+            )
 
 
 def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ CHUNK = 1 << 20
 """Pixels that are looked at a time: the first of them nearly always suffice."""
 
 
-def darkness_note(train: Dataset, are_files: bool, standardize: bool) -> str | None:
+def check_darkness(train: Dataset, are_files: bool, standardize: bool) -> str | None:
     """Return a note if no pixel of the training images is above 1/16 of white, and that matters.
 
     Floats that are standardized lose nothing; bytes lose what lies between their few shades.

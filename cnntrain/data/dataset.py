@@ -66,7 +66,7 @@ class Dataset:
         return Dataset(self.gather(indices), self.labels[indices], None, names, groups)
 
 
-def joined(parts: list[Dataset]) -> Dataset:
+def concatenate(parts: list[Dataset]) -> Dataset:
     """All samples of several data sets from one source, in order."""
     if len(parts) == 1:
         return parts[0]
@@ -95,7 +95,7 @@ class Splits(NamedTuple):
     """What the numbers of the source's images mean."""
 
 
-class SettledSplits(NamedTuple):
+class PredefinedSplits(NamedTuple):
     """What a source holds that also says which samples are for validation; none are drawn."""
 
     train: Dataset
@@ -126,7 +126,7 @@ def assemble(
     validation: Arrays | None = None,
     choices: tuple[str, ...] = (),
     scale: Scale | None = None,
-) -> Splits | SettledSplits:
+) -> Splits | PredefinedSplits:
     """Check the arrays of a file or folder, alone and against each other, and make data sets of them.
 
     Args:
@@ -170,4 +170,6 @@ def assemble(
     choices += choice_of(scale, train.images)
     if validation is None:
         return Splits(datasets["train"], datasets.get("test"), classes.names, choices, scale)
-    return SettledSplits(datasets["train"], datasets["validation"], datasets.get("test"), classes.names, choices, scale)
+    return PredefinedSplits(
+        datasets["train"], datasets["validation"], datasets.get("test"), classes.names, choices, scale
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config.yaml.wording import did_you_mean, either
-from cnntrain.data.downloads.registry import NAMED
+from cnntrain.data.downloads.registry import REGISTRY
 from cnntrain.data.folder import entries
 from cnntrain.data.formats import cifar10, cifar100, csv_file, idx
 from cnntrain.data.image_folder.folder_contents import is_named_as_image
@@ -25,7 +25,7 @@ def detect_source(word: str) -> dict[str, Any]:
     Raises:
         DataError: It is neither a name nor a folder nor a file that can be read.
     """
-    if word in NAMED or word == "digits":
+    if word in REGISTRY or word == "digits":
         return {"source": word}
     path = Path(os.path.expanduser(word))  # a ~name without a home is a name
     if path.is_dir():
@@ -37,7 +37,7 @@ def detect_source(word: str) -> dict[str, Any]:
         raise DataError(
             f"{word}: a file of data ends in {either(FILES)}; files of other kinds are given by their folder"
         )
-    names = ["digits", *NAMED]
+    names = ["digits", *REGISTRY]
     hint = did_you_mean(word, names) or f": {', '.join(names)}"
     raise DataError(f"{word} is neither a folder, nor a file, nor a data set known by name{hint}")
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnntrain.data.name_list import listing
-from cnntrain.data.names import is_allowed, nfc
+from cnntrain.data.names import is_allowed, join_names, nfc
 from cnntrain.errors import DataError, visible
 from cnntrain.types import Array, Labels
 
@@ -79,13 +78,13 @@ def to_labels(array: Array, name: str) -> Labels | TextLabels:
 
 def _texts(array: Array, name: str) -> Labels | TextLabels:
     found, numbers = np.unique(array, return_inverse=True)
-    texts = decoded(found, name)
+    texts = decode_texts(found, name)
     if all(text.strip().isascii() and text.strip().isdigit() and len(text) < MAX_NAME for text in texts):
         return to_labels(np.array([min(int(text), 2**62) for text in texts])[numbers], name)
     return TextLabels(numbers, texts)
 
 
-def decoded(array: Array, name: str) -> tuple[str, ...]:
+def decode_texts(array: Array, name: str) -> tuple[str, ...]:
     """The texts of a row of texts or of bytes, which are UTF-8.
 
     Raises:
@@ -137,7 +136,7 @@ def number_classes(splits: Sequence[tuple[Labels | TextLabels, str]], names: tup
 
 def _by_code(splits: Sequence[tuple[Labels | TextLabels, str]], present: Labels) -> Classes:
     texts = tuple(map(str, present.tolist()))
-    choice = f"classes: only the {len(texts):,} labels that training samples have: {listing(texts, sort=False)}"
+    choice = f"classes: only the {len(texts):,} labels that training samples have: {join_names(texts, sort=False)}"
     return _by_text(splits, texts)._replace(choice=choice)
 
 
@@ -159,7 +158,7 @@ def _by_text(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str
             text = texts[numbers[int((labels < 0).argmax())]]
             raise DataError(
                 f"{name} holds the label {text[:80]!r}, but the {len(names):,} classes of the training samples are "
-                f"{listing(names, sort=False)}"
+                f"{join_names(names, sort=False)}"
             )
         numbered.append(labels)
     return Classes(numbered, names, choice)
@@ -190,14 +189,14 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
     for text, times in Counter(map(nfc, names)).items():
         if len(text) > MAX_NAME:
             long = f"{len(text):,} characters; {MAX_NAME} are possible"
-            raise DataError(f"{name} holds the name {shown(text)}... of {long}")
+            raise DataError(f"{name} holds the name {quoted(text)}... of {long}")
         if times > 1:
-            raise DataError(f"{name} holds the name {shown(text)}, {times} times; give every class one of its own")
+            raise DataError(f"{name} holds the name {quoted(text)}, {times} times; give every class one of its own")
         if not is_allowed(text):
-            raise DataError(f"{name} holds the name {shown(text)}, which cannot be shown; give the class another")
+            raise DataError(f"{name} holds the name {quoted(text)}, which cannot be shown; give the class another")
     return tuple(map(nfc, names))
 
 
-def shown(name: str) -> str:
+def quoted(name: str) -> str:
     """A name in quotes, cut, as it stands in a message."""
     return f"'{visible(name[:80])}'"

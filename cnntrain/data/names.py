@@ -8,7 +8,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from cnntrain.errors import can_be_shown
+from cnntrain.errors import can_be_shown, visible
+
+MAX_SHOWN = 80
+"""Characters of a list of names in a message."""
 
 
 def nfc(name: str) -> str:
@@ -16,7 +19,7 @@ def nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def forms(name: str) -> set[str]:
+def unicode_forms(name: str) -> set[str]:
     """Return the ways in which a name may be written on a disk."""
     return {name, nfc(name), unicodedata.normalize("NFD", name)}
 
@@ -26,7 +29,7 @@ def is_allowed(name: str) -> bool:
     return can_be_shown(name) and bool(_seen(name))
 
 
-def alike(names: Iterable[str]) -> list[list[str]]:
+def similar_names(names: Iterable[str]) -> list[list[str]]:
     """The names that differ only in what is easily overlooked: capital letters, spaces, invisible characters."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -34,12 +37,23 @@ def alike(names: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def found_as(wanted: Iterable[str], there: Iterable[str]) -> Mapping[str, str]:
+def match_names(wanted: Iterable[str], there: Iterable[str]) -> Mapping[str, str]:
     """Which of the names that are ``there`` each ``wanted`` name means: itself, or else the one in its other form."""
     exact = set(there)
     by_form = {nfc(name): name for name in exact}
     pairs = ((name, name if name in exact else by_form.get(nfc(name))) for name in wanted)
     return {name: found for name, found in pairs if found is not None}
+
+
+def join_names(names: Iterable[str], sort: bool = True) -> str:
+    """Join names for a message, cut at 80 characters; sorted, unless their order matters."""
+    shown = map(visible, names)
+    return truncate(", ".join(sorted(shown) if sort else shown) or "nothing")
+
+
+def truncate(text: str) -> str:
+    """Cut a text at 80 characters."""
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def _seen(name: str) -> str:

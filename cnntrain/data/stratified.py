@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.groups import drawn_by_group
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 from cnntrain.types import Labels
 
@@ -37,20 +36,20 @@ def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int
             f"data.validation: {share:g} of {len(dataset):,} training samples leaves none to train on; choose a "
             "smaller share"
         )
-    held = drawn(dataset, total, rng, keep)
+    held = sample_mask(dataset, total, rng, keep)
     if not held.any():
         return dataset, None
     return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
 
 
-def drawn(dataset: Dataset, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
+def sample_mask(dataset: Dataset, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
     """Draw ``total`` samples, ``(N,)``, True for those drawn: by class, or about as many in whole groups."""
     if dataset.groups is not None:
-        return drawn_by_group(dataset.labels, dataset.groups, total, rng)
-    return stratified(dataset.labels, total, rng, keep)
+        return grouped_mask(dataset.labels, dataset.groups, total, rng)
+    return stratified_mask(dataset.labels, total, rng, keep)
 
 
-def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
+def stratified_mask(labels: Labels, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
     """Draw ``total`` samples, of each class by its share, within one sample.
 
     A class gives ``total * n_class / n`` samples, rounded down; those that are still missing come from the classes that
@@ -76,7 +75,46 @@ def stratified(labels: Labels, total: int, rng: np.random.Generator, keep: int =
     return chosen
 
 
-def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str], split: str, share: float) -> str:
+def grouped_mask(labels: Labels, groups: Labels, total: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw about ``total`` samples, whole groups at random, of each class by its share as far as groups allow.
+
+    A group is drawn if that brings the classes closer to their shares, then, where classes are too small for that, if
+    it brings the total closer. Every class keeps a sample that is not drawn.
+
+    Shape:
+        labels ``(N,)``; groups ``(N,)``, whole numbers -> chosen ``(N,)``, True for the samples drawn
+    """
+    counts = np.bincount(labels)
+    wanted, taken = total * counts / len(labels), np.zeros(len(counts))
+    _, sizes_of = np.unique(groups, return_counts=True)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes_of)[:-1])
+    chosen = np.zeros(len(labels), bool)
+    left: list[tuple[float, int]] = []
+    for group in rng.permutation(len(members)).tolist():
+        classes, sizes = np.unique(labels[members[group]], return_counts=True)
+        change = (sizes * (2 * (taken - wanted)[classes] + sizes) / counts[classes]).sum()
+        if (taken[classes] + sizes >= counts[classes]).any():
+            continue
+        if change < 0:
+            chosen[members[group]] = True
+            taken[classes] += sizes
+        else:
+            left.append((change / len(members[group]), group))
+    raised = np.zeros(len(counts), bool)
+    for _, group in sorted(left, key=lambda item: item[0]):  # those that change alike stay in random order
+        classes, sizes = np.unique(labels[members[group]], return_counts=True)
+        missing = total - taken.sum()
+        fits = len(members[group]) < 2 * missing or not chosen.any()
+        if fits and not raised[classes].any() and (taken[classes] + sizes < counts[classes]).all():
+            chosen[members[group]] = True
+            taken[classes] += sizes
+            raised[classes] = True
+    return chosen
+
+
+def describe_missing_classes(
+    train: Dataset, held: Dataset | None, classes: Sequence[str], split: str, share: float
+) -> str:
     """A sentence about the classes that gave no sample to a ``share`` that was drawn; empty if each gave one."""
     if held is None:
         of = "group" if train.groups is not None else "sample"
@@ -85,6 +123,6 @@ def without_sample(train: Dataset, held: Dataset | None, classes: Sequence[str],
     missing = np.setdiff1d(there, held.labels).tolist()
     if not missing:
         return ""
-    names = listing(classes[label] for label in missing)
+    names = join_names(classes[label] for label in missing)
     have = "has" if len(missing) == 1 else "have"
     return f"{len(missing):,} of {len(there):,} classes {have} no {split} sample: {names}"

@@ -64,14 +64,14 @@ def draw_artifacts(run: str | Path, report: EvaluationReport) -> list[Path]:
 
 
 def evaluate_saved(
-    run: str | Path, split: str, overrides: Sequence[str] = (), watch: ProgressReporter = NO_PROGRESS
+    run: str | Path, split: str, overrides: Sequence[str] = (), reporter: ProgressReporter = NO_PROGRESS
 ) -> EvaluationReport:
     """Judge saved weights on a split of the data that they were trained with, see ``evaluate``.
 
     Images are split as the run split them, if its folder tells how (``split.csv``).
     """
     saved = weights.load_saved(run, overrides)
-    data = load_config_data(saved.config, saved.path.parent, watch, saved.preprocessing.scale)
+    data = load_config_data(saved.config, saved.path.parent, reporter, saved.preprocessing.scale)
     saved.check_fits(data)
     splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
     if split not in splits:

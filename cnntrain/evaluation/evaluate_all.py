@@ -10,9 +10,9 @@ import numpy as np
 from cnntrain.builder import load_config_data
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data
-from cnntrain.data.dataset import Dataset, joined
+from cnntrain.data.dataset import Dataset, concatenate
 from cnntrain.data.detect_source import detect_source
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
@@ -26,7 +26,7 @@ KEPT = ("size", "channels", "fit", "on_bad", "shape", "layout", "label")
 
 
 def judge_all(
-    run: str | Path, source: str | None = None, overrides: Sequence[str] = (), watch: ProgressReporter = NO_PROGRESS
+    run: str | Path, source: str | None = None, overrides: Sequence[str] = (), reporter: ProgressReporter = NO_PROGRESS
 ) -> EvaluationReport:
     """Judge saved weights on all samples of a labelled source; no split is drawn, and ``split.csv`` counts for nothing.
 
@@ -34,7 +34,7 @@ def judge_all(
         run: A run folder, or a ``.safetensors`` file.
         source: A folder, a file or a data set known by name; by default the data of the run.
         overrides: ``KEY=VALUE`` words on the stored config.
-        watch: Who is told how far it is, and which samples are taken.
+        reporter: Who is told how far it is, and which samples are taken.
 
     Raises:
         WeightsError: The weights are missing or malformed, or the images have another shape.
@@ -43,13 +43,13 @@ def judge_all(
     of_data = [word for word in overrides if word.startswith("data.")]
     saved = weights.load_saved(run, [word for word in overrides if word not in of_data])
     config = config_for(saved, source, of_data)
-    data = load_config_data(config, None, watch, saved.preprocessing.scale)
+    data = load_config_data(config, None, reporter, saved.preprocessing.scale)
     saved.check_shape(data)
     parts = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
-    everything = joined(list(parts.values()))
+    everything = concatenate(list(parts.values()))
     labels = known_labels(saved, data, everything)
     taken = ", ".join(f"{len(dataset):,} of {name}" for name, dataset in parts.items())
-    watch.note(f"evaluated on all {len(everything):,} samples: {taken}")
+    reporter.note(f"evaluated on all {len(everything):,} samples: {taken}")
     dataset = Dataset(everything.images, labels, everything.rows, everything.names)
     return evaluate_network(saved.network, ALL, dataset, saved.preprocessing, saved.classes)
 
@@ -87,7 +87,7 @@ def known_labels(saved: SavedNetwork, data: Data, dataset: Dataset) -> np.ndarra
     unknown = [data.classes[i] for i in there if data.classes[i] not in indices]
     if unknown:
         raise DataError(
-            f"{saved.path}: the network does not know {listing(map(repr, unknown))}; its classes are "
+            f"{saved.path}: the network does not know {join_names(map(repr, unknown))}; its classes are "
             f"{weights.class_list(saved.classes)}"
         )
     numbers = np.array([indices.get(name, -1) for name in data.classes], np.int64)

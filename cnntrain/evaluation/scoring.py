@@ -45,6 +45,6 @@ def score(
             loss, correct, _ = network.judge(output, dataset.labels[part])
             if answers is not None:
                 answers.note(part, output.reshape(-1, memory.n), dataset.labels[part])
-        comm.evaluated(i, loss, correct)
-    loss, correct = comm.gather(len(parts))
+        comm.record(i, loss, correct)
+    loss, correct = comm.allreduce(len(parts))
     return Score(loss / len(dataset), correct / len(dataset), len(dataset))

@@ -17,7 +17,7 @@ CHANNELS = (1, 3, 4)
 """Of an image: gray; red, green, blue; and these with transparency."""
 
 
-def images_in(array: NDArray[Any], in_shape: Shape, form: ImageSpec | None, scale: Scale) -> Iterator[Images]:
+def images_in(array: NDArray[Any], in_shape: Shape, spec: ImageSpec | None, scale: Scale) -> Iterator[Images]:
     """Yield the images of an array, ``(C, H, W)`` as the network takes them.
 
     Images that have the network's shape are used as they are; others are brought to it as image files are.
@@ -26,7 +26,7 @@ def images_in(array: NDArray[Any], in_shape: Shape, form: ImageSpec | None, scal
         array: One image ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``,
             for a gray network also ``(N, H, W)``, or rows of pixels ``(N, C * H * W)``.
         in_shape: Of the network.
-        form: What images are brought to; None if the network takes none.
+        spec: What images are brought to; None if the network takes none.
         scale: What the array's numbers mean, as in training.
 
     Raises:
@@ -39,7 +39,7 @@ def images_in(array: NDArray[Any], in_shape: Shape, form: ImageSpec | None, scal
     if pixels.shape[1:] == in_shape:
         yield from pixels
         return
-    if form is None:
+    if spec is None:
         raise DataError(f"the network takes arrays of shape (N, {', '.join(map(str, in_shape))}), not {array.shape}")
     if scale.white == 255 and pixels.dtype.kind == "f":
         pixels = np.rint(pixels * 255).astype(np.uint8)
@@ -50,9 +50,9 @@ def images_in(array: NDArray[Any], in_shape: Shape, form: ImageSpec | None, scal
         )
     for image in pixels:
         if pixels.dtype.kind == "f":
-            yield fit_floats(image, form)
+            yield fit_floats(image, spec)
         else:
-            yield fit_array(image.transpose(1, 2, 0), form)
+            yield fit_array(image.transpose(1, 2, 0), spec)
 
 
 def as_batch(array: NDArray[Any], in_shape: Shape) -> NDArray[Any]:

@@ -121,8 +121,8 @@ class Predictor(Network):
             raise UsageError(f"top: expected at least 1, got {top}")
         whence: list[dict[str, Any]] = []
         batch: list[Images] = []
-        form = self._form()
-        for name, pixels, sample in read_images(images, self.in_shape, form, self.scale, on_note, self._label):
+        spec = self._form()
+        for name, pixels, sample in read_images(images, self.in_shape, spec, self.scale, on_note, self._label):
             if isinstance(pixels, ImageError):
                 on_error(pixels)
                 continue

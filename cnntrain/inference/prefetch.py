@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from cnntrain.data.image_folder.decode import read_image
 from cnntrain.data.image_folder.in_memory import fit_image, is_pillow_image
 from cnntrain.data.image_folder.open_image import HEADER, open_image
-from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_folder.skipped import SkippedFiles
 from cnntrain.data.image_spec import ImageSpec
-from cnntrain.data.names import forms
+from cnntrain.data.names import unicode_forms
 from cnntrain.data.pixels import BYTES, Images, Scale
 from cnntrain.errors import DataError, ImageError, UsageError
 from cnntrain.inference.arrays import images_in
@@ -49,7 +49,7 @@ class Image(NamedTuple):
 def read_images(
     images: Any,
     in_shape: Shape,
-    form: ImageSpec | None,
+    spec: ImageSpec | None,
     scale: Scale,
     on_note: Callable[[str], None],
     label: int | str | None = None,
@@ -60,7 +60,7 @@ def read_images(
         images: One of the following or an iterable of them: the path of an image or of a folder with images,
             an image of Pillow, an array as ``images_in`` takes it.
         in_shape: Of the network.
-        form: What images are brought to; None if the network takes none.
+        spec: What images are brought to; None if the network takes none.
         scale: What the numbers of an array mean.
         on_note: Called with a sentence on what is left out of a folder or file.
         label: The column of labels in the data of the run, if they are a CSV file.
@@ -72,7 +72,7 @@ def read_images(
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_pillow_image(images)
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
-    sources = _sources([images] if is_one else images, in_shape, form, scale, on_note, label)
+    sources = _sources([images] if is_one else images, in_shape, spec, scale, on_note, label)
     threads = min(available_cores(), MAX_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
     waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]] = deque()
@@ -80,8 +80,8 @@ def read_images(
     try:
         for source in sources:
             if isinstance(source, str):
-                assert form is not None
-                waiting.append((source, pool.submit(_read, source, form, scale == BYTES)))
+                assert spec is not None
+                waiting.append((source, pool.submit(_read, source, spec, scale == BYTES)))
             else:
                 waiting.append(source)
             if len(waiting) > ahead:
@@ -96,13 +96,13 @@ def _done(item: "Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]") ->
     return item if isinstance(item, Image) else Image(item[0], item[1].result())
 
 
-def _read(file: str, form: ImageSpec, takes_bytes: bool) -> NDArray[np.uint8] | ImageError:
+def _read(file: str, spec: ImageSpec, takes_bytes: bool) -> NDArray[np.uint8] | ImageError:
     try:
         if not takes_bytes:
             with open_image(file, HEADER) as image:
                 deep = is_deep(image)
             check_depth(deep, file)
-        return read_image(file, form)
+        return read_image(file, spec)
     except ImageError as error:
         return error
 
@@ -110,7 +110,7 @@ def _read(file: str, form: ImageSpec, takes_bytes: bool) -> NDArray[np.uint8] | 
 def _sources(
     images: Iterable[Any],
     in_shape: Shape,
-    form: ImageSpec | None,
+    spec: ImageSpec | None,
     scale: Scale,
     on_note: Callable[[str], None],
     label: int | str | None,
@@ -118,29 +118,29 @@ def _sources(
     """Yield the file of each image that is to be read, and images that need no reading."""
     for item in images:
         if isinstance(item, np.ndarray):
-            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, form, scale))
+            yield from (Image(None, pixels) for pixels in images_in(item, in_shape, spec, scale))
         elif isinstance(item, (str, os.PathLike)) and is_table(os.fsdecode(item)):
             path, (C, H, W) = os.fsdecode(item), in_shape
             rows = table_images(path, (C, H, W), scale, label, on_note)
             yield from (Image(path, pixels, sample) for sample, pixels in enumerate(rows))
-        elif form is None:
+        elif spec is None:
             raise DataError(
                 f"the network takes images of {in_shape[0]} channels, but images have 1 or 3; give it arrays"
             )
         elif isinstance(item, (str, os.PathLike)):
             yield from _files(os.fsdecode(item), on_note)
         elif is_pillow_image(item):
-            yield _shown(item, form, scale == BYTES)
+            yield _shown(item, spec, scale == BYTES)
         else:
             raise UsageError(wrong_type(item))
 
 
-def _shown(image: Any, form: ImageSpec, takes_bytes: bool) -> Image:
+def _shown(image: Any, spec: ImageSpec, takes_bytes: bool) -> Image:
     name = os.fsdecode(getattr(image, "filename", "")) or None
     try:
         if not takes_bytes:
             check_depth(is_deep(image), name or "an image")
-        return Image(name, fit_image(image, form))
+        return Image(name, fit_image(image, spec))
     except ImageError as error:
         return Image(name, error)
 
@@ -165,12 +165,12 @@ def wrong_type(given: object) -> str:
 
 def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
     if not os.path.lexists(path):  # a list from another system may write the same name in another form of Unicode
-        path = next(filter(os.path.lexists, forms(path)), path)
+        path = next(filter(os.path.lexists, unicode_forms(path)), path)
     if not os.path.isdir(path):
         yield path
         return
-    left_out = LeftOut()
-    for found in walk(path, left_out):
+    skipped = SkippedFiles()
+    for found in walk(path, skipped):
         yield found if isinstance(found, str) else Image(os.fsdecode(found.path), found)
-    for sentence in left_out.sentences():
+    for sentence in skipped.sentences():
         on_note(f"{path}: {sentence}")

@@ -9,7 +9,7 @@ import numpy as np
 from cnntrain.data.formats.array_names import images_of
 from cnntrain.data.formats.csv_images import read_images
 from cnntrain.data.formats.npz_archive import Archive
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.data.pixels import Images, Scale, to_pixels
 from cnntrain.errors import DataError
 from cnntrain.inference.arrays import as_batch
@@ -51,7 +51,7 @@ def table_images(
         batch, others = read_images(Path(path), in_shape, label)
         name = "its pixels"
         if others:
-            on_note(f"{path}: not read: {listing(others, sort=False)}")
+            on_note(f"{path}: not read: {join_names(others, sort=False)}")
         if scale.floats:  # text has no types: whole numbers may be fractions that are 0 and 1
             batch = batch.astype(np.float32)
     if batch.shape[1:] != in_shape:
@@ -75,7 +75,7 @@ def _of_archive(path: str, on_note: Callable[[str], None]) -> tuple[Array, str]:
             (name,) = archive.names
         else:
             raise DataError(
-                f"{path} holds {listing(archive.names)}; name the array to predict x_test, or leave the others out"
+                f"{path} holds {join_names(archive.names)}; name the array to predict x_test, or leave the others out"
             )
         if len(archive.names) > 1:
             on_note(f"{path}: the images are those of {name}")

@@ -5,18 +5,18 @@ import os
 from collections.abc import Iterator
 
 from cnntrain.data.image_folder.file_types import has_image_name, has_image_signature, is_hidden, unread_format
-from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_folder.skipped import SkippedFiles
 from cnntrain.errors import ImageError
 
 AT_A_TIME = 20_000
 """Names of a folder that are held at a time. A folder is read again for the next ones."""
 
 
-def walk(top: str, left_out: LeftOut) -> Iterator[str | ImageError]:
+def walk(top: str, skipped: SkippedFiles) -> Iterator[str | ImageError]:
     """Yield the images below ``top``, each folder in the order of its names; for a folder that fails an error.
 
     Hidden files and folders, and files that are no images by name or first bytes, are left out; of the latter
-    ``left_out`` keeps count. A link to a folder is followed once, and never to a folder that it lies in.
+    ``skipped`` keeps count. A link to a folder is followed once, and never to a folder that it lies in.
     """
     found = False
     linked: set[tuple[int, int]] = set()
@@ -43,7 +43,7 @@ def walk(top: str, left_out: LeftOut) -> Iterator[str | ImageError]:
             found = True
             yield path
         elif os.path.isfile(path):
-            left_out.count(name, unread_format(path))
+            skipped.count(name, unread_format(path))
     if not found:
         yield ImageError(top, "there is no image in this folder")
 

@@ -6,12 +6,12 @@ Every rank runs the same program on the same data. A batch is cut into slices, a
 ::
 
     for i in comm.slices(count):             my slices
-        ... write the gradient into comm.place(i, count) ...
-        comm.learned(i, count, loss, right)
-    gradient, loss, right = comm.sum(count)  the groups' sum, in their order, for my part of theta
+        ... write the gradient into comm.gradient_views(i, count) ...
+        comm.add_gradient(i, count, loss, right)
+    gradient, loss, right = comm.reduce_scatter(count)  the groups' sum, in their order, for my part of theta
     ... comm.norm(gradient) ...              the length of all of it, if it is wanted
     theta[comm.part] -= ...
-    comm.publish()                           everybody's part of theta is new
+    comm.allgather()                           everybody's part of theta is new
 
 Since slices, groups and the order of every sum are fixed, the bits do not depend on how many ranks there are.
 """
@@ -86,14 +86,14 @@ class Communicator(ABC):
         groups = len(starts) - 1
         return range(starts[self.rank * groups // self.size], starts[(self.rank + 1) * groups // self.size])
 
-    def place(self, i: int, count: int) -> Views:
+    def gradient_views(self, i: int, count: int) -> Views:
         """Return where the gradient of slice i of ``count`` is to be written."""
         starts = group_starts(count)
         return self.group_views(starts.index(i)) if i in starts else self.scratch_views
 
-    def learned(self, i: int, count: int, loss: float, correct: int) -> None:
+    def add_gradient(self, i: int, count: int, loss: float, correct: int) -> None:
         """Say that the gradient of slice i is in its place, and what ``evaluated`` says."""
-        self.evaluated(i, loss, correct)
+        self.record(i, loss, correct)
         starts = group_starts(count)
         if i not in starts:
             self.add_to_group(sum(start <= i for start in starts) - 1)
@@ -105,7 +105,7 @@ class Communicator(ABC):
             block = self.block[: len(values)]
             block[...] = values  # in float64 no square overflows
             self.squares[(self.part.start + start) // BLOCK] = np.dot(block, block)
-        self.publish()
+        self.allgather()
         return math.sqrt(self.squares.sum())
 
     @abstractmethod
@@ -117,20 +117,20 @@ class Communicator(ABC):
         """Add the gradient in ``scratch`` to a group's."""
 
     @abstractmethod
-    def evaluated(self, i: int, loss: float, correct: int) -> None:
+    def record(self, i: int, loss: float, correct: int) -> None:
         """Say the loss and the right answers of slice i."""
 
     @abstractmethod
-    def sum(self, count: int) -> tuple[Array, float, int]:
+    def reduce_scatter(self, count: int) -> tuple[Array, float, int]:
         """Wait for everybody; return my part of the gradient of ``count`` slices, their loss and their right answers.
 
         The gradient may be overwritten.
         """
 
     @abstractmethod
-    def publish(self) -> None:
+    def allgather(self) -> None:
         """Wait until everybody has published its part: of theta, or of what ``norm`` needs."""
 
     @abstractmethod
-    def gather(self, count: int) -> tuple[float, int]:
+    def allreduce(self, count: int) -> tuple[float, int]:
         """Wait for everybody; return the sum of ``count`` slices' losses, and of their right answers."""

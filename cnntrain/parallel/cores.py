@@ -28,11 +28,11 @@ def thread_limit() -> int | None:
 
 def cgroup_quota(root: Path = control_groups.ROOT, own: Path = control_groups.OWN) -> float | None:
     """Cores that the limits of this process's control groups allow; None without a limit."""
-    quotas = [quota_in(group) for group in control_groups.groups("cpu", root, own)]
+    quotas = [group_quota(group) for group in control_groups.groups("cpu", root, own)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def quota_in(folder: Path) -> float | None:
+def group_quota(folder: Path) -> float | None:
     """Cores that one group may use: microseconds of work by microseconds of time."""
     try:
         if (folder / "cpu.max").exists():

@@ -14,7 +14,7 @@ NO_LIMIT = 2**62
 
 def free_memory(proc: Path = PROC, root: Path = control_groups.ROOT) -> int | None:
     """Return the bytes that this process and others that it starts may take together; None if the system is silent."""
-    groups = [room_in(group) for group in control_groups.groups("memory", root, proc / "self" / "cgroup")]
+    groups = [group_headroom(group) for group in control_groups.groups("memory", root, proc / "self" / "cgroup")]
     found = [room for room in (machine_memory(proc), *groups) if room is not None]
     return max(0, min(found)) if found else None
 
@@ -35,7 +35,7 @@ def machine_memory(proc: Path = PROC) -> int | None:
         return None
 
 
-def room_in(group: Path) -> int | None:
+def group_headroom(group: Path) -> int | None:
     """Return the bytes that a control group leaves: its limit less what it has taken and could not drop."""
     for limit, taken, cached in (
         ("memory.max", "memory.current", "inactive_file"),

@@ -46,7 +46,7 @@ class SharedArrays:
             self.memory = open_memory(self.handle, size)
         except (OSError, ValueError) as error:
             self.close()
-            raise no_room(size, error) from error
+            raise out_of_memory(size, error) from error
         self.arrays: dict[str, Array] = {
             name: np.ndarray(shape, dtype, self.memory, starts[name]) for name, (shape, dtype) in fields.items()
         }
@@ -69,7 +69,7 @@ def new_memory(size: int) -> int | str:
     if os.name == "nt":
         return f"cnntrain-{os.urandom(16).hex()}"
     problem: OSError | None = None
-    for open_file in (memory_file, nameless_file):
+    for open_file in (memory_file, unnamed_file):
         try:
             descriptor = open_file()
         except OSError as error:
@@ -86,10 +86,10 @@ def new_memory(size: int) -> int | str:
             problem = error
         else:
             return descriptor
-    raise no_room(size, problem)
+    raise out_of_memory(size, problem)
 
 
-def no_room(size: int, problem: Exception | None) -> WorkerError:
+def out_of_memory(size: int, problem: Exception | None) -> WorkerError:
     """Say that the memory is not there."""
     reason = problem.strerror if isinstance(problem, OSError) else problem
     return WorkerError(
@@ -102,18 +102,18 @@ def memory_file() -> int:
     """An anonymous file in memory."""
     if not hasattr(os, "memfd_create"):
         raise OSError("no memfd_create")
-    return beside_streams(os.memfd_create("cnntrain"))
+    return above_stdio(os.memfd_create("cnntrain"))
 
 
-def nameless_file() -> int:
+def unnamed_file() -> int:
     """A temporary file on disk, without a name."""
     import tempfile  # seldom needed
 
     with tempfile.TemporaryFile() as file:
-        return beside_streams(os.dup(file.fileno()))
+        return above_stdio(os.dup(file.fileno()))
 
 
-def beside_streams(descriptor: int) -> int:
+def above_stdio(descriptor: int) -> int:
     """Move a descriptor away from 0, 1 and 2, which are free where streams are closed: a new process has its own."""
     if sys.platform == "win32" or descriptor > 2:
         return descriptor

@@ -91,21 +91,21 @@ class Processes:
                 f"worker {worker} could not be started ({error.strerror}); --workers 1 needs none"
             ) from error
         self.processes.append(process)
-        self.tell(worker, [self.module, search_path()])
+        self.send(worker, [self.module, search_path()])
 
-    def tell(self, worker: int, message: Any) -> None:
+    def send(self, worker: int, message: Any) -> None:
         """Send a worker a line of JSON."""
         stdin = self.processes[worker - 1].stdin
         assert stdin is not None
-        with suppress(OSError):  # it has ended already: ``watch`` says how
+        with suppress(OSError):  # it has ended already: ``check_alive`` says how
             stdin.write(json.dumps(message).encode() + b"\n")
             stdin.flush()
 
-    def watch(self) -> None:
+    def check_alive(self) -> None:
         """Raise WorkerError if a worker has ended."""
         for worker, process in enumerate(self.processes, start=1):
             if process.poll() is not None:
-                raise WorkerError(f"worker {worker} {self.end_of(worker)}; the run is stopped")
+                raise WorkerError(f"worker {worker} {self.exit_reason(worker)}; the run is stopped")
 
     def wake(self) -> None:
         """Let workers run that somebody has stopped."""
@@ -113,7 +113,7 @@ class Processes:
             if sys.platform != "win32":
                 process.send_signal(signal.SIGCONT)
 
-    def end_of(self, worker: int) -> str:
+    def exit_reason(self, worker: int) -> str:
         """How a worker ended, in words."""
         code = self.processes[worker - 1].returncode
         if code < 0:

@@ -16,7 +16,7 @@ SPIN_COUNT = 2_000
 """Looks at another's counter before the core is given away: about a tenth of a millisecond."""
 MIN_NAP, MAX_NAP = 0.00005, 0.002
 """Seconds of sleep between two looks from then on, each a tenth longer than the last: a tenth of the wait so far."""
-WATCH_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 """Seconds between two looks at the other processes while there is work to do."""
 CACHE_LINE = 8
 """Counters that lie in one cache line; each rank's has a line of its own."""
@@ -42,7 +42,7 @@ def fields(
         "states": ((rows, layout.size), dtype),
         "squares": ((blocks(layout.size),), "float64"),
         "losses": ((max_micro_batches,), "float64"),
-        "rights": ((max_micro_batches,), "int64"),
+        "corrects": ((max_micro_batches,), "int64"),
     }
 
 
@@ -55,24 +55,26 @@ class SharedMemory(Communicator):
         size: How many there are.
         arrays: Of ``fields``.
         layout: Of theta.
-        watch: Called now and then while waiting; raises if there is nobody to wait for.
+        check_alive: Called now and then while waiting; raises if there is nobody to wait for.
     """
 
-    def __init__(self, rank: int, size: int, arrays: SharedArrays, layout: VectorParts, watch: Callable[[], None]):
+    def __init__(
+        self, rank: int, size: int, arrays: SharedArrays, layout: VectorParts, check_alive: Callable[[], None]
+    ):
         theta = arrays["theta"]
         super().__init__(layout, theta.dtype)
-        self.rank, self.size, self.watch = rank, size, watch
+        self.rank, self.size, self.check_alive = rank, size, check_alive
         # Whole blocks, and so whole cache lines.
         bounds = [min(layout.size, r * blocks(layout.size) // size * BLOCK) for r in range(size + 1)]
         self.part = slice(bounds[rank], bounds[rank + 1] if rank + 1 < size else layout.size)
         self.gradients = arrays["gradients"]
         self.views = [layout.views(row) for row in self.gradients]
         self.states, self.squares = arrays["states"], arrays["squares"]
-        self.losses, self.corrects = arrays["losses"], arrays["rights"]
+        self.losses, self.corrects = arrays["losses"], arrays["corrects"]
         self.counters = arrays["counters"].data.cast("B").cast("q")
         self.step = 0
         self.lock = threading.Lock()
-        self.next_watch = 0.0
+        self.next_check = 0.0
         self.waiting_since: float | None = None
         """Since when this rank waits for another one."""
 
@@ -82,30 +84,30 @@ class SharedMemory(Communicator):
     def add_to_group(self, group: int) -> None:
         self.gradients[group] += self.scratch
 
-    def evaluated(self, i: int, loss: float, correct: int) -> None:
+    def record(self, i: int, loss: float, correct: int) -> None:
         self.losses[i], self.corrects[i] = loss, correct
         now = time.monotonic()
-        if now > self.next_watch:
-            self.next_watch = now + WATCH_SECONDS
-            self.watch()
+        if now > self.next_check:
+            self.next_check = now + CHECK_SECONDS
+            self.check_alive()
 
-    def sum(self, count: int) -> tuple[Array, float, int]:
+    def reduce_scatter(self, count: int) -> tuple[Array, float, int]:
         self.barrier()
         total = self.gradients[0, self.part]
         for group in range(1, min(count, GROUPS)):
             total += self.gradients[group, self.part]
-        return total, *self.told(count)
+        return total, *self.totals(count)
 
-    def publish(self) -> None:
+    def allgather(self) -> None:
         self.barrier()
 
-    def gather(self, count: int) -> tuple[float, int]:
+    def allreduce(self, count: int) -> tuple[float, int]:
         self.barrier()
-        result = self.told(count)
+        result = self.totals(count)
         self.barrier()
         return result
 
-    def told(self, count: int) -> tuple[float, int]:
+    def totals(self, count: int) -> tuple[float, int]:
         """Sum what the ranks said of ``count`` slices."""
         return math.fsum(self.losses[:count].tolist()), int(np.sum(self.corrects[:count]))
 
@@ -137,7 +139,7 @@ class SharedMemory(Communicator):
                 return
         nap, self.waiting_since = MIN_NAP, time.monotonic()
         while counters[place] < step:
-            self.watch()
+            self.check_alive()
             time.sleep(nap)
             nap = min(1.1 * nap, MAX_NAP)
         self.waiting_since = None

@@ -39,16 +39,16 @@ class SingleProcess(Communicator):
         target = self.group if group else self.total
         target += self.scratch
 
-    def evaluated(self, i: int, loss: float, correct: int) -> None:
+    def record(self, i: int, loss: float, correct: int) -> None:
         self.losses[i], self.corrects[i] = loss, correct
 
-    def sum(self, count: int) -> tuple[Array, float, int]:
+    def reduce_scatter(self, count: int) -> tuple[Array, float, int]:
         if self.open_group:
             self.total += self.group
-        return self.total, *self.gather(count)
+        return self.total, *self.allreduce(count)
 
-    def publish(self) -> None:
+    def allgather(self) -> None:
         return
 
-    def gather(self, count: int) -> tuple[float, int]:
+    def allreduce(self, count: int) -> tuple[float, int]:
         return math.fsum(self.losses[i] for i in range(count)), sum(self.corrects[i] for i in range(count))

@@ -21,14 +21,14 @@ FORWARD = 1 / 3
 """Share of a step that is its forward pass: the backward pass takes two products where that takes one."""
 
 
-def dry_run(config: Config, watch: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
+def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
     """Load the data, build the network, time a step, and leave nothing behind.
 
     Steps are real ones, on the training samples and with all workers; validation is counted as the forward pass alone.
 
     Args:
         config: With data.
-        watch: Who is told how far the loading is.
+        reporter: Who is told how far the loading is.
 
     Returns:
         What ``cnntrain train --dry-run --json`` prints: what ``describe`` says of the network, and what a run takes.
@@ -38,11 +38,11 @@ def dry_run(config: Config, watch: ProgressReporter = NO_PROGRESS) -> dict[str, 
         WorkerError: A worker could not be started, or ended.
         OutOfMemoryError: A run would take clearly more memory than is free.
     """
-    data = load_config_data(config, watch=watch)
+    data = load_config_data(config, reporter=reporter)
     network = build_for(config, data)
     check_patience(config, data)
     for note in check_memory(config, network, data):
-        watch.note(note)
+        reporter.note(note)
     description = describe(network) | memory_of(config, network, data)
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     workers = description["workers"]

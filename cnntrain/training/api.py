@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config import Config
-from cnntrain.streams import listened_to
+from cnntrain.streams import tolerant_stream
 from cnntrain.training.events import BatchEnded, Event, Finished, Loading, Note, Started, Warned
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
@@ -54,7 +54,7 @@ def with_progress_bar(events: Callable[[Interrupts], Iterator[Event]]) -> dict[s
     """
     interrupts = Interrupts()
     try:
-        with redirect_stderr(listened_to(sys.stderr)), interrupts:
+        with redirect_stderr(tolerant_stream(sys.stderr)), interrupts:
             return _shown(events(interrupts))
     except KeyboardInterrupt as stop:
         interrupts.signal = stop.args[0] if stop.args else signal.SIGINT

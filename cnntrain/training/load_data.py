@@ -42,9 +42,9 @@ def load_events(
         told.put(event)
 
     def load() -> None:
-        watch = ProgressReporter(lambda *how_far: tell(Loading(*how_far)), lambda text: tell(Note(text)))
+        reporter = ProgressReporter(lambda *how_far: tell(Loading(*how_far)), lambda text: tell(Note(text)))
         try:
-            told.put(load_config_data(config, run, watch, scale))
+            told.put(load_config_data(config, run, reporter, scale))
         except BaseException as error:  # raised again below
             told.put(error)
 

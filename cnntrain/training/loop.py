@@ -86,7 +86,7 @@ def train_loop(
             t = (state.epoch - 1) * steps + state.batch + 1
             forgotten = state.restarted_after * steps
             descent.step(gradient[: len(gradient) - averages.count], t, state.alpha_factor, forgotten)
-            comm.publish()
+            comm.allgather()
             state.learned(loss, correct, len(indices), time.perf_counter() - began)
             yield BatchEnded(state.epoch, state.batch, state.seen, state.loss / state.seen, state.seconds)
         with np.errstate(invalid="ignore"):
@@ -126,9 +126,9 @@ def batch_gradient(
         memory = network.memory(parts[i].stop - parts[i].start)
         labels = samples.load(memory, epoch, indices[parts[i]])
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
-            loss, correct, _ = network.forward_backward(memory, labels, scale, comm.place(i, len(parts)))
-        comm.learned(i, len(parts), loss, correct)
-    return comm.sum(len(parts))
+            loss, correct, _ = network.forward_backward(memory, labels, scale, comm.gradient_views(i, len(parts)))
+        comm.add_gradient(i, len(parts), loss, correct)
+    return comm.reduce_scatter(len(parts))
 
 
 def evaluate_split(

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset
-from cnntrain.data.stratified import stratified
+from cnntrain.data.stratified import stratified_mask
 from cnntrain.evaluation.scoring import Score, score
 from cnntrain.network.network import Network
 from cnntrain.parallel import SingleProcess
@@ -42,7 +42,7 @@ class Monitored:
         train = data.train
         count = min(len(train), max(MIN_COUNT, len(train) // SHARE))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM,)))
-        indices = np.flatnonzero(stratified(train.labels, count, rng))
+        indices = np.flatnonzero(stratified_mask(train.labels, count, rng))
         rows = indices if train.rows is None else train.rows[indices]  # no pixel is copied
         return cls(Dataset(train.images, train.labels[indices], rows), "train")
 

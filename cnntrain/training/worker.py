@@ -31,13 +31,13 @@ def main() -> None:
     network.use_vector(arrays["theta"])
     data = shared_data(arrays, order["maps"], tuple(order["classes"]), preprocessing)
 
-    def watch() -> None:
+    def check_alive() -> None:
         if os.getppid() != rank_0:  # a process that it forked may still hold the other end of our standard input
             os._exit(1)
 
     state = TrainState.from_json(order["progress"])
     state.before = arrays["before"].copy() if "before" in arrays.arrays else None
-    comm = SharedMemory(order["rank"], order["workers"], arrays, network.layout, watch)
+    comm = SharedMemory(order["rank"], order["workers"], arrays, network.layout, check_alive)
     # Not before everything is imported: on Windows NumPy's libraries wait for whoever reads standard input.
     lifeline = threading.Thread(target=leave_with_rank_0, daemon=True)
     lifeline.start()

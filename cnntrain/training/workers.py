@@ -95,20 +95,22 @@ def ranks(
                 "progress": state.to_json(),
             }
             for rank in range(1, workers):
-                processes.tell(rank, {"rank": rank, **order})
+                processes.send(rank, {"rank": rank, **order})
 
-            def watch() -> None:
-                processes.watch()
+            def check_alive() -> None:
+                processes.check_alive()
                 if interrupts is not None and interrupts.signal is not None and comm.waiting_since is not None:
                     processes.wake()
                     if time.monotonic() - comm.waiting_since > PATIENCE:
                         raise KeyboardInterrupt(interrupts.signal)
 
-            comm = SharedMemory(0, workers, arrays, network.layout, watch)
+            comm = SharedMemory(0, workers, arrays, network.layout, check_alive)
             try:
                 yield comm, data
             finally:
-                comm.watch = processes.watch  # the other one knows comm: together they would keep all that is shared
+                comm.check_alive = (
+                    processes.check_alive
+                )  # the other one knows comm: together they would keep all that is shared
     finally:
         network.move_to(network.theta.copy())  # whoever keeps the network does not keep all that was shared
         network.free_memory()

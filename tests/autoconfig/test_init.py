@@ -135,7 +135,7 @@ def test_pictures_that_cannot_be_read_are_left_out(images):
     folder = images()
     (folder / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     notes = []
-    config = load_config(init(str(folder), watch=ProgressReporter(note=notes.append))["config"])
+    config = load_config(init(str(folder), reporter=ProgressReporter(note=notes.append))["config"])
     assert config.data.on_bad == "skip"
     assert len([note for note in notes if "broken.png" in note]) == 1
     assert len(load_config_data(config).train) > 5

@@ -16,7 +16,7 @@ from cnntrain.cli.views import loading_view
 from cnntrain.cli.views.data_text import facts_lines
 from cnntrain.cli.views.loading_view import Lines
 from cnntrain.config.schema.config import SOURCES
-from cnntrain.data.downloads.registry import MNIST, NAMED, File
+from cnntrain.data.downloads.registry import MNIST, REGISTRY, File
 
 
 def run(*words: str):
@@ -36,7 +36,7 @@ CONTENTS = {file.name: file.name.encode() * 9 for file in MNIST.files}
 def server(serve, monkeypatch):
     """A mirror of something that is called mnist; the true servers are never asked."""
     files = tuple(File(name, len(text), hashlib.sha256(text).hexdigest()) for name, text in CONTENTS.items())
-    monkeypatch.setitem(NAMED, "mnist", replace(MNIST, files=files, servers=()))
+    monkeypatch.setitem(REGISTRY, "mnist", replace(MNIST, files=files, servers=()))
     return serve(CONTENTS)
 
 
@@ -228,10 +228,10 @@ def test_clear_removes_decoded_images_and_nothing_else(cache):
 
 
 def test_clear_leaves_alone_what_is_in_use_and_what_a_link_leads_to(cache, tmp_path):
-    from cnntrain.data.image_folder import cache_files
+    from cnntrain.data.image_folder import cache_cleanup
 
     (cache / "images").mkdir(parents=True)
-    with cache_files.create(cache / "images" / f"{OWN}.01234567.tmp"):
+    with cache_cleanup.create(cache / "images" / f"{OWN}.01234567.tmp"):
         assert "01234567.tmp is in use by another process, and stays" in run("clear").stdout
     (cache / "images").rename(tmp_path / "elsewhere")
     (cache / "images").symlink_to(tmp_path / "elsewhere")

@@ -12,10 +12,10 @@ from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.data.augmentation import (
     Augmentation,
     AugmentationParameters,
-    rotated,
-    shifted,
-    with_brightness_and_contrast,
-    with_cutout,
+    adjust_brightness_and_contrast,
+    cutout_square,
+    flip_and_crop,
+    rotate,
 )
 from cnntrain.ops.counter_rng import SampleIds
 
@@ -64,7 +64,7 @@ def mirrored(i, size):
 @given(change=CHANGES, C=st.sampled_from([1, 3]), H=st.integers(4, 8), W=st.integers(4, 8))
 def test_flips_and_crops_move_each_pixel_where_they_should(change, C, H, W):
     x = images(1, C, H, W)
-    result = shifted(x, [change], crop=3)
+    result = flip_and_crop(x, [change], crop=3)
     upside_down, left_to_right = change.mirrored
     for r in range(H):
         for c in range(W):
@@ -94,17 +94,17 @@ def rotated_literally(x, angle):
 @settings(max_examples=60)
 def test_rotation_is_bilinear_about_the_centre(size, angle):
     (x,) = images(1, *size, dtype="float32")
-    np.testing.assert_allclose(rotated(x, angle), rotated_literally(x, angle), atol=2e-6)
+    np.testing.assert_allclose(rotate(x, angle), rotated_literally(x, angle), atol=2e-6)
     (bytes_,) = images(1, *size)
-    close = np.abs(rotated(bytes_, angle) - rotated_literally(bytes_, angle))
+    close = np.abs(rotate(bytes_, angle) - rotated_literally(bytes_, angle))
     assert close.max() <= 0.5 + 1e-3
 
 
 def test_rotation_goes_counterclockwise():
     (x,) = images(1, 3, 5, 5)
-    np.testing.assert_array_equal(rotated(x, 90), np.rot90(x, axes=(1, 2)))
-    np.testing.assert_array_equal(rotated(x, 180), x[:, ::-1, ::-1])
-    np.testing.assert_array_equal(rotated(x, 0), x)
+    np.testing.assert_array_equal(rotate(x, 90), np.rot90(x, axes=(1, 2)))
+    np.testing.assert_array_equal(rotate(x, 180), x[:, ::-1, ::-1])
+    np.testing.assert_array_equal(rotate(x, 0), x)
 
 
 @given(size=IMAGE_SIZES, beta=st.floats(0, 2), gamma=st.floats(0, 2))
@@ -112,21 +112,21 @@ def test_brightness_and_contrast_are_their_formula(size, beta, gamma):
     (x,) = images(1, *size, dtype="float32")
     m = beta * x.mean(dtype=np.float64)
     np.testing.assert_allclose(
-        with_brightness_and_contrast(x, beta, gamma), np.clip(m + gamma * (beta * x - m), 0, 1), atol=1e-6
+        adjust_brightness_and_contrast(x, beta, gamma), np.clip(m + gamma * (beta * x - m), 0, 1), atol=1e-6
     )
     (x,) = images(1, *size)
     m = beta * x.mean()
     assert (
-        np.abs(with_brightness_and_contrast(x, beta, gamma) - np.clip(m + gamma * (beta * x - m), 0, 255)).max()
+        np.abs(adjust_brightness_and_contrast(x, beta, gamma) - np.clip(m + gamma * (beta * x - m), 0, 255)).max()
         <= 0.5 + 1e-3
     )
 
 
 def test_contrast_keeps_the_mean_and_brightness_multiplies_it():
     x = images(1, 3, 16, 16, dtype="float32")[0] / 4 + np.float32(0.375)  # far from black and white
-    assert with_brightness_and_contrast(x, 1.0, 0.5).mean() == pytest.approx(x.mean(), abs=1e-6)
-    assert with_brightness_and_contrast(x, 1.0, 0.5).std() == pytest.approx(x.std() / 2, abs=1e-6)
-    assert with_brightness_and_contrast(x, 1.25, 1.0).mean() == pytest.approx(1.25 * x.mean(), abs=1e-6)
+    assert adjust_brightness_and_contrast(x, 1.0, 0.5).mean() == pytest.approx(x.mean(), abs=1e-6)
+    assert adjust_brightness_and_contrast(x, 1.0, 0.5).std() == pytest.approx(x.std() / 2, abs=1e-6)
+    assert adjust_brightness_and_contrast(x, 1.25, 1.0).mean() == pytest.approx(1.25 * x.mean(), abs=1e-6)
 
 
 @given(H=st.integers(1, 7), W=st.integers(1, 7), side=st.integers(1, 9), data=st.data())
@@ -134,7 +134,7 @@ def test_cutout_fills_what_of_the_square_lies_in_the_image(H, W, side, data):
     row, column = data.draw(st.integers(0, H - 1)), data.draw(st.integers(0, W - 1))
     (x,) = images(1, 3, H, W)
     result, color = x.copy(), np.array([64, 128, 191], np.uint8)
-    with_cutout(result, (row, column), side, color.reshape(3, 1, 1))
+    cutout_square(result, (row, column), side, color.reshape(3, 1, 1))
     for r in range(H):
         for c in range(W):
             inside = 0 <= r - (row - side // 2) < side and 0 <= c - (column - side // 2) < side

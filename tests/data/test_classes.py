@@ -30,7 +30,7 @@ def load(write_npz, notes):
             arrays |= {"x_test": pixels(test), "y_test": np.array(test)}
         names = options.pop("names", None)
         arrays |= {} if names is None else {"class_names": np.array(names)}
-        return load_data("npz", path=write_npz(**arrays), watch=ProgressReporter(note=notes.append), **options)
+        return load_data("npz", path=write_npz(**arrays), reporter=ProgressReporter(note=notes.append), **options)
 
     return load
 

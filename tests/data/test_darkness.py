@@ -7,7 +7,7 @@ from cnntrain.data import ProgressReporter, load_data
 
 def notes_of(source, **options):
     notes = []
-    load_data(source, watch=ProgressReporter(note=notes.append), **options)
+    load_data(source, reporter=ProgressReporter(note=notes.append), **options)
     return [note for note in notes if "nearly black" in note]
 
 

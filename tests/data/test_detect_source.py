@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from cnntrain.data.detect_source import detect_source
-from cnntrain.data.downloads.registry import NAMED
+from cnntrain.data.downloads.registry import REGISTRY
 from cnntrain.errors import DataError
 
 
-@pytest.mark.parametrize("name", ["digits", *NAMED])
+@pytest.mark.parametrize("name", ["digits", *REGISTRY])
 def test_a_name_stands_for_itself(name):
     assert detect_source(name) == {"source": name}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cnntrain.data import load_data
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.names import alike, found_as, nfc
+from cnntrain.data.names import match_names, nfc, similar_names
 from cnntrain.errors import DataError, can_be_shown, visible
 
 PERSIAN, HINDI = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0915\u094d\u200d\u0937"
@@ -80,7 +80,7 @@ def test_text_labels_of_a_csv_file_in_two_forms(tmp_path):
 
 
 def test_names_that_are_nearly_the_same():
-    assert alike(["Cat", "cat", "dog", "d\u200dog", "hot dog", "hotdog", "bird"]) == [
+    assert similar_names(["Cat", "cat", "dog", "d\u200dog", "hot dog", "hotdog", "bird"]) == [
         ["Cat", "cat"],
         ["dog", "d\u200dog"],
         ["hot dog", "hotdog"],
@@ -89,6 +89,6 @@ def test_names_that_are_nearly_the_same():
 
 @given(st.sets(st.text(min_size=1)), st.sets(st.text(min_size=1)))
 def test_names_are_found_as_themselves_or_in_the_other_form(wanted, there):
-    found = found_as(wanted, there)
+    found = match_names(wanted, there)
     assert all(found[name] == name for name in wanted & there)
     assert set(found) == {name for name in wanted if nfc(name) in set(map(nfc, there))}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.stratified import hold_out, stratified
+from cnntrain.data.stratified import hold_out, stratified_mask
 from cnntrain.errors import DataError
 
 
@@ -92,7 +92,7 @@ def test_classes_of_one_size_are_drawn_alike(of_each, share):
 def test_a_class_keeps_a_sample_to_train_on(dataset, share, seed):
     """What it may not give, others give."""
     total = min(max(1, round(share * len(dataset))), len(dataset) - 1)
-    drawn = stratified(dataset.labels, total, np.random.default_rng(seed), keep=1)
+    drawn = stratified_mask(dataset.labels, total, np.random.default_rng(seed), keep=1)
     counts, held = np.bincount(dataset.labels), np.bincount(dataset.labels[drawn], minlength=6)
     assert (held[: len(counts)] <= np.maximum(counts - 1, 0)).all()
     if share <= 0.2 and counts[counts > 0].min() > 1:

@@ -36,7 +36,7 @@ def photos(make_config, record, tmp_path):
 def test_all_of_another_folder(photos, tmp_path):
     other = draw(tmp_path / "other", {"ape": 7, "bee": 6, "cat": 5}, seed=1)
     notes = []
-    report = judge_all(photos, str(other), watch=ProgressReporter(note=notes.append))
+    report = judge_all(photos, str(other), reporter=ProgressReporter(note=notes.append))
     assert report.split == "all"
     assert report.score.samples == 18
     assert notes[-1] == "evaluated on all 18 samples: 18 of train"
@@ -51,7 +51,7 @@ def test_a_folder_with_splits_and_fewer_classes(photos, tmp_path):
     draw(tmp_path / "other" / "train", {"bee": 4, "cat": 3}, seed=1)
     draw(tmp_path / "other" / "test", {"bee": 2, "cat": 1}, seed=2)
     notes = []
-    report = judge_all(photos, str(tmp_path / "other"), watch=ProgressReporter(note=notes.append))
+    report = judge_all(photos, str(tmp_path / "other"), reporter=ProgressReporter(note=notes.append))
     assert notes[-1] == "evaluated on all 10 samples: 7 of train, 3 of test"
     true = {report.classes[i] for i in report.dataset.labels.tolist()}
     assert true == {"bee", "cat"}

@@ -53,7 +53,7 @@ def override(folder: Path, content: bytes) -> object:
 
 
 def idx(folder: Path, content: bytes) -> object:
-    """Images and labels in MNIST's form; the first two bytes say where one ends."""
+    """Images and labels in MNIST's spec; the first two bytes say where one ends."""
     cut = int.from_bytes(content[:2], "little")
     (folder / "train-images-idx3-ubyte").write_bytes(content[2 : 2 + cut])
     (folder / "train-labels-idx1-ubyte").write_bytes(content[2 + cut :])
@@ -61,7 +61,7 @@ def idx(folder: Path, content: bytes) -> object:
 
 
 def idx_packed(folder: Path, content: bytes) -> object:
-    """Images in MNIST's form, packed by gzip."""
+    """Images in MNIST's spec, packed by gzip."""
     (folder / "train-images-idx3-ubyte.gz").write_bytes(content)
     (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, 3) + b"\0\1\0")
     return load_data("idx", path=folder)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_folder.skipped import SkippedFiles
 from cnntrain.errors import ImageError
 from cnntrain.inference import walk as walk_module
 from cnntrain.inference.walk import names_in, walk
@@ -20,7 +20,7 @@ def make(folder, *names):
 
 
 def found(folder):
-    return [os.path.relpath(item, folder) for item in walk(str(folder), LeftOut()) if isinstance(item, str)]
+    return [os.path.relpath(item, folder) for item in walk(str(folder), SkippedFiles()) if isinstance(item, str)]
 
 
 def test_every_folder_in_the_order_of_its_names(tmp_path):
@@ -36,9 +36,9 @@ def test_hidden_ones_and_what_is_no_picture_are_left_out(tmp_path):
 
 def test_what_is_left_out_is_counted(tmp_path):
     make(tmp_path, "a.jpg", "b.txt", "c/d.jp2", "c/e.jp2", ".hidden")
-    left_out = LeftOut()
-    assert [os.path.relpath(item, tmp_path) for item in walk(str(tmp_path), left_out)] == ["a.jpg"]
-    assert list(left_out.sentences()) == [
+    skipped = SkippedFiles()
+    assert [os.path.relpath(item, tmp_path) for item in walk(str(tmp_path), skipped)] == ["a.jpg"]
+    assert list(skipped.sentences()) == [
         "2 JPEG 2000 images cannot be read: convert them to JPEG or PNG",
         "skipped 1 file that is no image (.txt 1)",
     ]
@@ -61,7 +61,7 @@ def test_links_in_a_circle_end(tmp_path):
 
 def test_a_folder_without_pictures_is_told(tmp_path):
     make(tmp_path, "a/notes.txt")
-    (error,) = walk(str(tmp_path), LeftOut())
+    (error,) = walk(str(tmp_path), SkippedFiles())
     assert isinstance(error, ImageError)
     assert "there is no image in this folder" in str(error)
 
@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_the_rest_goes_on(tmp_path, mon
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    error, file = walk(str(tmp_path), LeftOut())
+    error, file = walk(str(tmp_path), SkippedFiles())
     assert str(error) == f"{tmp_path}/a: the folder cannot be read: Permission denied"
     assert file == f"{tmp_path}/b/x.png"
 
@@ -86,7 +86,7 @@ def test_folders_deeper_than_functions_may_be(tmp_path):
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 100)
     try:
-        items = list(walk(str(tmp_path), LeftOut()))
+        items = list(walk(str(tmp_path), SkippedFiles()))
     finally:
         sys.setrecursionlimit(limit)
     assert len(items) == 1

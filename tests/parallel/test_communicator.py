@@ -28,9 +28,9 @@ def crew(layout, monkeypatch):
     for module in (shared_memory, communicator):  # a network of few parameters shall have several blocks
         monkeypatch.setattr(module, "BLOCK", 16)
 
-    def make(size, max_micro_batches=128, watch=lambda: None, rows=0):
+    def make(size, max_micro_batches=128, check_alive=lambda: None, rows=0):
         arrays = SharedArrays(fields(layout, "float32", size, max_micro_batches, max_micro_batches, rows))
-        ranks = [SharedMemory(rank, size, arrays, layout, watch) for rank in range(size)]
+        ranks = [SharedMemory(rank, size, arrays, layout, check_alive) for rank in range(size)]
         arrays.close()
         return ranks
 
@@ -60,13 +60,13 @@ def learn(comm, layout, count):
     """Learn ``count`` slices whose gradients follow from their numbers."""
     for i in comm.micro_batches(count):
         gradient = np.random.default_rng(i).normal(size=layout.size).astype("float32")
-        for place, part in zip(comm.place(i, count), layout.views(gradient), strict=True):
+        for place, part in zip(comm.gradient_views(i, count), layout.views(gradient), strict=True):
             for key in part:
                 place[key][...] = part[key]
-        comm.learned(i, count, 0.1 * i, i % 3)
-    gradient, loss, correct = comm.sum(count)
+        comm.add_gradient(i, count, 0.1 * i, i % 3)
+    gradient, loss, correct = comm.reduce_scatter(count)
     gradient = gradient.copy()
-    comm.publish()
+    comm.allgather()
     return gradient, loss, correct
 
 
@@ -108,7 +108,7 @@ def test_the_length_of_a_gradient_is_the_same_bits_on_every_rank(crew, layout, s
         lengths = []
         for gradient in gradients:
             lengths.append(comm.norm(gradient[comm.part]))
-            comm.publish()
+            comm.allgather()
         return lengths
 
     ranks = crew(size)
@@ -121,7 +121,7 @@ def test_the_length_of_a_gradient_is_the_same_bits_on_every_rank(crew, layout, s
 def test_every_rank_sees_all_states(crew, layout, size):
     def program(comm):
         comm.states[:, comm.part] = comm.rank + 1
-        comm.publish()
+        comm.allgather()
         return comm.states.copy()
 
     results = crew.run(crew(size, rows=2), program)
@@ -138,8 +138,8 @@ def test_judgements_are_gathered_on_every_rank(crew, layout, size):
         results = []
         for count in COUNTS:
             for i in comm.micro_batches(count):
-                comm.evaluated(i, 1 / (i + 1), i)
-            results.append(comm.gather(count))
+                comm.record(i, 1 / (i + 1), i)
+            results.append(comm.allreduce(count))
         return results
 
     assert crew.run(crew(size), program) == [program(SingleProcess(layout, np.dtype("float32")))] * size
@@ -166,17 +166,17 @@ def test_who_waits_long_looks_after_the_others(crew):
     class Gone(Exception):
         pass
 
-    def watch():
+    def check_alive():
         raise Gone
 
     with pytest.raises(Gone):
-        crew(2, watch=watch)[0].barrier()
+        crew(2, check_alive=check_alive)[0].barrier()
 
 
 def test_who_works_long_looks_after_the_others(crew, monkeypatch):
     looks = []
-    comm = crew(2, watch=lambda: looks.append(1))[0]
+    comm = crew(2, check_alive=lambda: looks.append(1))[0]
     for seconds, expected in ((0.0, 1), (0.1, 1), (0.6, 2), (0.7, 2), (1.2, 3)):
         monkeypatch.setattr(time, "monotonic", lambda seconds=seconds: 1e6 + seconds)
-        comm.evaluated(0, 1.0, 1)
+        comm.record(0, 1.0, 1)
         assert len(looks) == expected

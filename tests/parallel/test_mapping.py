@@ -23,7 +23,7 @@ def shared():
     arrays.close()
 
 
-def no_room(descriptor, start, size):
+def out_of_memory(descriptor, start, size):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -64,8 +64,8 @@ def test_it_has_no_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize("problem", ["no memfd_create", "memfd_create fails", "no room in memory"])
 def test_a_nameless_file_takes_its_place(monkeypatch, problem):
     files = []
-    nameless_file = mapping.nameless_file
-    monkeypatch.setattr(mapping, "nameless_file", lambda: files.append(nameless_file()) or files[-1])
+    unnamed_file = mapping.unnamed_file
+    monkeypatch.setattr(mapping, "unnamed_file", lambda: files.append(unnamed_file()) or files[-1])
     if problem == "no memfd_create":
         monkeypatch.delattr(os, "memfd_create", raising=False)
     elif problem == "memfd_create fails":
@@ -85,7 +85,7 @@ def test_a_nameless_file_takes_its_place(monkeypatch, problem):
 
 @posix
 def test_no_room_anywhere_is_told_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(os, "posix_fallocate", no_room, raising=False)
+    monkeypatch.setattr(os, "posix_fallocate", out_of_memory, raising=False)
     with pytest.raises(WorkerError, match=r"need 80 MB of shared memory.*\(No space left on device\).*--workers 1"):
         SharedArrays({"big": ((10_000_000,), "float64")})
 

@@ -40,7 +40,7 @@ def crew(tmp_path, monkeypatch):
         crew = Processes("obedient")
         for worker in range(1, count + 1):
             crew.start(arrays.handle)
-            crew.tell(worker, {"program": program})
+            crew.send(worker, {"program": program})
         return crew
 
     yield make
@@ -60,14 +60,14 @@ def until(condition, workers=None, seconds=10.0):
     end = time.monotonic() + seconds
     while not condition():
         if workers is not None:
-            workers.watch()
+            workers.check_alive()
         assert time.monotonic() < end
         time.sleep(0.005)
 
 
 def test_none_is_left_at_the_end(crew):
     with crew("import time; time.sleep(60)") as workers:
-        workers.watch()
+        workers.check_alive()
         started = workers.processes
     assert None not in [process.returncode for process in started]
 
@@ -103,9 +103,9 @@ def test_one_that_ends_before_it_has_read_all_is_found_later(crew):
     with crew("os._exit(3)", 1) as workers:
         workers.processes[0].wait(10)
         for _ in range(20):
-            workers.tell(1, "x" * 100_000)
+            workers.send(1, "x" * 100_000)
         with pytest.raises(WorkerError, match="status 3"):
-            workers.watch()
+            workers.check_alive()
 
 
 def test_no_interpreter_is_told_in_a_sentence(crew, monkeypatch):
@@ -151,9 +151,9 @@ def test_isolation_is_passed_on(crew, tmp_path):
         "from cnntrain.parallel.processes import Processes\n"
         "with Processes('obedient') as crew:\n"
         "    crew.start(SharedArrays({'a': ((1,), 'int64')}).handle)\n"
-        "    crew.tell(1, {'program': 'sys.exit(str(sys.flags.ignore_environment))'})\n"
+        "    crew.send(1, {'program': 'sys.exit(str(sys.flags.ignore_environment))'})\n"
         "    crew.processes[0].wait(10)\n"
-        "    print(crew.end_of(1))\n"
+        "    print(crew.exit_reason(1))\n"
     )
     for option, expected in (("-I", "(1)"), ("-E", "(1)"), ("-P", "(0)")):
         done = subprocess.run([sys.executable, option, "-c", program], capture_output=True, text=True, timeout=30)
@@ -198,7 +198,7 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path, crew, moment):
         "with Processes('obedient') as crew:\n"
         "    for worker in (1, 2):\n"
         f"        crew.start({writer})\n"
-        "        crew.tell(worker, {'program': ''})\n"
+        "        crew.send(worker, {'program': ''})\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
     )

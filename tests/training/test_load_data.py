@@ -24,16 +24,16 @@ def run(generator):
 
 
 def loader(monkeypatch, load):
-    monkeypatch.setattr(load_data, "load_config_data", lambda config, run, watch, scale: load(watch))
+    monkeypatch.setattr(load_data, "load_config_data", lambda config, run, reporter, scale: load(reporter))
 
 
 def test_what_is_told_comes_as_events(monkeypatch, tiny_config):
     data = Data.__new__(Data)
 
-    def load(watch):
-        watch.progress(0, 5, "decoding")
-        watch.note("a note")
-        watch.progress(5, 5, "decoding")
+    def load(reporter):
+        reporter.progress(0, 5, "decoding")
+        reporter.note("a note")
+        reporter.progress(5, 5, "decoding")
         return data
 
     loader(monkeypatch, load)
@@ -49,7 +49,7 @@ def test_data_that_are_at_hand_tell_nothing(tiny_config):
 
 
 def test_errors_come_through(monkeypatch, tiny_config):
-    def load(watch):
+    def load(reporter):
         raise DataError("no such folder")
 
     loader(monkeypatch, load)
@@ -61,10 +61,10 @@ def test_a_signal_stops_the_loading(monkeypatch, tiny_config):
     ended = threading.Event()
     interrupts = Interrupts()
 
-    def load(watch):
+    def load(reporter):
         try:
             while True:
-                watch.progress(1, 2, "decoding")
+                reporter.progress(1, 2, "decoding")
         finally:
             ended.set()
 
@@ -81,9 +81,9 @@ def test_a_signal_stops_the_loading(monkeypatch, tiny_config):
 def test_whoever_stops_listening_stops_the_loading(monkeypatch, tiny_config):
     before = threading.active_count()
 
-    def load(watch):
+    def load(reporter):
         while True:
-            watch.progress(1, 2, "decoding")
+            reporter.progress(1, 2, "decoding")
 
     loader(monkeypatch, load)
     events = load_events(tiny_config())
@@ -102,10 +102,10 @@ def test_the_python_api_shows_no_bar_of_a_run_that_cannot_begin(tiny_config, tmp
 def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp_path, capsys):
     real = load_data.load_config_data
 
-    def load(config, run, watch, scale):
-        watch.progress(1, 2, "decoding")
-        watch.progress(3000, 0, "reading")
-        return real(config, run, watch, scale)
+    def load(config, run, reporter, scale):
+        reporter.progress(1, 2, "decoding")
+        reporter.progress(3000, 0, "reading")
+        return real(config, run, reporter, scale)
 
     monkeypatch.setattr(load_data, "load_config_data", load)
     cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")
@@ -118,10 +118,10 @@ def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp
 def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_path):
     real = load_data.load_config_data
 
-    def load(config, run, watch, scale):
-        watch.progress(1, 2, "decoding")
-        watch.note("skipped 2 hidden")
-        return real(config, run, watch, scale)
+    def load(config, run, reporter, scale):
+        reporter.progress(1, 2, "decoding")
+        reporter.note("skipped 2 hidden")
+        return real(config, run, reporter, scale)
 
     monkeypatch.setattr(load_data, "load_config_data", load)
     with pytest.warns(UserWarning, match="skipped 2 hidden"):

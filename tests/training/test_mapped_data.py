@@ -79,7 +79,7 @@ def decoded(in_memory, tmp_path):
     with path.open("wb") as file:
         writer = cache_file.Writer(file, in_memory.images.shape)
         writer.add(in_memory.images)
-        writer.close(cache_file.About([], []))
+        writer.close(cache_file.DecodeReport([], []))
     images, _ = cache_file.read(path, in_memory.images.shape)
     path.unlink()
     return Dataset(images, in_memory.labels, np.arange(50), in_memory.names)

@@ -13,7 +13,7 @@ from cnntrain.errors import UsageError
 if TYPE_CHECKING:
     from cnntrain.config import Config
     from cnntrain.data import Data
-    from cnntrain.data.downloads.registry import NamedSet
+    from cnntrain.data.downloads.registry import DatasetInfo
 
 data = typer.Typer(
     name="data", no_args_is_help=True, rich_markup_mode=None, help="List, fetch and look at sources of images."
@@ -83,7 +83,7 @@ def clear(json: JsonOption = False) -> None:
     """
     with errors_as_messages():
         from cnntrain.cli.views.tables import bytes_text  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.data.image_folder.cache_files import images_folder, own_files, remove
+        from cnntrain.data.image_folder.cache_cleanup import images_folder, own_files, remove
 
         folder = images_folder()
         if folder.is_symlink():
@@ -126,7 +126,7 @@ def fetch(
         for named in chosen:
             with open_view(progress) as tell:
                 folder = fetch(named, mirrors, tell)
-            size = sum((folder / name).stat().st_size for name in named.kept)
+            size = sum((folder / name).stat().st_size for name in named.cached_files)
             fetched.append({"source": named.name, "path": str(folder), "bytes": size})
             if not json:
                 results().print(f"{named.name}: {folder} ({bytes_text(size)})", soft_wrap=True)
@@ -146,7 +146,7 @@ def info(
     with errors_as_messages():
         from cnntrain.builder import load_config_data
         from cnntrain.cli.views.data_text import classes_table, facts_lines
-        from cnntrain.cli.views.loading_view import open_watch
+        from cnntrain.cli.views.loading_view import open_reporter
         from cnntrain.data.statistics import describe_data, image_sizes
 
         if sheet is not None:
@@ -154,8 +154,8 @@ def info(
         config = _config_of(source, overrides or [])
         if config.data is None:
             raise UsageError(f"{source}: this config has no section data")
-        with open_watch(progress) as watch:
-            data = load_config_data(config, watch=watch)
+        with open_reporter(progress) as reporter:
+            data = load_config_data(config, reporter=reporter)
         path = getattr(config.data, "path", None)
         result = {"source": config.data.source, "path": None if path is None else str(path), **describe_data(data)}
         result["image_sizes"] = None if path is None else image_sizes(data, path)
@@ -171,14 +171,14 @@ def info(
         results().print(classes_table(result))
 
 
-def _named(name: str) -> "NamedSet":
+def _named(name: str) -> "DatasetInfo":
     from cnntrain.config.yaml.wording import did_you_mean
-    from cnntrain.data.downloads.registry import NAMED
+    from cnntrain.data.downloads.registry import REGISTRY
 
-    if name not in NAMED:
-        hint = did_you_mean(name, NAMED) or f"; there are {', '.join(NAMED)}"
+    if name not in REGISTRY:
+        hint = did_you_mean(name, REGISTRY) or f"; there are {', '.join(REGISTRY)}"
         raise UsageError(f"there is no data set of the name {name[:80]!r} to fetch{hint}")
-    return NAMED[name]
+    return REGISTRY[name]
 
 
 def _mirror(url: str) -> str:

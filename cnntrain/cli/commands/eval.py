@@ -57,7 +57,7 @@ def evaluate(
     """
     with errors_as_messages():
         from cnntrain.cli.views.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.cli.views.loading_view import open_watch
+        from cnntrain.cli.views.loading_view import open_reporter
         from cnntrain.evaluation.evaluate import evaluate_run, evaluate_saved
         from cnntrain.evaluation.evaluate_all import judge_all
 
@@ -66,11 +66,11 @@ def evaluate(
             raise UsageError("--all and --split exclude each other")
         if source is not None and not everything:
             raise UsageError(f"{source}: to evaluate on all of other data, add --all; overrides are KEY=VALUE")
-        with open_watch() as watch:
+        with open_reporter() as reporter:
             if everything:
-                report = judge_all(run, source, overrides, watch)
+                report = judge_all(run, source, overrides, reporter)
             else:
-                report = evaluate_saved(run, (split or Split.TEST).value, overrides, watch)
+                report = evaluate_saved(run, (split or Split.TEST).value, overrides, reporter)
         result = evaluate_run(run, report, plots)
         if json:
             print_json(result)

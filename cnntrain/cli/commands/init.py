@@ -39,11 +39,11 @@ def init(
     """Look at data and write a config with a network and settings that suit them, each with its reason."""
     with errors_as_messages():
         from cnntrain.autoconfig.init import init
-        from cnntrain.cli.views.loading_view import open_watch  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.loading_view import open_reporter  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.tables import choice_lines
 
-        with open_watch(progress) as watch:
-            result = init(source, out, watch)
+        with open_reporter(progress) as reporter:
+            result = init(source, out, reporter)
         if json:
             print_json(result)
             return

@@ -19,12 +19,12 @@ def replay(run: DivergedArgument, progress: ProgressOption = ProgressMode.AUTO, 
     A run that diverges leaves a folder postmortem, with the checkpoint from which this starts.
     """
     with errors_as_messages():
-        from cnntrain.cli.views.loading_view import open_watch  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.loading_view import open_reporter  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.replay_text import outputs_table, parameters_table, summary_lines
         from cnntrain.training.checkpointing.replay import replay
 
-        with open_watch(progress) as watch:
-            report = replay(run, watch)
+        with open_reporter(progress) as reporter:
+            report = replay(run, reporter)
         if json:
             print_json(report)
             return

@@ -108,11 +108,11 @@ def _check_words(words: list[str], out: Path | None, dry_run: bool) -> None:
 
 def _show_dry_run(config: "Config", progress: ProgressMode, json: bool) -> None:
     from cnntrain.cli.views.dry_run_text import dry_run_lines
-    from cnntrain.cli.views.loading_view import open_watch
+    from cnntrain.cli.views.loading_view import open_reporter
     from cnntrain.cli.views.tables import layers_table
     from cnntrain.profiling.dry_run import dry_run
 
-    with open_watch(progress) as show_run:
+    with open_reporter(progress) as show_run:
         result = dry_run(config, show_run)
     if json:
         print_json(result)

@@ -9,8 +9,8 @@ from cnntrain.cli.views.tables import add_columns, bytes_text, choice_lines, pla
 from cnntrain.config.schema.config import SOURCES, AnyData
 from cnntrain.data.cache_folder import ENVIRONMENT_VARIABLE, cache_folder
 from cnntrain.data.downloads.fetch import folder_of, is_cached
-from cnntrain.data.downloads.registry import NAMED
-from cnntrain.data.image_folder.cache_files import images_folder, own_files
+from cnntrain.data.downloads.registry import REGISTRY
+from cnntrain.data.image_folder.cache_cleanup import images_folder, own_files
 from cnntrain.evaluation.display_names import visible
 
 MAX_CLASSES = 100
@@ -23,7 +23,7 @@ def known_sources() -> list[dict[str, Any]]:
 
 
 def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
-    named = NAMED.get(name)
+    named = REGISTRY.get(name)
     if named is None:
         what = (options.__doc__ or "").strip().partition(", ")[2].rstrip(".")
         return {"source": name, "what": what, "named": False}
@@ -47,8 +47,8 @@ def cache_sizes() -> dict[str, Any]:
     """What the cache takes on the disk: the part of ``cnntrain data list --json`` on it."""
     decoded = list(own_files(images_folder()))
     downloads = 0
-    for named in NAMED.values():
-        for name in named.kept:
+    for named in REGISTRY.values():
+        for name in named.cached_files:
             with suppress(OSError):
                 downloads += (folder_of(named) / name).stat().st_size
     return {
@@ -106,7 +106,7 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
     """What stands above the table of classes."""
     samples = ", ".join(f"{count:,} {split}" for split, count in result["samples"].items() if count is not None)
     channels = len(result["mean"])
-    named = None if result["path"] else NAMED.get(result["source"])
+    named = None if result["path"] else REGISTRY.get(result["source"])
     about = f": {named.what}; license: {named.license}; {named.page}" if named else ""
     sizes = result["image_sizes"]
     of = "" if channels == 1 else " of each channel"

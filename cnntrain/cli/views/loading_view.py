@@ -33,7 +33,7 @@ def open_view(mode: ProgressMode) -> Iterator[Tell]:
 
 
 @contextmanager
-def open_watch(mode: ProgressMode = ProgressMode.AUTO) -> Iterator[ProgressReporter]:
+def open_reporter(mode: ProgressMode = ProgressMode.AUTO) -> Iterator[ProgressReporter]:
     """What ``--progress`` asks for, on stderr, with the notes of whoever loads data."""
     if mode is ProgressMode.NONE:
         console = messages()

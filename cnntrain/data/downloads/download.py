@@ -57,7 +57,11 @@ class _Failed(Exception):
 
 
 def download(
-    urls: Sequence[str], file: File, folder: Path, tell: Callable[[int], None], patience: RetryPolicy = RETRY_POLICY
+    urls: Sequence[str],
+    file: File,
+    folder: Path,
+    on_progress: Callable[[int], None],
+    patience: RetryPolicy = RETRY_POLICY,
 ) -> None:
     """Put ``file`` into ``folder``, under its name, once it is whole and its SHA-256 is right.
 
@@ -65,7 +69,7 @@ def download(
         urls: Where it may be had, in the order in which they are tried.
         file: What it must be.
         folder: An existing folder. A ``.part`` of the file may be in it, or be left in it.
-        tell: Called with the bytes that have come; fewer than before when it begins anew.
+        on_progress: Called with the bytes that have come; fewer than before when it begins anew.
         patience: How long to wait, and how often to try.
 
     Raises:
@@ -78,7 +82,7 @@ def download(
         host = shown.split("/")[2]
         if host in reasons:  # it gave no answer at all
             continue
-        reason = _try(url, file, folder, tell, patience)
+        reason = _try(url, file, folder, on_progress, patience)
         if reason is None:
             return
         reasons[host if reason.startswith(NO_ANSWER) else shown] = reason
@@ -86,7 +90,7 @@ def download(
     raise DataError(f"{file.name} could not be downloaded: {told}")
 
 
-def _try(url: str, file: File, folder: Path, tell: Callable[[int], None], patience: RetryPolicy) -> str | None:
+def _try(url: str, file: File, folder: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> str | None:
     """Ask one server, again where the fault may pass; why it failed, or None."""
     import pooch  # imported late: it is needed only once
 
@@ -95,7 +99,7 @@ def _try(url: str, file: File, folder: Path, tell: Callable[[int], None], patien
 
     def fetch(url: str, output_file: str, _: object) -> None:
         nonlocal resumed
-        resumed = _receive(url, file, Path(output_file), tell, patience)
+        resumed = _receive(url, file, Path(output_file), on_progress, patience)
 
     for attempt in range(1, patience.tries + 1):
         try:
@@ -111,7 +115,7 @@ def _try(url: str, file: File, folder: Path, tell: Callable[[int], None], patien
     return None
 
 
-def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], patience: RetryPolicy) -> bool:
+def _receive(url: str, file: File, path: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> bool:
     """Write what ``url`` sends, which has as many bytes as it should, to ``path``; whether it was asked for a rest."""
     import requests
     from urllib3.exceptions import HTTPError
@@ -120,7 +124,7 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
     begin = part.lstat().st_size if part.is_file() else 0
     if begin >= file.size:
         begin = 0
-    tell(begin)
+    on_progress(begin)
     # A .gz file is wanted as it is: not packed once more, and not unpacked on the way.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
     try:
@@ -136,7 +140,7 @@ def _receive(url: str, file: File, path: Path, tell: Callable[[int], None], pati
         begin = begin if response.status_code == 206 else 0
         _check_answer(response, file, begin)
         with open(part, "ab" if begin else "wb", opener=_no_link) as output:
-            length = _write(response, file, begin, output, tell, patience)
+            length = _write(response, file, begin, output, on_progress, patience)
     if length != file.size:
         part.unlink()
         what = f"sends more than the {file.size:,}" if length > file.size else f"ends after {length:,} of {file.size:,}"
@@ -151,7 +155,12 @@ def _no_link(path: str, flags: int) -> int:
 
 
 def _write(
-    response: "Response", file: File, begin: int, output: IO[bytes], tell: Callable[[int], None], patience: RetryPolicy
+    response: "Response",
+    file: File,
+    begin: int,
+    output: IO[bytes],
+    on_progress: Callable[[int], None],
+    patience: RetryPolicy,
 ) -> int:
     """Write the body of an answer behind the ``begin`` bytes that are there, and not much more than it should have.
 
@@ -171,7 +180,7 @@ def _write(
             break
         output.write(chunk)
         received += len(chunk)
-        tell(min(received, file.size))
+        on_progress(min(received, file.size))
         elapsed = time.monotonic() - since
         if elapsed > patience.slow:
             if received - before < LEAST_SPEED * elapsed:

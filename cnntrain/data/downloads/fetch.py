@@ -17,7 +17,7 @@ from pathlib import Path
 from cnntrain.data.cache_folder import ENVIRONMENT_VARIABLE, cache_folder
 from cnntrain.data.downloads.archive import extract
 from cnntrain.data.downloads.download import RETRY_POLICY, RetryPolicy, download
-from cnntrain.data.downloads.registry import File, NamedSet
+from cnntrain.data.downloads.registry import DatasetInfo, File
 from cnntrain.errors import DataError
 from cnntrain.storage import lock_file, open_lock
 from cnntrain.storage.regular_file import make_subfolder, open_regular
@@ -33,18 +33,21 @@ MAX_BYTES = 1 << 31
 """Of a file that is checked; those of all data sets are smaller."""
 
 
-def folder_of(named: NamedSet) -> Path:
+def folder_of(named: DatasetInfo) -> Path:
     """Where the files of ``named`` are kept."""
     return cache_folder() / "downloads" / named.name
 
 
-def is_cached(named: NamedSet) -> bool:
+def is_cached(named: DatasetInfo) -> bool:
     """Whether all files are there. What is in them is checked when they are used."""
-    return all((folder_of(named) / name).is_file() for name in named.kept)
+    return all((folder_of(named) / name).is_file() for name in named.cached_files)
 
 
 def fetch(
-    named: NamedSet, mirrors: Sequence[str] = (), tell: Progress | None = None, patience: RetryPolicy = RETRY_POLICY
+    named: DatasetInfo,
+    mirrors: Sequence[str] = (),
+    on_progress: Progress | None = None,
+    patience: RetryPolicy = RETRY_POLICY,
 ) -> Path:
     """The folder with all files of ``named``; those that are missing, or damaged, are downloaded.
 
@@ -52,7 +55,7 @@ def fetch(
         named: The data set.
         mirrors: URLs of folders that are tried before the data set's own servers. Each holds the files, or a folder
             of the data set's name that does.
-        tell: How far it is, in bytes.
+        on_progress: How far it is, in bytes.
         patience: How long to wait for a server, and how often to ask it.
 
     Raises:
@@ -63,10 +66,10 @@ def fetch(
         if _lacking(named, folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             make_subfolder(folder)
-            with _lock(folder, tell or _silent):
+            with _lock(folder, on_progress or _silent):
                 lacking = _lacking(named, folder)  # another process may have been here meanwhile
                 if lacking:
-                    _complete(named, folder, lacking, mirrors, tell or _silent, patience)
+                    _complete(named, folder, lacking, mirrors, on_progress or _silent, patience)
     except OSError as error:
         raise DataError(
             f"{named.name}: {error.filename or folder}: {error.strerror or error}; downloads are kept in this folder, "
@@ -79,9 +82,9 @@ def _silent(_done: int, _total: int, _what: str) -> None:
     """Tell nobody."""
 
 
-def _lacking(named: NamedSet, folder: Path) -> list[str]:
+def _lacking(named: DatasetInfo, folder: Path) -> list[str]:
     """The names of the files that are not there, or are not as they should be."""
-    return [name for name, sha256 in named.kept.items() if _sha256(folder / name) != sha256]
+    return [name for name, sha256 in named.cached_files.items() if _sha256(folder / name) != sha256]
 
 
 def _sha256(file: Path) -> str | None:
@@ -96,12 +99,12 @@ def _sha256(file: Path) -> str | None:
 
 
 @contextmanager
-def _lock(folder: Path, tell: Progress) -> Iterator[None]:
+def _lock(folder: Path, on_progress: Progress) -> Iterator[None]:
     """One process at a time. The system takes the lock from a process that ends."""
     file = open_lock(folder / LOCK)
     try:
         if not _is_free(file):
-            tell(0, 0, "waiting for another process, which fetches the same files")
+            on_progress(0, 0, "waiting for another process, which fetches the same files")
             while not _is_free(file):
                 time.sleep(WAIT_SECONDS)
         yield
@@ -119,7 +122,12 @@ def _is_free(file: int) -> bool:
 
 
 def _complete(
-    named: NamedSet, folder: Path, lacking: list[str], mirrors: Sequence[str], tell: Progress, patience: RetryPolicy
+    named: DatasetInfo,
+    folder: Path,
+    lacking: list[str],
+    mirrors: Sequence[str],
+    on_progress: Progress,
+    patience: RetryPolicy,
 ) -> None:
     """Download what is ``lacking``, check it, and put it into its place."""
     files = [file for file in named.files if named.members or file.name in lacking]
@@ -134,15 +142,15 @@ def _complete(
         for file in files:
             what = f"downloading {named.name}: {file.name}"
 
-            def tell_bytes(done: int, begun: int = begun, what: str = what) -> None:
-                tell(begun + done, total, what)
+            def on_bytes(done: int, begun: int = begun, what: str = what) -> None:
+                on_progress(begun + done, total, what)
 
-            _download(named, file, working, mirrors, tell_bytes, patience)
+            _download(named, file, working, mirrors, on_bytes, patience)
             begun += file.size
             if not members:
                 _keep(file.name, working, folder)
         if members:
-            tell(total, total, f"unpacking {files[0].name}")
+            on_progress(total, total, f"unpacking {files[0].name}")
             extract(working / files[0].name, members, working)
             for member in members:
                 _keep(member.name, working, folder)
@@ -150,7 +158,7 @@ def _complete(
         _sweep(named, working)
 
 
-def _sweep(named: NamedSet, working: Path) -> None:
+def _sweep(named: DatasetInfo, working: Path) -> None:
     """Remove the files that a download makes, but not the first parts of files, which need not come again.
 
     Whatever else is there is not ours, and stays.
@@ -170,25 +178,25 @@ def _keep(name: str, working: Path, folder: Path) -> None:
 
 
 def _download(
-    named: NamedSet,
+    named: DatasetInfo,
     file: File,
     working: Path,
     mirrors: Sequence[str],
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
     patience: RetryPolicy,
 ) -> None:
     """Download one file from a mirror, or else from a server of the data set."""
     folders = [folder for mirror in mirrors for folder in (mirror.rstrip("/"), f"{mirror.rstrip('/')}/{named.name}")]
     try:
-        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, tell, patience)
+        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, on_progress, patience)
     except DataError as error:
         raise DataError(
             f"{named.name}: {error}; try again later, name a mirror that has it, or put the "
-            f"files ({', '.join(sorted(named.kept))}) into {working.parent} yourself"
+            f"files ({', '.join(sorted(named.cached_files))}) into {working.parent} yourself"
         ) from None
 
 
-def _check_space(named: NamedSet, folder: Path, needed: int) -> None:
+def _check_space(named: DatasetInfo, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(

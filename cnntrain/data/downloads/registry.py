@@ -38,11 +38,11 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedSet:
+class DatasetInfo:
     """A data set known by name.
 
     ``members`` are the files that are taken out of the archive, where ``files`` is a single archive; then only they
-    are kept.
+    are cached_files.
     """
 
     name: str
@@ -60,7 +60,7 @@ class NamedSet:
     servers: tuple[str, ...]
     """Each holds the files under their names."""
     members: tuple[Member, ...] = ()
-    lying: bool = False
+    transposed: bool = False
     """Whether rows and columns are exchanged in the files, so that the images lie on their side."""
 
     @property
@@ -69,8 +69,8 @@ class NamedSet:
         return sum(file.size for file in self.files)
 
     @property
-    def kept(self) -> dict[str, str]:
-        """SHA-256 of each file that is kept, by name."""
+    def cached_files(self) -> dict[str, str]:
+        """SHA-256 of each file that is cached_files, by name."""
         return {file.name: file.sha256 for file in self.members or self.files}
 
 
@@ -85,7 +85,7 @@ def _four(*facts: tuple[int, str]) -> tuple[File, ...]:
     return tuple(File(name, *fact) for name, fact in zip(FOUR, facts, strict=True))
 
 
-MNIST = NamedSet(
+MNIST = DatasetInfo(
     name="mnist",
     what="handwritten digits",
     license="CC BY-SA 3.0",
@@ -104,7 +104,7 @@ MNIST = NamedSet(
     servers=("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
 )
 
-FASHION = NamedSet(
+FASHION = DatasetInfo(
     name="fashion-mnist",
     what="clothes, photographed for a shop",
     license="MIT",
@@ -137,7 +137,7 @@ FASHION = NamedSet(
     ),
 )
 
-KMNIST = NamedSet(
+KMNIST = DatasetInfo(
     name="kmnist",
     what="handwritten Japanese characters from old books",
     license="CC BY-SA 4.0",
@@ -166,7 +166,7 @@ def _letters(split: str, images: int, sha256_of_images: str, sha256_of_labels: s
     )
 
 
-LETTERS = NamedSet(
+LETTERS = DatasetInfo(
     name="emnist-letters",
     what="handwritten letters, capital and small ones in one class",
     license="not stated",
@@ -192,13 +192,13 @@ LETTERS = NamedSet(
             "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
         ),
     ),
-    lying=True,
+    transposed=True,
 )
 
 BATCH = 10_000 * 3_073
 """Bytes of one file of CIFAR-10."""
 
-CIFAR10 = NamedSet(
+CIFAR10 = DatasetInfo(
     name="cifar10",
     what="small color photographs of animals and vehicles",
     license="not stated",
@@ -228,5 +228,5 @@ CIFAR10 = NamedSet(
     ),
 )
 
-NAMED = {named.name: named for named in (MNIST, FASHION, KMNIST, LETTERS, CIFAR10)}
+REGISTRY = {named.name: named for named in (MNIST, FASHION, KMNIST, LETTERS, CIFAR10)}
 """What ``data.source`` may name, and ``cnntrain data fetch`` fetches."""

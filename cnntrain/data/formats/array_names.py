@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 
 IMAGES = {"x": "y", "images": "labels", "image": "label", "imgs": "labels", "data": "target", "features": "labels"}
@@ -67,7 +67,7 @@ def pairs(names: Iterable[str], where: str) -> dict[str, Pair]:
     if found["train"] is None:
         raise DataError(
             f"{where}: no training samples; looked for the arrays x_train and y_train, or images and labels; the file "
-            f"holds {listing(names)}"
+            f"holds {join_names(names)}"
         )
     return {split: pair for split, pair in found.items() if pair is not None}
 
@@ -113,5 +113,5 @@ def _pair(arrays: list[_Array], split: str, names: list[str], where: str) -> Pai
             (other,) = here
             partner = (IMAGES | LABELS)[other.word]
             missing = re.sub(other.word, partner, other.name, flags=re.IGNORECASE)
-            raise DataError(f"{where}: there is {other.name}, but no {missing}; the file holds {listing(names)}")
+            raise DataError(f"{where}: there is {other.name}, but no {missing}; the file holds {join_names(names)}")
     return Pair(images[0].name, labels[0].name)

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
+from cnntrain.data.dataset import Arrays, PredefinedSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 from cnntrain.storage import open_regular
 from cnntrain.types import Array
@@ -31,7 +31,7 @@ from cnntrain.types import Array
 SHAPE = (3, 32, 32)
 
 
-class Form(NamedTuple):
+class RecordFormat(NamedTuple):
     """What a record is."""
 
     labels: int = 1
@@ -46,7 +46,7 @@ class Form(NamedTuple):
         return self.labels + math.prod(SHAPE)
 
 
-CIFAR10 = Form()
+CIFAR10 = RecordFormat()
 CHUNK = 1024
 """Records that are read at a time, so that a file is never in memory beside the images that are made of it."""
 CLASSES = 10
@@ -62,7 +62,7 @@ PYTHON = re.compile(r"cifar-10-python\.(tar\.gz|tgz|tar)|cifar-10-batches-py|(da
 FOLDER = f"`source: cifar10` reads the folder that holds data_batch_1.bin, usually called {SUBFOLDER}"
 
 
-def load(path: Path) -> Splits | SettledSplits:
+def load(path: Path) -> Splits | PredefinedSplits:
     """Read the folder ``path``, or its subfolder ``cifar-10-batches-bin``.
 
     Training images are those of all ``data_batch_<number>.bin``, in the order of their numbers. Without
@@ -90,7 +90,7 @@ def _find(path: Path) -> list[Path]:
         _refuse(here)
         raise DataError(
             f"{path}: no training images; looked for data_batch_1.bin and so on, here and in {SUBFOLDER}; the folder "
-            f"holds {listing(file.name for file in here)}"
+            f"holds {join_names(file.name for file in here)}"
         )
     return here
 
@@ -120,7 +120,7 @@ def _refuse(files: list[Path]) -> None:
             )
 
 
-def read(files: list[Path], classes: int, form: Form = CIFAR10) -> Arrays:
+def read(files: list[Path], classes: int, form: RecordFormat = CIFAR10) -> Arrays:
     """Read the batches ``files`` one after the other.
 
     Raises:
@@ -138,7 +138,7 @@ def read(files: list[Path], classes: int, form: Form = CIFAR10) -> Arrays:
     return Arrays(images, labels, names, names)
 
 
-def _count(file: Path, form: Form) -> int:
+def _count(file: Path, form: RecordFormat) -> int:
     """How many records a batch holds, from its size alone."""
     size = _size(file)
     count, rest = divmod(size, form.record)
@@ -162,7 +162,7 @@ def _size(file: Path) -> int:
     return info.st_size
 
 
-def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: Form) -> None:
+def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: RecordFormat) -> None:
     """Fill ``images`` (N, C, H, W) and ``labels`` (N,) from the N records of ``file``."""
     try:
         with open_regular(file) as stream:

@@ -14,10 +14,10 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from cnntrain.data.dataset import SettledSplits, Splits, assemble
+from cnntrain.data.dataset import PredefinedSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats import cifar10
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 
 LabelKind = Literal["fine", "coarse"]
@@ -30,7 +30,7 @@ PACKED = re.compile(r"cifar-100-binary\.(tar\.gz|tgz|tar)")
 FOLDER = f"`source: cifar100` reads the folder that holds train.bin, usually called {SUBFOLDER}"
 
 
-def load(path: Path, labels: LabelKind = "fine") -> Splits | SettledSplits:
+def load(path: Path, labels: LabelKind = "fine") -> Splits | PredefinedSplits:
     """Read the folder ``path``, or its subfolder ``cifar-100-binary``.
 
     Args:
@@ -44,7 +44,7 @@ def load(path: Path, labels: LabelKind = "fine") -> Splits | SettledSplits:
     files = _find(path)
     names_file, count = f"{labels}_label_names.txt", CLASSES[labels]
     names = cifar10.read_names(files[names_file]) if names_file in files else tuple(map(str, range(count)))
-    form = cifar10.Form(labels=2, place=list(CLASSES).index(labels), data_set="CIFAR-100")
+    form = cifar10.RecordFormat(labels=2, place=list(CLASSES).index(labels), data_set="CIFAR-100")
     train = cifar10.read([files[TRAIN]], len(names), form)
     test = cifar10.read([files[TEST]], len(names), form) if TEST in files else None
     return assemble(str(path), train, test, names, choices=(f"labels: the {count} {labels} ones",))
@@ -66,5 +66,6 @@ def _find(path: Path) -> dict[str, Path]:
             "the binary version, cifar-100-binary.tar.gz, and unpack it"
         )
     raise DataError(
-        f"{path}: no training images; looked for train.bin, here and in {SUBFOLDER}; the folder holds {listing(here)}"
+        f"{path}: no training images; looked for train.bin in this folder and in {SUBFOLDER}; the folder holds "
+        f"{join_names(here)}"
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cnntrain.data.formats.csv_header import counts, is_mangled, number
 from cnntrain.data.formats.csv_text import CsvText
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "target", "targets", "y", "digit", "category", "letter"}
@@ -85,7 +85,7 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
     return Columns(place, pixels, names, tuple(choices))
 
 
-def settle_like(train: Columns, columns: int, text: CsvText) -> Columns | None:
+def match_columns(train: Columns, columns: int, text: CsvText) -> Columns | None:
     """What the columns of another split are: those of the same names, or in the same places; None without labels.
 
     Args:
@@ -116,7 +116,7 @@ def fits(pixels: int, shape: Shape | None) -> bool:
 def some(names: Sequence[str]) -> str:
     """The first and the last of the names of columns, in their order."""
     shown = [*names[:4], "...", *names[-2:]] if len(names) > 7 else names
-    return listing(shown, sort=False)
+    return join_names(shown, sort=False)
 
 
 def _plain(name: str) -> str:

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
+from cnntrain.data.dataset import Arrays, PredefinedSplits, Splits, assemble
 from cnntrain.data.folder import entries
-from cnntrain.data.formats.csv_columns import Columns, Edges, fits, settle, settle_like, some
+from cnntrain.data.formats.csv_columns import Columns, Edges, fits, match_columns, settle, some
 from cnntrain.data.formats.csv_header import number
 from cnntrain.data.formats.csv_lines import READ_ERRORS, Lines, open_csv
 from cnntrain.data.formats.csv_text import CsvText
 from cnntrain.data.labels import MAX_CLASSES, MAX_NAME, TextLabels
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.data.pixels import Scale
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import DataError, reason_of
@@ -42,9 +42,9 @@ def load(
     path: Path,
     shape: tuple[int, int, int] | None = None,
     label: int | str | None = None,
-    watch: ProgressReporter = NO_PROGRESS,
+    reporter: ProgressReporter = NO_PROGRESS,
     scale: Scale | None = None,
-) -> Splits | SettledSplits:
+) -> Splits | PredefinedSplits:
     """Read a file of training samples, or a folder with ``train.csv``, perhaps ``validation.csv`` and ``test.csv``.
 
     Args:
@@ -52,19 +52,19 @@ def load(
         shape: (C, H, W) of an image; by default gray and square.
         label: The column of the labels: its name, or its place (-1 is the last); by default what the header and the
             values show.
-        watch: Who is told how far it is.
+        reporter: Who is told how far it is.
         scale: As for ``assemble``.
 
     Raises:
         DataError: A file is missing or malformed, or it is not clear which column holds the labels.
     """
     files = {"train": path} if path.exists() and not path.is_dir() else _find(path)
-    train = _Table(files["train"], watch, label=label, shape=shape)
+    train = _Table(files["train"], reporter, label=label, shape=shape)
     tables = {"train": train}
     for split in files.keys() - {"train"}:
-        table = _Table(files[split], watch, beside=train)
+        table = _Table(files[split], reporter, beside=train)
         if table.is_unlabelled:
-            watch.note(f"{table.path} is not used: without labels it cannot be a {split} split; {table.missing}")
+            reporter.note(f"{table.path} is not used: without labels it cannot be a {split} split; {table.missing}")
         else:
             tables[split] = table
     shape = shape or train.square()
@@ -91,13 +91,13 @@ def _find(folder: Path) -> dict[str, Path]:
     for split, files in found.items():
         if len(files) > 1:
             raise DataError(
-                f"{folder} holds {listing(file.name for file in files)}, and only one can be the {split} "
+                f"{folder} holds {join_names(file.name for file in files)}, and only one can be the {split} "
                 "split; give the file, or move the others away"
             )
     if "train" not in found:
         raise DataError(
             f"{folder}: no training samples; looked for train.csv, also gzipped or with a prefix such as mnist_; the "
-            f"folder holds {listing(file.name for file in listed)}"
+            f"folder holds {join_names(file.name for file in listed)}"
         )
     return {split: files[0] for split, files in found.items()}
 
@@ -107,7 +107,7 @@ class _Table:
 
     Args:
         path: The file.
-        watch: Who is told how far it is.
+        reporter: Who is told how far it is.
         label: The column of the labels, as the config has it.
         shape: (C, H, W) of an image, if the config has it.
         beside: The training samples, where this is another split: its columns are those, or it has no labels.
@@ -116,7 +116,7 @@ class _Table:
     def __init__(
         self,
         path: Path,
-        watch: ProgressReporter,
+        reporter: ProgressReporter,
         label: int | str | None = None,
         shape: tuple[int, int, int] | None = None,
         beside: "_Table | None" = None,
@@ -130,12 +130,12 @@ class _Table:
                 if beside is None:
                     columns = settle(text, label, shape, lambda begin: edges(path, begin))
                 else:
-                    found = settle_like(beside.columns, beside.width, text)
+                    found = match_columns(beside.columns, beside.width, text)
                     self.is_unlabelled, columns = found is None, found or beside.columns
                     self.missing = beside.describe(text)
                 self.columns: Columns = columns
                 if not self.is_unlabelled:
-                    self.labels, self.pixels = self._read(text, watch)
+                    self.labels, self.pixels = self._read(text, reporter)
         except READ_ERRORS as error:
             raise DataError(f"{path}: the gzip file is damaged: {reason_of(error)}") from None
         except OSError as error:
@@ -148,7 +148,7 @@ class _Table:
             return f"its header names {some(other.header)}, and no {name!r} as that of {self.path.name} does"
         return f"it has one column less than {self.path.name}"
 
-    def _read(self, text: CsvText, watch: ProgressReporter) -> tuple[Array | TextLabels, Array]:
+    def _read(self, text: CsvText, reporter: ProgressReporter) -> tuple[Array | TextLabels, Array]:
         """Labels (N,), and pixels (N, columns): uint8 if all are whole."""
         label, columns = self.columns.label, self.columns.pixels
         labels, content = _Labels(self.path, label), bytearray()
@@ -172,7 +172,7 @@ class _Table:
                 )
             content += values.astype(kind).tobytes()
             rows += len(values)
-            watch.progress(rows, 0, f"reading {self.path.name}")
+            reporter.progress(rows, 0, f"reading {self.path.name}")
         if not rows:
             raise DataError(f"{self.path} holds a header, and no samples")
         return labels.finish(), np.frombuffer(content, kind).reshape(rows, len(columns))

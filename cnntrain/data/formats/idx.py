@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
+from cnntrain.data.dataset import Arrays, PredefinedSplits, Splits, assemble
 from cnntrain.data.folder import entries
 from cnntrain.data.formats.decompress import Readable, check_ratio, read_exact
-from cnntrain.data.name_list import listing
+from cnntrain.data.names import join_names
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError, reason_of
 from cnntrain.storage import open_regular
@@ -44,7 +44,7 @@ TYPES = {
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
-def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None = None) -> Splits | SettledSplits:
+def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None = None) -> Splits | PredefinedSplits:
     """Read the folder ``path``; without test files there is no test split.
 
     Args:
@@ -60,7 +60,7 @@ def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None =
     if train is None:
         raise DataError(
             f"{path}: no training images; looked for train-images-idx3-ubyte, plain or .gz, also with a prefix such as "
-            f"emnist-letters-; the folder holds {listing(file.name for file in entries(path, FOLDER))}"
+            f"emnist-letters-; the folder holds {join_names(file.name for file in entries(path, FOLDER))}"
         )
     return assemble(str(path), train, _read_split(path, prefix, files, ["t10k", "test"]), names, scale=scale)
 
@@ -81,7 +81,7 @@ def _find(path: Path) -> tuple[str, dict[str, Path]]:
     if len(prefixes) > 1:
         raise DataError(
             f"{path} holds the files of {len(prefixes)} data sets, beginning with "
-            f"{listing(map(repr, prefixes))}; move those of one into a folder of their own"
+            f"{join_names(map(repr, prefixes))}; move those of one into a folder of their own"
         )
     return "".join(prefixes), found
 

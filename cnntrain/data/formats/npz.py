@@ -8,11 +8,11 @@ It holds ``x_train, y_train, x_val, y_val, x_test, y_test``, or ``images, labels
 from pathlib import Path
 from typing import Literal
 
-from cnntrain.data.dataset import Arrays, SettledSplits, Splits, assemble
+from cnntrain.data.dataset import Arrays, PredefinedSplits, Splits, assemble
 from cnntrain.data.formats.array_names import Pair, class_names, pairs
 from cnntrain.data.formats.npz_archive import Archive
-from cnntrain.data.labels import decoded, to_class_names
-from cnntrain.data.name_list import listing
+from cnntrain.data.labels import decode_texts, to_class_names
+from cnntrain.data.names import join_names
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import DataError
 from cnntrain.types import Array
@@ -24,7 +24,7 @@ CHANNELS = (1, 3)
 """Lengths that tell the axis of the channels where ``layout`` does not."""
 
 
-def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -> Splits | SettledSplits:
+def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -> Splits | PredefinedSplits:
     """Read the file ``path``.
 
     Args:
@@ -48,7 +48,7 @@ def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -
             arrays.get("test"),
             None if names is None else _read_class_names(archive, names),
             arrays.get("validation"),
-            (f"splits: {choice}" + (f"; not read: {listing(unread)}" if unread else ""),),
+            (f"splits: {choice}" + (f"; not read: {join_names(unread)}" if unread else ""),),
             scale,
         )
 
@@ -90,4 +90,4 @@ def _read_class_names(archive: Archive, name: str) -> tuple[str, ...]:
             f"{label} has the shape {array.shape} and the type {array.dtype}; it must be one row of texts, the name of "
             "each class"
         )
-    return to_class_names(decoded(array, label), label)
+    return to_class_names(decode_texts(array, label), label)

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cnntrain.data.image_folder.cache_files import is_ours
+from cnntrain.data.image_folder.cache_cleanup import is_ours
 from cnntrain.errors import DataError, visible
-from cnntrain.parallel.mapping import beside_streams
+from cnntrain.parallel.mapping import above_stdio
 from cnntrain.storage.regular_file import open_regular
 
 FOOTER = struct.Struct("<QQ")
@@ -39,12 +39,12 @@ def header(shape: Shape) -> bytes:
     return stream.getvalue()
 
 
-class About(NamedTuple):
+class DecodeReport(NamedTuple):
     """What was found while decoding."""
 
     unreadable: list[tuple[int, str]]
     """Indices of images that cannot be read, and why."""
-    same: list[list[int]]
+    duplicates: list[list[int]]
     """Indices of images whose pixels are the same."""
 
     @classmethod
@@ -55,7 +55,7 @@ class About(NamedTuple):
             return type(value) is int and 0 <= value < count
 
         match content:
-            case {"unreadable": list(unreadable), "same": list(same), **rest} if not rest:
+            case {"unreadable": list(unreadable), "duplicates": list(duplicates), **rest} if not rest:
                 pass
             case _:
                 return None
@@ -64,9 +64,9 @@ class About(NamedTuple):
                 case [place, str()] if is_index(place):
                     continue
             return None
-        if not all(isinstance(group, list) and len(group) > 1 and all(map(is_index, group)) for group in same):
+        if not all(isinstance(group, list) and len(group) > 1 and all(map(is_index, group)) for group in duplicates):
             return None
-        return cls([(place, visible(reason)) for place, reason in unreadable], same)
+        return cls([(place, visible(reason)) for place, reason in unreadable], duplicates)
 
 
 class Writer:
@@ -90,7 +90,7 @@ class Writer:
         """Add images (n, C, H, W)."""
         self._write(pixels.reshape(-1).data)
 
-    def close(self, about: About) -> None:
+    def close(self, about: DecodeReport) -> None:
         """Add what is to be kept beside the pixels."""
         text = json.dumps(about._asdict()).encode()
         self._write(text)
@@ -107,7 +107,7 @@ class MappedImages(np.memmap[Any, np.dtype[np.uint8]]):
     def of(cls, file: BinaryIO, offset: int, shape: Shape) -> Self:
         """Map the images behind the first ``offset`` bytes of an open file."""
         images = cls(file, np.uint8, "r", offset, shape)
-        images.descriptor = beside_streams(os.dup(file.fileno()))
+        images.descriptor = above_stdio(os.dup(file.fileno()))
         weakref.finalize(images, os.close, images.descriptor)
         return images
 
@@ -124,7 +124,7 @@ class MappedImages(np.memmap[Any, np.dtype[np.uint8]]):
             )
 
 
-def read(path: Path, shape: Shape) -> tuple[MappedImages, About] | None:
+def read(path: Path, shape: Shape) -> tuple[MappedImages, DecodeReport] | None:
     """The pixels, mapped, and what is kept beside them; None if there is no such file, or anything is odd about it."""
     begin = header(shape)
     pixels = len(begin) + int(np.prod(shape, dtype=np.int64))
@@ -136,7 +136,7 @@ def read(path: Path, shape: Shape) -> tuple[MappedImages, About] | None:
         return None
 
 
-def _checked(file: BinaryIO, begin: bytes, pixels: int, count: int) -> About | None:
+def _checked(file: BinaryIO, begin: bytes, pixels: int, count: int) -> DecodeReport | None:
     """What is kept behind ``pixels`` bytes about ``count`` images; None if anything is odd about the file."""
     found = os.fstat(file.fileno())
     if not is_ours(found) or found.st_size < pixels + FOOTER.size or file.read(len(begin)) != begin:
@@ -149,7 +149,7 @@ def _checked(file: BinaryIO, begin: bytes, pixels: int, count: int) -> About | N
         return None
     file.seek(pixels)
     try:
-        return About.from_json(json.loads(file.read(length)), count)
+        return DecodeReport.from_json(json.loads(file.read(length)), count)
     except RecursionError:
         return None
 

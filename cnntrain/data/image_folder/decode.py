@@ -35,7 +35,7 @@ FIRST_TRANSPOSED = 5
 """From this orientation on, rows and columns are exchanged."""
 
 
-def read_image(file: AnyFile, form: ImageSpec) -> NDArray[np.uint8]:
+def read_image(file: AnyFile, spec: ImageSpec) -> NDArray[np.uint8]:
     """Read an image.
 
     Shape:
@@ -45,25 +45,25 @@ def read_image(file: AnyFile, form: ImageSpec) -> NDArray[np.uint8]:
         PictureError: The file is missing, no image, damaged or too large.
     """
     with open_image(file) as image:
-        return pixels_of(image, form)
+        return decode_pixels(image, spec)
 
 
-def pixels_of(image: Image.Image, form: ImageSpec) -> NDArray[np.uint8]:
+def decode_pixels(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     """``(C, H, W)`` of an open image, of which not all may be decoded. Errors are those of Pillow."""
     with reserve_memory(image):
         orientation = orientation_of(image)  # of a PNG it may stand behind all pixels
-        H, W = (form.W, form.H) if orientation >= FIRST_TRANSPOSED else (form.H, form.W)
-        drafted = _draft(image, form, H, W)
+        H, W = (spec.W, spec.H) if orientation >= FIRST_TRANSPOSED else (spec.H, spec.W)
+        drafted = _draft(image, spec, H, W)
         check_memory(image)
         image.load()
         if image.format == "TIFF":  # Pillow has turned it already, on loading
-            orientation, H, W = 1, form.H, form.W
-        plain = _plain(image, form.channels)
-        fitted = _resized(plain, drafted or plain.size, form.fit, H, W)
+            orientation, H, W = 1, spec.H, spec.W
+        plain = _plain(image, spec.channels)
+        fitted = _resized(plain, drafted or plain.size, spec.fit, H, W)
     if orientation in UPRIGHT:
         fitted = fitted.transpose(UPRIGHT[orientation])
-    pixels = np.asarray(_bordered(fitted, form.H, form.W).convert("L" if form.channels == 1 else "RGB"))
-    return np.ascontiguousarray(pixels.reshape(form.H, form.W, form.channels).transpose(2, 0, 1))
+    pixels = np.asarray(_bordered(fitted, spec.H, spec.W).convert("L" if spec.channels == 1 else "RGB"))
+    return np.ascontiguousarray(pixels.reshape(spec.H, spec.W, spec.channels).transpose(2, 0, 1))
 
 
 def read_size(file: AnyFile) -> tuple[int, int]:
@@ -95,18 +95,18 @@ def orientation_of(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
 
 
-def _draft(image: Image.Image, form: ImageSpec, H: int, W: int) -> tuple[float, float] | None:
+def _draft(image: Image.Image, spec: ImageSpec, H: int, W: int) -> tuple[float, float] | None:
     """Have a JPEG decoded at the smallest scale that still has every pixel needed; return its size then.
 
     Its last column and row may be pixels in part: 517 become 64.6 at an eighth.
     """
     width, height = image.size
-    if form.fit == "pad":  # the longer side decides how far it shrinks
+    if spec.fit == "pad":  # the longer side decides how far it shrinks
         shrink = max(width / W, height / H)
         W, H = max(1, round(width / shrink)), max(1, round(height / shrink))
     if not isinstance(image, JpegImagePlugin.JpegImageFile):  # a HEIC file would give its preview
         return None
-    drafted = image.draft("L" if form.channels == 1 and image.mode == "RGB" else None, (W, H))
+    drafted = image.draft("L" if spec.channels == 1 and image.mode == "RGB" else None, (W, H))
     return drafted and drafted[1][2:]
 
 
@@ -141,13 +141,13 @@ def _upper_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(gray)
 
 
-def placed(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
+def fit_to_size(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
     """The first ``size`` columns and rows of the image at H x W, antialiased."""
     return _bordered(_resized(image, size, fit, H, W), H, W)
 
 
 def _resized(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
-    """As ``placed``, but without the black borders of the fit ``pad``."""
+    """As ``fit_to_size``, but without the black borders of the fit ``pad``."""
     width, height = size
     box = (0.0, 0.0, width, height)
     if fit == "crop":

@@ -1,6 +1,6 @@
 """Finding the images of ``source: images``: which files there are, of which class, of which split.
 
-``network/parameter_vector.py`` decides which folders are splits and which are classes, unless a file of labels
+``folder_layout.py`` decides which folders are splits and which are classes, unless a file of labels
 (``labels_file.py``) says of which class an image is. Files are found however deep they lie. Only names and a few first
 bytes are read here.
 """
@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from cnntrain.data.image_folder import labels_file
 from cnntrain.data.image_folder.file_types import how_to_read
-from cnntrain.data.image_folder.folder_contents import unwrapped
+from cnntrain.data.image_folder.folder_contents import unwrap
 from cnntrain.data.image_folder.folder_layout import Layout, NoClasses, layout_of
 from cnntrain.data.image_folder.groups import ImageFile, grouped
-from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_folder.skipped import SkippedFiles
 from cnntrain.data.image_folder.walk import FileStamp, Walk
-from cnntrain.data.labels import shown, to_class_names
-from cnntrain.data.name_list import listing
-from cnntrain.data.names import alike
+from cnntrain.data.labels import quoted, to_class_names
+from cnntrain.data.names import join_names, similar_names
 from cnntrain.errors import DataError, visible
 
 DEEPEST_HINT = 8
@@ -82,12 +81,12 @@ def _find_folders(root: Path) -> ImageFolder:
     train = "train" if layout.parts else ""
     names = sorted(name for name, images in held[train].items() if images)
     if len(names) < 2:
-        raise NoClasses(_too_few(layout.parts.get(train, root), names, walk.left_out))
+        raise NoClasses(_too_few(layout.parts.get(train, root), names, walk.skipped))
     for split, images in held.items():
         unknown = sorted(name for name, files in images.items() if files and name not in names)
         if unknown:
             folders = f"{layout.parts[split]} holds classes that {layout.parts['train']} does not have"
-            raise DataError(f"{folders}: {listing(unknown)}")
+            raise DataError(f"{folders}: {join_names(unknown)}")
     classes = to_class_names(names, str(root))
     number = {name: label for label, name in enumerate(classes)}
     found = [
@@ -96,7 +95,7 @@ def _find_folders(root: Path) -> ImageFolder:
         for class_name in sorted(images)
         for name, size, mtime in sorted(images[class_name])
     ]
-    notes = [*walk.left_out.sentences(), *layout.notes, *_notes_of_classes(held, classes)]
+    notes = [*walk.skipped.sentences(), *layout.notes, *_notes_of_classes(held, classes)]
     choices = [*layout.choices, *_merged(layout)]
     return ImageFolder(found, classes, frozenset(layout.parts), tuple(choices), tuple(notes))
 
@@ -108,14 +107,14 @@ def _find_labelled(root: Path, path: Path, label: str | None, group: str | None)
     labels = labels_file.read(root, path, [file.name for file in files], label, group)
     classes = to_class_names(sorted({entry.label for entry in labels.of.values()}), str(path))
     if len(classes) < 2:
-        raise DataError(f"{path}: two classes are needed, and all images have the label {shown(classes[0])}")
+        raise DataError(f"{path}: two classes are needed, and all images have the label {quoted(classes[0])}")
     number = {name: i for i, name in enumerate(classes)}
     images = []
     for name, size, times in files:
         if name in labels.of:
             of = labels.of[name]
             images.append(ImageFile(name, number[of.label], of.split, size, times, of.group))
-    notes = (*walk.left_out.sentences(), *labels.notes, *_notes_of_names(classes))
+    notes = (*walk.skipped.sentences(), *labels.notes, *_notes_of_names(classes))
     splits = frozenset(image.split for image in images) - {""}
     if splits and "train" not in splits:
         raise DataError(f"{path}: its column of splits names no image to train on")
@@ -140,15 +139,15 @@ def _check_lost(layout: Layout, held: dict[str, dict[str, list[FileStamp]]], wal
 def _notes_of_classes(held: dict[str, dict[str, list[FileStamp]]], classes: tuple[str, ...]) -> Iterator[str]:
     empty = sorted(f"{split}/{name}".lstrip("/") for split in held for name, files in held[split].items() if not files)
     if empty:
-        yield f"without images, and so no class: {listing(map(shown, empty))}"
+        yield f"without images, and so no class: {join_names(map(quoted, empty))}"
     yield from _notes_of_names(classes)
 
 
 def _notes_of_names(classes: tuple[str, ...]) -> Iterator[str]:
-    for names in alike(classes):
+    for names in similar_names(classes):
         yield (
-            f"{listing(map(shown, names))} are {len(names)} classes, though their names are nearly the same; if they "
-            "are one, give their folders one name"
+            f"{join_names(map(quoted, names))} are {len(names)} different classes, but their names are nearly the "
+            "same; if they are one class, give their folders the same name"
         )
 
 
@@ -156,13 +155,14 @@ def _merged(layout: Layout) -> Iterator[str]:
     """A line for each class that several folders make, whose names are one in two forms of Unicode."""
     merged = sorted({name for classes in layout.trees.values() for name, folders in classes.items() if folders[1:]})
     if merged:
-        yield f"classes: folders whose names are one, written in two forms of Unicode, are one class: {listing(merged)}"
+        names = join_names(merged)
+        yield f"classes: merged folders whose names differ only in their Unicode form (NFC or NFD): {names}"
 
 
-def _too_few(folder: Path, names: list[str], left_out: LeftOut) -> str:
-    there = f"only one, {shown(names[0])}" if names else "none"
+def _too_few(folder: Path, names: list[str], skipped: SkippedFiles) -> str:
+    there = f"only one, {quoted(names[0])}" if names else "none"
     more = _hint(folder, names[0]) if names else ""
-    told = [sentence for sentence in left_out.sentences() if not more]
+    told = [sentence for sentence in skipped.sentences() if not more]
     return f"{folder}: two classes are needed, each a subfolder that holds its images, and there is {there}" + (
         more or "".join(f"; {sentence}" for sentence in told)
     )
@@ -170,11 +170,11 @@ def _too_few(folder: Path, names: list[str], left_out: LeftOut) -> str:
 
 def _hint(folder: Path, only: str) -> str:
     """What was probably meant where a folder holds a single one, which may hold a single one again."""
-    here = unwrapped(folder / only)
+    here = unwrap(folder / only)
     for _ in range(DEEPEST_HINT):
         if here.has_images or len(here.folders) != 1:
             break
-        here = unwrapped(next(iter(here.folders.values())))
+        here = unwrap(next(iter(here.folders.values())))
     if len(here.folders) < 2:
         return ""
-    return f"; was {here.path} meant, which holds {listing(map(shown, here.folders))}?"
+    return f"; was {here.path} meant, which holds {join_names(map(quoted, here.folders))}?"

@@ -78,13 +78,13 @@ def _counted(number: int) -> None:
         raise ImageRefused(f"it consists of more than {MAX_PARTS:,} parts; save it again with another program")
 
 
-def _joined(content: bytes, left_out: list[tuple[int, int]]) -> bytes:
+def _joined(content: bytes, dropped: list[tuple[int, int]]) -> bytes:
     """The content without some of its ranges."""
-    if not left_out:
+    if not dropped:
         return content
     whole, at = memoryview(content), 0
     kept = []
-    for begin, end in left_out:
+    for begin, end in dropped:
         kept.append(whole[at:begin])
         at = end
     return b"".join([*kept, whole[at:]])
@@ -92,7 +92,7 @@ def _joined(content: bytes, left_out: list[tuple[int, int]]) -> bytes:
 
 def _of_png(content: bytes) -> bytes:
     """Without the chunks that a decoder may pass over: all whose name begins with a small letter, but two."""
-    left_out, at, count = [], 8, 0
+    dropped, at, count = [], 8, 0
     while at + 8 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
         name = content[at + 4 : at + 8]
@@ -101,10 +101,10 @@ def _of_png(content: bytes) -> bytes:
                 "it has colors of 16 bits of which one is transparent; save it with 8 bits, or with an alpha channel"
             )
         if name[0] & 0x20 and name != b"tRNS" and not (end <= len(content) and _says_orientation(content, at, end)):
-            left_out.append((at, min(end, len(content))))
+            dropped.append((at, min(end, len(content))))
         at, count = end, count + 1
         _counted(count)
-    return _joined(content, left_out)
+    return _joined(content, dropped)
 
 
 def _says_orientation(content: bytes, at: int, end: int) -> bool:
@@ -134,7 +134,7 @@ def _unpacks(packed: bytes) -> bool:
 
 def _of_jpeg(content: bytes) -> bytes:
     """Without comments, profiles, previews and the directory of further images; refused with too many scans."""
-    left_out, at, count, oriented, pixels, bands = [], 2, 0, 0, 0, b""
+    dropped, at, count, oriented, pixels, bands = [], 2, 0, 0, 0, b""
     last = len(content) - 4
     while at <= last:
         begins, marker, length = SEGMENT.unpack_from(content, at)
@@ -151,17 +151,17 @@ def _of_jpeg(content: bytes) -> bytes:
             is_oriented = marker == 0xE1 and content.startswith(APP1, at + 4) and oriented < MAX_APP1
             oriented += is_oriented
             if not is_oriented and ((marker <= 0xEF and marker != 0xEE) or marker == 0xFE):
-                left_out.append((at, min(end, len(content))))
+                dropped.append((at, min(end, len(content))))
         elif 0xC0 <= marker <= 0xCF and marker not in NO_FRAME:
             pixels = int.from_bytes(content[at + 5 : at + 7], "big") * int.from_bytes(content[at + 7 : at + 9], "big")
             bands = content[at + 9 : at + 10] if marker in SEQUENTIAL else b""  # which may come in one scan
         at = end
     if bands and content[at + 1 : at + 2] == b"\xda" and content[at + 4 : at + 5] == bands:  # no other is read
-        return _joined(content, left_out)
+        return _joined(content, dropped)
     most = min(MAX_SCANS, max(1, MAX_SCANNED // max(1, pixels)))
     if content.count(SOS, at) > most and sum(1 for _ in zip(_scans(content, at), range(most + 1), strict=False)) > most:
         raise ImageRefused(f"it is a JPEG of more than {most:,} scans; save it again with another program")
-    return _joined(content, left_out)
+    return _joined(content, dropped)
 
 
 def _scans(content: bytes, at: int) -> Iterator[int]:
@@ -175,7 +175,7 @@ def _scans(content: bytes, at: int) -> Iterator[int]:
 
 def _of_gif(content: bytes) -> bytes:
     """Without comments, and what programs put before the first image; what is transparent stays."""
-    left_out, count = [], 0
+    dropped, count = [], 0
     at = 13 + _palette(content[10:11])
     while content[at : at + 1] == b"!":
         begin, label, count = at, content[at + 1 : at + 2], count + 1
@@ -186,8 +186,8 @@ def _of_gif(content: bytes) -> bytes:
         at += 1
         _counted(count)
         if label != b"\xf9":
-            left_out.append((begin, min(at, len(content))))
-    return _joined(content, left_out)
+            dropped.append((begin, min(at, len(content))))
+    return _joined(content, dropped)
 
 
 def _palette(flags: bytes) -> int:

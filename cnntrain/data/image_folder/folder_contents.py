@@ -18,7 +18,7 @@ RUN_MARKS = ({"metrics.jsonl"}, {"summary.json", "config.yaml"})
 
 
 @dataclass(frozen=True)
-class Glance:
+class FolderContents:
     """A folder."""
 
     path: Path
@@ -33,37 +33,37 @@ class Glance:
         return not self.has_images and not self.folders
 
 
-def glance(path: Path) -> Glance:
+def scan_folder(path: Path) -> FolderContents:
     """Look into a folder.
 
     Raises:
         DataError: It cannot be read.
     """
-    names, below = listed(str(path))
+    names, below = list_folder(str(path))
     if is_run(names):
-        return Glance(path, False, {})
+        return FolderContents(path, False, {})
     inside = {nfc(name): path / name for name in below}
     folders = {
         name: folder for name, folder in inside.items() if not leads_up(folder) and _holds_images(str(folder), DEEPEST)
     }
-    return Glance(path, _any_image(str(path), names), folders)
+    return FolderContents(path, _any_image(str(path), names), folders)
 
 
-def unwrapped(path: Path) -> Glance:
+def unwrap(path: Path) -> FolderContents:
     """Look into a folder, past folders that only wrap another: ``seg_train/seg_train``, ``Training/Images``."""
-    here = glance(path)
+    here = scan_folder(path)
     for _ in range(DEEPEST):
         if here.has_images or len(here.folders) != 1:
             break
         ((name, only),) = here.folders.items()
-        inside = glance(only)
+        inside = scan_folder(only)
         if inside.has_images or not inside.folders or not is_wrapper(name, here.path.name):
             break
         here = inside
     return here
 
 
-def listed(folder: str) -> tuple[list[str], list[str]]:
+def list_folder(folder: str) -> tuple[list[str], list[str]]:
     """The names of the visible files in a folder, and those of the visible folders, sorted.
 
     Raises:
@@ -113,7 +113,7 @@ def _any_image(folder: str, names: list[str]) -> bool:
 
 
 def _holds_images(folder: str, deepest: int) -> bool:
-    names, below = listed(folder)
+    names, below = list_folder(folder)
     if is_run(names):
         return False
     if _any_image(folder, names):

@@ -14,10 +14,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from cnntrain.data.image_folder.folder_contents import Glance, count_images, listed, unwrapped
+from cnntrain.data.image_folder.folder_contents import FolderContents, count_images, list_folder, unwrap
 from cnntrain.data.image_folder.split_names import is_either, is_wrapper, split_of
-from cnntrain.data.name_list import listing
-from cnntrain.data.names import nfc
+from cnntrain.data.names import join_names, nfc
 from cnntrain.errors import DataError, visible
 
 SPLITS = ("train", "validation", "test")
@@ -46,7 +45,7 @@ class Top(NamedTuple):
 
     name: str
     path: Path
-    inside: Glance
+    inside: FolderContents
     split: str | None
     """The split that its name says."""
 
@@ -63,8 +62,8 @@ def layout_of(root: Path, tops: dict[str, Path]) -> Layout:
         NoClasses: Its splits hold no folders of classes.
         DataError: It can be read in more than one way.
     """
-    glances = {name: unwrapped(path) for name, path in tops.items()}
-    holding = [Top(name, path, glances[name], split_of(name)) for name, path in tops.items()]
+    contents = {name: unwrap(path) for name, path in tops.items()}
+    holding = [Top(name, path, contents[name], split_of(name)) for name, path in tops.items()]
     holding = sorted((top for top in holding if not top.inside.is_empty), key=lambda top: top.name)
     splits = [top for top in holding if top.split and _has_class_folders(top, holding)]
     if any(top.split == "train" for top in splits):
@@ -107,16 +106,16 @@ def _split_layout(root: Path, splits: list[Top], others: list[Top]) -> Layout:
         if other.split is None and not other.inside.has_images and _share(train, other):
             raise DataError(
                 f"{root}: {visible(other.name)} holds the same folders as {visible(train.name)} "
-                f"({listing(train.folders & other.folders)}), but its name says no split; rename it to validation or "
-                "test, or move it elsewhere"
+                f"({join_names(train.folders & other.folders)}), but its name is not that of a split; rename it to "
+                "validation or test, or move it elsewhere"
             )
     unnamed = [other for other in others if other.split is None]
     are_classes = [other for other in unnamed if other.name in train.folders]
     if are_classes or (len(splits) == 1 and (len(unnamed) > 1 or any(not top.inside.has_images for top in unnamed))):
         raise DataError(
-            f"{root}: {visible(train.name)} holds folders of images ({listing(train.folders)}), but there are images "
-            f"in {_names(are_classes or unnamed)} beside it, too: is {visible(train.name)} a split or a class? Move "
-            "what is not to be read elsewhere, or name the folder to read by data.path"
+            f"{root}: {visible(train.name)} holds folders of images ({join_names(train.folders)}), but "
+            f"{_names(are_classes or unnamed)} next to it also holds images: is {visible(train.name)} a split or a "
+            "class? Move what should not be read elsewhere, or set data.path to the folder to read"
         )
     parts = {split: found[0].inside.path for split, found in by_split.items() if found}
     trees = {split: _class_folders(path) for split, path in parts.items()}
@@ -151,7 +150,7 @@ def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
             fix = "splits must be above the classes: train/CLASS, and not CLASS/train"
         else:
             fix = f"if they are splits, {RENAME}; otherwise name one of them by data.path, or move their images up"
-        raise DataError(f"{root}: {_names(same)} hold the same folders ({listing(common)}): {fix}")
+        raise DataError(f"{root}: {_names(same)} hold the same folders ({join_names(common)}): {fix}")
     if named and not any(top.inside.has_images for top in holding):
         raise no_train
     names = {top.name for top in holding}
@@ -159,7 +158,7 @@ def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
     if copy:
         raise DataError(
             f"{root}: {visible(copy.name)} holds folders of the same names as beside it "
-            f"({listing(copy.folders & names)}): is it a copy? Move it elsewhere, or name the folder to read by "
+            f"({join_names(copy.folders & names)}): is it a copy? Move it elsewhere, or name the folder to read by "
             "data.path"
         )
 
@@ -186,7 +185,7 @@ def _class_layout(tops: dict[str, Path], holding: list[Top]) -> Layout:
 
 
 def _class_folders(path: Path) -> dict[str, list[Path]]:
-    return _by_name(path / name for name in listed(str(path))[1])
+    return _by_name(path / name for name in list_folder(str(path))[1])
 
 
 def _by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
@@ -198,7 +197,7 @@ def _by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def _names(tops: Sequence[Top]) -> str:
-    return listing(top.name for top in tops)
+    return join_names(top.name for top in tops)
 
 
 def _below(root: Path, path: Path) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.labels import shown
+from cnntrain.data.labels import quoted
 from cnntrain.data.names import nfc
 from cnntrain.errors import DataError, visible
 
@@ -35,7 +35,7 @@ def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
     Raises:
         DataError: It is no such regular expression, or finds nothing in a path.
     """
-    where = f"data.group: {shown(pattern)}"
+    where = f"data.group: {quoted(pattern)}"
     try:
         expression = re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
@@ -46,7 +46,7 @@ def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
     without = [image.name for image, match in zip(images, matches, strict=True) if not (match and match[1])]
     if without:
         count = f"{len(without):,} of {len(matches):,} paths"
-        raise DataError(f"{where} finds no group in {count}, such as {shown(without[0])}")
+        raise DataError(f"{where} finds no group in {count}, such as {quoted(without[0])}")
     groups = [match[1] for match in matches if match]
     return [image._replace(group=group) for image, group in zip(images, groups, strict=True)]
 
@@ -66,6 +66,6 @@ def check_whole(parts: Mapping[str, Dataset], images: Sequence[ImageFile]) -> No
             if split_of.setdefault(group, split) != split:
                 said = next(image.group for image in images if image.name == name)
                 raise DataError(
-                    f"data.group: the folders or files that split the data have the group {shown(said)} in "
+                    f"data.group: the folders or files that split the data have the group {quoted(said)} in "
                     f"{split_of[group]} and in {split}: {visible(name)}"
                 )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from cnntrain.data.image_folder.decode import pixels_of, placed
+from cnntrain.data.image_folder.decode import decode_pixels, fit_to_size
 from cnntrain.data.image_folder.file_content import essential
 from cnntrain.data.image_folder.open_image import FORMATS, as_image_error
 from cnntrain.data.image_folder.pillow_warnings import PILLOW_QUIET
@@ -19,8 +19,8 @@ def is_pillow_image(thing: object) -> bool:
     return isinstance(thing, Image.Image)
 
 
-def fit_image(image: Any, form: ImageSpec) -> NDArray[np.uint8]:
-    """Bring an image of Pillow to ``form``, as ``read_picture`` does a file; the image stays as it is.
+def fit_image(image: Any, spec: ImageSpec) -> NDArray[np.uint8]:
+    """Bring an image of Pillow to ``spec``, as ``read_picture`` does a file; the image stays as it is.
 
     A JPEG that Pillow has decoded already is resized from its whole size, which gives slightly other pixels than
     reading its file.
@@ -39,27 +39,27 @@ def fit_image(image: Any, form: ImageSpec) -> NDArray[np.uint8]:
             content = image.fp.read()
             image.fp.seek(at)
             image = Image.open(BytesIO(essential(content, "JPEG")), formats=FORMATS)
-        return pixels_of(image, form)
+        return decode_pixels(image, spec)
 
 
-def fit_array(image: NDArray[np.uint8], form: ImageSpec) -> NDArray[np.uint8]:
-    """Bring pixels to ``form``.
+def fit_array(image: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+    """Bring pixels to ``spec``.
 
     Shape:
         image ``(H, W, C)``, gray, RGB or RGBA -> ``(C, H, W)``
     """
     gray_or_color = image[:, :, 0] if image.shape[2] == 1 else image
-    return fit_image(Image.fromarray(np.ascontiguousarray(gray_or_color)), form)
+    return fit_image(Image.fromarray(np.ascontiguousarray(gray_or_color)), spec)
 
 
-def fit_floats(image: NDArray[np.float32], form: ImageSpec) -> NDArray[np.float32]:
-    """Bring pixels in 0..1 to ``form``, each channel for itself and without rounding.
+def fit_floats(image: NDArray[np.float32], spec: ImageSpec) -> NDArray[np.float32]:
+    """Bring pixels in 0..1 to ``spec``, each channel for itself and without rounding.
 
     Shape:
-        image ``(C, H, W)``, with as many channels as ``form`` -> ``(C, H, W)``
+        image ``(C, H, W)``, with as many channels as ``spec`` -> ``(C, H, W)``
     """
     resized = []
     for channel in image:
         one = Image.fromarray(np.ascontiguousarray(channel))
-        resized.append(np.asarray(placed(one, one.size, form.fit, form.H, form.W)))
+        resized.append(np.asarray(fit_to_size(one, one.size, spec.fit, spec.H, spec.W)))
     return np.stack(resized).clip(0, 1)

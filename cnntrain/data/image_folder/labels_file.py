@@ -1,4 +1,4 @@
-"""Labels of images from a CSV file: which columns name the images and their classes is settled by what they hold.
+"""ImageLabels of images from a CSV file: which columns name the images and their classes is settled by what they hold.
 
 ::
 
@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnntrain.data.image_folder.csv_rows import MAX_BYTES, rows_of
-from cnntrain.data.image_folder.name_lookup import Files
+from cnntrain.data.image_folder.name_lookup import ImageLookup
 from cnntrain.data.image_folder.split_names import split_of
-from cnntrain.data.labels import shown
-from cnntrain.data.name_list import listing
-from cnntrain.data.names import nfc
+from cnntrain.data.labels import quoted
+from cnntrain.data.names import join_names, nfc
 from cnntrain.errors import DataError, visible
 
 LABELS = {
@@ -32,7 +31,7 @@ MAX_FILES = 20
 WHAT = "file of labels"
 
 
-class Entry(NamedTuple):
+class LabelEntry(NamedTuple):
     """What a file says of an image."""
 
     label: str
@@ -41,10 +40,10 @@ class Entry(NamedTuple):
     group: str
 
 
-class Labels(NamedTuple):
+class ImageLabels(NamedTuple):
     """What a file says."""
 
-    of: dict[str, Entry]
+    of: dict[str, LabelEntry]
     """By image."""
     choices: tuple[str, ...]
     notes: tuple[str, ...]
@@ -64,7 +63,7 @@ class Columns(NamedTuple):
 class Table:
     """A CSV file, of which the first rows are looked at."""
 
-    def __init__(self, path: Path, files: Files, least: float) -> None:
+    def __init__(self, path: Path, files: ImageLookup, least: float) -> None:
         """Find out which column names the images.
 
         Args:
@@ -135,14 +134,14 @@ class Table:
 
     def _place(self, name: str, key: str) -> int:
         if name not in self.header:
-            raise DataError(f"data.{key}: {self.path} has no column {shown(name)}; the columns are {self._names()}")
+            raise DataError(f"data.{key}: {self.path} has no column {quoted(name)}; the columns are {self._names()}")
         return self.header.index(name)
 
     def _names(self) -> str:
-        return listing(map(shown, self.header))
+        return join_names(map(quoted, self.header))
 
 
-def read(root: Path, path: Path, images: Sequence[str], label: str | None, group: str | None) -> Labels:
+def read(root: Path, path: Path, images: Sequence[str], label: str | None, group: str | None) -> ImageLabels:
     """Read the labels of the ``images`` in the folder ``root``.
 
     Args:
@@ -155,7 +154,7 @@ def read(root: Path, path: Path, images: Sequence[str], label: str | None, group
     Raises:
         DataError: The file cannot be used: the first line that is wrong.
     """
-    table = Table(path, Files(images, split_of(path.stem) or "train"), 0)
+    table = Table(path, ImageLookup(images, split_of(path.stem) or "train"), 0)
     columns = table.columns(label, group)
     found: dict[str, tuple[tuple[str, ...], str, str]] = {}
     kept: dict[object, tuple[str, ...]] = {}
@@ -171,18 +170,18 @@ def read(root: Path, path: Path, images: Sequence[str], label: str | None, group
         labels = _labels(row, columns, table.header, where)
         split = "" if columns.split is None else split_of(row[columns.split])
         if split is None:
-            raise DataError(f"{where} names the split {shown(row[columns.split or 0])}, which is none")
+            raise DataError(f"{where} names the split {quoted(row[columns.split or 0])}, which is none")
         of_group = "" if columns.group is None else nfc(row[columns.group].strip())
         if columns.group is not None and not of_group:
-            raise DataError(f"{where} has no group in the column {shown(table.header[columns.group])}")
+            raise DataError(f"{where} has no group in the column {quoted(table.header[columns.group])}")
         entry = kept.setdefault(labels, labels), split, of_group
         if found.setdefault(name, entry) != entry:
-            raise DataError(f"{where} names the image {shown(name)} a second time, and says something else of it")
+            raise DataError(f"{where} names the image {quoted(name)} a second time, and says something else of it")
     if not found:
         raise DataError(f"{path} names no image in {root}")
     chosen = _one_of(columns, set(kept.values()), table)
-    of = {name: Entry(labels[chosen], split, group) for name, (labels, split, group) in found.items()}
-    return Labels(of, _choices(table, columns, chosen), tuple(_notes(path, count, lost, len(images) - len(of))))
+    of = {name: LabelEntry(labels[chosen], split, group) for name, (labels, split, group) in found.items()}
+    return ImageLabels(of, _choices(table, columns, chosen), tuple(_notes(path, count, lost, len(images) - len(of))))
 
 
 def _labels(row: list[str], columns: Columns, header: list[str], where: str) -> tuple[str, ...]:
@@ -192,12 +191,12 @@ def _labels(row: list[str], columns: Columns, header: list[str], where: str) -> 
         ones = [header[i] for i, value in zip(columns.labels, values, strict=True) if value in ("1", "1.0")]
         if len(ones) != 1 or any(value not in ("0", "1", "0.0", "1.0") for value in values):
             raise DataError(
-                f"{where} marks {len(ones)} of the classes {listing(header[i] for i in columns.labels)}, and an image "
-                "needs exactly one; if another column holds the labels, name it by data.label=COLUMN"
+                f"{where} marks {len(ones)} of the classes {join_names(header[i] for i in columns.labels)}, but an "
+                "image needs exactly one; if another column holds the labels, name it by data.label=COLUMN"
             )
         return (nfc(ones[0]),)
     if not all(values):
-        raise DataError(f"{where} has no label in the column {shown(header[columns.labels[values.index('')]])}")
+        raise DataError(f"{where} has no label in the column {quoted(header[columns.labels[values.index('')]])}")
     return tuple(map(nfc, values))
 
 
@@ -205,24 +204,24 @@ def _one_of(columns: Columns, kinds: set[tuple[str, ...]], table: Table) -> int:
     """The place of the column of labels among those that may be it, if all say the same; text before numbers."""
     several = 1 if columns.is_one_hot else len(columns.labels)
     if several > 1 and any(len({kind[i] for kind in kinds}) != len(kinds) for i in range(several)):
-        names = listing(shown(table.header[i]) for i in columns.labels)
+        names = join_names(quoted(table.header[i]) for i in columns.labels)
         raise DataError(f"{table.path}: the columns {names} may hold the labels; name one by data.label=COLUMN")
     return next((i for i in range(several) if not all(kind[i].isdigit() for kind in kinds)), 0)
 
 
 def _choices(table: Table, columns: Columns, chosen: int) -> tuple[str, ...]:
-    names = [shown(table.header[i]) for i in columns.labels]
-    labels = f"columns {listing(names)}" if columns.is_one_hot else f"column {names[chosen]}"
-    told = [f"labels: {visible(table.path.name)}, {labels}; images: column {shown(table.header[columns.image])}"]
+    names = [quoted(table.header[i]) for i in columns.labels]
+    labels = f"columns {join_names(names)}" if columns.is_one_hot else f"column {names[chosen]}"
+    told = [f"labels: {visible(table.path.name)}, {labels}; images: column {quoted(table.header[columns.image])}"]
     if columns.split is not None:
-        told.append(f"splits: {visible(table.path.name)}, column {shown(table.header[columns.split])}")
+        told.append(f"splits: {visible(table.path.name)}, column {quoted(table.header[columns.split])}")
     return tuple(told)
 
 
 def _notes(path: Path, count: int, lost: list[tuple[int, str]], left: int) -> Iterator[str]:
     for line, name in lost:
         rows = "1 row names" if count == 1 else f"{count:,} rows name"
-        yield f"{rows} no image in the folder: {path}: line {line}: {shown(name)}{', ...' if count > 1 else ''}"
+        yield f"{rows} no image in the folder: {path}: line {line}: {quoted(name)}{', ...' if count > 1 else ''}"
     if left:
         images = "1 image is" if left == 1 else f"{left:,} images are"
         yield f"{images} left out: {path} names no label for {'it' if left == 1 else 'them'}"
@@ -235,11 +234,11 @@ def tables(root: Path, images: Sequence[str]) -> list[Table]:
     paths = [path for path in paths if "submission" not in path.name.lower() and not path.name.startswith(".")]
     readable = [path for path in paths[:MAX_FILES] if path.stat().st_size <= MAX_BYTES]
     found = []
-    files: dict[str, Files] = {}
+    files: dict[str, ImageLookup] = {}
     for path in readable:
         split = split_of(path.stem) or "train"
         try:
-            found.append(Table(path, files.get(split) or files.setdefault(split, Files(images, split)), 0.5))
+            found.append(Table(path, files.get(split) or files.setdefault(split, ImageLookup(images, split)), 0.5))
         except DataError:
             continue  # a file that nobody named may be anything
     return [table for table in found if table.image is not None]
@@ -253,7 +252,7 @@ def detected(root: Path, images: Sequence[str]) -> Path | None:
     """
     found = tables(root, images)
     if len(found) > 1:
-        names = listing(table.path.name for table in found)
+        names = join_names(table.path.name for table in found)
         raise DataError(f"{root}: {names} name the images; choose the file of labels by data.labels=FILE.csv")
     return found[0].path if found else None
 

@@ -12,18 +12,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cnntrain.data.dataset import Dataset, SettledSplits, Splits
+from cnntrain.data.dataset import Dataset, PredefinedSplits, Splits
 from cnntrain.data.image_folder import split_file
-from cnntrain.data.image_folder.cache import Pixels, pixels_of
+from cnntrain.data.image_folder.cache import CachedImages, load_images
 from cnntrain.data.image_folder.discovery import ImageFolder, discover
 from cnntrain.data.image_folder.groups import ImageFile, check_whole, numbers
 from cnntrain.data.image_folder.walk import FileStamp
 from cnntrain.data.image_spec import FitMode, ImageSpec
 from cnntrain.data.labels import to_class_names
-from cnntrain.data.name_list import listing
-from cnntrain.data.names import found_as
+from cnntrain.data.names import join_names, match_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
-from cnntrain.data.stratified import drawn, without_sample
+from cnntrain.data.stratified import describe_missing_classes, sample_mask
 from cnntrain.errors import DataError, ImageError, visible
 
 TEST = 0.2
@@ -52,8 +51,8 @@ def load(
     group: str | None = None,
     on_bad: OnBad = "error",
     seed: int = 0,
-    watch: ProgressReporter = NO_PROGRESS,
-) -> Splits | SettledSplits:
+    reporter: ProgressReporter = NO_PROGRESS,
+) -> Splits | PredefinedSplits:
     """Read the images in the folder ``path``.
 
     Args:
@@ -68,19 +67,19 @@ def load(
         group: Its column of groups, or a regular expression that finds the group in an image's path.
         on_bad: What to do about unreadable images.
         seed: Decides which images are drawn.
-        watch: Who is told how far it is, and what was left out.
+        reporter: Who is told how far it is, and what was left out.
 
     Raises:
         DataError: The folder, an image or the split file cannot be used.
     """
     found = discover(path, labels, label, group)
     for note in found.notes:
-        watch.note(note)
+        reporter.note(note)
     known, gone = _known(split, found)
     H, W = size or size_of(path, found.images)
     files = [FileStamp(image.name, image.size, image.times_ns) for image in found.images]
-    pixels = pixels_of(path, files, ImageSpec(channels, H, W, fit), watch)
-    chosen = _chosen(path, found, pixels, known, gone, split, on_bad, watch)
+    pixels = load_images(path, files, ImageSpec(channels, H, W, fit), reporter)
+    chosen = _chosen(path, found, pixels, known, gone, split, on_bad, reporter)
     names = tuple(found.images[i].name for i in chosen.tolist())
     class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
     classes = found.classes if known is None else to_class_names(sorted(set(class_of.values())), str(split))
@@ -96,19 +95,19 @@ def load(
         if "test" not in parts:
             share = (0.0 if found.splits else TEST) if test is None else test
             parts |= _test_drawn(parts["train"], share, seed)
-            if note := without_sample(parts["train"], parts.get("test"), classes, "test", share):
-                watch.note(f"data.test: {note}")
+            if note := describe_missing_classes(parts["train"], parts.get("test"), classes, "test", share):
+                reporter.note(f"data.test: {note}")
         elif test:
-            watch.note(f"data.test: {test:g} plays no part, for the folder has images to test with")
+            reporter.note(f"data.test: {test:g} plays no part, for the folder has images to test with")
     _check_classes(path, parts["train"], classes)
     check_whole(parts, found.images)
     choices = found.choices
     if everything.groups is not None:
         choices += (f"groups: {len(np.unique(everything.groups)):,} by data.group, none of them in two splits",)
-    _note_duplicates(found.images, pixels, parts, watch)
+    _note_duplicates(found.images, pixels, parts, reporter)
     if known is None and "validation" not in parts:
         return Splits(parts["train"], parts.get("test"), classes, choices)
-    return SettledSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices)
+    return PredefinedSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices)
 
 
 def _known(split: Path | None, found: ImageFolder) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
@@ -116,7 +115,7 @@ def _known(split: Path | None, found: ImageFolder) -> tuple[dict[str, tuple[str,
     if split is None:
         return None, []
     known = split_file.read(split)
-    names = found_as(known, (image.name for image in found.images))
+    names = match_names(known, (image.name for image in found.images))
     return {there: known[name] for name, there in names.items()}, sorted(known.keys() - names.keys())
 
 
@@ -144,12 +143,12 @@ def size_of(root: Path, images: Sequence[ImageFile]) -> tuple[int, int]:
 def _chosen(
     root: Path,
     found: ImageFolder,
-    pixels: Pixels,
+    pixels: CachedImages,
     known: dict[str, tuple[str, str]] | None,
     gone: list[str],
     split: Path | None,
     on_bad: OnBad,
-    watch: ProgressReporter,
+    reporter: ProgressReporter,
 ) -> NDArray[np.intp]:
     """The places of the images that are used."""
     images = found.images
@@ -167,14 +166,14 @@ def _chosen(
         if len(wanted) < len(images):
             left = len(images) - len(wanted)
             what = "1 image that" if left == 1 else f"{left:,} images that"
-            watch.note(f"{what} {split} does not name {'is' if left == 1 else 'are'} left out")
+            reporter.note(f"{what} {split} does not name {'is' if left == 1 else 'are'} left out")
     if (bad or gone) and on_bad == "error":
         lines = _cut(sorted(bad + lost), MAX_NAMED, len(bad) + len(gone))
         raise DataError("\n".join([*lines, _fix(len(bad), len(gone))]))
     if bad:
-        watch.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
+        reporter.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
     if gone:
-        watch.note(f"{_missing(len(gone))}: {'; '.join(_cut(lost, FEW_NAMED, len(gone)))}")
+        reporter.note(f"{_missing(len(gone))}: {'; '.join(_cut(lost, FEW_NAMED, len(gone)))}")
     return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
 
 
@@ -210,7 +209,7 @@ def _parts(everything: Dataset, split: list[str]) -> dict[str, Dataset]:
 def _test_drawn(train: Dataset, share: float, seed: int) -> dict[str, Dataset]:
     """``train`` and ``test``, once a share of the samples is drawn; of each class one at least remains."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(TEST_STREAM,)))
-    held = drawn(train, round(share * len(train)), rng, keep=1) if share else np.zeros(len(train), bool)
+    held = sample_mask(train, round(share * len(train)), rng, keep=1) if share else np.zeros(len(train), bool)
     if not held.any():
         return {}
     return {"train": train.take(np.flatnonzero(~held)), "test": train.take(np.flatnonzero(held))}
@@ -220,17 +219,17 @@ def _check_classes(root: Path, train: Dataset, classes: tuple[str, ...]) -> None
     counts = np.bincount(train.labels, minlength=len(classes))
     missing = [classes[i] for i in np.flatnonzero(counts == 0)]
     if missing:
-        raise DataError(f"{root}: there is no image to train on of {listing(map(repr, missing))}; add some")
+        raise DataError(f"{root}: there is no image to train on of {join_names(map(repr, missing))}; add some")
 
 
 def _note_duplicates(
-    images: Sequence[ImageFile], pixels: Pixels, parts: dict[str, Dataset], watch: ProgressReporter
+    images: Sequence[ImageFile], pixels: CachedImages, parts: dict[str, Dataset], reporter: ProgressReporter
 ) -> None:
     """Note images that are in train and in test or validation, or under two classes."""
     where = {name: split for split, dataset in parts.items() for name in dataset.names or ()}
     both: list[str] = []
     mixed: list[str] = []
-    for group in pixels.same:
+    for group in pixels.duplicates:
         duplicates = [images[i] for i in group if images[i].name in where]
         elsewhere = next(
             (duplicate for duplicate in duplicates if where[duplicate.name] != where[duplicates[0].name]), None
@@ -242,4 +241,4 @@ def _note_duplicates(
     for found, place in ((both, "in more than one of train, validation and test"), (mixed, "in more than one class")):
         if found:
             count = "1 image is" if len(found) == 1 else f"{len(found):,} images are"
-            watch.note(f"{count} {place}: {', '.join(_cut(found, FEW_NAMED))}")
+            reporter.note(f"{count} {place}: {', '.join(_cut(found, FEW_NAMED))}")

@@ -25,7 +25,7 @@ class ImageRefused(Exception):
 
 
 @contextmanager
-def room_for_file(size: int) -> Iterator[None]:
+def reserve_for_file(size: int) -> Iterator[None]:
     """Context in which a file of ``size`` bytes is read whole and decoded: large ones one after the other."""
     with _one_large if size > LARGE else nullcontext():
         yield

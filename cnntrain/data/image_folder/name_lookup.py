@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable
 
 from cnntrain.data.image_folder.split_names import split_of
-from cnntrain.data.labels import shown
+from cnntrain.data.labels import quoted
 from cnntrain.data.names import nfc
 from cnntrain.errors import DataError
 
 
-class Files:
+class ImageLookup:
     """The images in a folder, by all that a table may call them."""
 
     def __init__(self, images: Iterable[str], split: str) -> None:
@@ -46,7 +46,7 @@ class Files:
         while key:
             if key in self._twice:
                 if where:
-                    raise DataError(f"{where} names {shown(value)}, and there are several such images")
+                    raise DataError(f"{where} names {quoted(value)}, and there are several such images")
                 return None
             if key in self._found:
                 return self._found[key]

@@ -25,7 +25,7 @@ from PIL import (
 
 from cnntrain.data.image_folder import file_types
 from cnntrain.data.image_folder.file_content import essential
-from cnntrain.data.image_folder.memory_limit import ImageRefused, room_for_file
+from cnntrain.data.image_folder.memory_limit import ImageRefused, reserve_for_file
 from cnntrain.data.image_folder.pillow_warnings import PILLOW_QUIET, silence_libtiff
 from cnntrain.data.image_folder.tiff import check_tiff
 from cnntrain.errors import ImageError
@@ -69,7 +69,7 @@ def open_image(file: AnyFile, most: int = MAX_BYTES) -> Iterator[Image.Image]:
     with (
         as_image_error(file),
         PILLOW_QUIET,
-        room_for_file(_checked_size(file)),
+        reserve_for_file(_checked_size(file)),
         open(file, "rb", opener=without_waiting) as stream,
         Image.open(*_prepared(stream, most)) as image,
     ):

@@ -31,14 +31,14 @@ class Decoded(NamedTuple):
     """Places in ``pixels`` of those, and why."""
 
 
-def decode(root: Path, names: Sequence[str], form: ImageSpec, threads: int) -> Iterator[Decoded]:
+def decode(root: Path, names: Sequence[str], spec: ImageSpec, threads: int) -> Iterator[Decoded]:
     """Read the images ``names`` of the folder ``root``, in their order, a chunk after the other."""
     chunks = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     waiting: deque[Future[Decoded]] = deque()
     with ThreadPoolExecutor(threads, "cnntrain-decode") as pool:
         try:
             for chunk in chunks:
-                waiting.append(pool.submit(decode_chunk, root, chunk, form))
+                waiting.append(pool.submit(decode_chunk, root, chunk, spec))
                 if len(waiting) > AHEAD * threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -47,13 +47,13 @@ def decode(root: Path, names: Sequence[str], form: ImageSpec, threads: int) -> I
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def decode_chunk(root: Path, names: Sequence[str], form: ImageSpec) -> Decoded:
+def decode_chunk(root: Path, names: Sequence[str], spec: ImageSpec) -> Decoded:
     """Read some images, one after the other."""
-    pixels = np.zeros((len(names), form.channels, form.H, form.W), np.uint8)
+    pixels = np.zeros((len(names), spec.channels, spec.H, spec.W), np.uint8)
     unreadable = []
     for place, name in enumerate(names):
         try:
-            pixels[place] = read_image(root / name, form)
+            pixels[place] = read_image(root / name, spec)
         except ImageError as error:
             unreadable.append((place, error.reason))
     return Decoded(pixels, unreadable)

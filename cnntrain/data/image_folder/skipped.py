@@ -14,7 +14,7 @@ NAMED = 8
 
 
 @dataclass
-class LeftOut:
+class SkippedFiles:
     """How many files and folders of which kind are left out."""
 
     files: Counter[str] = field(default_factory=Counter)

@@ -11,7 +11,7 @@ import io
 from pathlib import Path
 
 from cnntrain.data.image_folder.csv_rows import rows_of
-from cnntrain.data.names import forms, nfc
+from cnntrain.data.names import nfc, unicode_forms
 from cnntrain.data.progress import ProgressReporter
 from cnntrain.data.splits import Data
 from cnntrain.errors import DataError
@@ -46,14 +46,14 @@ def write(path: Path, data: Data) -> None:
         write_file(path, text.encode("utf-8", "surrogateescape"))
 
 
-def chosen(given: Path | None, of_run: Path, folder: Path, watch: ProgressReporter) -> Path | None:
+def chosen(given: Path | None, of_run: Path, folder: Path, reporter: ProgressReporter) -> Path | None:
     """The split file for a run's images in ``folder``: the one that the config names, or that in the run's folder."""
     if not of_run.is_file() or (given is not None and given.is_file()):
         return given
     if is_of(of_run, folder):
         return of_run
     if folder.is_dir():  # otherwise there will be worse to tell
-        watch.note(f"{of_run} names no image in {folder}: these are split anew; eval --all takes all of them")
+        reporter.note(f"{of_run} names no image in {folder}: these are split anew; eval --all takes all of them")
     return None
 
 
@@ -63,7 +63,7 @@ def is_of(path: Path, folder: Path) -> bool:
     Raises:
         DataError: As ``read``.
     """
-    return any(_is_file(folder / form) for name in read(path) for form in forms(name))
+    return any(_is_file(folder / form) for name in read(path) for form in unicode_forms(name))
 
 
 def _is_file(path: Path) -> bool:

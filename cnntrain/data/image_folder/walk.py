@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cnntrain.data.folder import entries
 from cnntrain.data.image_folder.file_types import has_image_name, has_image_signature, is_hidden, unread_format
 from cnntrain.data.image_folder.folder_contents import is_named_as_image, is_run
-from cnntrain.data.image_folder.skipped import LeftOut
+from cnntrain.data.image_folder.skipped import SkippedFiles
 from cnntrain.errors import DataError
 
 FOLDER = "`source: images` reads a folder with a subfolder of images for each class"
@@ -34,7 +34,7 @@ class Walk:
     def __init__(self, root: Path) -> None:
         self._cut = len(os.path.join(root, ""))
         self._real_root = os.path.join(os.path.realpath(root), "")
-        self.left_out = LeftOut()
+        self.skipped = SkippedFiles()
         self.unread: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         """By tree and class, how many images of which format cannot be read here."""
         self._seen: set[tuple[int, int]] = set()
@@ -46,13 +46,13 @@ class Walk:
         self._is_new(str(folder))
         for path in listed:
             if is_hidden(path.name):
-                self.left_out.hidden += 1
+                self.skipped.hidden += 1
             elif path.is_dir():
                 found.append(path)
             elif is_named_as_image(path.name):
-                self.left_out.unassigned[folder] += 1
+                self.skipped.unassigned[folder] += 1
             else:
-                self.left_out.beside += 1
+                self.skipped.beside += 1
         return {path.name: path for path in found}
 
     def images(self, trees: dict[str, dict[str, list[Path]]]) -> dict[str, dict[str, list[FileStamp]]]:
@@ -69,13 +69,13 @@ class Walk:
                 elif self._is_new(str(folder)):
                     found[tree][name] += self._files(str(folder), tree, name, links)
                 else:
-                    self.left_out.links += 1
+                    self.skipped.links += 1
         while links:  # those that are found on the way, too
             tree, name, link = links.pop(0)
             if not self._leads_up(link) and self._is_new(link):
                 found[tree][name] += self._files(link, tree, name, links)
             else:
-                self.left_out.links += 1
+                self.skipped.links += 1
         return found
 
     def _files(self, top: str, tree: str, name: str, links: list[Link]) -> list[FileStamp]:
@@ -85,11 +85,11 @@ class Walk:
         while waiting:
             listed = _listed(waiting.pop())
             if is_run([entry.name for entry in listed]):
-                self.left_out.runs += 1
+                self.skipped.runs += 1
                 continue
             for entry in listed:
                 if is_hidden(entry.name):
-                    self.left_out.hidden += 1
+                    self.skipped.hidden += 1
                 elif entry.is_symlink() and os.path.isdir(entry.path):
                     links.append((tree, name, entry.path))
                 elif not entry.is_dir(follow_symlinks=False):
@@ -97,7 +97,7 @@ class Walk:
                 elif self._is_new(entry.path):
                     waiting.append(entry.path)
                 else:
-                    self.left_out.links += 1
+                    self.skipped.links += 1
         return found
 
     def _image(self, entry: os.DirEntry[str], tree: str, name: str) -> list[FileStamp]:
@@ -111,7 +111,7 @@ class Walk:
             path = entry.path[self._cut :].replace(os.sep, "/")
             return [FileStamp(path, about.st_size, (about.st_mtime_ns, about.st_ctime_ns))]
         unread = unread_format(entry.path) if is_file else None
-        self.left_out.count(entry.name, unread)
+        self.skipped.count(entry.name, unread)
         if unread:
             self.unread[tree, name][unread] += 1
         return []

@@ -21,14 +21,14 @@ MAX_SHOWN = 300
 """Characters of what the report says."""
 
 
-def replay(run: str | Path, watch: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
+def replay(run: str | Path, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
     """Go from the last checkpoint before a divergence to that divergence again.
 
     Nothing in the run folder is changed.
 
     Args:
         run: The run folder.
-        watch: Who is told how far the loading of the data is.
+        reporter: Who is told how far the loading of the data is.
 
     Returns:
         The report, made anew, with ``steps``: how many were repeated.
@@ -51,7 +51,7 @@ def replay(run: str | Path, watch: ProgressReporter = NO_PROGRESS) -> dict[str, 
         report = folder / postmortem.FOLDER / postmortem.REPORT
         raise UsageError(f"{report}: not a report: {reason_of(error)}") from error
     start = checkpoints.load(folder / postmortem.FOLDER / NEWEST)
-    data = load_config_data(start.config, folder, watch, start.scale)
+    data = load_config_data(start.config, folder, reporter, start.scale)
     differing = differences(start.fingerprint, fingerprint(data))
     if differing:
         raise DataError(other_data(folder, start.origin, differing))

@@ -27,8 +27,8 @@ def patience(mode: str) -> RetryPolicy:
     return RetryPolicy(2, 0, SLOW[mode], 0.2) if mode in SLOW else HASTE
 
 
-def get(folder: Path, *urls: str, tell=lambda done: None, patience=HASTE) -> bytes:
-    download([f"{url}/a.gz" for url in urls], FILE, folder, tell, patience)
+def get(folder: Path, *urls: str, on_progress=lambda done: None, patience=HASTE) -> bytes:
+    download([f"{url}/a.gz" for url in urls], FILE, folder, on_progress, patience)
     (file,) = folder.iterdir()
     assert file.name == "a.gz"
     return file.read_bytes()
@@ -43,7 +43,7 @@ def reason(folder: Path, server, *urls: str) -> str:
 
 def test_a_file_is_there_once_it_is_right(tmp_path, server):
     told: list[int] = []
-    assert get(tmp_path, server.url, tell=told.append) == CONTENT
+    assert get(tmp_path, server.url, on_progress=told.append) == CONTENT
     assert server.asked == {"a.gz": 1}
     assert told[0] == 0
     assert told[-1] == len(CONTENT)
@@ -105,7 +105,7 @@ def test_the_next_server_is_asked(tmp_path, serve, server, mode):
 def test_a_download_that_broke_off_goes_on_where_it_was(tmp_path, server):
     server.ranges, server.first = True, ["short", "short"]
     told: list[int] = []
-    assert get(tmp_path, server.url, tell=told.append) == CONTENT
+    assert get(tmp_path, server.url, on_progress=told.append) == CONTENT
     assert server.rests == ["bytes=50000-", "bytes=75000-"]
     assert told == sorted(told)
 

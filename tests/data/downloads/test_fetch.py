@@ -22,7 +22,7 @@ from cnntrain.data.downloads import fetch as fetch_module
 from cnntrain.data.downloads.datasets import read
 from cnntrain.data.downloads.download import RetryPolicy
 from cnntrain.data.downloads.fetch import fetch, folder_of, is_cached
-from cnntrain.data.downloads.registry import CIFAR10, LETTERS, MNIST, NAMED, File, Member, NamedSet
+from cnntrain.data.downloads.registry import CIFAR10, LETTERS, MNIST, REGISTRY, DatasetInfo, File, Member
 from cnntrain.errors import DataError
 
 HASTE = RetryPolicy(tries=2, pause=0)
@@ -37,7 +37,7 @@ def idx(array: np.ndarray) -> bytes:
     return gzip.compress(header + array.tobytes())
 
 
-def small(named: NamedSet, contents: dict[str, bytes]) -> NamedSet:
+def small(named: DatasetInfo, contents: dict[str, bytes]) -> DatasetInfo:
     """The data set with other contents, and no servers of its own."""
     files = tuple(File(name, len(content), sha256(content)) for name, content in contents.items())
     return replace(named, files=files, servers=())
@@ -97,7 +97,7 @@ def test_a_set_is_fetched_once_and_then_used_offline(serve, contents, mnist, ima
 
 
 def test_a_config_names_the_set_and_its_mirrors(serve, contents, mnist, monkeypatch):
-    monkeypatch.setitem(NAMED, "mnist", mnist)
+    monkeypatch.setitem(REGISTRY, "mnist", mnist)
     data = load_data("mnist", mirrors=(serve(contents).url + "/",), validation=0.2)
     assert {name: len(split or ()) for name, split in data.splits().items()} == {"train": 8, "validation": 2, "test": 3}
 
@@ -219,7 +219,7 @@ def test_letters_stand_upright_and_have_names(serve, letters, cache):
     assert splits.classes[:3] == ("a", "b", "c")
     assert len(splits.classes) == 26
     assert left(folder_of(named)) == {member.name for member in named.members}  # the archive is not kept
-    assert {path.name for path in cache.rglob("*.gz")} == set(named.kept)
+    assert {path.name for path in cache.rglob("*.gz")} == set(named.cached_files)
 
 
 @pytest.fixture
@@ -250,7 +250,7 @@ def test_cifar10_is_unpacked_and_has_names(serve, cifar10, color_images, offline
     splits = read(named, fetch(named))
     assert np.array_equal(splits.train.images, color_images[:5])
     assert splits.classes[9] == "truck"
-    assert {path.name for path in cache.rglob("*") if path.is_file()} - {".lock"} == set(named.kept)
+    assert {path.name for path in cache.rglob("*") if path.is_file()} - {".lock"} == set(named.cached_files)
 
 
 def test_a_folder_of_cifar10_is_read_in_place_of_the_download(cifar10_folder, offline):
@@ -264,7 +264,7 @@ def test_a_folder_of_ones_own_is_read_in_place_of_the_download(idx_folder, image
     offline()
     data = load_data(name, path=idx_folder)
     assert np.array_equal(data.train.images[:, 0], images)
-    assert data.classes == NAMED[name].classes
+    assert data.classes == REGISTRY[name].classes
 
 
 def test_letters_of_ones_own_stand_upright_too(tmp_path, write_idx, images, offline):
@@ -280,11 +280,13 @@ def test_letters_of_ones_own_stand_upright_too(tmp_path, write_idx, images, offl
 
 
 def test_the_catalogue_is_whole():
-    assert list(NAMED) == ["mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"]
-    for name, named in NAMED.items():
+    assert list(REGISTRY) == ["mnist", "fashion-mnist", "kmnist", "emnist-letters", "cifar10"]
+    for name, named in REGISTRY.items():
         assert named.name == name
-        assert len(set(named.kept.values())) == len(named.kept) == (6 if name == "cifar10" else 4)
-        assert all(len(sha) == 64 and int(sha, 16) for sha in [*named.kept.values(), *(f.sha256 for f in named.files)])
+        assert len(set(named.cached_files.values())) == len(named.cached_files) == (6 if name == "cifar10" else 4)
+        assert all(
+            len(sha) == 64 and int(sha, 16) for sha in [*named.cached_files.values(), *(f.sha256 for f in named.files)]
+        )
         assert all(url.startswith("http") and not url.endswith("/") for url in named.servers)
         assert len(set(named.classes)) == len(named.classes)
 

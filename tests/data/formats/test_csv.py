@@ -121,7 +121,7 @@ def test_kaggles_test_has_no_labels(tmp_path, table):
     (tmp_path / "train.csv").write_text(text_of(table, HEADER))
     (tmp_path / "test.csv").write_text(text_of(table[:, 1:], HEADER[6:]))
     notes = []
-    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
+    data = load_data("csv", path=tmp_path, reporter=ProgressReporter(note=notes.append))
     assert data.test is None
     assert notes == [
         f"{tmp_path}/test.csv is not used: without labels it cannot be a test split; its header names pixel0, pixel1, "

@@ -138,7 +138,7 @@ def test_a_hand_sign_set_without_one_letter(tmp_path):
     pixels = RNG.integers(0, 256, (N, 64))
     (tmp_path / "sign_mnist_train.csv").write_text(text(labels, pixels))
     notes = []
-    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
+    data = load_data("csv", path=tmp_path, reporter=ProgressReporter(note=notes.append))
     assert notes == ["1 of 25 classes has no training sample: 9"]
     assert data.choices == ("labels: column 0, the first",)
 
@@ -253,7 +253,7 @@ def test_a_test_file_without_labels_is_not_used(tmp_path, name):
     (tmp_path / "train.csv").write_text(text(LABELS, PIXELS, header=["label", *NAMES]))
     (tmp_path / "test.csv").write_text(TEST_FILES[name])
     notes = []
-    data = load_data("csv", path=tmp_path, watch=ProgressReporter(note=notes.append))
+    data = load_data("csv", path=tmp_path, reporter=ProgressReporter(note=notes.append))
     assert data.test is None
     assert "test.csv is not used: without labels it cannot be a test split" in notes[0]
 

@@ -47,8 +47,8 @@ class Loaded:
 
     def __init__(self, path, **options):
         self.notes, self.progress = [], []
-        watch = ProgressReporter(lambda *what: self.progress.append(what), self.notes.append)
-        self.data = load_data("images", path=path, watch=watch, **({"size": (6, 6), "validation": 0.1} | options))
+        reporter = ProgressReporter(lambda *what: self.progress.append(what), self.notes.append)
+        self.data = load_data("images", path=path, reporter=reporter, **({"size": (6, 6), "validation": 0.1} | options))
 
     def names(self, split):
         dataset = self.data.splits()[split]

@@ -16,12 +16,12 @@ from cnntrain.data.image_spec import ImageSpec
 from cnntrain.errors import ImageError
 
 
-def encoded(form, mode="RGB", **options):
+def encoded(spec, mode="RGB", **options):
     noise = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6
     content = io.BytesIO()
-    Image.fromarray(noise).convert(mode).save(content, form, exif=exif, **options)
+    Image.fromarray(noise).convert(mode).save(content, spec, exif=exif, **options)
     return content.getvalue()
 
 

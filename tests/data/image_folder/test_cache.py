@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from cnntrain.data import ProgressReporter, load_data
-from cnntrain.data.image_folder import cache as decoded_module
-from cnntrain.data.image_folder import parallel_decode
+from cnntrain.data.image_folder import cache_file, parallel_decode
 from cnntrain.errors import ImageError
 
 
@@ -37,10 +36,10 @@ def test_a_picture_that_could_not_be_read_is_tried_again(flat, monkeypatch, Told
     (flat / "cat" / "bad.png").write_bytes(b"bad")
     real, refused = parallel_decode.read_image, ["cat/00.png"]
 
-    def read(file, form):
+    def read(file, spec):
         if refused and str(file).endswith(refused[0]):
             raise ImageError(file, "it cannot be read: Permission denied")
-        return real(file, form)
+        return real(file, spec)
 
     monkeypatch.setattr(parallel_decode, "read_image", read)
     assert Told(flat, on_bad="skip").notes[0].startswith("2 unreadable images are left out")
@@ -101,7 +100,7 @@ def test_a_full_disk(flat, monkeypatch, cache, Told):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(decoded_module.decoded_file.Writer, "add", full)
+    monkeypatch.setattr(cache_file.Writer, "add", full)
     assert "No space left on device" in Told(flat).notes[0]
     assert list(cache.iterdir()) == []
 
@@ -111,7 +110,7 @@ def test_whoever_watches_can_stop_it(flat, cache):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load_data("images", path=flat, size=(6, 6), watch=ProgressReporter(progress=stop))
+        load_data("images", path=flat, size=(6, 6), reporter=ProgressReporter(progress=stop))
     assert list(cache.iterdir()) == []
 
 

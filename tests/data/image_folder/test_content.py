@@ -18,9 +18,9 @@ SAME = ImageSpec(3, 9, 14, "stretch")
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8))
 
 
-def encoded(form, image=NOISE, **options):
+def encoded(spec, image=NOISE, **options):
     stream = io.BytesIO()
-    image.save(stream, form, **options)
+    image.save(stream, spec, **options)
     return stream.getvalue()
 
 
@@ -95,11 +95,11 @@ def test_metadata_of_a_jpeg_decide_nothing(tmp_path, name):
     assert read_size(tmp_path / "a.jpg") == (9, 14)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_the_orientation_stays(tmp_path, form):
+@pytest.mark.parametrize("spec", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_the_orientation_stays(tmp_path, spec):
     exif = Image.Exif()
     exif[0x0112] = 6
-    (tmp_path / "a").write_bytes(encoded(form, exif=exif))
+    (tmp_path / "a").write_bytes(encoded(spec, exif=exif))
     assert read_size(tmp_path / "a") == (14, 9)
 
 

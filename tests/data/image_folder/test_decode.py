@@ -215,8 +215,8 @@ def test_a_large_jpeg_is_shrunk_without_being_wrong(tmp_path):
     image.save(tmp_path / "a.jpg", quality=95)
     image.save(tmp_path / "a.png")
     for fit in ("stretch", "crop", "pad"):
-        form = ImageSpec(3, 32, 32, fit)
-        a, b = (read_image(tmp_path / name, form).astype(int) for name in ("a.jpg", "a.png"))
+        spec = ImageSpec(3, 32, 32, fit)
+        a, b = (read_image(tmp_path / name, spec).astype(int) for name in ("a.jpg", "a.png"))
         assert np.abs(a - b).mean() < 3
 
 
@@ -286,6 +286,6 @@ def test_an_odd_border_lies_where_it_lies_for_the_upright_picture(tmp_path, orie
     exif[pictures.ORIENTATION] = orientation
     stored.save(tmp_path / "a.png", exif=exif)
     upright.save(tmp_path / "b.png")
-    form = ImageSpec(3, H, W, "pad")
-    difference = read_image(tmp_path / "a.png", form).astype(int) - read_image(tmp_path / "b.png", form)
+    spec = ImageSpec(3, H, W, "pad")
+    difference = read_image(tmp_path / "a.png", spec).astype(int) - read_image(tmp_path / "b.png", spec)
     assert np.abs(difference).max() <= 1

@@ -89,9 +89,9 @@ def test_what_is_not_read_is_called_by_its_name(no_plugin, tmp_path, name, conte
     assert file_types.unread_format(str(tmp_path / name)) == words.split(", ")[0].removeprefix("format ")
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
-def test_an_image_is_known_by_its_bytes(tmp_path, form):
-    Image.new("RGB", (12, 8)).save(tmp_path / "a", form)
+@pytest.mark.parametrize("spec", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
+def test_an_image_is_known_by_its_bytes(tmp_path, spec):
+    Image.new("RGB", (12, 8)).save(tmp_path / "a", spec)
     assert file_types.has_image_signature(str(tmp_path / "a"))
     assert file_types.unread_format(str(tmp_path / "a")) is None
 

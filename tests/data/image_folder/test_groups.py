@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data.dataset import Dataset
-from cnntrain.data.groups import drawn_by_group
-from cnntrain.data.stratified import hold_out
+from cnntrain.data.stratified import grouped_mask, hold_out
 from cnntrain.errors import DataError
 
 samples = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), min_size=2, max_size=80)
@@ -17,10 +16,10 @@ samples = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), min_size=2,
 def test_groups_are_whole_and_every_class_remains(pairs, share, seed):
     labels, groups = map(np.array, zip(*pairs, strict=True))
     total = max(1, round(share * len(labels)))
-    drawn = drawn_by_group(labels, groups, total, np.random.default_rng(seed))
+    drawn = grouped_mask(labels, groups, total, np.random.default_rng(seed))
     assert not set(groups[drawn]) & set(groups[~drawn])
     assert set(labels[~drawn]) == set(labels)
-    again = drawn_by_group(labels, groups, total, np.random.default_rng(seed))
+    again = grouped_mask(labels, groups, total, np.random.default_rng(seed))
     np.testing.assert_array_equal(drawn, again)
 
 
@@ -29,7 +28,7 @@ def test_the_share_is_nearly_that(classes, persons, of_each):
     labels = np.repeat(np.arange(classes), persons * of_each)
     groups = np.repeat(np.arange(classes * persons), of_each)
     for seed in range(5):
-        drawn = drawn_by_group(labels, groups, len(labels) // 5, np.random.default_rng(seed))
+        drawn = grouped_mask(labels, groups, len(labels) // 5, np.random.default_rng(seed))
         assert (abs(np.bincount(labels[drawn]) - persons * of_each / 5) <= of_each).all()
 
 
@@ -38,7 +37,7 @@ def test_small_classes_are_drawn_alike():
     labels = np.repeat(np.arange(20), 4)
     counts = np.zeros(20)
     for seed in range(200):
-        drawn = drawn_by_group(labels, np.arange(80), 8, np.random.default_rng(seed))
+        drawn = grouped_mask(labels, np.arange(80), 8, np.random.default_rng(seed))
         assert drawn.sum() == 8
         counts += np.bincount(labels[drawn], minlength=20)
     assert abs(counts - 80).max() < 40

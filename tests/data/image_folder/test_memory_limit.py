@@ -56,11 +56,11 @@ def test_large_pictures_are_decoded_one_after_the_other(tmp_path, monkeypatch):
     assert not is_taken()
 
 
-@pytest.mark.parametrize(("form", "a_pixel"), [("WEBP", 16), ("AVIF", 10)])
-def test_what_a_decoder_takes_beside_counts(tmp_path, monkeypatch, form, a_pixel):
-    if form == "AVIF" and not is_read("AVIF"):
+@pytest.mark.parametrize(("spec", "a_pixel"), [("WEBP", 16), ("AVIF", 10)])
+def test_what_a_decoder_takes_beside_counts(tmp_path, monkeypatch, spec, a_pixel):
+    if spec == "AVIF" and not is_read("AVIF"):
         pytest.skip("this Pillow reads no AVIF")
-    Image.new("RGB", (20, 10)).save(tmp_path / "a", form)
+    Image.new("RGB", (20, 10)).save(tmp_path / "a", spec)
     monkeypatch.setattr(memory_limit, "MAX_DECODED_BYTES", 200 * a_pixel)
     assert read_image(tmp_path / "a", SMALL).shape == (3, 8, 8)
     monkeypatch.setattr(memory_limit, "MAX_DECODED_BYTES", 200 * a_pixel - 1)

@@ -89,7 +89,7 @@ def test_kinds_that_pillow_does_not_know_are_called_so(tmp_path):
 
 
 def test_a_png_with_a_transparent_color_of_16_bits_is_refused(tmp_path):
-    from tests.data.images.test_content import chunk
+    from tests.data.image_folder.test_content import chunk
 
     header = chunk(b"IHDR", struct.pack(">2I5B", 1, 1, 16, 2, 0, 0, 0)) + chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header)
@@ -119,8 +119,8 @@ def test_libtiff_writes_nothing_by_itself(tmp_path):
     content[300:2000:40] = bytes(b ^ 0xFF for b in content[300:2000:40])
     (tmp_path / "a.tif").write_bytes(content)
     script = (
-        "import sys; from cnntrain.data.image_folder.decode import read_picture; "
-        "from cnntrain.data.image_spec import Form; read_picture(sys.argv[1], Form(1, 8, 8))"
+        "import sys; from cnntrain.data.image_folder.decode import read_image; "
+        "from cnntrain.data.image_spec import ImageSpec; read_image(sys.argv[1], ImageSpec(1, 8, 8))"
     )
     plain = "import sys; from PIL import Image; Image.open(open(sys.argv[1], 'rb')).load()"
     said = [

@@ -85,7 +85,7 @@ def remove_unused(kept: Path) -> None:
     )
 
 
-def remove_left_over(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left: each file takes as much room as all of its images."""
     remove(file for file in own_files(folder) if file.is_temporary)
 

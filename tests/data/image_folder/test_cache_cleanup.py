@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 import pytest
 
-from cnntrain.data.image_folder import cache_file, cache_files
+from cnntrain.data.image_folder import cache_cleanup, cache_file
 
 NAMES = (
     "thesis.npy",
@@ -96,8 +96,8 @@ def test_files_of_other_users_stay_and_are_not_believed(cache, flat, monkeypatch
 
 def test_what_a_killed_process_left_goes_before_anything_is_written(cache, flat, Told):
     script = (
-        "import sys, pathlib; from cnntrain.data.image_folder import cache_files;"
-        "cache_files.create(pathlib.Path(sys.argv[1])).write(b'x'); import os; os._exit(9)"
+        "import sys, pathlib; from cnntrain.data.image_folder import cache_cleanup;"
+        "cache_cleanup.create(pathlib.Path(sys.argv[1])).write(b'x'); import os; os._exit(9)"
     )
     cache.mkdir()
     subprocess.run([sys.executable, "-c", script, str(cache / LEFT_OVER)], check=False, timeout=30)
@@ -108,7 +108,7 @@ def test_what_a_killed_process_left_goes_before_anything_is_written(cache, flat,
 
 def test_what_is_being_written_stays(cache, flat, Told):
     cache.mkdir()
-    with cache_files.create(cache / LEFT_OVER):
+    with cache_cleanup.create(cache / LEFT_OVER):
         make_old(cache / LEFT_OVER)
         Told(flat)
         assert (cache / LEFT_OVER).exists()
@@ -136,17 +136,17 @@ def rewrite(path, text):
 
 
 ODD = [
-    {"unreadable": [[99, "far"]], "same": []},
-    {"unreadable": [[-1, "before"]], "same": []},
-    {"unreadable": [[1.0, "no index"]], "same": []},
-    {"unreadable": [[True, "no index"]], "same": []},
-    {"unreadable": [[1]], "same": []},
-    {"unreadable": [[1, 2]], "same": []},
-    {"unreadable": {}, "same": []},
-    {"unreadable": [], "same": [[0, 99]]},
-    {"unreadable": [], "same": [[]]},
-    {"unreadable": [], "same": [0]},
-    {"unreadable": [], "same": None},
+    {"unreadable": [[99, "far"]], "duplicates": []},
+    {"unreadable": [[-1, "before"]], "duplicates": []},
+    {"unreadable": [[1.0, "no index"]], "duplicates": []},
+    {"unreadable": [[True, "no index"]], "duplicates": []},
+    {"unreadable": [[1]], "duplicates": []},
+    {"unreadable": [[1, 2]], "duplicates": []},
+    {"unreadable": {}, "duplicates": []},
+    {"unreadable": [], "duplicates": [[0, 99]]},
+    {"unreadable": [], "duplicates": [[]]},
+    {"unreadable": [], "duplicates": [0]},
+    {"unreadable": [], "duplicates": None},
     {"unreadable": []},
     [],
     None,
@@ -154,7 +154,9 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("text", [*map(json.dumps, ODD), "[" * 30_000, '{"same": ' * 3000, "", "\xff", "{", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", [*map(json.dumps, ODD), "[" * 30_000, '{"duplicates": ' * 3000, "", "\xff", "{", "9" * 5000]
+)
 def test_whatever_is_odd_is_decoded_again(flat, cache, text, Told):
     first = Told(flat).data.train.gather(np.arange(5))
     (path,) = cache.iterdir()
