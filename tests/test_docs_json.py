@@ -12,7 +12,7 @@ from cnntrain.cli.app import app
 PAGE = (Path(__file__).parent.parent / "docs" / "commands.md").read_text(encoding="utf-8")
 KEYS = {
     command: set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row)))
-    for commands, row in re.findall(r"^\| (`[^|]*`) \| (`.*) \|$", PAGE.partition("## `--json`")[2], re.MULTILINE)
+    for commands, row in re.findall(r"^\| (`[^|]*`) \| (`.*) \|$", PAGE.partition("## JSON output")[2], re.MULTILINE)
     for command in re.findall(r"`([^`]+)`", commands)
 }
 
