@@ -49,10 +49,10 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
         ConfigError: A layer does not fit, or the network does not fit the data.
         DataError: The data are needed, and are missing or malformed.
     """
-    return with_data(config, dtype)[0]
+    return build_with_data(config, dtype)[0]
 
 
-def with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, Data | None]:
+def build_with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, Data | None]:
     """Build a network as ``build`` does, and return the data that it needed, too."""
     last = config.network.layers[-1].options
     if config.network.input is not None and not last.needs_classes:

@@ -30,7 +30,7 @@ def describe(network: Network) -> dict[str, Any]:
     layers = [rows[index] for index in sorted(rows)]
     return {
         "layers": layers,
-        "parameters": network.layout.trained_count,
+        "parameters": network.layout.trainable_count,
     }
 
 

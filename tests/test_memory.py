@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.network.buffers import MicroBatchBuffers, slice_bytes
+from cnntrain.network.workspaces import MicroBatchWorkspace, workspace_bytes
 
 RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
 NETWORKS = {
@@ -42,8 +42,8 @@ def test_slices_of_all_sizes_take_turns_in_one_memory_with_the_bits_of_their_own
     rng = np.random.default_rng(3)
     for n in SIZES:
         samples = rng.normal(size=(n, 6, 11, 12)).astype("float32")
-        expected = learned(network, MicroBatchBuffers(network.layers, n, network.dtype), samples)
-        for one, other in zip(learned(network, network.memory(n), samples), expected, strict=True):
+        expected = learned(network, MicroBatchWorkspace(network.layers, n, network.dtype), samples)
+        for one, other in zip(learned(network, network.workspace(n), samples), expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -55,21 +55,23 @@ def own_bytes(memory):
 
 def test_only_the_largest_size_has_memory_and_that_is_what_shapes_tell(network):
     for n in (network.micro_batch_size, 3, 4):
-        learned(network, network.memory(n), np.zeros((n, 6, 11, 12), "float32"))
-    largest, small = network._memories.largest, network.memory(4)
+        learned(network, network.workspace(n), np.zeros((n, 6, 11, 12), "float32"))
+    largest, small = network._workspaces.largest, network.workspace(4)
     assert largest.n == network.micro_batch_size
-    told = slice_bytes(network.layers, network.dtype, largest.n, largest.n)
+    told = workspace_bytes(network.layers, network.dtype, largest.n, largest.n)
     dx = sum(array.nbytes(largest.caches[0]) for array in largest.caches[0].declared() if array.use == "delta")
     assert own_bytes(largest) == told + dx
     assert own_bytes(small) == 0
 
 
 def test_evaluation_takes_the_memory_of_the_forward_pass_alone(network):
-    forward = slice_bytes(network.layers, network.dtype, 0, 8)
+    forward = workspace_bytes(network.layers, network.dtype, 0, 8)
     assert (
-        forward <= slice_bytes(network.layers, network.dtype, 2, 8) < slice_bytes(network.layers, network.dtype, 8, 8)
+        forward
+        <= workspace_bytes(network.layers, network.dtype, 2, 8)
+        < workspace_bytes(network.layers, network.dtype, 8, 8)
     )
-    memory = MicroBatchBuffers(network.layers, 8, network.dtype)
+    memory = MicroBatchWorkspace(network.layers, 8, network.dtype)
     memory.x[...] = 0
     network.output_of_logits(memory, network.infer_micro_batch(memory))
     assert own_bytes(memory) == forward
@@ -77,8 +79,8 @@ def test_evaluation_takes_the_memory_of_the_forward_pass_alone(network):
 
 def test_memory_that_is_freed_is_made_again(network):
     samples = np.random.default_rng(1).normal(size=(4, 6, 11, 12)).astype("float32")
-    before = learned(network, network.memory(4), samples)
-    network.free_memory()
-    assert network._memories.largest is None
-    for one, other in zip(before, learned(network, network.memory(4), samples), strict=True):
+    before = learned(network, network.workspace(4), samples)
+    network.free_workspaces()
+    assert network._workspaces.largest is None
+    for one, other in zip(before, learned(network, network.workspace(4), samples), strict=True):
         np.testing.assert_array_equal(one, other)

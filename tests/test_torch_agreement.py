@@ -141,8 +141,8 @@ def averages_errors(network, x, y, tensors):
     """The relative error of the running averages after a step."""
     before = network.state()
     _, total, _ = network.gradient(x, y)
-    averages = RunningStatistics(network, slice(network.layout.trained_count, network.layout.size))
-    averages.step(total[network.layout.trained_count :], len(x))
+    averages = RunningStatistics(network, slice(network.layout.trainable_count, network.layout.size))
+    averages.step(total[network.layout.trainable_count :], len(x))
     after = network.state()
     assert all((after[name] == before[name]).all() for name in network.parameters())
     return {name: relative_error(after[name], tensors[name], 1e-3) for name in network.layout.buffers}

@@ -51,7 +51,7 @@ def init(word: str, out: Path | None = None, reporter: ProgressReporter = NO_PRO
         "classes": dict(zip(found.classes, found.counts, strict=True)),
         "has_test": found.has_test,
         "has_validation": found.has_validation,
-        "parameters": network.layout.trained_count,
+        "parameters": network.layout.trainable_count,
         "Max": config.training.Max,
     }
 

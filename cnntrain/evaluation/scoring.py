@@ -38,11 +38,11 @@ def score(
     parts = list(network.micro_batches(len(dataset)))
     for i in comm.micro_batches(len(parts)):
         part = parts[i]
-        memory = network.memory(part.stop - part.start)
+        memory = network.workspace(part.stop - part.start)
         preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), memory.x)
         with np.errstate(over="ignore", invalid="ignore"):
             output = network.infer_micro_batch(memory)
-            loss, correct, _ = network.judge(output, dataset.labels[part])
+            loss, correct, _ = network.compute_loss(output, dataset.labels[part])
             if answers is not None:
                 answers.note(part, output.reshape(-1, memory.n), dataset.labels[part])
         comm.record(i, loss, correct)

@@ -101,7 +101,7 @@ def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[N
         config = load_config(path, overrides)
     network, seed = build(config, dtype="float64"), config.training.seed
     set_test_class_weights(network, config)
-    others = network.theta[network.layout.W_count : network.layout.trained_count]
+    others = network.theta[network.layout.W_count : network.layout.trainable_count]
     others += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, others.size)
     return network, seed
 

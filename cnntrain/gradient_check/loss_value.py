@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.layers.base import Layer
-from cnntrain.network.buffers import MicroBatchBuffers
+from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.network.network import Network
 from cnntrain.types import Array, Labels
 
@@ -57,11 +57,11 @@ class LossValue:
             first = max((kept for kept in inputs if kept <= step), default=0)
             value = inputs[first].copy() if first else memory.x
             value = network.row.forward(value, memory.caches, first, network.training_stop)
-            J += network.judge(value, self.y[part], network.training_loss)[0] * scale
+            J += network.compute_loss(value, self.y[part], network.training_loss)[0] * scale
             pattern += self.pattern(memory, first)
         return J + network.objective.penalty(network.theta[: network.layout.W_count]), pattern
 
-    def pattern(self, memory: MicroBatchBuffers, first: int) -> bytes:
+    def pattern(self, memory: MicroBatchWorkspace, first: int) -> bytes:
         """Which side of every kink the last forward of a slice took; of W = 0, too, where L1 bends there."""
         parts = self.network.row.patterns(memory.caches, first, self.network.training_stop)
         if self.network.objective.l1:

@@ -34,7 +34,7 @@ class DropoutCache(Workspaces):
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
         self.shape = shape
-        self.turn = SampleIds(0, np.arange(n))
+        self.sample_ids = SampleIds(0, np.arange(n))
 
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
@@ -92,8 +92,8 @@ class Dropout(Layer[DropoutCache]):
         return DropoutCache(self.in_shape, n, dtype)
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
-        for sample, kept in zip(cache.turn.samples.tolist(), cache.kept, strict=True):
-            self.kept(cache.turn.epoch, sample, kept)
+        for sample, kept in zip(cache.sample_ids.samples.tolist(), cache.kept, strict=True):
+            self.kept(cache.sample_ids.epoch, sample, kept)
         by_sample = cache.y.reshape(cache.kept.shape)  # on the way to the mask, whose samples come last
         np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=by_sample)
         np.copyto(cache.mask.reshape(by_sample.shape[::-1]), by_sample.T)

@@ -24,7 +24,7 @@ from cnntrain.network.array_layout import (
     from_edge,
     to_edge,
 )
-from cnntrain.network.buffers import MicroBatchBuffers, SliceMemories
+from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
 from cnntrain.ops.losses import LOSSES, Loss
@@ -55,7 +55,7 @@ class Network:
         self.micro_batch_size = micro_batch_size
         self.in_shape = edge_shape(self.layers[0].in_shape)
         self.out_shape = edge_shape(self.layers[-1].out_shape)
-        self._memories = SliceMemories(self.layers, self.dtype, micro_batch_size)
+        self._workspaces = WorkspacePool(self.layers, self.dtype, micro_batch_size)
         self.layout = ParameterLayout(self.layers)
         self.move_to(np.empty(self.layout.size, self.dtype))
         self.set_objective(objective)
@@ -112,27 +112,27 @@ class Network:
         self.layout.use_vector(theta)
         self.theta = theta
 
-    def memory(self, n: int) -> MicroBatchBuffers:
+    def workspace(self, n: int) -> MicroBatchWorkspace:
         """Return the memory for slices of n samples; all sizes share one, so what others left in it is lost."""
-        return self._memories.of(n)
+        return self._workspaces.of(n)
 
-    def free_memory(self) -> None:
+    def free_workspaces(self) -> None:
         """Let the memory of slices go; it is made again when it is needed."""
-        self._memories.free()
+        self._workspaces.free()
 
-    def forward_micro_batch(self, memory: MicroBatchBuffers, on_output: OnOutput | None = None) -> Array:
+    def forward_micro_batch(self, memory: MicroBatchWorkspace, on_output: OnOutput | None = None) -> Array:
         """Return what the loss takes of the slice in ``memory.x``, in training."""
         return self.row.forward(memory.x, memory.caches, stop=self.training_stop, on_output=on_output)
 
-    def infer_micro_batch(self, memory: MicroBatchBuffers) -> Array:
+    def infer_micro_batch(self, memory: MicroBatchWorkspace) -> Array:
         """Return what the loss takes of the slice in ``memory.x``, in evaluation mode."""
         return self.row.infer(memory.x, memory.caches, stop=self.training_stop)
 
-    def output_of_logits(self, memory: MicroBatchBuffers, logits: Array) -> Array:
+    def output_of_logits(self, memory: MicroBatchWorkspace, logits: Array) -> Array:
         """Return the network's output where ``infer_micro_batch`` gave ``logits``."""
         return self.row.infer(logits, memory.caches, start=self.training_stop)
 
-    def judge(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
+    def compute_loss(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
         """Compare the output that the loss takes with labels, by the plain loss or another, such as ``training_loss``.
 
         Returns:
@@ -146,7 +146,7 @@ class Network:
 
     def forward_backward(
         self,
-        memory: MicroBatchBuffers,
+        memory: MicroBatchWorkspace,
         y: Labels,
         scale: float,
         grads: Sequence[dict[str, Array]],
@@ -164,13 +164,13 @@ class Network:
         Returns:
             Loss and right answers as ``judge``, and dJ/dx ``(H, C, W, N)`` or None.
         """
-        loss, correct, delta = self.judge(self.forward_micro_batch(memory), y, self.training_loss)
+        loss, correct, delta = self.compute_loss(self.forward_micro_batch(memory), y, self.training_loss)
         delta *= scale
         delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, memory.n)
         dx = self.row.backward(delta, memory.caches, grads, stop=self.training_stop, want_delta=want_dx)
         return loss, correct, dx
 
-    def first_nonfinite(self, memory: MicroBatchBuffers) -> str | None:
+    def first_nonfinite(self, memory: MicroBatchWorkspace) -> str | None:
         """Return the entry whose output is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
         found: list[str] = []
 
@@ -242,9 +242,9 @@ class Network:
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
 
-    def load(self, x: Array, part: slice) -> MicroBatchBuffers:
+    def load(self, x: Array, part: slice) -> MicroBatchWorkspace:
         """Return the memory of a slice of ``x`` ``(N, C, H, W)``, with its samples in it, outside any epoch."""
-        memory = self.memory(part.stop - part.start)
+        memory = self.workspace(part.stop - part.start)
         memory.x[...] = from_edge(x[part])
-        memory.turn.epoch, memory.turn.samples = 0, np.arange(part.start, part.stop)
+        memory.sample_ids.epoch, memory.sample_ids.samples = 0, np.arange(part.start, part.stop)
         return memory

@@ -53,7 +53,7 @@ class ParameterLayout:
             statistics of each slice times its samples.
         size: Entries of the vector.
         W_count: Entries that belong to a W; they come first. Only they are penalised.
-        trained_count: Entries that are trained; they come before the running averages.
+        trainable_count: Entries that are trained; they come before the running averages.
     """
 
     def __init__(self, layers: Sequence[Layer[Any]]):
@@ -61,7 +61,7 @@ class ParameterLayout:
         found = [
             (section_of(layer, key), key, step, layer) for step, layer in enumerate(layers) for key in layer.params
         ]
-        self.size = self.W_count = self.trained_count = 0
+        self.size = self.W_count = self.trainable_count = 0
         slots: list[ParameterSlot] = []
         for kind, key, step, layer in sorted(found, key=lambda parameter: parameter[:2]):
             start, self.size = self.size, self.size + layer.params[key].size
@@ -69,7 +69,7 @@ class ParameterLayout:
             if kind == WEIGHT:
                 self.W_count = self.size
             if kind != STATISTIC:
-                self.trained_count = self.size
+                self.trainable_count = self.size
         slots.sort(key=lambda slot: (slot.layer.index, slot.key))
         self.slots = {f"layers.{slot.layer.index}.{slot.key}": slot for slot in slots}
         self.parameters = {name: slot for name, slot in self.slots.items() if slot.trained}
@@ -77,7 +77,7 @@ class ParameterLayout:
 
     def split(self, part: slice) -> tuple[slice, slice]:
         """Cut a part of the vector into what is trained and the running averages."""
-        border = min(max(self.trained_count, part.start), part.stop)
+        border = min(max(self.trainable_count, part.start), part.stop)
         return slice(part.start, border), slice(border, part.stop)
 
     def views(self, vector: Array) -> list[dict[str, Array]]:

@@ -67,7 +67,7 @@ def time_micro_batch(
     network: Network, data: Data, indices: Labels, grads: list[dict[str, Array]], seconds: Array
 ) -> None:
     """Add what each layer takes for the samples at ``indices``."""
-    memory = network.memory(len(indices))
+    memory = network.workspace(len(indices))
     data.preprocessing.columns(data.train.gather(indices), memory.x)
     began = 0.0
 

@@ -44,7 +44,7 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
     Weights, gradients and everything else stay as they are.
     """
     part = next(iter(network.micro_batches(len(samples))))
-    memory = network.memory(part.stop - part.start)
+    memory = network.workspace(part.stop - part.start)
     indices = np.arange(part.start, part.stop)
     with np.errstate(over="ignore", invalid="ignore"):
         samples.load(memory, epoch, indices)

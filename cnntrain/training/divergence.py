@@ -15,7 +15,7 @@ def of_batch(
     """One sentence about the batch behind ``state``, whose loss is not finite."""
     where, what_to_try = f"epoch {state.epoch}, batch {state.batch + 1}", advice(options, state)
     for part in network.micro_batches(len(indices)):
-        memory = network.memory(part.stop - part.start)
+        memory = network.workspace(part.stop - part.start)
         samples.load(memory, state.epoch, indices[part])
         layer = network.first_nonfinite(memory)
         if layer:

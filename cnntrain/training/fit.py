@@ -160,7 +160,7 @@ def train_until_stop(
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error.with_traceback(None)
         except MemoryError as error:
-            network.free_memory()  # so that there is room to save
+            network.free_workspaces()  # so that there is room to save
             outcome.stop, outcome.error = "failed", OutOfMemoryError.of(error)
         result, problem = manager.finish()
     outcome.error = outcome.error or problem

@@ -8,7 +8,7 @@ from typing import Any
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import OutOfMemoryError
-from cnntrain.network.buffers import slice_bytes
+from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.network.network import Network
 from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
@@ -63,7 +63,7 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     learned = max(largest(network, batch), largest(network, rest))
     evaluated = max([learned, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
-    learning, watching = (slice_bytes(network.layers, network.dtype, n, evaluated) + gathered for n in (learned, 0))
+    learning, watching = (workspace_bytes(network.layers, network.dtype, n, evaluated) + gathered for n in (learned, 0))
     busy = min(workers, micro_batches, GROUPS)
     *of_others, of_first = [learning] * busy + [watching] * (workers - busy)  # where there are few, the last ones learn
     vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, micro_batches, workers))

@@ -70,7 +70,7 @@ def train_loop(
     averages = RunningStatistics(network, averaged)
     steps = batch_count(len(data.train), options.batch_size)
     descent = Update(network, trained, comm, options, steps)
-    weights = slice(0, network.layout.trained_count)
+    weights = slice(0, network.layout.trainable_count)
     monitored = Monitored.of(data, options.seed)
     validation: Score | None = None
     while not (stop := reason_to_stop(state, options)):
@@ -123,7 +123,7 @@ def batch_gradient(
     scale = network.objective.scale(len(indices))
     parts = list(network.micro_batches(len(indices)))
     for i in comm.micro_batches(len(parts)):
-        memory = network.memory(parts[i].stop - parts[i].start)
+        memory = network.workspace(parts[i].stop - parts[i].start)
         labels = samples.load(memory, epoch, indices[parts[i]])
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
             loss, correct, _ = network.forward_backward(memory, labels, scale, comm.gradient_views(i, len(parts)))

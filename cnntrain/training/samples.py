@@ -3,7 +3,7 @@
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
 from cnntrain.data.augmentation import Augmentation
-from cnntrain.network.buffers import MicroBatchBuffers
+from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.types import Labels
 
 
@@ -17,7 +17,7 @@ class TrainingSamples:
     def __len__(self) -> int:
         return len(self._data.train)
 
-    def load(self, memory: MicroBatchBuffers, epoch: int, samples: Labels) -> Labels:
+    def load(self, memory: MicroBatchWorkspace, epoch: int, samples: Labels) -> Labels:
         """Write samples into the memory of a slice, as they are in this epoch; return their labels.
 
         Args:
@@ -25,8 +25,8 @@ class TrainingSamples:
             epoch: Counted from 1.
             samples: Their places in the training set.
         """
-        memory.turn.epoch, memory.turn.samples = epoch, samples
-        pixels = self._augment(self._data.train.gather(samples), memory.turn)
+        memory.sample_ids.epoch, memory.sample_ids.samples = epoch, samples
+        pixels = self._augment(self._data.train.gather(samples), memory.sample_ids)
         self._data.preprocessing.columns(pixels, memory.x)
         labels: Labels = self._data.train.labels[samples]
         return labels

@@ -62,7 +62,7 @@ def ranks(
         try:
             yield single, data
         finally:
-            network.free_memory()
+            network.free_workspaces()
         return
     state = state or TrainState()
     fields = dict(shared_fields(config, network, data, workers))
@@ -113,7 +113,7 @@ def ranks(
                 )  # the other one knows comm: together they would keep all that is shared
     finally:
         network.move_to(network.theta.copy())  # whoever keeps the network does not keep all that was shared
-        network.free_memory()
+        network.free_workspaces()
         arrays.close()
 
 

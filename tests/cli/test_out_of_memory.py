@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.network.buffers import MicroBatchBuffers
+from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.network.network import Network
 
 WORDS = "Unable to allocate 1.2 GiB for an array with shape (300, 1000, 1000) and data type float32"
@@ -52,7 +52,7 @@ def no_memory(*args):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_network_that_does_not_fit_is_a_sentence(folder, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(MicroBatchBuffers, "__init__", no_memory)
+    monkeypatch.setattr(MicroBatchWorkspace, "__init__", no_memory)
     places = {"CONFIG": folder / "digits.yaml", "RUN": folder / "run", "IMAGE": folder / "image.png"}
     shown = CliRunner().invoke(app, [str(places.get(word, word)) for word in COMMANDS[command]])
     assert (shown.exit_code, shown.stderr) == (8, SENTENCE)
@@ -70,8 +70,8 @@ def test_a_training_that_runs_out_of_memory_is_saved(folder, tmp_path, monkeypat
     monkeypatch.setattr(import_module("cnntrain.training.fit"), "LastSteps", lambda: type("", (), {"add": no_memory})())
     words = ["train", str(folder / "digits.yaml"), "--out", str(tmp_path / "run"), "--progress", "none", "--json"]
     freed = []
-    free_memory = Network.free_memory
-    monkeypatch.setattr(Network, "free_memory", lambda network: freed.append(free_memory(network)))
+    free_workspaces = Network.free_workspaces
+    monkeypatch.setattr(Network, "free_workspaces", lambda network: freed.append(free_workspaces(network)))
     manager = import_module("cnntrain.training.fit").CheckpointManager
     finish = manager.finish
     monkeypatch.setattr(manager, "finish", lambda self: (finish(self), freed.append("saved"))[0])

@@ -240,10 +240,10 @@ def test_smoothed_labels_and_class_weights_are_checked(make_config, terms):
 @pytest.mark.parametrize("terms", TERMS, ids=str)
 def test_a_delta_without_them_is_seen(make_config, monkeypatch, terms):
     """The forward pass with them, the backward pass as if there were none."""
-    judge = Network.judge
+    compute_loss = Network.compute_loss
 
     def forgetful(network, output, y, loss_of=None):
-        return *judge(network, output, y, loss_of)[:2], judge(network, output, y)[2]
+        return *compute_loss(network, output, y, loss_of)[:2], compute_loss(network, output, y)[2]
 
-    monkeypatch.setattr(Network, "judge", forgetful)
+    monkeypatch.setattr(Network, "compute_loss", forgetful)
     assert cnntrain.gradcheck(make_config(SMALL, INPUT, **terms))["worst"] > 1e-3

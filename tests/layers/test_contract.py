@@ -242,7 +242,7 @@ def test_samples_do_not_mix_in_training(layer):
     for i in range(3):
         cache = layer.cache(1, "float64")
         if isinstance(cache, DropoutCache):
-            cache.turn.samples = np.array([i])
+            cache.sample_ids.samples = np.array([i])
         single.append(run(layer, x[..., i : i + 1], delta[..., i : i + 1], cache))
     for name, value in together.items():
         parts = [one[name] for one in single]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.dropout import Dropout
-from cnntrain.network.buffers import MicroBatchBuffers
+from cnntrain.network.workspaces import MicroBatchWorkspace
 
 
 def mask_of(layer, epoch, samples, dtype="float64"):
     """What a slice of ones becomes."""
-    memory = MicroBatchBuffers([layer], len(samples), dtype)
-    memory.turn.epoch, memory.turn.samples = epoch, np.array(samples)
+    memory = MicroBatchWorkspace([layer], len(samples), dtype)
+    memory.sample_ids.epoch, memory.sample_ids.samples = epoch, np.array(samples)
     memory.x.fill(1)
     return layer.forward(memory.x, memory.caches[0]).copy()
 

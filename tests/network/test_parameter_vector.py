@@ -38,12 +38,12 @@ def bound(layers):
 def test_W_come_first_running_averages_last_and_nothing_lies_twice(layers):
     layout = ParameterLayout(layers)
     W, others = 4 * 2 * 4 + 5 * 24, 4 + 4 + 4 + 5
-    assert (layout.W_count, layout.trained_count, layout.size) == (W, W + others, W + others + 4 + 4)
+    assert (layout.W_count, layout.trainable_count, layout.size) == (W, W + others, W + others + 4 + 4)
     owners = np.zeros(layout.size, int)
     for name, slot in layout.slots.items():
         owners[slot.at] += 1
         assert name.endswith("W") == (slot.at.stop <= layout.W_count)
-        assert ("running" in name) == (slot.at.start >= layout.trained_count)
+        assert ("running" in name) == (slot.at.start >= layout.trainable_count)
     assert (owners == 1).all()
 
 
@@ -51,7 +51,7 @@ def test_W_come_first_running_averages_last_and_nothing_lies_twice(layers):
 @pytest.mark.parametrize("stop", [0, 100, 168, 169, 170, 177])
 def test_a_part_is_cut_where_the_running_averages_begin(layers, start, stop):
     layout, part = ParameterLayout(layers), slice(start, max(start, stop))
-    assert (layout.trained_count, layout.size) == (169, 177)
+    assert (layout.trainable_count, layout.size) == (169, 177)
     trained, averaged = layout.split(part)
     entries = np.arange(layout.size)
     np.testing.assert_array_equal(entries[trained], [i for i in entries[part] if i < 169])

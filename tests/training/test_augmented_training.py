@@ -64,7 +64,7 @@ def test_a_batch_can_be_made_again(config):
     settings = config()
     data, network = load_config_data(settings), cnntrain.build(settings)
     first, other = (TrainingSamples(data, settings.training) for _ in range(2))
-    memory, samples = network.memory(5), np.array([3, 1, 4, 15, 9])
+    memory, samples = network.workspace(5), np.array([3, 1, 4, 15, 9])
     labels = first.load(memory, 7, samples)
     expected = memory.x.copy()
     np.testing.assert_array_equal(labels, data.train.labels[samples])

@@ -35,7 +35,7 @@ def test_sizes_are_those_of_the_weights_and_of_their_gradients(network, samples)
     rows = diagnose_layers(network, samples, 1)
     np.testing.assert_array_equal(network.theta, before)
     count = next(network.micro_batches(10)).stop
-    memory = network.memory(count)
+    memory = network.workspace(count)
     y = samples.load(memory, 1, np.arange(count))
     _, gradients, _ = network.loss_and_gradients(memory.x.transpose(3, 1, 0, 2).copy(), y)
     assert [(row.index, row.kind) for row in rows] == [(0, "conv"), (2, "fc"), (3, "fc"), (4, "fc")]

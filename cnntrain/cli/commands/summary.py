@@ -38,9 +38,9 @@ def _load(path: Path, overrides: list[str]) -> "tuple[Network, Config, Data | No
 
         saved = load_saved(path, overrides)
         return saved.network, saved.config, None
-    from cnntrain.builder import with_data
+    from cnntrain.builder import build_with_data
     from cnntrain.config import load_config
 
     config = load_config(path, overrides)
-    network, data = with_data(config)
+    network, data = build_with_data(config)
     return network, config, data

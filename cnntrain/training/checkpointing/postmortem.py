@@ -101,7 +101,7 @@ def of_outputs(network: Network, samples: TrainingSamples, epoch: int, indices: 
     """
     rows: list[dict[str, Any]] = []
     for part in network.micro_batches(len(indices)):
-        memory = network.memory(part.stop - part.start)
+        memory = network.workspace(part.stop - part.start)
         samples.load(memory, epoch, indices[part])
         rows = []
 

@@ -13,7 +13,7 @@ from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Shape
 
 
-class MicroBatchBuffers(Workspaces):
+class MicroBatchWorkspace(Workspaces):
     """All that the work on slices of n samples needs: the input, the layers' caches, and which samples they are.
 
     Args:
@@ -24,7 +24,7 @@ class MicroBatchBuffers(Workspaces):
     """
 
     def __init__(
-        self, layers: Sequence[Layer[Any]], n: int, dtype: DTypeLike, largest: "MicroBatchBuffers | None" = None
+        self, layers: Sequence[Layer[Any]], n: int, dtype: DTypeLike, largest: "MicroBatchWorkspace | None" = None
     ):
         super().__init__(n, dtype)
         self.in_shape = layers[0].in_shape
@@ -33,10 +33,10 @@ class MicroBatchBuffers(Workspaces):
             self.largest = largest
             for cache, of_largest in zip(self.caches, largest.caches, strict=True):
                 cache.largest = of_largest
-        self.turn = SampleIds(0, np.arange(n))
+        self.sample_ids = SampleIds(0, np.arange(n))
         for cache in self.caches:
             if isinstance(cache, DropoutCache):
-                cache.turn = self.turn
+                cache.sample_ids = self.sample_ids
 
     @workspace
     def x(self) -> Shape:
@@ -49,7 +49,7 @@ class MicroBatchBuffers(Workspaces):
             cache.reclaim()
 
 
-def slice_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:
+def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:
     """Return the bytes of memory that training uses for slices, by their shapes alone.
 
     Args:
@@ -59,7 +59,7 @@ def slice_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, ev
         judged: Samples of the largest slice that goes forward only.
     """
     total = 0
-    both = [MicroBatchBuffers(layers, n, dtype) for n in (max(1, learned), max(1, evaluated))]
+    both = [MicroBatchWorkspace(layers, n, dtype) for n in (max(1, learned), max(1, evaluated))]
     for step, (training, evaluation) in enumerate(zip(*([memory, *memory.caches] for memory in both), strict=True)):
         for array in training.declared():
             if array.use == "evaluation":
@@ -69,7 +69,7 @@ def slice_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, ev
     return total
 
 
-class SliceMemories:
+class WorkspacePool:
     """The memories for slices of all sizes, which take turns in that of the largest one.
 
     Args:
@@ -84,18 +84,18 @@ class SliceMemories:
 
     def free(self) -> None:
         """Let all of it go; it is made again when it is needed."""
-        self.largest: MicroBatchBuffers | None = None
-        self.last: MicroBatchBuffers | None = None
-        self.by_size: dict[int, MicroBatchBuffers] = {}
+        self.largest: MicroBatchWorkspace | None = None
+        self.last: MicroBatchWorkspace | None = None
+        self.by_size: dict[int, MicroBatchWorkspace] = {}
 
-    def of(self, n: int) -> MicroBatchBuffers:
+    def of(self, n: int) -> MicroBatchWorkspace:
         """Return the memory for slices of n samples; what others left in it is lost."""
         if self.largest is None or n > self.largest.n:
             self.free()
             # A batch is cut into slices of two sizes that differ by one.
-            self.largest = MicroBatchBuffers(self.layers, max(n, min(n + 1, self.most)), self.dtype)
+            self.largest = MicroBatchWorkspace(self.layers, max(n, min(n + 1, self.most)), self.dtype)
         if n not in self.by_size:
-            self.by_size[n] = MicroBatchBuffers(self.layers, n, self.dtype, self.largest)
+            self.by_size[n] = MicroBatchWorkspace(self.layers, n, self.dtype, self.largest)
         memory = self.by_size[n]
         if memory is not self.last:
             memory.reclaim()
