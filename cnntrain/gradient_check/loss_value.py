@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from cnntrain.layers.base import Layer
-from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.network.network import Network
+from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.types import Array, Labels
 
 MAX_KEPT = 2**25

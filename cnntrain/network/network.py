@@ -24,9 +24,9 @@ from cnntrain.network.array_layout import (
     from_edge,
     to_edge,
 )
-from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
+from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.ops.losses import LOSSES, Loss
 from cnntrain.types import Array, Labels
 

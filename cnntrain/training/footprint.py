@@ -8,8 +8,8 @@ from typing import Any
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import OutOfMemoryError
-from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.network.network import Network
+from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
 from cnntrain.training.sharing import samples_in_batch

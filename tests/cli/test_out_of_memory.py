@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.network.network import Network
+from cnntrain.network.workspaces import MicroBatchWorkspace
 
 WORDS = "Unable to allocate 1.2 GiB for an array with shape (300, 1000, 1000) and data type float32"
 SENTENCE = (
