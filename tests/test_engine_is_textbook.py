@@ -124,7 +124,7 @@ def textbook_gradients(case, network, parameters, x, y):
     masks = masks_of(case, network, len(x))
     scale = 1 / len(x) if case.reduction == "mean" else 1
     J, gradients, dx = 0, dict.fromkeys(network.parameters(), 0), []
-    for part in network.slices(len(x)):
+    for part in network.micro_batches(len(x)):
         of_micro_batch = {at: mask[part] for at, mask in masks.items()}
         loss, found, delta = textbook.micro_batch_gradients(
             case.layers, parameters, x[part], y[part], case.loss, of_micro_batch

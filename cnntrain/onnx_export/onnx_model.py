@@ -30,9 +30,9 @@ def make_model(model: Predictor) -> ModelProto:
     Raises:
         UsageError: The weights do not fit into an ONNX file.
     """
-    if 4 * model.theta.size > MAX_BYTES:
+    if 4 * model.network.theta.size > MAX_BYTES:
         raise UsageError(
-            f"the network has {model.theta.size:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
+            f"the network has {model.network.theta.size:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
         )
     graph = Graph()
     x = add_layers(graph, model.layers, add_preprocessing(graph, model))

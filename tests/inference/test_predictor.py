@@ -140,7 +140,7 @@ def test_images_without_end_are_read_as_they_are_needed(model, draw, tmp_path):
     endless = (file for _ in taken)
     batches = model.predictions(endless)
     first = next(batches)
-    assert len(first) == model.micro_batch_size
+    assert len(first) == model.network.micro_batch_size
     assert first[0] == model.predict(file)[0]
     batches.close()
     assert next(taken) < 500
@@ -209,7 +209,7 @@ def test_class_names_that_do_not_fit_are_malformed_weights(make_model, tmp_path)
         with safe_open(path, "numpy") as file:
             about = json.loads(file.metadata()["cnntrain"])
         about["classes"] = classes
-        save_file(model.state(), path, {"cnntrain": json.dumps(about)})
+        save_file(model.network.state(), path, {"cnntrain": json.dumps(about)})
         if loads:
             assert list(load(path).classes) == (classes or ["0", "1", "2", "3"])
         else:

@@ -115,7 +115,7 @@ def test_a_wrong_weight_is_seen(make_model, dtype):
 def test_outputs_that_are_not_numbers_are_seen(make_model):
     model = make_model([{"fc": {"units": 2}}], (1, 2, 2), loss="mse")
     content = onnx_model.make_model(model).SerializeToString()
-    model.theta[:] = np.inf
+    model.network.theta[:] = np.inf
     assert not compare(content, model, images_for(model), "test")["largest_difference"] <= 1e-5
 
 

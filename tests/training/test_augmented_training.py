@@ -50,7 +50,7 @@ def test_augmented_runs_have_the_same_bits_on_any_number_of_workers(config, tmp_
 def test_judging_sees_the_images_as_they_are(config, tmp_path):
     settings = config(workers=1)
     _, result = weights(settings, tmp_path / "run")
-    network, data = cnntrain.load(tmp_path / "run"), load_config_data(settings)
+    network, data = cnntrain.load(tmp_path / "run").network, load_config_data(settings)
     for split, dataset in data.splits().items():
         columns = np.empty((8, 1, 8, len(dataset)), np.float32)
         data.preprocessing.columns(dataset.images, columns)

@@ -120,14 +120,14 @@ def test_file_holds_all_that_is_needed_to_use_it(saved, dtype):
 def test_folder_stands_for_its_last_weights(saved, tmp_path):
     network, _, path = saved()
     path.rename(tmp_path / "weights.safetensors")
-    np.testing.assert_array_equal(cnntrain.load(tmp_path).theta, network.theta)
+    np.testing.assert_array_equal(cnntrain.load(tmp_path).network.theta, network.theta)
 
 
 def test_saving_replaces_the_file_and_leaves_nothing_else(saved, tmp_path):
     saved()
     network, _, path = saved()
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
-    np.testing.assert_array_equal(cnntrain.load(path).theta, network.theta)
+    np.testing.assert_array_equal(cnntrain.load(path).network.theta, network.theta)
 
 
 def test_overrides_change_the_stored_config(saved):
