@@ -1,9 +1,9 @@
-"""Every gradient of a network against finite differences, in float64, through the code that trains.
+"""Gradient check: every gradient of a network against finite differences, in float64, by the code that trains.
 
-For each tensor, and for the input, two kinds of derivative are compared with what the backward pass says:
+For each tensor, and for the input, two kinds of derivatives are compared with the backward pass:
 
-- by single entries, ``samples`` of them or all;
-- along random directions, in which every entry takes part: (J(x + h d) - J(x - h d)) / 2h against sum(dJ/dx ⊙ d).
+- with respect to single entries, ``samples`` of them or all;
+- along random directions, which involve every entry: (J(x + h d) - J(x - h d)) / 2h against sum(dJ/dx ⊙ d).
 """
 
 import math
@@ -18,24 +18,25 @@ from cnntrain.builder import build
 from cnntrain.config import Config, load_config
 from cnntrain.errors import UsageError
 from cnntrain.gradient_check.fault_injection import inject as inject_fault
-from cnntrain.gradient_check.finite_differences import Evaluate, min_error
+from cnntrain.gradient_check.finite_differences import Evaluate, min_relative_error
 from cnntrain.gradient_check.loss_value import LossValue
 from cnntrain.network.network import Network
 from cnntrain.types import Array, Labels
 from cnntrain.weights import weights
 
 BATCH = 3
-"""Samples of the random batch; more than one, so that a mean taken for a sum shows."""
+"""Samples of the random batch; more than one, to detect a mean in place of a sum."""
 NORMALIZED_BATCH = 8
-"""Likewise, where batch normalization takes mean and variance over the samples of a slice, and nothing else."""
+"""The same for networks with batch normalization of vectors, whose mean and variance run over the samples only."""
 DIRECTIONS = 3
-"""Random directions a tensor."""
+"""Random directions per tensor."""
 CHECK = 3
-"""The consumer of the seed that this is."""
+"""Spawn key of the random numbers of this module."""
 MIN_LOSS = 0.1
 """A sample whose loss is lower gets another label: with a loss of nearly 0, rounding hides every derivative."""
 
 Progress = Callable[[str, int, int], None]
+"""Called with the tensor, the number of its derivatives that are done, and their total."""
 
 
 def gradcheck(
@@ -49,32 +50,40 @@ def gradcheck(
     """Compare every gradient of a network with finite differences on a small random batch.
 
     Args:
-        config: A config, the path of one, a run folder or a weights file (then its weights are used).
-        overrides: ``KEY=VALUE`` words on the config.
-        samples: Entries a tensor, drawn at random, or all.
-        threshold: Greatest relative error that passes.
-        inject: Faults to put into the backward pass first, see ``cnntrain.gradient_check.FAULTS``.
-        progress: Told the tensor, and how many of how many of its derivatives are done.
+        config: A config, its path, or a run folder or weights file, whose weights are then checked.
+        overrides: ``KEY=VALUE`` overrides of the config.
+        samples: Number of random entries to check per tensor, or ``all``.
+        threshold: Maximum relative error that passes.
+        inject: Faults to put into the backward pass first; see ``cnntrain.gradient_check.fault_injection.FAULTS``.
+        progress: Called with the tensor, the number of its derivatives that are done, and their total.
 
     Returns:
-        ``passed``, ``worst``, ``threshold`` and ``tensors``: a list of ``name``, ``entries``, ``checked`` (derivatives
-        that were compared), ``kinks`` (those that lie on a kink and prove nothing) and ``max_relative_error``.
+        ``passed``, ``worst``, ``threshold`` and ``tensors``, a list of ``name``, ``entries``, ``checked`` (derivatives
+        that were compared), ``kinks`` (derivatives on a kink, which are not comparable) and ``max_relative_error``.
 
     Raises:
-        UsageError: ``samples``, ``threshold`` or ``inject`` is not understood.
+        UsageError: ``samples``, ``threshold`` or ``inject`` is invalid.
         ConfigError, WeightsError, DataError: The network cannot be built.
+
+    Example:
+        >>> import cnntrain
+        >>> report = cnntrain.gradcheck("digits", samples=2)
+        >>> report["passed"], report["tensors"][0]["name"]
+        (True, 'layers.0.W')
+        >>> cnntrain.gradcheck("digits", samples=2, inject=["layers.0:no_flip"])["passed"]
+        False
     """
     if samples != "all" and samples < 1:
         raise UsageError(f"--samples: expected a whole number of at least 1, or all, got {samples}")
     if not (math.isfinite(threshold) and threshold > 0):
         raise UsageError(f"--threshold: expected a number above 0, got {threshold}")
-    network, seed = network_of(config, overrides)
+    network, seed = load_network(config, overrides)
     for fault in inject:
         inject_fault(network, fault)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
     batch = BATCH
     if network.layout.buffers:
-        # One slice. Of images, every pixel counts.
+        # A single micro-batch. With images, every pixel is a value of the channel.
         of_vectors = any(layer.kind == "batch_norm" and len(layer.in_shape) == 1 for layer in network.layers)
         batch = network.micro_batch_size = NORMALIZED_BATCH if of_vectors else BATCH
     x = rng.standard_normal((batch, *network.in_shape))
@@ -86,11 +95,11 @@ def gradcheck(
     return {"passed": bool(worst < threshold and proven), "worst": worst, "threshold": threshold, "tensors": tensors}
 
 
-def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
+def load_network(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
     """Return the network in float64, and the config's seed.
 
-    A new network gets random biases, and its gamma is no longer 1: with the zeros that training begins with, a window
-    that sees only padding would lie on ReLU's kink, and so would not be checked.
+    A new network gets random biases and gammas: with the initial zeros, a window that sees only padding would lie on
+    ReLU's kink and would not be checked.
     """
     if not isinstance(config, Config):
         path = Path(config)
@@ -101,16 +110,16 @@ def network_of(config: Config | str | Path, overrides: Sequence[str]) -> tuple[N
         config = load_config(path, overrides)
     network, seed = build(config, dtype="float64"), config.training.seed
     set_test_class_weights(network, config)
-    others = network.theta[network.layout.W_count : network.layout.trainable_count]
-    others += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, others.size)
+    biases = network.theta[network.layout.W_count : network.layout.trainable_count]
+    biases += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, biases.size)
     return network, seed
 
 
 def set_test_class_weights(network: Network, config: Config) -> None:
-    """Give the classes weights of which no two are the same, where ``balanced`` would take them from the data."""
+    """Set distinct class weights where ``balanced`` would compute them from the data."""
     if config.training.class_weights == "balanced":
-        made_up = tuple(np.linspace(0.5, 1.5, math.prod(network.out_shape)).tolist())
-        network.set_objective(replace(network.objective, class_weights=made_up))
+        distinct = tuple(np.linspace(0.5, 1.5, math.prod(network.out_shape)).tolist())
+        network.set_objective(replace(network.objective, class_weights=distinct))
 
 
 def relabel_fitted(network: Network, x: Array, y: Labels) -> None:
@@ -127,7 +136,7 @@ def relabel_fitted(network: Network, x: Array, y: Labels) -> None:
     weights = network.objective.class_weights
     usable = np.ones(len(network.class_indices), bool) if weights is None else np.array(weights) > 0
     for part in network.micro_batches(len(x)):
-        memory = network.load(x, part)
+        memory = network.load_micro_batch(x, part)
         output = network.forward_micro_batch(memory).reshape(-1, memory.n)
         loss, _ = network.loss(output, network.class_indices[y[part]])
         score = np.where(usable[:, None], output[network.class_indices], np.inf)
@@ -135,7 +144,7 @@ def relabel_fitted(network: Network, x: Array, y: Labels) -> None:
 
 
 class GradientCheck:
-    """The comparison for one network and batch."""
+    """The check of one network on one batch."""
 
     def __init__(
         self, network: Network, x: Array, y: Labels, rng: np.random.Generator, progress: Progress | None = None
@@ -145,28 +154,28 @@ class GradientCheck:
         _, gradient, dx = network.gradient(x, y)
         self.value = LossValue(network, x, y)
         self.tensors = {
-            name: (place.step, network.theta[place.at], gradient[place.at])
-            for name, place in network.layout.parameters.items()
+            name: (slot.position, network.theta[slot.slice], gradient[slot.slice])
+            for name, slot in network.layout.parameters.items()
         }
         self.tensors["input"] = (0, x.reshape(-1), dx.reshape(-1))
 
     def results(self, samples: int | Literal["all"], threshold: float) -> Iterator[dict[str, Any]]:
-        """Yield what the check found for each W, each b and the input."""
-        for name, (step, values, gradient) in self.tensors.items():
+        """Yield the result for each parameter and for the input."""
+        for name, (position, values, gradient) in self.tensors.items():
             size = values.size
             entries = np.arange(size) if samples == "all" else self.rng.permutation(size)[:samples]
             worst, checked, kinks = 0.0, 0, 0
             total = len(entries) + DIRECTIONS
             for done in range(total):
-                where: Any
+                index: Any
                 direction: Any
                 if done < len(entries):
-                    where, direction = entries[done], 1.0
+                    index, direction = entries[done], 1.0
                 else:
-                    # Signs at random, of length 1 together: each entry moves as far as every other.
-                    where, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
-                analytic = float(np.sum(gradient[where] * direction))
-                error = min_error(analytic, self.along(step, values, where, direction), threshold)
+                    # Random signs, a unit vector: every entry moves by the same amount.
+                    index, direction = slice(None), self.rng.choice([-1.0, 1.0], size) / math.sqrt(size)
+                analytic = float(np.sum(gradient[index] * direction))
+                error = min_relative_error(analytic, self.loss_along(position, values, index, direction), threshold)
                 if error is None:
                     kinks += 1
                 else:
@@ -176,14 +185,14 @@ class GradientCheck:
                     self.progress(name, done + 1, total)
             yield {"name": name, "entries": size, "checked": checked, "kinks": kinks, "max_relative_error": worst}
 
-    def along(self, step: int, values: Array, where: Any, direction: Any) -> Evaluate:
-        """Return J, and its pattern, as a function of how far one tensor, of a step, is moved in a direction."""
-        before = np.copy(values[where])
+    def loss_along(self, position: int, values: Array, index: Any, direction: Any) -> Evaluate:
+        """Return J and its pattern as a function of t, by which entries of a tensor move along ``direction``."""
+        before = np.copy(values[index])
 
         def evaluate(t: float) -> tuple[float, bytes]:
-            values[where] = before + t * direction
-            J, pattern = self.value(step)
-            values[where] = before
+            values[index] = before + t * direction
+            J, pattern = self.value(position)
+            values[index] = before
             return J, pattern
 
         return evaluate

@@ -36,6 +36,9 @@ class DropoutCache(Workspaces):
         self.shape = shape
         self.sample_ids = SampleIds(0, np.arange(n))
 
+    def set_sample_ids(self, sample_ids: SampleIds) -> None:
+        self.sample_ids = sample_ids
+
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
         """Which values stay, by sample."""

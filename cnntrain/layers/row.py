@@ -1,11 +1,11 @@
-"""A row of layers: the one place that walks through layers, forward and back.
+"""A sequence of layers: the one place that loops over layers, forward and backward.
 
 ::
 
     y = layers[n-1].forward(... layers[0].forward(x))
     delta_prev = layers[0].backward(... layers[n-1].backward(delta))
 
-Whoever wants to see what passes on the way (diagnostics, the gradient check, timings) hands in an observer.
+Code that needs the values between layers (diagnostics, the gradient check, timings) passes an observer.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,14 +17,14 @@ from cnntrain.types import Array
 OnOutput = Callable[[Layer[Any], Array], None]
 """Called after each layer of a forward pass, with the layer and its output."""
 OnDelta = Callable[[Layer[Any], Array | None], None]
-"""Called after each layer of a backward pass, with the layer and dJ/d its input, None where that is not wanted."""
+"""Called after each layer of a backward pass, with the layer and dJ/d its input (None if that is not computed)."""
 
 
 class Row:
-    """Layers, each of which takes what the one before it returns.
+    """A sequence of layers; each takes the output of the one before it (PyTorch's ``Sequential``).
 
     Args:
-        layers: In the order of the forward pass; an entry of a config may be several.
+        layers: The layers in the order of the forward pass; one entry of a config may become several layers.
 
     Example:
         >>> import numpy as np
@@ -40,9 +40,13 @@ class Row:
     def __len__(self) -> int:
         return len(self.layers)
 
-    def caches(self, n: int, dtype: Any) -> list[Any]:
-        """Return the memory of each layer for n samples."""
-        return [layer.cache(n, dtype) for layer in self.layers]
+    def caches(self, n: int, dtype: Any, largest: Sequence[Any] | None = None) -> list[Any]:
+        """Return the cache of each layer for n samples; with ``largest``, they share the memory of those caches."""
+        caches = [layer.cache(n, dtype) for layer in self.layers]
+        if largest is not None:
+            for cache, of_largest in zip(caches, largest, strict=True):
+                cache.largest = of_largest
+        return caches
 
     def forward(
         self,
@@ -52,14 +56,14 @@ class Row:
         stop: int | None = None,
         on_output: OnOutput | None = None,
     ) -> Array:
-        """Return the output of the layers ``start`` to ``stop`` in training; their caches keep what backward needs.
+        """Return the output of the layers ``start`` to ``stop`` in training mode; the caches keep what backward needs.
 
         Args:
-            x: Input of layer ``start``; may be overwritten.
-            caches: Of all layers.
-            start: First layer.
-            stop: The layer before which the pass ends; by default it goes through the last.
-            on_output: The observer.
+            x: The input of layer ``start``; may be overwritten.
+            caches: The caches of all layers.
+            start: Index of the first layer.
+            stop: Index after the last layer; by default the pass runs to the end.
+            on_output: Observer of the outputs.
         """
         for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True):
             x = layer.forward(x, cache)
@@ -82,27 +86,29 @@ class Row:
         want_delta: bool = True,
         on_delta: OnDelta | None = None,
     ) -> Array | None:
-        """Write the gradients of the layers before ``stop`` and return dJ/d the input of the first.
+        """Write the gradients of the layers before ``stop`` and return the gradient with respect to the input.
 
         Args:
-            delta: dJ/d output of the last forward pass through the same layers; may be overwritten.
-            caches: Filled by that forward pass.
-            grads: Arrays for each layer's gradients, shaped as its ``params``.
-            stop: As it was for ``forward``.
-            want_delta: False where nobody needs the delta of the input; None is returned then.
-            on_delta: The observer.
+            delta: The gradient with respect to the output of the last forward pass; may be overwritten.
+            caches: The caches that this forward pass filled.
+            grads: Output arrays for each layer's gradients, shaped as its ``params``.
+            stop: As in ``forward``.
+            want_delta: False if the gradient with respect to the input is not needed; the result is then None.
+            on_delta: Observer of the deltas.
         """
-        passed: Array | None = delta
+        current: Array | None = delta
         layers = self.layers[:stop]
         for i in reversed(range(len(layers))):
-            if passed is None:
+            if current is None:
                 raise TypeError(f"{type(layers[i]).__name__} got no delta")
-            passed = layers[i].backward(passed, caches[i], grads[i], want_delta or i > 0)
+            current = layers[i].backward(current, caches[i], grads[i], want_delta or i > 0)
             if on_delta is not None:
-                on_delta(layers[i], passed)
-        return passed
+                on_delta(layers[i], current)
+        return current
 
     def patterns(self, caches: Sequence[Any], start: int = 0, stop: int | None = None) -> list[Array]:
-        """Return which side of their kinks the layers ``start`` to ``stop`` took in their last forward pass."""
-        found = [layer.pattern(cache) for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True)]
-        return [pattern for pattern in found if pattern is not None]
+        """Return on which side of each kink the last forward pass of the layers ``start`` to ``stop`` was."""
+        patterns = [
+            layer.pattern(cache) for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True)
+        ]
+        return [pattern for pattern in patterns if pattern is not None]

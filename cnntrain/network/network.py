@@ -1,8 +1,8 @@
-"""Layers in a row: forward, backward, and parameters by name.
+"""A sequential network: forward pass, backward pass, and parameters by name.
 
-A batch is worked on in **slices** of at most ``micro_batch_size`` samples, one after the other; loss and gradients of a
-slice are a function of the parameters and the slice alone, and slices are summed in their order. How a batch is cut
-depends on the network alone, so the same batch gives the same bits, always.
+A batch is processed in **micro-batches** of at most ``micro_batch_size`` samples, one after the other, as in gradient
+accumulation. The loss and gradients of a micro-batch are a function of the parameters and its samples alone, and are
+added up in order. How a batch is cut depends on the network alone, so the same batch always gives the same bits.
 """
 
 import math
@@ -32,15 +32,27 @@ from cnntrain.types import Array, Labels
 
 
 class Network:
-    """A built network.
+    """A sequential network, as ``cnntrain.build`` returns it.
 
     Attributes:
-        row: The layers, and the walk over them; an entry of the config may be several layers.
-        training_stop: The layer before which the passes of training end: cross entropy takes the logits.
-        theta: Every parameter, in one vector, and the running averages of batch normalization behind them.
-        layout: What lies where in theta.
-        in_shape: ``(C, H, W)`` or ``(features,)``.
-        out_shape: ``(C, H, W)`` or ``(units,)``.
+        row: The layers, and the loops over them; one entry of the config may become several layers.
+        training_stop: Index of the layer before which training ends its passes: cross entropy takes the logits.
+        theta: All parameters in one vector, followed by the buffers (running statistics of batch normalization).
+        layout: The position of each parameter in theta.
+        in_shape: Shape of a sample, ``(C, H, W)`` or ``(features,)``.
+        out_shape: Shape of an output, ``(C, H, W)`` or ``(units,)``.
+
+    Example:
+        >>> import numpy as np
+        >>> from cnntrain.config import config_from_dict
+        >>> from cnntrain.builder import build
+        >>> layers = [{"conv": {"K": 2, "F": 3, "activation": "relu"}}, {"fc": {"units": 3, "activation": "softmax"}}]
+        >>> network = build(config_from_dict({"network": {"input": [1, 6, 6], "layers": layers}}, "example"))
+        >>> {name: value.shape for name, value in network.parameters().items()}
+        {'layers.0.W': (2, 1, 3, 3), 'layers.0.b': (2,), 'layers.1.W': (3, 32), 'layers.1.b': (3,)}
+        >>> J, gradients, dx = network.loss_and_gradients(np.zeros((4, 1, 6, 6), np.float32), np.array([0, 1, 2, 0]))
+        >>> round(J, 4), dx.shape
+        (1.0986, (4, 1, 6, 6))
     """
 
     def __init__(
@@ -70,15 +82,15 @@ class Network:
         return self.layout.named(self.theta, self.layout.parameters)
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Take over W, b and gamma, named and shaped as ``parameters()`` gives them.
+        """Replace W, b and gamma by the given arrays, named and shaped as in ``parameters()``.
 
         Raises:
-            WeightsError: Names are missing or unknown, or a shape differs; nothing is changed then.
+            WeightsError: Names are missing or unknown, or a shape differs; nothing is changed.
         """
         self.layout.load_state(parameters, self.layout.parameters)
 
     def set_objective(self, objective: Objective) -> None:
-        """Choose what is minimized."""
+        """Set the objective, which training minimizes."""
         self.objective, self.loss = objective, LOSSES[objective.loss]
         self.training_loss = objective.training_loss(self.layers[-1].out_shape, self.dtype)
         # Behind Softmax the cross entropy takes the logits, and its delta is already the one at z.
@@ -86,57 +98,62 @@ class Network:
         self.training_stop = len(self.layers) - skips_softmax
 
     def state(self) -> dict[str, Array]:
-        """Return copies of the parameters and of the running averages: all that a weights file holds."""
+        """Return copies of the parameters and buffers, the contents of a weights file (PyTorch's ``state_dict``)."""
         return self.layout.named(self.theta, self.layout.slots)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over parameters and running averages, named and shaped as ``state()`` gives them.
+        """Replace parameters and buffers by the given arrays, named and shaped as in ``state()``.
 
         Raises:
-            WeightsError: As ``set_parameters``, or a variance is negative; nothing is changed then.
+            WeightsError: As for ``set_parameters``, or a variance is negative; nothing is changed.
         """
         self.layout.load_state(state, self.layout.slots)
 
     @cached_property
     def class_indices(self) -> Labels:
-        """Where the output of each class stands, see ``edges.class_indices``."""
+        """The index of each class among the outputs; see ``array_layout.class_indices``."""
         return class_indices(self.layers[-1].out_shape)
 
     def move_to(self, theta: Array) -> None:
-        """Move all parameters into ``theta``, keeping their values."""
+        """Move all parameters and buffers into ``theta``, keeping their values."""
         self.layout.move_to(theta)
         self.theta = theta
 
     def use_vector(self, theta: Array) -> None:
-        """Use ``theta``, with the values that are in it."""
+        """Use ``theta`` with the values in it."""
         self.layout.use_vector(theta)
         self.theta = theta
 
     def workspace(self, n: int) -> MicroBatchWorkspace:
-        """Return the memory for slices of n samples; all sizes share one, so what others left in it is lost."""
-        return self._workspaces.of(n)
+        """Return the workspace for micro-batches of n samples; all sizes share memory, so its values are undefined."""
+        return self._workspaces.get(n)
 
     def free_workspaces(self) -> None:
-        """Let the memory of slices go; it is made again when it is needed."""
+        """Free the memory for micro-batches; it is allocated again when it is needed."""
         self._workspaces.free()
 
-    def forward_micro_batch(self, memory: MicroBatchWorkspace, on_output: OnOutput | None = None) -> Array:
-        """Return what the loss takes of the slice in ``memory.x``, in training."""
-        return self.row.forward(memory.x, memory.caches, stop=self.training_stop, on_output=on_output)
+    def forward_micro_batch(self, workspace: MicroBatchWorkspace, on_output: OnOutput | None = None) -> Array:
+        """Return the input of the loss for the micro-batch in ``workspace.x``, in training mode."""
+        return self.row.forward(workspace.x, workspace.caches, stop=self.training_stop, on_output=on_output)
 
-    def infer_micro_batch(self, memory: MicroBatchWorkspace) -> Array:
-        """Return what the loss takes of the slice in ``memory.x``, in evaluation mode."""
-        return self.row.infer(memory.x, memory.caches, stop=self.training_stop)
+    def infer_micro_batch(self, workspace: MicroBatchWorkspace) -> Array:
+        """Return the input of the loss for the micro-batch in ``workspace.x``, in evaluation mode."""
+        return self.row.infer(workspace.x, workspace.caches, stop=self.training_stop)
 
-    def output_of_logits(self, memory: MicroBatchWorkspace, logits: Array) -> Array:
-        """Return the network's output where ``infer_micro_batch`` gave ``logits``."""
-        return self.row.infer(logits, memory.caches, start=self.training_stop)
+    def output_of_logits(self, workspace: MicroBatchWorkspace, logits: Array) -> Array:
+        """Return the network's output for the ``logits`` that ``infer_micro_batch`` returned."""
+        return self.row.infer(logits, workspace.caches, start=self.training_stop)
 
     def compute_loss(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
-        """Compare the output that the loss takes with labels, by the plain loss or another, such as ``training_loss``.
+        """Compute the loss of a micro-batch.
+
+        Args:
+            output: The logits, or the output of a network without softmax, ``(..., N)``.
+            y: The labels ``(N,)``.
+            loss_of: The loss function, such as ``training_loss``; by default the plain loss.
 
         Returns:
-            Sum of the samples' losses, how many the output is right about, and that sum's delta ``(features, N)``.
+            The sum of the samples' losses, the number of correct samples, and the delta of that sum ``(features, N)``.
         """
         output = output.reshape(-1, len(y))
         y = self.class_indices[y]
@@ -146,56 +163,56 @@ class Network:
 
     def forward_backward(
         self,
-        memory: MicroBatchWorkspace,
+        workspace: MicroBatchWorkspace,
         y: Labels,
         scale: float,
         grads: Sequence[dict[str, Array]],
         want_dx: bool = False,
     ) -> tuple[float, int, Array | None]:
-        """Forward and backward of the slice in ``memory.x``.
+        """Run the forward and backward pass of the micro-batch in ``workspace.x``.
 
         Args:
-            memory: Holds the slice; overwritten.
-            y: Its labels.
-            scale: Weight of one sample's loss in J.
-            grads: Where each layer's gradients go, see ``ParameterLayout.views``.
-            want_dx: Whether dJ/dx is wanted.
+            workspace: Holds the samples; overwritten.
+            y: The labels ``(N,)``.
+            scale: The factor of one sample's loss in J.
+            grads: Output arrays for each layer's gradients; see ``ParameterLayout.views``.
+            want_dx: Whether to compute dJ/dx.
 
         Returns:
-            Loss and right answers as ``judge``, and dJ/dx ``(H, C, W, N)`` or None.
+            Loss and number of correct samples as from ``compute_loss``, and dJ/dx ``(H, C, W, N)`` or None.
         """
-        loss, correct, delta = self.compute_loss(self.forward_micro_batch(memory), y, self.training_loss)
+        loss, correct, delta = self.compute_loss(self.forward_micro_batch(workspace), y, self.training_loss)
         delta *= scale
-        delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, memory.n)
-        dx = self.row.backward(delta, memory.caches, grads, stop=self.training_stop, want_delta=want_dx)
+        delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, workspace.n)
+        dx = self.row.backward(delta, workspace.caches, grads, stop=self.training_stop, want_delta=want_dx)
         return loss, correct, dx
 
-    def first_nonfinite(self, memory: MicroBatchWorkspace) -> str | None:
-        """Return the entry whose output is the first with an infinity or NaN, such as ``layers[2] (conv)``."""
-        found: list[str] = []
+    def first_nonfinite(self, workspace: MicroBatchWorkspace) -> str | None:
+        """Return the first entry with an infinity or NaN in its output, as ``layers[2] (conv)``, or None."""
+        nonfinite: list[str] = []
 
-        def look(layer: Layer[Any], y: Array) -> None:
-            if not found and not np.isfinite(y).all():
-                found.append(f"layers[{layer.index}] ({layer.kind})")
+        def check(layer: Layer[Any], y: Array) -> None:
+            if not nonfinite and not np.isfinite(y).all():
+                nonfinite.append(f"layers[{layer.index}] ({layer.kind})")
 
         with np.errstate(over="ignore", invalid="ignore"):
-            self.row.forward(memory.x, memory.caches, on_output=look)
-        return found[0] if found else None
+            self.row.forward(workspace.x, workspace.caches, on_output=check)
+        return nonfinite[0] if nonfinite else None
 
     def micro_batches(self, count: int) -> Iterator[slice]:
-        """Cut ``count`` samples into as few slices as it goes, of one size or of two that differ by one."""
-        pieces = -(-count // self.micro_batch_size)
-        for i in range(pieces):
-            yield slice(i * count // pieces, (i + 1) * count // pieces)
+        """Cut ``count`` samples into as few micro-batches as possible, whose sizes differ by one at most."""
+        parts = -(-count // self.micro_batch_size)
+        for i in range(parts):
+            yield slice(i * count // parts, (i + 1) * count // parts)
 
     def forward(self, x: Array) -> Array:
-        """Return the network's output: probabilities behind Softmax.
+        """Return the network's output in evaluation mode: probabilities if it ends in softmax.
 
         Args:
-            x: What the first layer sees, ``(N, C, H, W)`` (already standardized).
+            x: Preprocessed images, ``(N, C, H, W)``.
 
         Returns:
-            ``(N, units)``, or ``(N, K, OH, OW)`` for a network that ends with an image.
+            The outputs ``(N, units)``, or ``(N, K, OH, OW)`` for a network that ends in an image.
 
         Raises:
             ShapeError: x does not have the network's input shape.
@@ -203,19 +220,19 @@ class Network:
         x = checked_images(x, self.in_shape)
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.micro_batches(len(x)):
-            memory = self.load(x, part)
-            y[part] = to_edge(self.row.infer(memory.x, memory.caches))
+            workspace = self.load_micro_batch(x, part)
+            y[part] = to_edge(self.row.infer(workspace.x, workspace.caches))
         return y
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
-        """Return J of one batch, dJ/d parameters and dJ/dx, by the very code that trains.
+        """Return J, dJ/d parameters and dJ/dx of one batch, computed by the code that trains.
 
         Args:
-            x: ``(N, C, H, W)``.
-            y: Labels ``(N,)``.
+            x: Preprocessed images, ``(N, C, H, W)``.
+            y: Labels, integers ``(N,)``.
 
         Returns:
-            J with the penalties, gradients named and shaped as ``parameters()``, and dx like x.
+            J with the penalties, the gradients named and shaped as in ``parameters()``, and dJ/dx, shaped as x.
 
         Raises:
             ShapeError: x does not have the network's input shape.
@@ -225,26 +242,26 @@ class Network:
         return J, self.layout.named(gradient, self.layout.parameters), dx
 
     def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array]:
-        """Return what ``loss_and_gradients`` does, the gradient as one vector laid out as theta."""
+        """Return J, the gradient as one vector laid out as theta, and dJ/dx; see ``loss_and_gradients``."""
         x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
         scale = self.objective.scale(len(x))
         J, dx = 0.0, np.empty(x.shape, self.dtype)
-        total, of_micro_batch = np.zeros_like(self.theta), np.empty_like(self.theta)
-        grads = self.layout.views(of_micro_batch)
+        total, partial = np.zeros_like(self.theta), np.empty_like(self.theta)
+        grads = self.layout.views(partial)
         for part in self.micro_batches(len(x)):
-            memory = self.load(x, part)
-            loss, _, dx_part = self.forward_backward(memory, y[part], scale, grads, want_dx=True)
+            workspace = self.load_micro_batch(x, part)
+            loss, _, dx_part = self.forward_backward(workspace, y[part], scale, grads, want_dx=True)
             J += loss * scale
-            total += of_micro_batch
+            total += partial
             assert dx_part is not None
             dx[part] = to_edge(dx_part)
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
 
-    def load(self, x: Array, part: slice) -> MicroBatchWorkspace:
-        """Return the memory of a slice of ``x`` ``(N, C, H, W)``, with its samples in it, outside any epoch."""
-        memory = self.workspace(part.stop - part.start)
-        memory.x[...] = from_edge(x[part])
-        memory.sample_ids.epoch, memory.sample_ids.samples = 0, np.arange(part.start, part.stop)
-        return memory
+    def load_micro_batch(self, x: Array, part: slice) -> MicroBatchWorkspace:
+        """Return a workspace that holds a part of ``x`` ``(N, C, H, W)``, outside any epoch."""
+        workspace = self.workspace(part.stop - part.start)
+        workspace.x[...] = from_edge(x[part])
+        workspace.sample_ids.epoch, workspace.sample_ids.samples = 0, np.arange(part.start, part.stop)
+        return workspace

@@ -1,26 +1,26 @@
-"""The memory that the work on a slice of a batch needs: made once, for the largest slice, and overwritten."""
+"""The memory for the work on a micro-batch: allocated once, for the largest micro-batch, and overwritten."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer
-from cnntrain.layers.dropout import DropoutCache
+from cnntrain.layers.row import Row
 from cnntrain.ops.counter_rng import SampleIds
-from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.ops.workspace import Use, Workspaces, workspace
 from cnntrain.types import Shape
 
 
 class MicroBatchWorkspace(Workspaces):
-    """All that the work on slices of n samples needs: the input, the layers' caches, and which samples they are.
+    """All the memory for micro-batches of n samples: the input, the layers' caches and the ids of the samples.
 
     Args:
-        layers: Of the network.
-        n: Samples of a slice.
-        dtype: Of the network.
-        largest: That of larger slices, whose memory this one uses.
+        layers: The network's layers.
+        n: Number of samples.
+        dtype: The network's type.
+        largest: The workspace of a larger micro-batch, whose memory this one shares.
     """
 
     def __init__(
@@ -28,76 +28,78 @@ class MicroBatchWorkspace(Workspaces):
     ):
         super().__init__(n, dtype)
         self.in_shape = layers[0].in_shape
-        self.caches: list[Workspaces] = [layer.cache(n, dtype) for layer in layers]
-        if largest is not None:
-            self.largest = largest
-            for cache, of_largest in zip(self.caches, largest.caches, strict=True):
-                cache.largest = of_largest
+        self.largest = largest
         self.sample_ids = SampleIds(0, np.arange(n))
+        self.caches: list[Workspaces] = Row(layers).caches(n, dtype, None if largest is None else largest.caches)
         for cache in self.caches:
-            if isinstance(cache, DropoutCache):
-                cache.sample_ids = self.sample_ids
+            cache.set_sample_ids(self.sample_ids)
 
     @workspace
     def x(self) -> Shape:
-        """The slice."""
+        """The samples, ``(H, C, W, n)`` or ``(features, n)``."""
         return (*self.in_shape, self.n)
 
     def reclaim(self) -> None:
-        """Take note that slices of another size have used the memory."""
+        """Prepare the caches for use after a micro-batch of another size has used the memory."""
         for cache in self.caches:
             cache.reclaim()
 
+    def sizes(self) -> Iterator[tuple[Use, int]]:
+        """Yield the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
+        for position, owner in enumerate([self, *self.caches]):
+            for array in owner.declared():
+                if not (array.use == "delta" and position == 1):
+                    yield array.use, array.nbytes(owner)
+
 
 def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:
-    """Return the bytes of memory that training uses for slices, by their shapes alone.
+    """Return the bytes of memory that training uses for micro-batches, computed from shapes alone.
 
     Args:
-        layers: Of the network.
-        dtype: Of the network.
-        learned: Samples of the largest slice that goes forward and back; 0: none does.
-        judged: Samples of the largest slice that goes forward only.
+        layers: The network's layers.
+        dtype: The network's type.
+        learned: Samples of the largest micro-batch that is trained on; 0 if this process trains on none.
+        evaluated: Samples of the largest micro-batch that is only evaluated.
     """
     total = 0
-    both = [MicroBatchWorkspace(layers, n, dtype) for n in (max(1, learned), max(1, evaluated))]
-    for step, (training, evaluation) in enumerate(zip(*([memory, *memory.caches] for memory in both), strict=True)):
-        for array in training.declared():
-            if array.use == "evaluation":
-                total += max(array.nbytes(training), array.nbytes(evaluation))
-            elif learned and not (array.use == "delta" and step == 1):  # nobody wants dJ/dx
-                total += array.nbytes(training)
+    training, evaluation = (MicroBatchWorkspace(layers, max(1, n), dtype).sizes() for n in (learned, evaluated))
+    for (use, to_train), (_, to_evaluate) in zip(training, evaluation, strict=True):
+        if use == "evaluation":
+            total += max(to_train, to_evaluate)
+        elif learned:
+            total += to_train
     return total
 
 
 class WorkspacePool:
-    """The memories for slices of all sizes, which take turns in that of the largest one.
+    """The workspaces for micro-batches of all sizes, which share the memory of the largest.
 
     Args:
-        layers: Of the network.
-        dtype: Of the network.
-        most: Samples of a slice, at most.
+        layers: The network's layers.
+        dtype: The network's type.
+        max_samples: Maximum number of samples of a micro-batch.
     """
 
-    def __init__(self, layers: Sequence[Layer[Any]], dtype: DTypeLike, most: int):
-        self.layers, self.dtype, self.most = layers, dtype, most
+    def __init__(self, layers: Sequence[Layer[Any]], dtype: DTypeLike, max_samples: int):
+        self.layers, self.dtype, self.max_samples = layers, dtype, max_samples
         self.free()
 
     def free(self) -> None:
-        """Let all of it go; it is made again when it is needed."""
+        """Free all memory; it is allocated again when it is needed."""
         self.largest: MicroBatchWorkspace | None = None
         self.last: MicroBatchWorkspace | None = None
         self.by_size: dict[int, MicroBatchWorkspace] = {}
 
-    def of(self, n: int) -> MicroBatchWorkspace:
-        """Return the memory for slices of n samples; what others left in it is lost."""
+    def get(self, n: int) -> MicroBatchWorkspace:
+        """Return the workspace for micro-batches of n samples; its contents are undefined."""
         if self.largest is None or n > self.largest.n:
             self.free()
-            # A batch is cut into slices of two sizes that differ by one.
-            self.largest = MicroBatchWorkspace(self.layers, max(n, min(n + 1, self.most)), self.dtype)
+            # The micro-batches of a batch have two sizes that differ by one.
+            self.largest = MicroBatchWorkspace(self.layers, max(n, min(n + 1, self.max_samples)), self.dtype)
         if n not in self.by_size:
             self.by_size[n] = MicroBatchWorkspace(self.layers, n, self.dtype, self.largest)
-        memory = self.by_size[n]
-        if memory is not self.last:
-            memory.reclaim()
-            self.last = memory
-        return memory
+        current = self.by_size[n]
+        if current is not self.last:
+            current.reclaim()
+            self.last = current
+        return current

@@ -1,4 +1,4 @@
-"""A network as an ONNX model: pixels in, probabilities out, and in its metadata what they mean."""
+"""A network as an ONNX model: pixels in, probabilities out; the metadata says what they mean."""
 
 import json
 from importlib.metadata import version
@@ -8,31 +8,31 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 from cnntrain.data.pixels import BYTES
 from cnntrain.errors import UsageError
 from cnntrain.inference.predictor import Predictor
-from cnntrain.onnx_export.graph import Graph
-from cnntrain.onnx_export.nodes import add_layers
+from cnntrain.onnx_export.graph import Graph, add_layers
 
 OPSET = 17
-"""Version of ONNX's operators, of 2022: ONNX Runtime knows it from 1.12 on."""
+"""The ONNX operator set, of 2022; ONNX Runtime supports it since version 1.12."""
 IR_VERSION = 8
-"""Version of the file's format, as old as the opset."""
+"""The version of the file format, as old as the operator set."""
 MAX_BYTES = 2_000_000_000
-"""Bytes of weights that an ONNX file holds: what it is made of, a protobuf message, ends at 2 GiB."""
+"""Maximum bytes of weights in an ONNX file: a protobuf message is limited to 2 GiB."""
 
 
 def make_model(model: Predictor) -> ModelProto:
-    """Return the ONNX model of ``model``, checked by ONNX's own checker.
+    """Return the ONNX model of ``model``, validated by ONNX's checker.
 
-    Its input is ``pixels``, ``(N, C, H, W)`` with any N: uint8 0..255 where the network was trained on bytes, else
-    float32 0..1, since rounding to bytes could lose what the classes differ in. Its output ``(N, classes)``, float32,
-    is named ``probabilities`` where the network ends in softmax and ``outputs`` elsewhere. Weights are float32, also
-    those of a float64 network: many programs that run ONNX know nothing else.
+    The input is ``pixels``, ``(N, C, H, W)`` with any N: uint8 0..255 if the network was trained on bytes, else float32
+    0..1, since rounding to bytes could lose what distinguishes the classes. The output ``(N, classes)``, float32, is
+    named ``probabilities`` if the network ends in softmax, else ``outputs``. Weights are float32, even for a float64
+    network: many ONNX programs support nothing else.
 
     Raises:
         UsageError: The weights do not fit into an ONNX file.
     """
-    if 4 * model.network.theta.size > MAX_BYTES:
+    count = model.network.theta.size
+    if 4 * count > MAX_BYTES:
         raise UsageError(
-            f"the network has {model.network.theta.size:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
+            f"the network has {count:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
         )
     graph = Graph()
     x = add_layers(graph, model.layers, add_preprocessing(graph, model))
@@ -40,7 +40,7 @@ def make_model(model: Predictor) -> ModelProto:
         graph.node("Flatten", [x], "flat", axis=1)
     output = "probabilities" if model.gives_probabilities else "outputs"
     graph.nodes[-1].output[0] = output
-    made = helper.make_model(
+    onnx_model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "cnntrain",
@@ -53,9 +53,9 @@ def make_model(model: Predictor) -> ModelProto:
         producer_name="cnntrain",
         producer_version=version("cnntrain"),
     )
-    helper.set_model_props(made, metadata(model))
-    checker.check_model(made, full_check=True)
-    return made
+    helper.set_model_props(onnx_model, metadata(model))
+    checker.check_model(onnx_model, full_check=True)
+    return onnx_model
 
 
 def takes_bytes(model: Predictor) -> bool:
@@ -64,7 +64,7 @@ def takes_bytes(model: Predictor) -> bool:
 
 
 def pixels_info(model: Predictor) -> ValueInfoProto:
-    """The input of the graph, with a sentence on what its numbers mean."""
+    """Return the input of the graph, with a sentence on what its numbers mean."""
     if takes_bytes(model):
         kind, words = TensorProto.UINT8, "Pixels 0..255 as they are in image files; 255 is white."
     else:
@@ -83,7 +83,7 @@ def add_preprocessing(graph: Graph, model: Predictor) -> str:
 
 
 def metadata(model: Predictor) -> dict[str, str]:
-    """What a user of the file must know beside the graph; every value but the version is JSON."""
+    """Return what a user of the file must know besides the graph; every value but the version is JSON."""
     return {
         "classes": json.dumps(model.classes),
         "input": json.dumps(

@@ -1,7 +1,7 @@
-"""The arrays that the work on a slice of n samples overwrites: their shapes are known before any of them is made.
+"""Workspaces: the arrays that the work on a micro-batch of n samples overwrites.
 
-They are made when they are first used. Slices of several sizes take turns in one memory: that of the largest, of which
-the others have views.
+Their shapes are known before any of them is allocated; each is allocated on first use. Micro-batches of several sizes
+share the memory of the largest: the others use views of it.
 """
 
 import math
@@ -11,19 +11,20 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnntrain.ops.counter_rng import SampleIds
 from cnntrain.types import Array, Shape
 
 Use = Literal["evaluation", "training", "delta"]
 
 
 class workspace:
-    """An array of a ``Workspaces``; what it decorates returns the shape.
+    """A descriptor for one array of a ``Workspaces``; the decorated method returns its shape.
 
     Args:
-        shape: From the ``Workspaces``.
-        dtype: By default that of the ``Workspaces``.
-        use: What needs it: evaluation and training; training alone; or only dJ/d the input of the layer, which
-            training does not want of the first one.
+        shape: The decorated method.
+        dtype: The type of the items; by default that of the ``Workspaces``.
+        use: What needs the array: ``evaluation`` (and training), ``training`` only, or ``delta``, the gradient with
+            respect to the layer's input, which training does not compute for the first layer.
     """
 
     def __init__(self, shape: Callable[[Any], Shape], dtype: DTypeLike | None = None, use: Use = "evaluation"):
@@ -47,25 +48,25 @@ class workspace:
             array: Array = np.empty(shape, dtype)
         else:
             array = getattr(instance.largest, self.name).ravel()[: math.prod(shape)].reshape(shape)
-        instance.__dict__[self.name] = array  # found there from now on, before this descriptor
+        instance.__dict__[self.name] = array  # from now on attribute lookup finds it there, before this descriptor
         return array
 
     def dtype_in(self, instance: "Workspaces") -> np.dtype[Any]:
-        """Return the type of its items."""
+        """Return the type of the items."""
         return np.dtype(self.dtype or instance.dtype)
 
     def nbytes(self, instance: "Workspaces") -> int:
-        """Return the bytes of the array, which need not be there."""
+        """Return the size of the array in bytes, without allocating it."""
         return math.prod(self.shape(instance)) * self.dtype_in(instance).itemsize
 
 
 class Workspaces:
-    """Arrays for slices of n samples, declared with ``workspace``.
+    """Arrays for micro-batches of n samples, declared with ``workspace``.
 
     Attributes:
-        n: Samples.
-        dtype: Of the arrays, where they do not say another.
-        largest: The same arrays for more samples, whose memory these use; None: they have their own.
+        n: Number of samples.
+        dtype: Default type of the arrays.
+        largest: The workspaces for more samples, whose memory these share; None if these own theirs.
     """
 
     largest: "Workspaces | None" = None
@@ -74,12 +75,16 @@ class Workspaces:
         self.n, self.dtype = n, np.dtype(dtype)
 
     def reclaim(self) -> None:
-        """Take note that slices of another size have used the memory."""
+        """Prepare for use after a micro-batch of another size has used the memory; by default do nothing."""
+        return
+
+    def set_sample_ids(self, sample_ids: SampleIds) -> None:
+        """Keep the ids of the micro-batch's samples, which the caller updates; by default they are not needed."""
         return
 
     @classmethod
     def declared(cls) -> Iterator[workspace]:
-        """The arrays, as they are declared."""
+        """Yield the declared arrays."""
         for name in dir(cls):
-            if isinstance(found := getattr(cls, name), workspace):
-                yield found
+            if isinstance(attribute := getattr(cls, name), workspace):
+                yield attribute

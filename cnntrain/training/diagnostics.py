@@ -65,7 +65,7 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
         labels = samples.load(memory, epoch, indices)
         network.forward_backward(memory, labels, network.objective.scale(len(indices)), network.layout.views(gradient))
         weights = {
-            place.layer.index: (mean_size(network.theta[place.at]), mean_size(gradient[place.at]))
+            place.layer.index: (mean_size(network.theta[place.slice]), mean_size(gradient[place.slice]))
             for place in network.layout.parameters.values()
             if place.key == "W"
         }

@@ -23,7 +23,7 @@ class RunningStatistics:
         moved = np.empty(network.layout.size, network.dtype)
         for place in network.layout.buffers.values():
             assert isinstance(place.layer, BatchNorm)
-            moved[place.at] = 1 - place.layer.momentum
+            moved[place.slice] = 1 - place.layer.momentum
         self.moved = moved[part].copy()
 
     def step(self, total: Array, samples: int) -> None:

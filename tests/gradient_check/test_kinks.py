@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnntrain
-from cnntrain.gradient_check.finite_differences import central_differences, min_error, relative_error
+from cnntrain.gradient_check.finite_differences import central_differences, min_relative_error, relative_error
 
 
 def first_difference(evaluate):
@@ -86,7 +86,7 @@ def test_step_shrinks_until_both_sides_are_alike(kink_at):
 
 def test_kink_at_the_point_itself_has_no_difference():
     assert list(central_differences(lambda t: (abs(t), bytes([t > 0])))) == []
-    assert min_error(0.0, lambda t: (abs(t), bytes([t > 0])), 1e-6) is None
+    assert min_relative_error(0.0, lambda t: (abs(t), bytes([t > 0])), 1e-6) is None
 
 
 def test_relative_error_is_the_difference_over_the_sum_of_sizes():
@@ -107,5 +107,5 @@ def test_where_j_bends_much_a_smaller_step_is_taken():
         return np.sin(1e3 * t) / 1e3, b""
 
     assert relative_error(1.0, first_difference(bent), 1e-6) > 1e-6
-    assert min_error(1.0, bent, 1e-6) < 1e-6
-    assert min_error(1.001, bent, 1e-6) > 1e-4
+    assert min_relative_error(1.0, bent, 1e-6) < 1e-6
+    assert min_relative_error(1.001, bent, 1e-6) > 1e-4

@@ -41,9 +41,9 @@ def test_W_come_first_running_averages_last_and_nothing_lies_twice(layers):
     assert (layout.W_count, layout.trainable_count, layout.size) == (W, W + others, W + others + 4 + 4)
     owners = np.zeros(layout.size, int)
     for name, slot in layout.slots.items():
-        owners[slot.at] += 1
-        assert name.endswith("W") == (slot.at.stop <= layout.W_count)
-        assert ("running" in name) == (slot.at.start >= layout.trainable_count)
+        owners[slot.slice] += 1
+        assert name.endswith("W") == (slot.slice.stop <= layout.W_count)
+        assert ("running" in name) == (slot.slice.start >= layout.trainable_count)
     assert (owners == 1).all()
 
 

@@ -50,7 +50,7 @@ def check_vectors(checkpoint: "Checkpoint", layout: ParameterLayout) -> None:
         raise ValueError("its best weights are missing, or there though no epoch has ended")
     for place in layout.buffers.values():
         for saved in (state.before, best):
-            if place.key == "running_var" and saved is not None and (saved[place.at] < 0).any():
+            if place.key == "running_var" and saved is not None and (saved[place.slice] < 0).any():
                 raise ValueError("a variance is below 0")
 
 
