@@ -15,7 +15,7 @@ from cnntrain.training.loop import train_loop
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
-SHAPES = {"digits": (1, 8, 8), "idx": (1, 28, 28), "cifar10": (3, 32, 32)}
+SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 LIMIT = 2**20
 
 

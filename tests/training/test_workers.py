@@ -24,16 +24,16 @@ FAILING = '''
 from cnntrain.network.network import Network
 from cnntrain.training import worker
 
-learn_slice, calls = Network.learn_slice, []
+forward_backward, calls = Network.forward_backward, []
 
 def fail(*arguments):
     calls.append(1)
     if len(calls) == 4:
         raise MemoryError("no room for another slice")
-    return learn_slice(*arguments)
+    return forward_backward(*arguments)
 
 def main():
-    Network.learn_slice = fail
+    Network.forward_backward = fail
     worker.main()
 '''
 
@@ -96,9 +96,7 @@ def test_a_worker_that_raises_ends_the_run(tiny_config, tmp_path, started, monke
     monkeypatch.setattr(
         workers.Processes, "__init__", lambda self, module, init=workers.Processes.__init__: init(self, "failing")
     )
-    with pytest.raises(
-        WorkerError, match=r"worker [12] ended with status 1 \(MemoryError: no room for another slice\)"
-    ):
+    with pytest.raises(WorkerError, match=r"worker [12] ended with status 1 \(there is not enough memory\)"):
         list(fit(tiny_config(workers=3, batch_size=40, Max=99), tmp_path / "run"))
     assert all_gone(started)
 
