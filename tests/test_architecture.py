@@ -39,7 +39,6 @@ ONLY_IN = {
     "onnxruntime": "onnx_export",
     "matplotlib": "evaluation",
     "PIL": "data",
-    "pooch": "data",
     "requests": "data",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}

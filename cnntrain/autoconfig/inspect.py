@@ -17,7 +17,7 @@ from cnntrain.data.detect_source import detect_source
 from cnntrain.data.image_folder.discovery import discover
 from cnntrain.data.image_spec import ImageSpec
 from cnntrain.data.pixels import Images
-from cnntrain.errors import DataError, ImageError
+from cnntrain.errors import DataError
 from cnntrain.parallel import available_cores
 
 MAX_SAMPLES = 500
@@ -160,14 +160,9 @@ def names_to_look_at(folder: Path) -> list[str]:
 
 def median_size(folder: Path, names: Sequence[str]) -> Size:
     """Medians of the rows and of the columns of images in a folder."""
-    from cnntrain.data.image_folder.decode import read_size  # imported late, for Pillow
+    from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
-    sizes = []
-    for name in names:
-        try:
-            sizes.append(read_size(folder / name))
-        except ImageError:
-            continue  # loading will tell
+    sizes = sample_sizes(folder, names, MAX_SAMPLES)
     rows, columns = zip(*sizes, strict=True) if sizes else ((64,), (64,))
     return int(median(rows)), int(median(columns))
 

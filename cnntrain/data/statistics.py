@@ -7,7 +7,6 @@ from typing import Any
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.splits import Data
-from cnntrain.errors import ImageError
 
 SAMPLE = 1000
 """Image files whose headers are read at most."""
@@ -53,14 +52,9 @@ def image_sizes(data: Data, folder: Path) -> dict[str, Any] | None:
     names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
     if not names:
         return None
-    from cnntrain.data.image_folder.decode import read_size  # imported late, for Pillow
+    from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
-    sizes = []
-    for name in names[:: -(-len(names) // SAMPLE)]:
-        try:
-            sizes.append(read_size(folder / name))
-        except ImageError:
-            continue  # it was decoded before, and has changed since
+    sizes = sample_sizes(folder, names, SAMPLE)
     if not sizes:
         return None
     by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])

@@ -5,13 +5,11 @@ Pillow decodes without Python's lock, so threads share that work among the cores
 
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnntrain.data.image_folder.decode import read_image
 from cnntrain.data.image_folder.in_memory import fit_image, is_pillow_image
@@ -25,6 +23,7 @@ from cnntrain.inference.arrays import images_in
 from cnntrain.inference.tables import is_table, table_images
 from cnntrain.inference.walk import walk
 from cnntrain.parallel import available_cores
+from cnntrain.parallel.ordered_results import ordered_results
 from cnntrain.types import Shape
 
 MAX_THREADS = 8
@@ -75,36 +74,23 @@ def read_images(
     sources = _sources([images] if is_one else images, in_shape, spec, scale, on_note, label)
     threads = min(available_cores(), MAX_THREADS)
     ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
-    waiting: deque[Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]] = deque()
     pool = ThreadPoolExecutor(threads)
-    try:
-        for source in sources:
-            if isinstance(source, str):
-                assert spec is not None
-                waiting.append((source, pool.submit(_read, source, spec, scale == BYTES)))
-            else:
-                waiting.append(source)
-            if len(waiting) > ahead:
-                yield _done(waiting.popleft())
-        while waiting:
-            yield _done(waiting.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tasks = (
+        pool.submit(_read, source, spec, scale == BYTES) if isinstance(source, str) else source for source in sources
+    )
+    yield from ordered_results(pool, tasks, ahead)
 
 
-def _done(item: "Image | tuple[str, Future[NDArray[np.uint8] | ImageError]]") -> Image:
-    return item if isinstance(item, Image) else Image(item[0], item[1].result())
-
-
-def _read(file: str, spec: ImageSpec, takes_bytes: bool) -> NDArray[np.uint8] | ImageError:
+def _read(file: str, spec: ImageSpec | None, takes_bytes: bool) -> Image:
+    assert spec is not None
     try:
         if not takes_bytes:
             with open_image(file, HEADER) as image:
                 deep = is_deep(image)
             check_depth(deep, file)
-        return read_image(file, spec)
+        return Image(file, read_image(file, spec))
     except ImageError as error:
-        return error
+        return Image(file, error)
 
 
 def _sources(

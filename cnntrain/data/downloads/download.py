@@ -5,6 +5,7 @@ page, say. None of that may end in a wrong file, nor take for ever, nor fill the
 broke off stays in a file that ends in ``.part``, and the next try asks for the rest.
 """
 
+import hashlib
 import os
 import re
 import time
@@ -91,36 +92,31 @@ def download(
 
 
 def _try(url: str, file: File, folder: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> str | None:
-    """Ask one server, again where the fault may pass; why it failed, or None."""
-    import pooch  # imported late: it is needed only once
-
-    pooch.get_logger().setLevel("ERROR")  # it tells of each download; we do that ourselves
-    resumed = False
-
-    def fetch(url: str, output_file: str, _: object) -> None:
-        nonlocal resumed
-        resumed = _receive(url, file, Path(output_file), on_progress, patience)
-
+    """Ask one server, again where the failure may be temporary; return why it failed, or None."""
+    part = folder / (file.name + PART)
     for attempt in range(1, patience.tries + 1):
         try:
-            pooch.retrieve(url, f"sha256:{file.sha256}", file.name, folder, downloader=fetch)
-            return None
+            resumed = _receive(url, file, part, on_progress, patience)
+            with open(part, "rb", opener=_no_link) as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if digest == file.sha256:
+                os.replace(part, folder / file.name)
+                return None
+            part.unlink()
+            if not resumed or attempt == patience.tries:  # a resumed part may have come from another server
+                return "what it sends is not this file: its SHA-256 is another"
         except _Failed as failed:
             if not failed.passing or attempt == patience.tries:
                 return str(failed)
-        except ValueError:  # the first part may have come from another server, or have been wrong before
-            if not resumed or attempt == patience.tries:
-                return "what it sends is not this file: its SHA-256 is another"
         time.sleep(patience.pause * attempt)
     return None
 
 
-def _receive(url: str, file: File, path: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> bool:
-    """Write what ``url`` sends, which has as many bytes as it should, to ``path``; whether it was asked for a rest."""
+def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> bool:
+    """Download ``url`` to ``part``, all of its bytes; return whether an earlier download was resumed."""
     import requests
     from urllib3.exceptions import HTTPError
 
-    part = path.with_name(file.name + PART)
     begin = part.lstat().st_size if part.is_file() else 0
     if begin >= file.size:
         begin = 0
@@ -145,7 +141,6 @@ def _receive(url: str, file: File, path: Path, on_progress: Callable[[int], None
         part.unlink()
         what = f"sends more than the {file.size:,}" if length > file.size else f"ends after {length:,} of {file.size:,}"
         raise _Failed(f"{what} bytes of this file", passing=length < file.size)
-    os.replace(part, path)
     return begin > 0
 
 

@@ -7,7 +7,6 @@ that counts. When all files are there, nothing here touches the network.
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +26,6 @@ Progress = Callable[[int, int, str], None]
 PARTIAL, LOCK = ".partial", ".lock"
 WAIT_SECONDS = 0.1
 """Between two looks at whether another process is done."""
-TEMPORARY = re.compile(r"tmp[a-z0-9_]{1,8}")
-"""What pooch calls a file until it is checked."""
 MAX_BYTES = 1 << 31
 """Of a file that is checked; those of all data sets are smaller."""
 
@@ -166,7 +163,7 @@ def _sweep(named: DatasetInfo, working: Path) -> None:
     names = {file.name for file in named.files} | {member.name for member in named.members}
     with suppress(OSError):
         for file in os.scandir(working):
-            if (file.name in names or TEMPORARY.fullmatch(file.name)) and file.is_file(follow_symlinks=False):
+            if file.name in names and file.is_file(follow_symlinks=False):
                 os.unlink(file)
         working.rmdir()  # if it is empty
 

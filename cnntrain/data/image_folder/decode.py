@@ -9,6 +9,9 @@ Training, predict and export all read images here, so that the same file always 
 """
 
 import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +79,15 @@ def read_size(file: AnyFile) -> tuple[int, int]:
         return _size_of(file, HEADER)
     except ImageError:  # the header may be longer than that
         return _size_of(file, MAX_BYTES)
+
+
+def sample_sizes(root: Path, names: Sequence[str], count: int) -> list[tuple[int, int]]:
+    """(H, W) of at most ``count`` of the images, evenly spaced; unreadable ones are skipped."""
+    sizes = []
+    for name in names[:: max(1, -(-len(names) // count))]:
+        with suppress(ImageError):
+            sizes.append(read_size(root / name))
+    return sizes
 
 
 def _size_of(file: AnyFile, most: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from cnntrain.data.labels import to_class_names
 from cnntrain.data.names import join_names, match_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.data.stratified import describe_missing_classes, sample_mask
-from cnntrain.errors import DataError, ImageError, visible
+from cnntrain.errors import DataError, visible
 
 TEST = 0.2
 """Share of the images that is set apart for the test where the folder has no splits."""
@@ -123,15 +123,9 @@ def size_of(root: Path, images: Sequence[ImageFile]) -> tuple[int, int]:
     """(H, W) where the config names none: that of the images if all have one, and it is at most ``SIDE`` a side;
     otherwise a square of ``SIDE``, or of the middle one (median) of their shorter sides if that is less.
     """
-    from cnntrain.data.image_folder.decode import read_size  # imported late, for Pillow
+    from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
-    step = -(-len(images) // SAMPLE)
-    sizes = []
-    for image in images[::step]:
-        try:
-            sizes.append(read_size(root / image.name))
-        except ImageError:
-            continue  # decoding will tell
+    sizes = sample_sizes(root, [image.name for image in images], SAMPLE)
     if not sizes:
         return SIDE, SIDE
     if len(set(sizes)) == 1 and max(sizes[0]) <= SIDE:

@@ -3,9 +3,8 @@
 Pillow lets go of Python's lock while it decodes and resizes, so threads are enough.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from cnntrain.data.image_folder.decode import read_image
 from cnntrain.data.image_spec import ImageSpec
 from cnntrain.errors import ImageError
+from cnntrain.parallel.ordered_results import ordered_results
 
 CHUNK = 32
 """Images that a thread takes at a time."""
@@ -34,17 +34,8 @@ class Decoded(NamedTuple):
 def decode(root: Path, names: Sequence[str], spec: ImageSpec, threads: int) -> Iterator[Decoded]:
     """Read the images ``names`` of the folder ``root``, in their order, a chunk after the other."""
     chunks = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
-    waiting: deque[Future[Decoded]] = deque()
-    with ThreadPoolExecutor(threads, "cnntrain-decode") as pool:
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(decode_chunk, root, chunk, spec))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(threads, "cnntrain-decode")
+    return ordered_results(pool, (pool.submit(decode_chunk, root, chunk, spec) for chunk in chunks), AHEAD * threads)
 
 
 def decode_chunk(root: Path, names: Sequence[str], spec: ImageSpec) -> Decoded:

@@ -144,7 +144,6 @@ def test_what_a_killed_process_left_is_swept_away(serve, contents, mnist):
     working = folder_of(mnist) / ".partial"
     working.mkdir(parents=True)
     (working / next(iter(contents))).write_bytes(b"half a fi")
-    (working / "tmpabc").write_bytes(b"half a fi")
     assert left(fetch(mnist, [serve(contents).url])) == set(contents)
 
 
