@@ -7,7 +7,7 @@ the labels are in the first column or in the last, and their values decide. What
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from cnntrain.data.formats.csv_header import counts, is_mangled, number
@@ -85,13 +85,20 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
     return Columns(place, pixels, names, tuple(choices))
 
 
-def match_columns(train: Columns, columns: int, text: CsvText) -> Columns | None:
+def match_columns(
+    train: Columns, columns: int, known: Collection[str], text: CsvText, edges: Callable[[int], "Edges"]
+) -> Columns | None:
     """What the columns of another split are: those of the same names, or in the same places; None without labels.
 
     Args:
         train: What the columns of the training samples are.
         columns: How many those are.
+        known: The labels of the training samples.
         text: The open file.
+        edges: Reads the values of the column that is named and of the last.
+
+    Raises:
+        DataError: Without names, the labels seem to be in another column.
     """
     names = text.header
     if train.names is not None and names is not None and not _only_count(names):
@@ -105,7 +112,16 @@ def match_columns(train: Columns, columns: int, text: CsvText) -> Columns | None
         if text.columns == columns:
             return Columns(label, train.pixels, names, ()) if label == train.label else None
         return Columns(label, [i for i in range(text.columns) if i != label], names, ())
-    return None if text.columns == columns - 1 else train
+    if text.columns == columns - 1:
+        return None
+    if text.columns == columns:
+        marked = [i for i, name in enumerate(names or ()) if _plain(name) in LABEL_NAMES]
+        if marked and train.label not in marked:
+            rest = [i for i in range(columns) if i != marked[0]]
+            return Columns(marked[0], rest, names, ()) if len(rest) == len(train.pixels) else train
+        if not marked:
+            edges(0 if train.label == columns - 1 else train.label).check_place(text, train.label, known)
+    return train
 
 
 def fits(pixels: int, shape: Shape | None) -> bool:
@@ -253,6 +269,10 @@ class Edges:
         """
         places = (begin, text.columns - 1)
         first, last = (self._score(one, other) for one, other in (self._columns, self._columns[::-1]))
+        if len(self._columns[0]) == 1 and 0 < last < TEXT:
+            corner = number(next(iter(self._columns[0]))) in (0, 255, self._brightest)
+            if not (corner and self._evidence(self._columns[1])):
+                first = last  # one label for all, or a corner of one shade: shades in the last column decide nothing
         if first == 0 or last == 0 or first != last:
             is_last = last > first
             return places[is_last], ", the last, as its values show" if is_last else ", the first"
@@ -263,6 +283,27 @@ class Edges:
             f"{places[0]} or data.label: {places[1]}"
         )
 
+    def check_place(self, text: CsvText, label: int, known: Collection[str]) -> None:
+        """Check that labels are where those of the training samples are.
+
+        Args:
+            text: The open file.
+            label: The column of the labels there.
+            known: The labels there.
+
+        Raises:
+            DataError: This column cannot hold them, and the one at the other edge can.
+        """
+        last = text.columns - 1
+        here, other = self._columns[:: -1 if label == last else 1]
+        may_be = [len(column) > 1 and all(cell in known for cell in column) for column in (here, other)]
+        if may_be == [False, True]:
+            raise DataError(
+                f"{text.path}: the training samples have their labels in column {label}, but here column "
+                f"{0 if label == last else last} seems to hold them; put the columns in the same order, or give both "
+                "files a header"
+            )
+
     def _score(self, column: Counter[str], other: Counter[str]) -> int:
         """How much speaks for labels; 0: they cannot be."""
         values = [number(cell) for cell in column]
@@ -272,8 +313,13 @@ class Edges:
             return TEXT
         if len(column) < 2 or not all(value >= 0 and value == math.floor(value) for value in numbers if value < 1e9):
             return 0
+        mostly = column.most_common(1)[0][1] > MOSTLY * column.total()
+        return 1 + self._evidence(column) + 2 * (not mostly) + (2 * len(column) <= len(other))
+
+    def _evidence(self, column: Counter[str]) -> int:
+        """How much numbers speak for labels because they count, or are too great for pixels."""
+        numbers = [value for cell in column if (value := number(cell)) is not None]
         start = min(numbers)
         gapless = start in (0, 1) and max(numbers) - start < 1.25 * len(set(numbers)) <= LABELS_MOST
-        mostly = column.most_common(1)[0][1] > MOSTLY * column.total()
         beyond = self._brightest >= 0 and sum(value > self._brightest for value in numbers) > 1
-        return 1 + 2 * gapless + 2 * (not mostly) + (2 * len(column) <= len(other)) + 3 * beyond
+        return 2 * gapless + 3 * beyond

@@ -22,7 +22,7 @@ from cnntrain.data.folder import entries
 from cnntrain.data.formats.csv_columns import Columns, Edges, fits, match_columns, settle, some
 from cnntrain.data.formats.csv_header import number
 from cnntrain.data.formats.csv_lines import READ_ERRORS, Lines, open_csv
-from cnntrain.data.formats.csv_text import CsvText
+from cnntrain.data.formats.csv_text import SURROGATE, CsvText
 from cnntrain.data.labels import MAX_CLASSES, MAX_NAME, TextLabels
 from cnntrain.data.names import join_names
 from cnntrain.data.pixels import Scale
@@ -130,10 +130,13 @@ class _Table:
                 if beside is None:
                     columns = settle(text, label, shape, lambda begin: edges(path, begin))
                 else:
-                    found = match_columns(beside.columns, beside.width, text)
+                    known = beside.label_cells
+                    found = match_columns(beside.columns, beside.width, known, text, lambda begin: edges(path, begin))
                     self.is_unlabelled, columns = found is None, found or beside.columns
                     self.missing = beside.describe(text)
                 self.columns: Columns = columns
+                if beside is None and shape is None:
+                    self.square()
                 if not self.is_unlabelled:
                     self.labels, self.pixels = self._read(text, reporter)
         except READ_ERRORS as error:
@@ -175,6 +178,7 @@ class _Table:
             reporter.progress(rows, 0, f"reading {self.path.name}")
         if not rows:
             raise DataError(f"{self.path} holds a header, and no samples")
+        self.label_cells = labels.cells()
         return labels.finish(), np.frombuffer(content, kind).reshape(rows, len(columns))
 
     def _check_range(self, pixels: NDArray[np.float64], lines: Lines) -> None:
@@ -242,11 +246,17 @@ class _Labels:
         value, column = number(cell), f"in column {self._column} (counted from 0)"
         if not cell or (value is not None and not math.isfinite(value)):
             return f"{repr(cell) if cell else 'nothing'} {column}, where its label must be"
+        if SURROGATE.search(cell):
+            return f"a label {column} that is not text in UTF-8; save the file as UTF-8"
         if len(cell) > MAX_NAME:
             return f"a label of {len(cell):,} characters {column}; {MAX_NAME} at most are read"
         if len(self._codes) >= MAX_CLASSES:
             return f"label number {MAX_CLASSES + 1:,} {column}; {MAX_CLASSES:,} different ones at most are read"
         return None
+
+    def cells(self) -> frozenset[str]:
+        """All labels as they are written."""
+        return frozenset(self._codes)
 
     def finish(self) -> Array | TextLabels:
         """The labels as numbers, if all of them are."""

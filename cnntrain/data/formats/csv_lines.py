@@ -7,8 +7,9 @@ comments. The file may be gzipped.
 import gzip
 import io
 import os
+import re
 import zlib
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ MAX_LINE = 1 << 24
 TEXT_LIMIT, TEXT_LIMIT_FROM = 50, 1 << 24
 """How many times as large a packed file may become, and from how many bytes on. Real tables of pixels stay below 30."""
 GZIP = b"\x1f\x8b"
+BLANK_OR_COMMENT = re.compile(r"#|[^\S\n]")
 MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 
 
@@ -80,7 +82,7 @@ class LineReader:
             rest = end
             if begin or newline:
                 texts = begin.split("\n")
-                found = self._kept(Lines(range(count + 1, count + 1 + len(texts)), texts), "#" in begin)
+                found = self._kept(Lines(range(count + 1, count + 1 + len(texts)), texts), begin)
                 count += len(texts)
                 if found.texts:
                     self._has_begun = True
@@ -88,10 +90,12 @@ class LineReader:
             if not content:
                 return
 
-    def _kept(self, lines: Lines, may_have_comments: bool) -> Lines:
+    def _kept(self, lines: Lines, block: str) -> Lines:
         """Without blanks at the ends of lines, lines of blanks, and comments."""
+        if all(lines.texts) and not BLANK_OR_COMMENT.search(block):
+            return lines
         stripped = list(map(str.strip, lines.texts))
-        if all(stripped) and not may_have_comments:
+        if all(stripped) and "#" not in block:
             return Lines(lines.numbers, [text.rstrip(" ") for text in lines.texts])
         kept = [i for i, text in enumerate(stripped) if text and text[0] != "#"]
         if not self._has_begun:
@@ -104,6 +108,8 @@ def _decoder(stream: IO[bytes], path: Path) -> io.IncrementalNewlineDecoder:
     """What makes text of the bytes of a file. Bytes that are not UTF-8 stay, to be reported where they matter."""
     peekable: Any = stream
     begin = peekable.peek(4)[:4]
+    if begin in (BOM_UTF32_LE, BOM_UTF32_BE):
+        raise DataError(f"{path} is text in UTF-32; save it as UTF-8")
     encoding = next((name for mark, name in MARKS.items() if begin.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\0" in begin[:2]:
         raise DataError(f"{path} is not text in UTF-8: it begins with {begin.hex(' ')}; save it as UTF-8")

@@ -4,6 +4,7 @@ Values are separated by commas, semicolons or tabs, whichever the first lines ag
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -19,6 +20,8 @@ MAX_COLUMNS = 1_000_000
 SAMPLE_LINES, SAMPLE_CELLS = 200, 1 << 18
 """What is looked at to settle what the columns are, at most."""
 SEPARATORS = "\t;,"
+SURROGATE = re.compile("[\udc80-\udcff]")
+"""What a byte that is not UTF-8 becomes."""
 
 
 class Block(NamedTuple):
@@ -64,6 +67,7 @@ class CsvText:
         """The names of the columns, if a line holds them."""
         if self.header is not None:
             head = head.after(1)
+            self.header = tuple(map(_as_latin_1, self.header))
         elif reader.comment.count(self.separator) + 1 == self.columns:  # as numpy.savetxt writes a header
             self.header = header_of(self._cells(reader.comment), first)
         self._head = head
@@ -114,7 +118,7 @@ class CsvText:
         separator, after = self.separator, self.columns - 1 - column
         texts = [text.removesuffix(self._ends) for text in lines.texts] if self._ends else lines.texts
         counts = [text.count(separator) for text in texts]
-        if min(counts) != max(counts) or counts[0] != self.columns - 1 or any('"' in text for text in texts):
+        if min(counts) != max(counts) or counts[0] != self.columns - 1 or '"' in "".join(texts):
             return [self._checked(*line)[column] for line in zip(lines.numbers, lines.texts, strict=True)]
         if column <= after:
             cells = [text.split(separator, column + 1)[column] for text in texts]
@@ -163,6 +167,11 @@ class CsvText:
             wider = others[0].count(self.separator) - first.count(self.separator)
             return ends if wider == ends else 0  # otherwise the first line has a value there
         return ends
+
+
+def _as_latin_1(name: str) -> str:
+    """A column's name; bytes that are not UTF-8 are read as Latin-1."""
+    return name.encode("utf-8", "surrogateescape").decode("latin-1") if SURROGATE.search(name) else name
 
 
 def _said_separator(line: str) -> str | None:

@@ -180,6 +180,18 @@ WRONG = {
         text(LABELS, PIXELS[:, 1:63] % 17, LABELS[::-1]),
         "column 0 and column 63 could both hold the labels; write data.label: 0 or data.label: 63",
     ),
+    "one label for all, without a header": (
+        text([7] * N, RNG.integers(0, 256, (N, 64))),
+        "column 0 and column 64 could both hold the labels; write data.label: 0 or data.label: 64",
+    ),
+    "one label for all, and few shades": (
+        text([3] * N, RNG.integers(0, 9, (N, 64))),
+        "column 0 and column 64 could both hold the labels; write data.label: 0 or data.label: 64",
+    ),
+    "UTF-8 names, and a label in Latin-1": (
+        text([*LABELS[:-1], "\udce9t\udce9"], PIXELS, header=["label", *NAMES]),
+        "line 61 holds a label in column 0 (counted from 0) that is not text in UTF-8; save the file as UTF-8",
+    ),
     "pixels in one cell": (
         "emotion,pixels,Usage\n" + "0,70 80 82 72 58,Training\n" * 5,
         "column 1, 'pixels', holds 5 values separated by blanks; give each pixel a column of its own",
@@ -204,7 +216,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_refused_for_the_right_reason(tmp_path, name):
     content, words = WRONG[name]
-    (tmp_path / "a.csv").write_text(content)
+    (tmp_path / "a.csv").write_text(content, "utf-8", "surrogateescape")
     with pytest.raises(DataError) as caught:
         csv_file.load(tmp_path / "a.csv")
     assert words in str(caught.value)
@@ -224,6 +236,21 @@ def test_text_without_its_mark_and_bytes_that_are_no_text(tmp_path):
     (tmp_path / "a.csv").write_bytes(content.encode("utf-16-le"))
     with pytest.raises(DataError, match="is not text in UTF-8: it begins with 6c 00 61 00"):
         csv_file.load(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-be"])
+def test_utf_32(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes(("\ufeff" * (encoding == "utf-32-be") + "label,0\n1,2\n").encode(encoding))
+    with pytest.raises(DataError, match="is text in UTF-32; save it as UTF-8"):
+        csv_file.load(tmp_path / "a.csv")
+
+
+def test_names_of_columns_in_latin_1(tmp_path):
+    (tmp_path / "a.csv").write_bytes(text(LABELS, PIXELS, header=["étiquette", *NAMES]).encode("latin-1"))
+    splits = csv_file.load(tmp_path / "a.csv")
+    assert splits.choices == ("labels: column 0, 'étiquette'",)
+    check(splits)
+    check(csv_file.load(tmp_path / "a.csv", label="étiquette"))
 
 
 def test_a_column_that_is_not_there_is_answered_by_the_first_and_last_names(tmp_path):
@@ -264,3 +291,62 @@ def test_columns_of_a_test_file_are_found_by_their_names(tmp_path):
     test = csv_file.load(tmp_path).test
     np.testing.assert_array_equal(test.images.reshape(N, 64), PIXELS)
     np.testing.assert_array_equal(test.labels, LABELS)
+
+
+@pytest.mark.parametrize("has_id", [False, True])
+def test_pixels_of_a_test_file_in_another_order(tmp_path, has_id):
+    (tmp_path / "train.csv").write_text(text(LABELS, PIXELS, header=["label", *NAMES]))
+    order = RNG.permutation(64)
+    columns, header = (LABELS, PIXELS[:, order]), ["label", *(NAMES[i] for i in order)]
+    if has_id:
+        columns, header = (range(N), *columns), ["id", *header]
+    (tmp_path / "test.csv").write_text(text(*columns, header=header))
+    test = csv_file.load(tmp_path).test
+    np.testing.assert_array_equal(test.images.reshape(N, 64), PIXELS)
+    np.testing.assert_array_equal(test.labels, LABELS)
+
+
+TRAIN_FILES = {
+    "header, first": (text(LABELS, PIXELS, header=["label", *NAMES]), 0),
+    "first": (text(LABELS, PIXELS), 0),
+    "last": (text(PIXELS, LABELS), 64),
+}
+HELD_OUT = RNG.permutation(N)[:40]
+
+
+@pytest.mark.parametrize("name", TRAIN_FILES)
+def test_labels_of_a_test_file_without_a_header_in_another_place(tmp_path, name):
+    content, label = TRAIN_FILES[name]
+    (tmp_path / "train.csv").write_text(content)
+    columns = [PIXELS[HELD_OUT], LABELS[HELD_OUT]]
+    (tmp_path / "test.csv").write_text(text(*(columns if label == 0 else columns[::-1])))
+    with pytest.raises(DataError, match=f"labels in column {label}, but here column {64 - label} seems to hold them"):
+        csv_file.load(tmp_path)
+    (tmp_path / "test.csv").write_text(text(*(columns[::-1] if label == 0 else columns)))
+    test = csv_file.load(tmp_path).test
+    np.testing.assert_array_equal(test.images.reshape(-1, 64), PIXELS[HELD_OUT])
+    np.testing.assert_array_equal(test.labels, LABELS[HELD_OUT])
+
+
+def test_a_test_file_whose_header_alone_names_the_labels(tmp_path):
+    (tmp_path / "train.csv").write_text(text(LABELS, PIXELS))
+    (tmp_path / "test.csv").write_text(text(PIXELS, LABELS, header=[*NAMES, "label"]))
+    test = csv_file.load(tmp_path).test
+    np.testing.assert_array_equal(test.images.reshape(N, 64), PIXELS)
+    np.testing.assert_array_equal(test.labels, LABELS)
+
+
+def test_a_test_file_of_one_class(tmp_path):
+    (tmp_path / "train.csv").write_text(text(LABELS, PIXELS))
+    (tmp_path / "test.csv").write_text(text(LABELS[LABELS == 1], PIXELS[LABELS == 1]))
+    assert set(csv_file.load(tmp_path).test.labels) == {1}
+
+
+def test_the_number_of_columns_is_checked_before_the_pixels_are_read(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the pixels are read")
+
+    monkeypatch.setattr(csv_file.CsvText, "blocks", refuse)
+    (tmp_path / "a.csv").write_text(text(LABELS, PIXELS[:, 1:]))
+    with pytest.raises(DataError, match="make no square"):
+        csv_file.load(tmp_path / "a.csv")
