@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from cnntrain.data.formats.csv_edges import Edges
 from cnntrain.data.formats.csv_header import counts, is_mangled, number
 from cnntrain.data.formats.csv_text import CsvText
 from cnntrain.data.names import join_names
@@ -20,14 +21,6 @@ LABEL_NAMES |= {"classid", "classname", "classlabel", "emotion"}
 INDEX_NAMES = re.compile(r"|(unnamed|level)\d*|id|index|idx|row|rowid|imageid|sampleid")
 """Names of columns that number the lines; pandas writes such a one without a name."""
 IMAGE_FILE = re.compile(r".+\.(png|jpe?g|bmp|gif|webp|tiff?|pgm|ppm)", re.IGNORECASE)
-LABELS_MOST = 100
-"""Values of a column that speak for labels, if they count from 0 or 1 with few gaps; more are shades as well."""
-MOSTLY = 0.8
-"""Share of one value: the pixels at the corners are mostly of one shade."""
-TEXT = 10
-"""How much a column of text speaks for labels: more than all else."""
-FEW = 10
-"""Lines, below which values prove nothing, and the first column holds the labels."""
 KEY = "write data.label: and the name or the place of the column that holds the labels"
 Shape = tuple[int, int, int]
 
@@ -42,7 +35,7 @@ class Columns(NamedTuple):
     choices: tuple[str, ...]
 
 
-def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: Callable[[int], "Edges"]) -> Columns:
+def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: Callable[[int], Edges]) -> Columns:
     """Settle what the columns of the training samples are.
 
     Args:
@@ -86,7 +79,7 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
 
 
 def match_columns(
-    train: Columns, columns: int, known: Collection[str], text: CsvText, edges: Callable[[int], "Edges"]
+    train: Columns, columns: int, known: Collection[str], text: CsvText, edges: Callable[[int], Edges]
 ) -> Columns | None:
     """What the columns of another split are: those of the same names, or in the same places; None without labels.
 
@@ -247,79 +240,3 @@ def _numbers_lines(text: CsvText, shape: Shape | None) -> bool:
         return False
     first = [number(cells[0]) for cells in text.sample]
     return len(first) > 1 and len(set(first)) == len(first)
-
-
-class Edges:
-    """The values of the first and the last column of all lines, where the labels may be.
-
-    Args:
-        columns: The values of each, with how often they are there.
-        brightest: The greatest value between them.
-    """
-
-    def __init__(self, columns: Sequence[Counter[str]], brightest: float) -> None:
-        self._columns = columns
-        self._brightest = brightest
-
-    def decide(self, text: CsvText, begin: int) -> tuple[int, str]:
-        """The column of the labels, ``begin`` or the last, and why where it is not clear.
-
-        Raises:
-            DataError: Both are as likely.
-        """
-        places = (begin, text.columns - 1)
-        first, last = (self._score(one, other) for one, other in (self._columns, self._columns[::-1]))
-        if len(self._columns[0]) == 1 and 0 < last < TEXT:
-            corner = number(next(iter(self._columns[0]))) in (0, 255, self._brightest)
-            if not (corner and self._evidence(self._columns[1])):
-                first = last  # one label for all, or a corner of one shade: shades in the last column decide nothing
-        if first == 0 or last == 0 or first != last:
-            is_last = last > first
-            return places[is_last], ", the last, as its values show" if is_last else ", the first"
-        if self._columns[0].total() < FEW:
-            return begin, ", the first"
-        raise DataError(
-            f"{text.path}: column {places[0]} and column {places[1]} could both hold the labels; write data.label: "
-            f"{places[0]} or data.label: {places[1]}"
-        )
-
-    def check_place(self, text: CsvText, label: int, known: Collection[str]) -> None:
-        """Check that labels are where those of the training samples are.
-
-        Args:
-            text: The open file.
-            label: The column of the labels there.
-            known: The labels there.
-
-        Raises:
-            DataError: This column cannot hold them, and the one at the other edge can.
-        """
-        last = text.columns - 1
-        here, other = self._columns[:: -1 if label == last else 1]
-        may_be = [len(column) > 1 and all(cell in known for cell in column) for column in (here, other)]
-        if may_be == [False, True]:
-            raise DataError(
-                f"{text.path}: the training samples have their labels in column {label}, but here column "
-                f"{0 if label == last else last} seems to hold them; put the columns in the same order, or give both "
-                "files a header"
-            )
-
-    def _score(self, column: Counter[str], other: Counter[str]) -> int:
-        """How much speaks for labels; 0: they cannot be."""
-        values = [number(cell) for cell in column]
-        numbers = [value for value in values if value is not None]
-        texts = len(values) - len(numbers)
-        if not numbers or (column.total() >= FEW and 4 * texts >= len(values)):  # fewer are pixels that are wrong
-            return TEXT
-        if len(column) < 2 or not all(value >= 0 and value == math.floor(value) for value in numbers if value < 1e9):
-            return 0
-        mostly = column.most_common(1)[0][1] > MOSTLY * column.total()
-        return 1 + self._evidence(column) + 2 * (not mostly) + (2 * len(column) <= len(other))
-
-    def _evidence(self, column: Counter[str]) -> int:
-        """How much numbers speak for labels because they count, or are too great for pixels."""
-        numbers = [value for cell in column if (value := number(cell)) is not None]
-        start = min(numbers)
-        gapless = start in (0, 1) and max(numbers) - start < 1.25 * len(set(numbers)) <= LABELS_MOST
-        beyond = self._brightest >= 0 and sum(value > self._brightest for value in numbers) > 1
-        return 2 * gapless + 3 * beyond

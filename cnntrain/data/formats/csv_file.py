@@ -11,7 +11,6 @@ in the order of ``shape``: channel by channel, each row by row.
 
 import math
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Arrays, PredefinedSplits, Splits, assemble
 from cnntrain.data.folder import entries
-from cnntrain.data.formats.csv_columns import Columns, Edges, fits, match_columns, settle, some
+from cnntrain.data.formats.csv_columns import Columns, fits, match_columns, settle, some
+from cnntrain.data.formats.csv_edges import edges
 from cnntrain.data.formats.csv_header import number
 from cnntrain.data.formats.csv_lines import READ_ERRORS, Lines, open_csv
 from cnntrain.data.formats.csv_text import SURROGATE, CsvText
@@ -31,8 +31,6 @@ from cnntrain.errors import DataError, reason_of
 from cnntrain.types import Array
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|test|validation|valid|val|dev)\.csv(?:\.gz)?", re.IGNORECASE | re.DOTALL)
-LOOKED_AT = 1_000_000
-"""Lines that are searched for where the labels are, at most."""
 SPLITS = {"train": "train", "test": "test"}
 """The split that a file's name means; the other names mean validation."""
 FOLDER = "`source: csv` reads a .csv file, or a folder with train.csv and perhaps validation.csv and test.csv"
@@ -267,21 +265,3 @@ class _Labels:
         numbers = np.array(values, np.float64)
         is_whole = bool((np.abs(numbers) < 2**53).all() and (numbers == np.floor(numbers)).all())
         return (numbers.astype(np.int64) if is_whole else numbers)[codes]
-
-
-def edges(path: Path, begin: int) -> Edges:
-    """Read the column ``begin`` and the last one of a file."""
-    with open_csv(path) as stream:
-        text = CsvText(path, stream)
-        last = text.columns - 1
-        between = [number(cell) for cells in text.sample for cell in cells[begin + 1 : last]]
-        columns: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-        looked_at = 0
-        for lines in text.lines():
-            for column, place in zip(columns, (begin, last), strict=True):
-                if len(column) <= MAX_CLASSES:
-                    column.update(text.column(lines, place))
-            looked_at += len(lines.texts)
-            if looked_at >= LOOKED_AT:
-                break
-        return Edges(columns, max((value for value in between if value is not None), default=-1))

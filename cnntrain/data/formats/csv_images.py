@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cnntrain.data.formats.csv_columns import Shape, is_label_or_index, settle, some, unlike_others
-from cnntrain.data.formats.csv_file import edges
+from cnntrain.data.formats.csv_edges import edges
 from cnntrain.data.formats.csv_lines import READ_ERRORS, open_csv
 from cnntrain.data.formats.csv_text import CsvText
 from cnntrain.errors import DataError
