@@ -1,6 +1,6 @@
-"""The names of keys: long names mean the same as short ones, and each place has its own keys.
+"""Long names of keys, replaced by the short ones that they mean.
 
-Which keys a place has follows from the schema's own models, however deep they are nested.
+Which keys a mapping has follows from the schema's models, however deeply they are nested.
 """
 
 from functools import cache
@@ -11,13 +11,13 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.schema.config import SOURCES, AnyData, Config, LayerEntry
 from cnntrain.config.schema.layers import Options
-from cnntrain.config.yaml.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, find, place
+from cnntrain.config.yaml.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, child, find, place
 from cnntrain.config.yaml.problems import Problem
 
 
 @cache
 def models_in(kind: Any) -> tuple[type[BaseModel], ...]:
-    """Return the models that a value of a type may be: several where one key, ``source``, tells them apart."""
+    """Return the models that a value of a type may be: several where ``source`` selects one."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return (kind,)
     if get_origin(kind) is Annotated:
@@ -29,7 +29,7 @@ def models_in(kind: Any) -> tuple[type[BaseModel], ...]:
 
 @cache
 def item_of(kind: Any) -> Any:
-    """Return the type of the entries of a list, None where a type is no list."""
+    """Return the type of the entries of a list, None for other types."""
     if get_origin(kind) is Annotated:
         return item_of(get_args(kind)[0])
     if get_origin(kind) is tuple:
@@ -44,27 +44,28 @@ def kind_of_key(model: type[BaseModel], key: str) -> Any:
 
 
 def model_at(root: Node, path: Path) -> type[BaseModel] | None:
-    """Return the part of the schema that a mapping at ``path`` is held against, None where there is no mapping."""
+    """Return the model that a mapping at ``path`` is validated against, None where the schema has no mapping."""
     kind: Any = Config
     for depth, step in enumerate(path):
         if isinstance(step, int):
             kind = item_of(kind)
         else:
-            model = chosen(models_in(kind), root, path[:depth])
+            model = chosen(kind, find(root, path[:depth]))
             kind = None if model is None else kind_of_key(model, step)
-    return chosen(models_in(kind), root, path)
+    return chosen(kind, find(root, path))
 
 
-def chosen(models: tuple[type[BaseModel], ...], root: Node, path: Path) -> type[BaseModel] | None:
-    """Return the model that the mapping at ``path`` chooses by its ``source``."""
+def chosen(kind: Any, node: Node | None) -> type[BaseModel] | None:
+    """Return the model for a mapping of a type; where there are several, the mapping's ``source`` chooses."""
+    models = models_in(kind)
     if len(models) < 2:
         return models[0] if models else None
-    source = find(root, (*path, "source"))
+    source = child(node, "source")
     return SOURCES.get(source.text, AnyData) if isinstance(source, Scalar) else AnyData
 
 
 def path_of_error(error: ErrorDetails) -> Path:
-    """Return the place of an error in the config; pydantic's own also names branches of unions and items of values."""
+    """Return the path of an error in the config; pydantic's own also names branches of unions and items of values."""
     path: Path = ()
     kind: Any = Config
     for step in error["loc"]:
@@ -81,60 +82,73 @@ def path_of_error(error: ErrorDetails) -> Path:
 
 
 def with_canonical_names(root: Node) -> tuple[Node, list[Problem]]:
-    """Return the tree with every long name replaced, and a fault for each key given under both names.
+    """Return the tree with every long name replaced, and a problem for each key given under both names.
 
-    An empty section whose keys all have defaults, or an empty entry of a layer, becomes an empty mapping.
+    An empty section whose keys all have defaults, or a layer without options, becomes an empty mapping.
     """
-    faults: list[Problem] = []
-    return shortened(root, root, (), faults), faults
+    problems: list[Problem] = []
+    return canonical(root, Config, (), root, problems), problems
 
 
-def shortened(node: Node, root: Node, path: Path, faults: list[Problem]) -> Node:
-    """Return the node at ``path``, and all below it, under short names."""
+def canonical(
+    node: Node, kind: Any, path: Path, root: Node, problems: list[Problem], may_be_empty: bool = False
+) -> Node:
+    """Return a node and all below it under short names.
+
+    Args:
+        node: The node at ``path``.
+        kind: Its type in the schema.
+        path: Its keys and indices from ``root``.
+        root: The whole tree.
+        problems: Problems are appended here.
+        may_be_empty: Whether no value at all means a mapping with all defaults.
+    """
     if isinstance(node, Sequence):
-        items = (shortened(item, root, (*path, i), faults) for i, item in enumerate(node.items))
-        return Sequence(node.mark, tuple(items)) if models_in(item_of(kind_at(root, path))) else node
-    model = model_at(root, path)
+        item = item_of(kind)
+        return Sequence(
+            node.mark, tuple(canonical(entry, item, (*path, i), root, problems) for i, entry in enumerate(node.items))
+        )
+    model = chosen(kind, node)
     if model is None:
         return node
     if isinstance(node, Scalar):
-        return Mapping(node.mark) if node.value is None and may_be_empty(root, path) else node
-    node = renamed(node, root, path, faults)
-    entries = {
-        key: entry._replace(node=shortened(entry.node, root, (*path, key), faults))
-        for key, entry in node.entries.items()
-    }
+        return Mapping(node.mark) if node.value is None and may_be_empty else node
+    entries = renamed(node, model, path, root, problems)
+    for key, (inner, empty) in nested(model).items():
+        if key in entries:
+            below = canonical(entries[key].node, inner, (*path, key), root, problems, empty)
+            entries[key] = entries[key]._replace(node=below)
     return Mapping(node.mark, entries)
 
 
-def kind_at(root: Node, path: Path) -> Any:
-    """Return the type of the key at ``path``, None if the schema has none."""
-    model = model_at(root, path[:-1]) if path else None
-    return None if model is None else kind_of_key(model, str(path[-1]))
+@cache
+def nested(model: type[BaseModel]) -> dict[str, tuple[Any, bool]]:
+    """Return the keys of a model that hold mappings or lists of them: the type of each, and whether it may be empty."""
+    return {
+        key: (field.annotation, model is LayerEntry or isinstance(field.default, BaseModel))
+        for key, field in model.model_fields.items()
+        if models_in(field.annotation) or models_in(item_of(field.annotation))
+    }
 
 
-def may_be_empty(root: Node, path: Path) -> bool:
-    """Return whether nothing at ``path`` means a mapping with all defaults."""
-    outer = model_at(root, path[:-1]) if path else None
-    return outer is LayerEntry or (
-        outer is not None and isinstance(outer.model_fields[str(path[-1])].default, BaseModel)
-    )
-
-
-def renamed(node: Mapping, root: Node, path: Path, faults: list[Problem]) -> Mapping:
-    """Return a mapping under its short names."""
+def renamed(node: Mapping, model: type[BaseModel], path: Path, root: Node, problems: list[Problem]) -> dict[str, Entry]:
+    """Return the entries of a mapping under their short names."""
     entries: dict[str, Entry] = {}
     for key, entry in node.entries.items():
-        short = short_name(root, path, key)
+        short = long_names_of(model).get(key, key)
         if short in entries:
             sentence = f"'{entries[short].name}' and '{entry.name}' mean the same; keep one of them"
-            faults.append(Problem(entry.mark, place(root, path), sentence))
+            problems.append(Problem(entry.mark, place(root, path), sentence))
         else:
             entries[short] = entry
-    return Mapping(node.mark, entries)
+    return entries
+
+
+def long_names_of(model: type[BaseModel] | None) -> dict[str, str]:
+    """Return the short name for each long name of a model's keys."""
+    return model.long_names if model and issubclass(model, Options) else {}
 
 
 def short_name(root: Node, path: Path, key: str) -> str:
     """Return the name in the schema that a key of the mapping at ``path`` means."""
-    model = model_at(root, path)
-    return model.long_names.get(key, key) if model and issubclass(model, Options) else key
+    return long_names_of(model_at(root, path)).get(key, key)

@@ -67,6 +67,9 @@ def with_overrides(root: Node, faults: list[Problem], overrides: Sequence[str], 
     for word in overrides:
         root, more = overridden(root, word)
         faults += more
+    if overrides:  # a value such as {learning_rate: 0.1} may hold long names, too
+        root, doubled = with_canonical_names(root)
+        faults += doubled
     return checked(root, faults, folder)
 
 
