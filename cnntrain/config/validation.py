@@ -82,7 +82,7 @@ def settle_loss(values: dict[str, Any]) -> None:
 
 
 def against_schema(root: Node, values: dict[str, Any]) -> tuple[Config | None, list[Problem], set[Place]]:
-    """Return the config or what pydantic finds wrong with it, and the paths of misspelled keys: they are not missing."""
+    """Return the config, or what pydantic finds wrong and the paths of misspelled keys, which are not missing."""
     try:
         return Config.model_validate(values), [], set()
     except ValidationError as invalid:

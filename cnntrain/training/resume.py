@@ -111,8 +111,10 @@ def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> C
     Raises:
         ConfigError: They are faulty, or would make it another run.
     """
+    if not overrides:
+        return checkpoint.config
     before = checkpoint.config.resolved()
-    config = config_from_dict(before, str(folder), overrides) if overrides else checkpoint.config
+    config = config_from_dict(before, str(folder), overrides)
     old, new = flat(before), flat(config.resolved())
     refused = [
         f"{folder}: {key} is {shown(old.get(key))} in this run and cannot become {shown(new.get(key))}; what may "
@@ -175,7 +177,7 @@ def swept(folder: RunFolder, found: Found, config: Config, network: Network, dat
         metrics.rewind(FileMark(len(kept), ""), [])
     metrics.cut()
     folder.summary.unlink(missing_ok=True)
-    if to_yaml(config) != to_yaml(checkpoint.config):
+    if config != checkpoint.config:
         new = replace(checkpoint, config=config, metrics=metrics.mark, waiting=metrics.waiting)
         checkpoints.save(folder.path, checkpoints.serialized(new, network, data))
     if not has_weights(folder.config, to_yaml(config)):

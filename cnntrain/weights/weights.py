@@ -109,7 +109,13 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
         path = path / FILE_IN_RUN
     if path.suffix in (".yaml", ".yml"):
         raise WeightsError(f"{path}: this is a config; what is needed is a run folder or a .safetensors file")
-    header, about = read_metadata(path)
+    return saved_network(path, *read_metadata(path), overrides, dtype)
+
+
+def saved_network(
+    path: Path, header: Header, about: dict[str, Any], overrides: Sequence[str] = (), dtype: DTypeLike | None = None
+) -> SavedNetwork:
+    """Return what a weights file holds, given its header and the JSON object beside the tensors; see ``load_saved``."""
     try:
         config = config_from_dict(about["config"], "config")
         classes = class_names(about["classes"])

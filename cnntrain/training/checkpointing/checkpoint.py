@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.config import Config, config_from_dict
+from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.pixels import UNKNOWN, Scale
 from cnntrain.errors import CnntrainError, WeightsError
@@ -129,8 +129,8 @@ def load(path: Path) -> Checkpoint:
     Raises:
         WeightsError: It is not there, or damaged.
     """
-    saved = weights.load_saved(path)
     header, about = weights.read_metadata(path)
+    saved = weights.saved_network(path, header, with_settings(about))
     told = about.pop("digest", None)
     try:
         check_shapes(header.shapes, saved.config.training.state_rows, saved.network.theta.size)
@@ -139,9 +139,9 @@ def load(path: Path) -> Checkpoint:
             raise WeightsError("the checkpoint is damaged: its content does not fit its digest")
         more = about[weights.CHECKPOINT]
         progress = TrainState.from_json(more["progress"])
-        stored = about["config"] | {"training": about["config"]["training"] | checked_settings(more["settings"])}
+        checked_settings(more["settings"])
         checkpoint = Checkpoint(
-            config=config_from_dict(stored, str(path)),
+            config=saved.config,
             progress=progress,
             outcome=Outcome.from_json(more["outcome"], progress.epoch - 1),
             theta=saved.network.theta,
@@ -162,3 +162,14 @@ def load(path: Path) -> Checkpoint:
         reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
         raise WeightsError(f"{path}: not a checkpoint of this version of cnntrain: {reason}") from error
     return checkpoint
+
+
+def with_settings(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON object of a checkpoint with the settings in its config; as it is, where either is malformed."""
+    config, more = about.get("config"), about.get(weights.CHECKPOINT)
+    training = config.get("training") if isinstance(config, dict) else None
+    settings = more.get("settings") if isinstance(more, dict) else None
+    if not isinstance(config, dict) or not isinstance(training, dict) or not isinstance(settings, dict):
+        return about
+    given = {key: settings[key] for key in weights.NOT_STORED if key in settings}
+    return about | {"config": config | {"training": training | given}}
