@@ -124,10 +124,11 @@ def canonical(
 @cache
 def nested(model: type[BaseModel]) -> dict[str, tuple[Any, bool]]:
     """Return the keys of a model that hold mappings or lists of them: the type of each, and whether it may be empty."""
+    kinds: dict[str, Any] = {key: field.annotation for key, field in model.model_fields.items()}
     return {
-        key: (field.annotation, model is LayerEntry or isinstance(field.default, BaseModel))
-        for key, field in model.model_fields.items()
-        if models_in(field.annotation) or models_in(item_of(field.annotation))
+        key: (kind, model is LayerEntry or isinstance(model.model_fields[key].default, BaseModel))
+        for key, kind in kinds.items()
+        if models_in(kind) or models_in(item_of(kind))
     }
 
 
