@@ -29,7 +29,7 @@ def folder(make_config, tmp_path_factory):
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("fit", ["stretch", "crop"])
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_example_with_an_image_prepares_it_as_the_network_does(
     fit, channels, make_config, tmp_path, monkeypatch, capsys
