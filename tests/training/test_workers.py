@@ -189,3 +189,15 @@ def test_number_of_workers(make_config, monkeypatch, options, count):
         count = len(list(network.micro_batches(90)))
         assert count < 8
     assert number_of_workers(config, network, data) == count
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_the_workspaces_are_freed_with_the_ranks(tiny_config, size):
+    """What comes then, plots and a rollback among them, finds their memory free."""
+    config = tiny_config(workers=size)
+    data = load_config_data(config)
+    network = build_for(config, data)
+    with workers.ranks(config, network, data, size):
+        network.workspace(4).x.fill(0)
+        assert network._workspaces.largest is not None
+    assert network._workspaces.largest is None
