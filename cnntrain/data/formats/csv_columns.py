@@ -70,6 +70,9 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
     pixels = [i for i in rest if i not in extra]
     if extra and not fits(len(pixels), shape) and fits(len(rest), shape):
         pixels, extra = rest, []
+    if names is not None and (ordered := in_name_order(names, pixels)) != pixels:
+        choices.append(f"pixels: in the order of the numbers in their names, {some([names[i] for i in ordered])}")
+        pixels = ordered
     named = f", {names[place]!r}" if names is not None else ""
     choices.append(f"labels: column {place}{named}{why}")
     if extra:
@@ -109,9 +112,11 @@ def match_columns(
         return None
     if text.columns == columns:
         marked = [i for i, name in enumerate(names or ()) if _plain(name) in LABEL_NAMES]
-        if marked and train.label not in marked:
+        if names is not None and marked and train.label not in marked:
             rest = [i for i in range(columns) if i != marked[0]]
-            return Columns(marked[0], rest, names, ()) if len(rest) == len(train.pixels) else train
+            return (
+                Columns(marked[0], in_name_order(names, rest), names, ()) if len(rest) == len(train.pixels) else train
+            )
         if not marked:
             edges(0 if train.label == columns - 1 else train.label).check_place(text, train.label, known)
     return train
@@ -151,10 +156,26 @@ def _only_count(names: Sequence[str]) -> bool:
 
 def unlike_others(names: Sequence[str]) -> list[int]:
     """The columns whose names are unlike those of the pixels; all of them where no names are alike."""
-    forms = [re.sub(r"\d+", "#", name.lower()) for name in names]
+    forms = [_form(name) for name in names]
     alike = {form for form, times in Counter(forms).items() if times > 1 and "#" in form}
     unlike = [i for i, form in enumerate(forms) if form not in alike]
     return unlike if 2 * len(unlike) <= len(names) else list(range(len(names)))
+
+
+def in_name_order(names: Sequence[str], pixels: list[int]) -> list[int]:
+    """The columns of the pixels in the order of the only number in each name, where these count from 0 or 1."""
+    found = {i: re.findall(r"[0-9]+", names[i]) for i in pixels}
+    if any(len(numbers) != 1 for numbers in found.values()) or len({_form(names[i]) for i in pixels}) != 1:
+        return pixels
+    ordered = sorted(pixels, key=lambda i: int(found[i][0][:18]))
+    first = int(found[ordered[0]][0][:18])
+    is_count = first in (0, 1) and all(int(found[i][0][:18]) == first + k for k, i in enumerate(ordered))
+    return ordered if is_count else pixels
+
+
+def _form(name: str) -> str:
+    """A name without its numbers."""
+    return re.sub(r"\d+", "#", name.lower())
 
 
 def _check_cells(text: CsvText) -> None:

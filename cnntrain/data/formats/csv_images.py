@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnntrain.data.formats.csv_columns import Shape, is_label_or_index, settle, some, unlike_others
+from cnntrain.data.formats.csv_columns import Shape, in_name_order, is_label_or_index, settle, some, unlike_others
 from cnntrain.data.formats.csv_edges import edges
 from cnntrain.data.formats.csv_lines import READ_ERRORS, open_csv
 from cnntrain.data.formats.csv_text import CsvText
@@ -35,6 +35,8 @@ def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tup
             text = CsvText(path, stream)
             others = _other_columns(text, shape, label)
             pixels = [i for i in range(text.columns) if i not in others]
+            if text.header is not None:
+                pixels = in_name_order(text.header, pixels)
             content, is_whole = bytearray(), True
             for values, _, _ in text.blocks(pixels, pixels[0]):
                 is_whole = is_whole and bool((values == np.rint(values)).all())

@@ -1,6 +1,5 @@
 """Groups of images that are never divided among the splits: all images of one person, or of one burst of a camera."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.dataset import Dataset
+from cnntrain.data.image_folder.group_pattern import GroupPattern
 from cnntrain.data.labels import quoted
 from cnntrain.data.names import nfc
 from cnntrain.errors import DataError, visible
@@ -36,13 +36,10 @@ def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
         DataError: It is no such regular expression, or finds nothing in a path.
     """
     where = f"data.group: {quoted(pattern)}"
-    try:
-        expression = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise DataError(f"{where} is no regular expression: {error}") from None
-    if expression.groups != 1:
-        raise DataError(f"{where} has {expression.groups} groups in parentheses, and one is needed")
-    matches = [expression.search(nfc(image.name)) for image in images]
+    expression = GroupPattern(pattern, where)
+    names = [nfc(image.name) for image in images]
+    expression.check_length(max(map(len, names), default=0))
+    matches = list(expression.search_all(names))
     without = [image.name for image, match in zip(images, matches, strict=True) if not (match and match[1])]
     if without:
         count = f"{len(without):,} of {len(matches):,} paths"

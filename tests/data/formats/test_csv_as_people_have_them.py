@@ -5,6 +5,7 @@ import pytest
 
 from cnntrain.data import ProgressReporter, load_data
 from cnntrain.data.formats import csv_file
+from cnntrain.data.formats.csv_images import read_images
 from cnntrain.errors import DataError
 
 N = 60
@@ -350,3 +351,27 @@ def test_the_number_of_columns_is_checked_before_the_pixels_are_read(tmp_path, m
     (tmp_path / "a.csv").write_text(text(LABELS, PIXELS[:, 1:]))
     with pytest.raises(DataError, match="make no square"):
         csv_file.load(tmp_path / "a.csv")
+
+
+ORDERS = {
+    "sorted names": sorted(range(64), key=str),
+    "backwards": range(63, -1, -1),
+    "shuffled": RNG.permutation(64),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("first", [0, 1])
+def test_pixels_are_in_the_order_of_their_names(tmp_path, name, first):
+    order = np.array(ORDERS[name])
+    (tmp_path / "a.csv").write_text(text(PIXELS[:, order], LABELS, header=[*(f"px{i + first}" for i in order), "y"]))
+    splits = csv_file.load(tmp_path / "a.csv")
+    check(splits)
+    shown = ", ".join(f"px{i + first}" for i in (0, 1, 2, 3))
+    assert f"pixels: in the order of the numbers in their names, {shown}, ..., px{first + 62}, px{first + 63}" in (
+        splits.choices
+    )
+    images, _ = read_images(tmp_path / "a.csv", (1, 8, 8))
+    np.testing.assert_array_equal(images.reshape(N, 64), PIXELS)
+    (tmp_path / "a.csv").write_text(text(LABELS, PIXELS, header=["y", *(f"px{i * 2}" for i in order)]))
+    check(csv_file.load(tmp_path / "a.csv"))  # numbers that do not count tell no order
