@@ -1,4 +1,4 @@
-"""From a config to a network: shapes are threaded through the layers, and parameters drawn from the seed."""
+"""Build a network from a config: infer the shapes of the layers and draw the parameters from the seed."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -27,33 +27,44 @@ from cnntrain.types import Shape
 MAX_MICRO_BATCH = 32
 MIN_MICRO_BATCH = 8
 SMALL_LAYER = 1024
-"""Values of one sample in a layer that is small."""
+"""Maximum number of values of one sample in a small layer."""
 MIN_NORMALIZED_VALUES = 32
-"""Values of a channel in a slice, at least, where a batch is normalized: of a unit, that many samples."""
+"""Minimum number of values of a channel in a micro-batch for batch normalization; for a unit, of samples."""
 MAX_CACHED_VALUES = 2**20
-"""Values of a slice in its largest layer, at most: 4 MB in float32."""
+"""Maximum number of values of a micro-batch in the largest layer: 4 MB in float32."""
 MAX_PARAMETERS = 500_000_000
-"""Parameters of a network, at most: 2 GB in float32, and four times that in training."""
+"""Maximum number of parameters of a network: 2 GB in float32, and four times that in training."""
 MAX_VALUES = 50_000_000
-"""Values of one sample in a layer, at most: a slice of 8 samples then takes 1.6 GB in float32."""
+"""Maximum number of values of one sample in a layer: a micro-batch of 8 samples then takes 1.6 GB in float32."""
 
 
 def build(config: Config, dtype: DTypeLike | None = None) -> Network:
-    """Build the network that ``config`` describes, its parameters drawn from the seed.
+    """Build the untrained network of a config, with parameters drawn from its seed.
 
     Args:
-        config: Its data are loaded only if the network needs them for its input shape or its number of classes.
-        dtype: Instead of ``training.dtype``.
+        config: The config. Its data are loaded only if the input shape or the number of classes depends on them.
+        dtype: The type of the parameters; by default ``training.dtype``.
+
+    Returns:
+        The network.
 
     Raises:
         ConfigError: A layer does not fit, or the network does not fit the data.
         DataError: The data are needed, and are missing or malformed.
+
+    Example:
+        >>> import cnntrain
+        >>> network = cnntrain.build(cnntrain.load_config("digits"))
+        >>> network.in_shape, network.out_shape
+        ((1, 8, 8), (10,))
+        >>> network.forward(np.zeros((2, 1, 8, 8), np.float32)).shape
+        (2, 10)
     """
     return build_with_data(config, dtype)[0]
 
 
 def build_with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, Data | None]:
-    """Build a network as ``build`` does, and return the data that it needed, too."""
+    """Build a network as ``build`` does; also return the data if they were needed."""
     last = config.network.layers[-1].options
     if config.network.input is not None and not last.needs_classes:
         return build_shaped(config, config.network.input, None, dtype), None
@@ -67,17 +78,17 @@ def load_config_data(
     """Load the data that ``config`` names.
 
     Args:
-        config: With data.
-        run: The folder of a run, whose split file is used unless the config names one or the images are others.
-        reporter: Who is told how far it is, and what the user should know.
-        scale: As for ``load_data``: that of weights that are to see the images.
+        config: A config with a data section.
+        run: A run folder; its split file is used unless the config names another or the images differ.
+        reporter: The receiver of progress and notes.
+        scale: The scale of the pixels, as for ``load_data``; given by the weights that will see the images.
 
     Raises:
-        ConfigError: It names none.
-        DataError: They are missing or malformed.
+        ConfigError: The config has no data section.
+        DataError: The data are missing or malformed.
     """
     if config.data is None:
-        raise ConfigError(f"{config.where(())}: there is no data section, and it is needed here")
+        raise ConfigError(f"{config.where(())}: a data section is needed here")
     options = config.data.model_dump()
     if run is not None and isinstance(config.data, ImagesOptions):
         options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, reporter)
@@ -121,7 +132,7 @@ def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Net
 
 
 def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype: DTypeLike | None = None) -> Network:
-    """Build the network for a known input shape; ``classes`` are the last layer's units where it names none."""
+    """Build the network for a known input shape; ``classes`` is the default of the last layer's units."""
     misfits = check_shapes(config.network, input_shape, classes)
     misfits += check_augmentation(config.training.augmentation, input_shape)
     if misfits:
@@ -136,10 +147,10 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
 
 
 def objective_of(config: Config, classes: int) -> Objective:
-    """Return what ``training`` asks to minimize; ``class_weights: balanced_weights`` waits for the data.
+    """Return the objective of ``training``; ``class_weights: balanced`` is filled in when the data are known.
 
     Raises:
-        ConfigError: There are not as many class weights as classes.
+        ConfigError: The number of class weights differs from the number of classes.
     """
     options, weights = config.training, config.training.class_weights
     if weights == "balanced":
@@ -153,10 +164,10 @@ def objective_of(config: Config, classes: int) -> Objective:
 
 
 def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
-    """Return how many parameters and running averages there are, but for every b, without making them.
+    """Return the number of parameters and buffers, without every b, before anything is allocated.
 
     Raises:
-        ConfigError: The network is so large that no computer could hold it.
+        ConfigError: The network is too large.
     """
     parameters = 0
     for index, entry in enumerate(config.network.layers):
@@ -173,11 +184,10 @@ def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
 
 
 def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["all"]) -> int:
-    """Return the samples of a slice: few enough for the cache and to share a batch, enough for long products.
+    """Return the size of a micro-batch: small enough for the processor's cache, large enough for fast matrix products.
 
-    Small layers cost more to call than to compute, so that a small network takes its batch whole. Batch normalization
-    needs ``MIN_NORMALIZED_VALUES`` values of a channel, if the batch has as many, and half a batch must do for a
-    shared one.
+    In small layers the overhead of calls dominates, so a small network takes its batch whole. Batch normalization needs
+    ``MIN_NORMALIZED_VALUES`` values per channel if the batch has as many; two workers must be able to share a batch.
     """
     largest = max(math.prod(layer.out_shape) for layer in layers)
     if batch_size == "all":
@@ -192,15 +202,14 @@ def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["al
 
 
 def make_layers(entries: Sequence[LayerOptions], shape: Shape, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the layers for the entries of ``network.layers``; a conv is a convolution, then a bias and activation.
+    """Yield the layers of the entries of ``network.layers``; a conv is a convolution, then bias and activation.
 
-    Between a convolution or batch normalization and its bias and activation comes the max pooling of the next entry,
-    if there is one: the result is the same and only the winners are worked on. In front of batch normalization there
-    is no bias: it would be subtracted again with the mean.
+    If max pooling follows, it runs before the bias and activation: the result is the same, on less data. Before batch
+    normalization there is no bias: the mean would cancel it.
 
     Args:
         entries: The options, with all units known.
-        shape: ``(H, C, W)`` of an image.
+        shape: The shape of an image, ``(H, C, W)``.
         seed: The seed of the run.
     """
     for index in range(len(entries)):
@@ -210,12 +219,12 @@ def make_layers(entries: Sequence[LayerOptions], shape: Shape, seed: int) -> Ite
 
 
 def make_entry(entries: Sequence[LayerOptions], index: int, shape: Shape, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the layers for one entry; see ``make_layers``."""
+    """Yield the layers of one entry; see ``make_layers``."""
     options = entries[index]
     before = entries[index - 1] if index else None
     following = entries[index + 1] if index + 1 < len(entries) else None
     if options.is_max_pool and before is not None and before.pools_first:
-        return  # it came with the entry before
+        return  # the entry before has yielded it
     first = options.make(index, shape, seed, before)
     yield first
     if options.sigma is None:

@@ -5,20 +5,20 @@
     CnntrainError            2
     ├── ConfigError          2   the YAML file, or an override of it
     │   └── ShapeError       2   a layer does not fit the image that reaches it
-    ├── UsageError           2   words on the command line, or a path they name
-    ├── StorageError         2   what was learned cannot be saved
+    ├── UsageError           2   an argument of the command line, or the path it names
+    ├── StorageError         2   a run, weights or another result cannot be saved
     ├── GradientError        3   a gradient check failed
-    ├── ReplayError          3   steps that were repeated gave other bits
-    ├── ExportError          3   an exported network computes something else
+    ├── ReplayError          3   replayed steps gave different bits
+    ├── ExportError          3   the exported network gives different outputs
     ├── DataError            4   data missing or malformed
-    │   └── PictureError     4   an image's file cannot be read
-    ├── WeightsError         5   weights malformed, or made for another network
-    ├── DivergedError        6   the loss became infinite or not a number
-    ├── WorkerError          7   a worker process ended, or could not be started
+    │   └── ImageError       4   an image file cannot be read
+    ├── WeightsError         5   weights malformed, or of another network
+    ├── DivergedError        6   the loss is infinite or NaN
+    ├── WorkerError          7   a worker process ended or could not start
     └── OutOfMemoryError     8   there is not enough memory
 
-The text of each is one sentence a fault: what is wrong, where, what was given, what would work. Whatever is not a
-``CnntrainError`` is a bug and keeps its traceback.
+A message has one sentence for each mistake: what is wrong, where, what was given, what works. An exception that is not
+a ``CnntrainError`` is a bug and keeps its traceback.
 """
 
 import json
@@ -27,8 +27,8 @@ import unicodedata
 import zlib
 from typing import ClassVar
 
-TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of the text behind them: with them a name looks like another."""
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of the text after them and can disguise a name."""
 
 
 class CnntrainError(Exception):
@@ -38,7 +38,7 @@ class CnntrainError(Exception):
 
 
 class ConfigError(CnntrainError):
-    """A config cannot be used. Several faults stand on a line each."""
+    """A config is invalid; the message has one line for each mistake."""
 
 
 class ShapeError(ConfigError):
@@ -46,27 +46,27 @@ class ShapeError(ConfigError):
 
 
 class UsageError(CnntrainError):
-    """Words that a command does not understand, or a path that it cannot use."""
+    """An argument is invalid, or the path it names cannot be used."""
 
 
 class StorageError(CnntrainError):
-    """What was learned cannot be saved: no room, no permission, or no folder."""
+    """A result cannot be saved: the disk is full, or the folder is missing or not writable."""
 
 
 class GradientError(CnntrainError):
-    """An analytic gradient differs from the numeric one."""
+    """A gradient of the backward pass differs from finite differences."""
 
     exit_code = 3
 
 
 class ExportError(CnntrainError):
-    """An exported network computes something else than the network that it was made of."""
+    """The outputs of an exported file differ from those of the network."""
 
     exit_code = 3
 
 
 class ReplayError(CnntrainError):
-    """Steps of a run that were repeated gave other bits than the first time."""
+    """Replayed steps of a run gave different bits."""
 
     exit_code = 3
 
@@ -78,11 +78,11 @@ class DataError(CnntrainError):
 
 
 class ImageError(DataError):
-    """The file of an image cannot be read.
+    """An image file cannot be read.
 
     Attributes:
         path: The file.
-        reason: Why, in a few words: ``it is cut off``.
+        reason: The reason in a few words, as ``it is cut off``.
     """
 
     def __init__(self, path: "str | os.PathLike[str]", reason: str) -> None:
@@ -97,13 +97,13 @@ class WeightsError(CnntrainError):
 
 
 class DivergedError(CnntrainError):
-    """The loss, an output or a weight became infinite or not a number."""
+    """The loss, an output or a weight became infinite or NaN."""
 
     exit_code = 6
 
 
 class WorkerError(CnntrainError):
-    """A worker process ended, or could not be started."""
+    """A worker process ended or could not start."""
 
     exit_code = 7
 
@@ -115,9 +115,9 @@ class OutOfMemoryError(CnntrainError):
 
     @classmethod
     def of(cls, error: BaseException) -> "OutOfMemoryError":
-        """Say that memory ran out: of a ``MemoryError``, whose text from NumPy names a size, shape and type."""
-        asked = str(error).removeprefix("Unable to allocate ").partition(" for an array")[0]
-        size = f" ({asked} more was asked for)" if "Unable to allocate" in str(error) else ""
+        """Return the error for a ``MemoryError``; NumPy's text names the size of the array."""
+        requested = str(error).removeprefix("Unable to allocate ").partition(" for an array")[0]
+        size = f" ({requested} more was asked for)" if "Unable to allocate" in str(error) else ""
         return cls(
             f"there is not enough memory{size}: smaller images, a smaller training.batch_size, a smaller network or "
             "fewer --workers take less"
@@ -125,16 +125,16 @@ class OutOfMemoryError(CnntrainError):
 
 
 def can_be_shown(text: str) -> bool:
-    """Whether text does nothing to a terminal or to the text around it.
+    """Return whether text is safe to print: it affects neither the terminal nor the text around it.
 
-    That excludes control characters, line breaks, bytes that are no text, and what turns the direction of writing. The
-    joiners and the spaces of every script are allowed.
+    Control characters, line breaks, lone surrogates and characters that change the writing direction are unsafe; the
+    joiners and spaces of every script are safe.
     """
-    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in TURNS for c in text)
+    return not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in BIDI_CONTROLS for c in text)
 
 
 def reason_of(error: BaseException) -> str:
-    """Return in plain words why a file cannot be read; what Python's modules say means nothing to its owner."""
+    """Return in plain words why a file cannot be read, in place of the messages of Python's modules."""
     match error:
         case CnntrainError():
             return str(error)
@@ -154,7 +154,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def visible(name: str) -> str:
-    r"""Return a name or a message with what cannot be shown as escapes: a line break as ``\n``."""
+    r"""Return a name or message with unsafe characters escaped, such as a line break as ``\n``."""
     if can_be_shown(name):
         return name
     return "".join(c if can_be_shown(c) else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

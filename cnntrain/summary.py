@@ -1,4 +1,4 @@
-"""What a network consists of: a line for each entry of its config."""
+"""The summary of a network: one row for each entry of its config."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from cnntrain.network.network import Network
 
 
 def describe(network: Network) -> dict[str, Any]:
-    """Return layers and parameters; ``multiply_adds`` counts the products of one sample's forward pass."""
+    """Return the layers and the number of parameters; ``multiply_adds`` are those of one sample's forward pass."""
     rows: dict[int, dict[str, Any]] = {}
     for layer in network.layers:
         row = rows.setdefault(
@@ -22,7 +22,7 @@ def describe(network: Network) -> dict[str, Any]:
                 "notes": [],
             },
         )
-        if not row["output_shape"]:  # an activation behind a pool has the pool's shape, not its own entry's
+        if not row["output_shape"]:  # an activation after a pool has the pool's shape, not that of its entry
             row["output_shape"] = list(edge_shape(layer.out_shape))
         row["parameters"] += sum(value.size for key, value in layer.params.items() if key not in layer.buffers)
         row["multiply_adds"] += layer.multiply_adds
@@ -35,7 +35,7 @@ def describe(network: Network) -> dict[str, Any]:
 
 
 def unread_text(layer: Layer[Any]) -> list[str]:
-    """Notes on rows and columns of the input that no window reads because the stride ends before them."""
+    """Return notes on rows and columns of the input that no window reads."""
     sides = layer.unread
     if not sides:
         return []

@@ -1,4 +1,4 @@
-"""Names for what functions take and give."""
+"""Types of arrays and shapes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Array = NDArray[Any]
 """Pixels, activations, deltas, parameters: float32 in training, float64 in checks."""
 
 Shape = tuple[int, ...]
-"""Of one sample, at the edges: ``(C, H, W)`` of an image, ``(features,)`` of a vector."""
+"""The shape of one sample: at the edges ``(C, H, W)`` for an image, ``(features,)`` for a vector."""
 
 Labels = NDArray[np.int64]
-"""The class of each sample, 0 .. classes - 1."""
+"""The class index of each sample, 0 .. classes - 1."""

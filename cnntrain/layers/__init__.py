@@ -1,1 +1,1 @@
-"""The layers: one family a file."""
+"""The layers, one kind per file, and ``row``, the loops over a sequence of them."""

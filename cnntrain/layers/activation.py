@@ -1,7 +1,7 @@
-"""Bias and activation: a = sigma(z + b), the second half of conv and fc.
+"""Bias and activation, a = sigma(z + b): the second half of conv, fc and batch_norm.
 
-In the backward pass, delta_prev = delta ⊙ sigma'(z) and db = sum of that over pixels and samples. Max pooling commutes
-with adding b and with every monotone sigma, so behind a convolution this may come after the pool, on a part of the
+The backward pass is delta_prev = delta ⊙ sigma'(z), and db is its sum over pixels and samples. Max pooling commutes
+with adding b and with every monotone sigma, so the bias and activation of a convolution may run after the pool, on less
 data.
 """
 
@@ -19,10 +19,10 @@ from cnntrain.types import Array, Shape
 
 
 class ActivationCache(Workspaces):
-    """Memory for slices of n samples."""
+    """Memory for micro-batches of n samples."""
 
     a: Array
-    """What the last forward pass returned."""
+    """The output of the last forward pass."""
 
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike, in_place: bool):
         super().__init__(n, dtype)
@@ -32,7 +32,7 @@ class ActivationCache(Workspaces):
 
     @workspace
     def spare(self) -> Shape:
-        """Where a goes if the activation does not work in place."""
+        """The memory of the output, if the activation does not work in place."""
         return (0,) if self.in_place else (*self.shape, self.n)
 
 
@@ -51,7 +51,7 @@ def _no_mask(
 
 @final
 class Activation(Layer[ActivationCache]):
-    """a = sigma(z + b), one b a filter or unit.
+    """a = sigma(z + b), with one b per filter or unit.
 
     Shape:
         z ``(H, K, W, N)`` or ``(units, N)`` -> a of the same shape; b ``(K,)`` or ``(units,)``.
@@ -59,7 +59,7 @@ class Activation(Layer[ActivationCache]):
 
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_mask": Fault(
-            "conv, fc or batch_norm: delta passes the activation without sigma'(z)",
+            "conv, fc or batch_norm: the backward pass of the activation omits sigma'(z)",
             _no_mask,
             lambda layer: not isinstance(layer.sigma, Identity),
         ),

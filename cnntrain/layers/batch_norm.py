@@ -1,17 +1,17 @@
-"""Batch normalization: every channel or unit is given mean 0 and deviation 1, then a scale gamma and a bias b.
+"""Batch normalization: mean 0 and standard deviation 1 for each channel or unit, then a scale gamma and a bias b.
 
-In training mean and variance are those of the slice (ghost batch normalization), over its pixels and samples; with m
-values in a channel
+In training, mean and variance are those of the micro-batch (ghost batch normalization), over its pixels and samples.
+With m values in a channel,
 
     x_hat = (x - mean) / sqrt(var + eps),  var = sum (x - mean)² / m,  z = gamma x_hat
 
-In use they are the running averages of what training saw. In the backward pass, every value has moved mean and
-variance, too:
+In evaluation mode they are the running statistics of training. In the backward pass, mean and variance depend on every
+value, too:
 
     delta_prev = gamma / sqrt(var + eps) (delta - sum(delta) / m - x_hat sum(delta ⊙ x_hat) / m)
     dgamma = sum(delta ⊙ x_hat)
 
-b is added by the bias and activation that follow.
+The bias and activation that follow add b.
 
 References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017, arXiv:1705.08741.
 """
@@ -30,14 +30,14 @@ from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 BLOCK = 2**16
-"""Values that are worked on at a time, so that they are still in the processor's cache for the next operation."""
+"""Values per block, so that they stay in the processor's cache from one operation to the next."""
 
 
 class BatchNormCache(Workspaces):
-    """Memory for slices of n samples, as (rows, channels, values): a vector is one row."""
+    """Memory for micro-batches of n samples, as (rows, channels, values): a vector is one row."""
 
     centered: Array
-    """The last input less its mean."""
+    """The last input minus its mean."""
 
     def __init__(self, shape: Shape, overwrites: bool, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
@@ -51,16 +51,16 @@ class BatchNormCache(Workspaces):
 
     @workspace
     def y(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return (*self.of_sample, self.n)
 
     @partial(workspace, use="training")
     def spare(self) -> Shape:
-        """Where x - mean is kept if not in the place of x."""
+        """The memory of x - mean, unless it overwrites x."""
         return (0,) if self.overwrites else self.shape
 
     def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
-        """Some rows of each array at a time."""
+        """Yield blocks of rows of the arrays."""
         for row in range(0, self.shape[0], self.step):
             yield tuple(array[row : row + self.step] for array in arrays)
 
@@ -79,14 +79,14 @@ def _no_mean(
 
 @final
 class BatchNorm(Layer[BatchNormCache]):
-    """z = gamma (x - mean) / sqrt(var + eps), one gamma a channel or unit.
+    """z = gamma (x - mean) / sqrt(var + eps), with one gamma per channel or unit.
 
     Args:
-        index: Of the entry.
+        index: Index of the entry in ``network.layers``.
         in_shape: ``(H, C, W)`` or ``(units,)``.
-        eps: Added to the variance.
-        momentum: Share of the running averages that stays in a step.
-        overwrites: Whether x may be overwritten, as what a convolution hands on may be, but no activation's a.
+        eps: The constant added to the variance.
+        momentum: The share of the running statistics that a step keeps.
+        overwrites: Whether x may be overwritten: the output of a convolution may, the output of an activation may not.
 
     Shape:
         x ``(H, C, W, N)`` or ``(units, N)`` -> z of the same shape; gamma ``(C,)`` or ``(units,)``.
@@ -95,9 +95,7 @@ class BatchNorm(Layer[BatchNormCache]):
     kind = "batch_norm"
     faults: ClassVar[Mapping[str, Fault]] = {
         "mean_for_sum": Fault("batch_norm: dgamma is averaged over pixels and samples instead of summed", mean_for_sum),
-        "no_mean": Fault(
-            "batch_norm: mean and variance are taken for constants, though every value moves them", _no_mean
-        ),
+        "no_mean": Fault("batch_norm: the backward pass treats mean and variance as constants", _no_mean),
     }
     buffers = ("running_mean", "running_var")
 
@@ -142,13 +140,13 @@ class BatchNorm(Layer[BatchNormCache]):
             np.vecdot(centered, of_rows, out=products)
         product, var = np.add.reduce(cache.products, axis=0), cache.var + self.eps
         np.divide(product, np.sqrt(var), out=grads["gamma"])
-        self.tell(cache, grads)
+        self.write_statistics(cache, grads)
         if not want_delta:
             return None
         scale = cache.scale[:, None]
         shift = (cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m)[:, None]
         slope = (cache.scale * product / (cache.m * var))[:, None]
-        # What came after z is done going back, so its memory is free.
+        # The layers after z have finished their backward pass, so its memory is free.
         for of_rows, centered, out in cache.blocks(delta, cache.centered, cache.y.reshape(cache.shape)):
             centered *= slope
             centered += shift
@@ -165,11 +163,11 @@ class BatchNorm(Layer[BatchNormCache]):
         inputs = [x, graph.constant(f"{name}.gamma", self.params["gamma"]), *b, *buffers]
         return graph.node("BatchNormalization", inputs, f"{name}.z", epsilon=self.eps)
 
-    def tell(self, cache: BatchNormCache, grads: dict[str, Array]) -> None:
-        """Write the slice's mean and variance, times its samples, in the places of the running averages.
+    def write_statistics(self, cache: BatchNormCache, grads: dict[str, Array]) -> None:
+        """Write the mean and variance of the micro-batch, times its number of samples, as gradients of the buffers.
 
-        The variance of all images is estimated without bias, sum (x - mean)² / (m - 1). One value alone says nothing of
-        it, and leaves the average as it is.
+        The variance is the unbiased estimate, sum (x - mean)² / (m - 1). With m = 1 there is none, and the running
+        variance keeps its value.
         """
         np.multiply(cache.mean, cache.n, out=grads["running_mean"])
         if cache.m > 1:

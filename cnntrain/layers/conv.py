@@ -1,12 +1,12 @@
-"""Convolution.
+"""Convolution (a cross-correlation, as in every deep learning library).
 
     z[oh, k, ow] = sum_{i, j, c} W[i, j, c, k] * x[S*oh + i - P, c, S*ow + j - P]
 
-In the backward pass, with * for convolution as in the article,
+In the backward pass, with the article's * for convolution,
 
     delta_prev = delta * rot180(W)        dW = x * delta (not flipped)
 
-Its bias is added by the activation that follows.
+The activation that follows adds the bias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
-from cnntrain.layers.fault import Fault, mean_for_sum, through_single_steps
+from cnntrain.layers.fault import Fault, backward_with_stride_1, mean_for_sum
 from cnntrain.ops import winograd
 from cnntrain.ops.convolution import Convolution, DirectConvolution
 from cnntrain.ops.geometry import Geometry
@@ -51,7 +51,7 @@ def _lost_stride(
     g = layer.geometry
     shape = (g.OH + g.F - 1 - 2 * g.P, g.C, g.OW + g.F - 1 - 2 * g.P)
     single = Conv(layer.index, shape, layer.to_edge("W", layer.params["W"]), g.P)
-    return through_single_steps(single, x, delta, grads)
+    return backward_with_stride_1(single, x, delta, grads)
 
 
 def _loses_stride(layer: "Conv") -> bool:
@@ -61,7 +61,7 @@ def _loses_stride(layer: "Conv") -> bool:
 
 @final
 class Conv(Layer[Convolution]):
-    """K learned F x F kernels, slid over an image with stride S and zero padding P.
+    """Convolution with K filters of F x F pixels, stride S and zero padding P.
 
     Args:
         index: Index of the entry in ``network.layers``.
@@ -80,12 +80,12 @@ class Conv(Layer[Convolution]):
     kind = "conv"
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_flip": Fault(
-            "conv: the kernel is not turned by 180 degrees in the backward pass, and dW comes out turned",
+            "conv: the backward pass does not rotate the kernel by 180 degrees, and dW comes out rotated",
             _no_flip,
             lambda layer: layer.geometry.F > 1,
         ),
         "mean_for_sum": Fault("conv: dW is averaged over pixels and samples instead of summed", mean_for_sum),
-        "lost_stride": Fault("conv with S > 1: the backward pass goes by single steps", _lost_stride, _loses_stride),
+        "lost_stride": Fault("conv with S > 1: the backward pass uses stride 1", _lost_stride, _loses_stride),
     }
 
     def __init__(self, index: int, in_shape: Shape, W: Array, P: int = 0, S: int = 1):
@@ -96,8 +96,8 @@ class Conv(Layer[Convolution]):
         self.params = {"W": self.from_edge("W", W)}
 
     def cache(self, n: int, dtype: DTypeLike) -> Convolution:
-        way = WinogradConvolution if winograd.pays(self.geometry) else DirectConvolution
-        return way(self.geometry, n, dtype)
+        algorithm = WinogradConvolution if winograd.pays(self.geometry) else DirectConvolution
+        return algorithm(self.geometry, n, dtype)
 
     def forward(self, x: Array, cache: Convolution) -> Array:
         return cache.forward(x, self.params["W"])

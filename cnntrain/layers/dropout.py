@@ -1,9 +1,9 @@
-"""Dropout: in training each value is left out with probability ``rate``, and what stays is scaled up to make up for it.
+"""Dropout: training zeroes each value with probability ``rate`` and scales up the others (inverted dropout).
 
-    y = mask ⊙ x,  mask = 0 with probability rate, else 1 / (1 - rate);  going back, delta_prev = mask ⊙ delta
+    y = mask ⊙ x,  mask = 0 with probability rate, else 1 / (1 - rate);  backward: delta_prev = mask ⊙ delta
 
-In use nothing is left out, and since the mean of the mask is 1, nothing needs to be scaled then. The mask of a sample
-follows from the seed, the layer, the epoch and the sample, and so from nothing that slices or workers change.
+In evaluation mode, y = x: the mean of the mask is 1. The mask of a sample follows from the seed, the layer, the epoch
+and the sample, so it does not depend on micro-batches or workers.
 
 Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
 """
@@ -23,13 +23,13 @@ from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 DROPOUT = 5
-"""The use of the seed that this is."""
+"""Spawn key of the random numbers of dropout."""
 LEVELS = 2**16
-"""A value is drawn in 16 bits, so that ``rate`` is taken in steps of 1/65536."""
+"""The random numbers have 16 bits, so ``rate`` is rounded to a multiple of 1/65536."""
 
 
 class DropoutCache(Workspaces):
-    """Memory for slices of n samples."""
+    """Memory for micro-batches of n samples."""
 
     def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
@@ -41,17 +41,17 @@ class DropoutCache(Workspaces):
 
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
-        """Which values stay, by sample."""
+        """Which values are kept, for each sample."""
         return self.n, math.prod(self.shape)
 
     @partial(workspace, use="training")
     def mask(self) -> Shape:
-        """What the input is multiplied with."""
+        """The factors of the input."""
         return (*self.shape, self.n)
 
     @partial(workspace, use="training")
     def y(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return (*self.shape, self.n)
 
 
@@ -68,7 +68,7 @@ def _no_mask(
 
 @final
 class Dropout(Layer[DropoutCache]):
-    """y = mask ⊙ x in training, y = x in use.
+    """y = mask ⊙ x in training, y = x in evaluation mode.
 
     Shape:
         x ``(H, C, W, N)`` or ``(features, N)`` -> y of the same shape.
@@ -76,19 +76,19 @@ class Dropout(Layer[DropoutCache]):
 
     kind = "dropout"
     faults: ClassVar[Mapping[str, Fault]] = {
-        "no_mask": Fault("dropout: delta passes as a whole", _no_mask, lambda layer: layer.dropped > 0)
+        "no_mask": Fault("dropout: the backward pass omits the mask", _no_mask, lambda layer: layer.dropped > 0)
     }
 
     def __init__(self, index: int, in_shape: Shape, rate: float, seed: int):
         self.index, self.params = index, {}
         self.in_shape = self.out_shape = in_shape
-        self.draws = CounterRng(seed, (DROPOUT, index))
+        self.rng = CounterRng(seed, (DROPOUT, index))
         self.dropped = min(round(rate * LEVELS), LEVELS - 1)
         self.scale = LEVELS / (LEVELS - self.dropped)
 
     def kept(self, epoch: int, sample: int, out: NDArray[np.bool_]) -> None:
-        """Write which values of a sample stay, in the order in which they lie inside the network."""
-        bits = self.draws.generator(epoch, sample).bit_generator.random_raw(-(-out.size // 4))
+        """Write which values of a sample are kept, in the network's memory order."""
+        bits = self.rng.generator(epoch, sample).bit_generator.random_raw(-(-out.size // 4))
         np.greater_equal(bits.view(np.uint16)[: out.size], self.dropped, out=out)
 
     def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
@@ -97,7 +97,7 @@ class Dropout(Layer[DropoutCache]):
     def forward(self, x: Array, cache: DropoutCache) -> Array:
         for sample, kept in zip(cache.sample_ids.samples.tolist(), cache.kept, strict=True):
             self.kept(cache.sample_ids.epoch, sample, kept)
-        by_sample = cache.y.reshape(cache.kept.shape)  # on the way to the mask, whose samples come last
+        by_sample = cache.y.reshape(cache.kept.shape)  # used as scratch; in the mask, samples come last
         np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=by_sample)
         np.copyto(cache.mask.reshape(by_sample.shape[::-1]), by_sample.T)
         return np.multiply(x, cache.mask, out=cache.y)
@@ -111,4 +111,4 @@ class Dropout(Layer[DropoutCache]):
         return np.multiply(delta, cache.mask, out=delta) if want_delta else None
 
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
-        return x  # nothing is left out in evaluation mode
+        return x  # the identity in evaluation mode

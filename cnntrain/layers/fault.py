@@ -1,6 +1,6 @@
-"""Deliberate faults in a backward pass, such as a kernel that is not rotated, for the gradient check to catch.
+"""Faults to inject into a backward pass, such as a kernel that is not rotated; the gradient check must detect them.
 
-Each layer class lists its own in ``Layer.faults``. The forward pass stays right.
+Each layer class lists its faults in ``Layer.faults``. The forward pass stays correct.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from cnntrain.types import Array
 
 
 class Fault(NamedTuple):
-    """One fault of one kind of layer."""
+    """A fault of one kind of layer."""
 
     description: str
     """What goes wrong, for users."""
     backward: Callable[[Any, Array, Array, Any, dict[str, Array], bool], Array | None]
     """The wrong backward pass: layer, x of the forward pass, then the arguments of ``Layer.backward``."""
     applies: Callable[[Any], bool] = lambda layer: True  # noqa: ARG005
-    """Whether it changes anything in this layer."""
+    """Whether the fault has an effect in a given layer."""
 
 
 def mean_for_sum(
@@ -40,8 +40,8 @@ def mean_for_sum(
     return delta_prev
 
 
-def through_single_steps(single: Any, x: Array, delta: Array, grads: dict[str, Array]) -> Array:
-    """Go back through ``single``, the same layer with stride 1, on the part of the image that has as many windows."""
+def backward_with_stride_1(single: Any, x: Array, delta: Array, grads: dict[str, Array]) -> Array:
+    """Run the backward pass of ``single``, the layer with stride 1, on a part of the image with as many windows."""
     H, _, W = single.in_shape
     cache = single.cache(delta.shape[-1], delta.dtype)
     single.forward(np.ascontiguousarray(x[:H, :, :W]), cache)

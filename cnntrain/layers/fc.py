@@ -1,6 +1,6 @@
-"""Fully connected layer: z = W a, its bias being added by the activation that follows.
+"""Fully connected layer, z = W a; the activation that follows adds the bias.
 
-In the backward pass, the article's lines verbatim:
+The backward pass, as in the article:
 
     delta_prev = W^T delta        dW = delta a^T
 """
@@ -20,7 +20,7 @@ from cnntrain.types import Array, Shape
 
 
 class FcCache(Workspaces):
-    """Memory for slices of n samples."""
+    """Memory for micro-batches of n samples."""
 
     x: Array
     """The input of the last forward pass, ``(features, n)``."""
@@ -31,20 +31,20 @@ class FcCache(Workspaces):
 
     @workspace
     def z(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return self.units, self.n
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
-        """The gradient dJ/d input."""
+        """The gradient with respect to the input, dJ/dx."""
         return self.features, self.n
 
 
 @final
 class Fc(Layer[FcCache]):
-    """Every unit sees the whole input.
+    """A fully connected (dense, linear) layer.
 
-    An image is flattened in C, H, W order at the edges and lies in H, C, W order inside.
+    An image is flattened: in files and for callers in C, H, W order, inside the network in H, C, W order.
 
     Args:
         index: Index of the entry in ``network.layers``.

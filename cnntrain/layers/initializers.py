@@ -1,13 +1,13 @@
-"""Random values to begin with.
+"""Random initial values of W.
 
 ======== ==================================================== =============================================
-he       normal, deviation sqrt(2 / fan_in)                   He et al. 2015, arXiv:1502.01852
+he       normal, standard deviation sqrt(2 / fan_in)          He et al. 2015, arXiv:1502.01852
 xavier   uniform in ± sqrt(6 / (fan_in + fan_out))            Glorot & Bengio 2010
-normal   normal, deviation 0.01
+normal   normal, standard deviation 0.01
 uniform  uniform in ± 0.05
 ======== ==================================================== =============================================
 
-Biases begin at 0.
+Biases start at 0.
 """
 
 import math
@@ -19,14 +19,14 @@ from cnntrain.types import Array
 
 InitName = Literal["he", "xavier", "normal", "uniform"]
 PARAMETERS = 0
-"""The consumer of the seed that this is; 1 draws the validation split and 2 the order of the samples."""
+"""Spawn key of the initial parameters; key 1 draws the validation split, key 2 the order of the samples."""
 
 RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
-"""Activations for which He's rule keeps the size of the signal; Xavier's does for the others."""
+"""Activations for which He initialization preserves the variance; Xavier does for the others."""
 
 
 def parameter_rng(seed: int, index: int) -> np.random.Generator:
-    """Return the random numbers for the parameters of entry ``index`` of ``network.layers``."""
+    """Return the random generator for the parameters of entry ``index`` of ``network.layers``."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
 
 
@@ -34,11 +34,11 @@ def initial_weights(init: InitName | None, activation: str, shape: tuple[int, ..
     """Draw W in its edge layout.
 
     Args:
-        init: The rule; None chooses He or Xavier by the activation.
-        activation: The one that follows the layer.
-        shape: ``(K, C, F, F)`` or ``(units, inputs)``; fan_in is the product of all but the first, fan_out that of all
+        init: The initializer; None selects He or Xavier by the activation.
+        activation: The activation that follows the layer.
+        shape: ``(K, C, F, F)`` or ``(units, inputs)``; fan_in is the product of all sides but the first, fan_out of all
             but the second.
-        rng: Where the numbers come from.
+        rng: The random generator.
     """
     fan_in = math.prod(shape[1:])
     fan_out = shape[0] * math.prod(shape[2:])

@@ -1,8 +1,8 @@
-"""Pooling: every k x k region, or the whole image, becomes its maximum or its mean.
+"""Max and average pooling over k x k regions or the whole image.
 
-In the backward pass, delta_prev = upsample(delta): Max puts each value where the maximum was, Average spreads it
-evenly. Both are done one axis at a time, see ``cnntrain.ops.pooling``. The mean of a whole image is a layer of its
-own, and faster.
+The backward pass is delta_prev = upsample(delta): max pooling routes each value to the position of the maximum, average
+pooling spreads it evenly. Both run one axis at a time; see ``cnntrain.ops.pooling``. Global average pooling has its
+own, faster layer.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
-from cnntrain.layers.fault import Fault, through_single_steps
+from cnntrain.layers.fault import Fault, backward_with_stride_1
 from cnntrain.layers.pool_cache import GlobalPoolCache, PoolCache
 from cnntrain.ops import pooling
 from cnntrain.types import Array, Shape
@@ -28,13 +28,13 @@ def _lost_stride(
     want_delta: bool,
 ) -> Array | None:
     OH, C, OW = layer.out_shape
-    k, _ = layer.region  # with S > 1 they are square
+    k, _ = layer.region  # with S > 1, regions are square
     single = type(layer)(layer.index, (OH + k - 1, C, OW + k - 1), layer.region, 1)
-    return through_single_steps(single, x, delta, grads)
+    return backward_with_stride_1(single, x, delta, grads)
 
 
 class Pool(Layer[PoolCache]):
-    """What max and average pooling share.
+    """Base of max and average pooling.
 
     Args:
         index: Index of the entry in ``network.layers``.
@@ -50,7 +50,7 @@ class Pool(Layer[PoolCache]):
     onnx_operator: ClassVar[str]
     faults: ClassVar[Mapping[str, Fault]] = {
         "lost_stride": Fault(
-            "pool with S > 1: the backward pass goes by single steps",
+            "pool with S > 1: the backward pass uses stride 1",
             _lost_stride,
             lambda layer: layer.S > 1 and max(layer.out_shape[0], layer.out_shape[2]) > 1,
         )
@@ -70,16 +70,16 @@ class Pool(Layer[PoolCache]):
         return unread_sides(self.in_shape, self.region, self.S, 0)
 
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
-        # ceil_mode 0: the last rows and columns are left out where no region fits.
+        # ceil_mode 0 ignores the last rows and columns where no region fits.
         sides, strides = list(self.region), [self.S] * 2
         return graph.node(self.onnx_operator, [x], f"{name}.pool", kernel_shape=sides, strides=strides, ceil_mode=0)
 
     def windows(self, x: Array, axis: int) -> list[Array]:
-        """The slices of x along an axis that are pooled with each other."""
+        """Return the views of x along an axis that are pooled with each other."""
         return pooling.windows(x, axis, self.region[axis > 0], self.S)
 
-    def empty_deltas(self, cache: PoolCache) -> None:
-        """Overlapping regions add to delta_prev, so it begins at zero; others write each entry that they read once."""
+    def clear_deltas(self, cache: PoolCache) -> None:
+        """Zero the deltas that are added to (overlapping regions), or only the entries that no region reads."""
         for axis, target in ((0, cache.delta_columns), (2, cache.delta_prev)):
             unread = [target] if self.overlap else pooling.unread(target, axis, self.region[axis > 0], self.S)
             for part in unread:
@@ -88,7 +88,7 @@ class Pool(Layer[PoolCache]):
 
 @final
 class MaxPool(Pool):
-    """y = max over the region; in a tie the first entry, row by row, is the one that counts."""
+    """y = max over the region; in a tie, the first maximum in row-major order gets the gradient."""
 
     onnx_operator = "MaxPool"
 
@@ -102,8 +102,8 @@ class MaxPool(Pool):
         return cache.y
 
     def infer(self, x: Array, cache: PoolCache) -> Array:
-        pooling.max_alone(self.windows(x, 2), cache.by_columns)
-        pooling.max_alone(self.windows(cache.by_columns, 0), cache.y)
+        pooling.max_only(self.windows(x, 2), cache.by_columns)
+        pooling.max_only(self.windows(cache.by_columns, 0), cache.y)
         return cache.y
 
     def backward(
@@ -111,7 +111,7 @@ class MaxPool(Pool):
     ) -> Array | None:
         if not want_delta:
             return None
-        self.empty_deltas(cache)
+        self.clear_deltas(cache)
         for axis, part, target, won in (
             (0, delta, cache.delta_columns, cache.rows_won),
             (2, cache.delta_columns, cache.delta_prev, cache.columns_won),
@@ -127,7 +127,7 @@ class MaxPool(Pool):
 
 @final
 class AveragePool(Pool):
-    """y = mean of the region."""
+    """y = mean over the region."""
 
     onnx_operator = "AveragePool"
 
@@ -145,7 +145,7 @@ class AveragePool(Pool):
     ) -> Array | None:
         if not want_delta:
             return None
-        self.empty_deltas(cache)
+        self.clear_deltas(cache)
         delta *= 1 / math.prod(self.region)
         pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
         pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
@@ -154,7 +154,7 @@ class AveragePool(Pool):
 
 @final
 class GlobalAveragePool(Layer[GlobalPoolCache]):
-    """y = mean of the whole image.
+    """y = mean over the whole image.
 
     Shape:
         x ``(H, C, W, N)`` -> y ``(1, C, 1, N)``.

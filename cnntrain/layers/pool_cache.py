@@ -1,4 +1,4 @@
-"""The memory of pools."""
+"""The caches of pooling layers."""
 
 from functools import cached_property, partial
 
@@ -10,7 +10,7 @@ from cnntrain.types import Array, Shape
 
 
 class PoolCache(Workspaces):
-    """Memory for slices of n samples: the columns pooled, then the rows."""
+    """Memory for micro-batches of n samples: the columns pooled, then the rows."""
 
     def __init__(
         self, in_shape: Shape, out_shape: Shape, overlap: bool, matches: tuple[int, int], n: int, dtype: DTypeLike
@@ -27,7 +27,7 @@ class PoolCache(Workspaces):
 
     @workspace
     def y(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return (*self.out_shape, self.n)
 
     @partial(workspace, use="training")
@@ -43,34 +43,34 @@ class PoolCache(Workspaces):
 
     @cached_property
     def columns_won(self) -> list[Array]:
-        """Who won each match along the columns."""
+        """For each comparison along the columns, a mask of where the later entry was larger."""
         return list(self.columns_masks.view(self.integer))
 
     @cached_property
     def rows_won(self) -> list[Array]:
-        """Who won each match along the rows."""
+        """For each comparison along the rows, a mask of where the later entry was larger."""
         return list(self.rows_masks.view(self.integer))
 
     @partial(workspace, use="delta")
     def scratch(self) -> Shape:
-        """A share of delta on its way to entries that regions have in common."""
+        """Scratch for deltas of entries that regions share."""
         H, C, _ = self.in_shape
         return (H * C * self.out_shape[2] * self.n * self.overlap,)
 
     @partial(workspace, use="delta")
     def delta_columns(self) -> Shape:
-        """The gradient dJ/d the pooled columns."""
+        """The gradient with respect to ``by_columns``."""
         H, C, _ = self.in_shape
         return H, C, self.out_shape[2], self.n
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
-        """The gradient dJ/d input."""
+        """The gradient with respect to the input, dJ/dx."""
         return (*self.in_shape, self.n)
 
 
 class GlobalPoolCache(Workspaces):
-    """Memory for slices of n samples: the rows added, then the columns."""
+    """Memory for micro-batches of n samples: the rows added, then the columns."""
 
     def __init__(self, in_shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
@@ -83,10 +83,10 @@ class GlobalPoolCache(Workspaces):
 
     @workspace
     def y(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return 1, self.in_shape[1], 1, self.n
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
-        """The gradient dJ/d input."""
+        """The gradient with respect to the input, dJ/dx."""
         return (*self.in_shape, self.n)

@@ -1,7 +1,7 @@
 """Softmax: a_k = e^z_k / sum_j e^z_j, the output layer's activation.
 
-In the backward pass, delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Behind it the cross entropy needs
-neither: its delta at z is a - y, so the network leaves this layer out on that way.
+The backward pass is delta_prev = J^T delta with the Jacobian J = diag(a) - a a^T. Training with cross entropy skips
+this layer: the delta of the loss at z is a - y.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cnntrain.types import Array, Shape
 
 
 class SoftmaxCache(Workspaces):
-    """Memory for slices of n samples."""
+    """Memory for micro-batches of n samples."""
 
     def __init__(self, units: int, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
@@ -24,13 +24,13 @@ class SoftmaxCache(Workspaces):
 
     @workspace
     def a(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         return self.units, self.n
 
 
 @final
 class Softmax(Layer[SoftmaxCache]):
-    """Turns scores into probabilities.
+    """Converts logits to probabilities.
 
     Shape:
         z ``(units, N)`` -> a ``(units, N)``.

@@ -1,1 +1,1 @@
-"""Networks in a form that other programs run: ONNX. The packages onnx and onnxruntime are imported only here."""
+"""Export to ONNX. Only this package imports onnx and onnxruntime."""

@@ -1,4 +1,4 @@
-"""Export a run to a file that other programs run."""
+"""Export a run to an ONNX file."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,24 +11,27 @@ from cnntrain.storage import is_taken, write_new
 from cnntrain.weights.weights import load_saved
 
 THRESHOLD = 1e-5
-"""Largest difference between the outputs of two programs that compute the same in float32."""
+"""Maximum difference between the outputs of ONNX Runtime and cnntrain, both in float32."""
 
 
 def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Write a run's network as an ONNX file: what ``cnntrain export --json`` prints.
+    """Export the network of a run as an ONNX file.
 
     Args:
-        run: A run folder, or a ``.safetensors`` file.
-        onnx: The file to write; there must be none of this name.
-        verify: Let ONNX Runtime compute the images of the run's data from the new file, beside this program, before
-            it is put in its place.
-        overrides: ``KEY=VALUE`` words on the stored config, such as ``data.path=...`` for data that moved.
+        run: A run folder or a ``.safetensors`` file.
+        onnx: The file to write; it must not exist.
+        verify: Whether to compare the outputs of ONNX Runtime with cnntrain's, on the images of the run's data, before
+            the file is written.
+        overrides: ``KEY=VALUE`` overrides of the stored config, such as ``data.path=...`` for data that moved.
+
+    Returns:
+        The JSON object that ``cnntrain export --json`` prints.
 
     Raises:
         UsageError: The packages are not installed, the file exists or cannot be written, or the network is too large.
-        WeightsError: The weights are missing or malformed, or the data are not what they were trained for.
-        DataError: ``verify`` needs the run's data, and they are missing or malformed.
-        ExportError: The file computes something else than the network.
+        WeightsError: The weights are missing or malformed, or do not fit the data.
+        DataError: The run's data, which ``verify`` needs, are missing or malformed.
+        ExportError: The outputs of the file differ from the network's.
     """
     target = Path(onnx)
     require("onnx", *(["onnxruntime"] if verify else []))
@@ -65,7 +68,7 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
 
 
 def require(*packages: str) -> None:
-    """Raise UsageError unless the packages are installed; few people need them, so they do not come by themselves."""
+    """Raise UsageError unless the packages are installed; they are optional dependencies."""
     for package in packages:
         try:
             import_module(package)

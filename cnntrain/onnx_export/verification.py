@@ -1,4 +1,4 @@
-"""ONNX Runtime beside our own engine, on the same pixels."""
+"""Verification of an ONNX file: ONNX Runtime against our engine, on the same pixels."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,17 +16,17 @@ from cnntrain.parallel import available_cores
 from cnntrain.weights.weights import SavedNetwork
 
 BATCH = 256
-"""Images that are computed at a time."""
+"""Images per batch."""
 
 
 def data_for(saved: SavedNetwork) -> tuple[SavedNetwork, Dataset, str]:
-    """Return real images for a verification and the name of their split: test, else validation, else train.
+    """Return images for the verification and the name of their split: test, else validation, else train.
 
-    Weights that do not say what is white learn it from the data that they were trained on.
+    If the weights do not store the scale of the pixels, the data of the run define it.
 
     Raises:
         DataError: The run's data are missing or malformed.
-        WeightsError: They are not what the network was trained for.
+        WeightsError: The data do not fit the network.
     """
     data = load_config_data(saved.config, saved.path.parent, scale=saved.preprocessing.scale)
     saved.check_fits(data)
@@ -40,23 +40,23 @@ def data_for(saved: SavedNetwork) -> tuple[SavedNetwork, Dataset, str]:
 
 
 def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> dict[str, Any]:
-    """Compute every image of ``dataset`` by both, and return how far the outputs are apart.
+    """Compute the outputs for every image by both programs, and return the largest difference.
 
-    The difference is that of probabilities. Outputs of another kind may be large: above 1, the difference is divided
-    by the output of largest size in its row.
+    The difference is absolute for outputs up to 1, such as probabilities. Above 1, it is relative to the largest output
+    of the image.
 
     Args:
-        content: The ONNX file.
-        model: The network that it was made of.
-        dataset: The images, which the file gets as they are.
-        split: Its name.
+        content: The bytes of the ONNX file.
+        model: The exported network.
+        dataset: The images.
+        split: The name of the split.
 
     Raises:
-        DataError: The file takes bytes, and the images are floats: rounded, they would be others.
+        DataError: The file takes bytes, and the images are floats: rounding would change them.
     """
     options = SessionOptions()
-    options.log_severity_level = 3  # errors alone: they come as exceptions, too
-    options.intra_op_num_threads = available_cores()  # by itself it would count cores that are not ours
+    options.log_severity_level = 3  # errors only; they are raised, too
+    options.intra_op_num_threads = available_cores()  # its default counts all cores, also those not ours
     session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
     largest, classes = 0.0, 0
     for start in range(0, len(dataset), BATCH):
@@ -71,7 +71,7 @@ def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> d
 
 
 def as_input(images: Images, bytes_wanted: bool, split: str) -> Images:
-    """Pixels in the type of the file's input, none of them changed."""
+    """Return the pixels in the type of the file's input, with equal values."""
     if images.dtype == np.uint8:
         return images if bytes_wanted else images.astype(np.float32) / np.float32(255)
     if bytes_wanted:

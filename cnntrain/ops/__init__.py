@@ -1,1 +1,1 @@
-"""Pure functions on arrays: the mathematics of the layers, without their bookkeeping."""
+"""Operations on arrays: the mathematics of the layers, without their bookkeeping."""

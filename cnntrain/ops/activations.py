@@ -1,6 +1,6 @@
 """Activations, elementwise: a = sigma(z) in place, and delta ⊙ sigma'(z) with sigma' written in terms of a.
 
-Every one of them is monotone, which is why max pooling may come before it.
+All of them are monotone, so max pooling may run before them.
 """
 
 from abc import ABC, abstractmethod
@@ -13,14 +13,14 @@ from cnntrain.types import Array
 
 
 class Activation(ABC):
-    """One sigma. Both ways overwrite what they are given: a batch's arrays are used once."""
+    """One sigma. Forward and backward pass may overwrite their inputs."""
 
     kinked = False
-    """Whether sigma' jumps or bends sharply at z = 0, where finite differences mislead."""
+    """Whether sigma' is discontinuous at z = 0, where finite differences are meaningless."""
     in_place = True
-    """Whether ``forward`` may be given the same array twice."""
+    """Whether ``forward`` may write a into z."""
     onnx_operator: ClassVar[str | None]
-    """The ONNX operator; None where nothing is to do."""
+    """The ONNX operator; None for the identity."""
     onnx_attributes: ClassVar[Mapping[str, float]] = {}
 
     @abstractmethod
@@ -28,21 +28,21 @@ class Activation(ABC):
         """Write a = sigma(z).
 
         Args:
-            z: Overwritten.
-            a: May be ``z`` where ``in_place`` says so.
-            zeros: Broadcasts along z's first axes; NumPy compares two arrays faster than array and scalar.
+            z: The input; overwritten.
+            a: The output; may be ``z`` if ``in_place``.
+            zeros: Zeros that broadcast along z's first axes: NumPy compares arrays faster than array and scalar.
         """
 
     @abstractmethod
     def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
-        """Return delta ⊙ sigma'(z), in the place of ``delta`` or of ``a``; both are overwritten."""
+        """Return delta ⊙ sigma'(z) in the memory of ``delta`` or of ``a``; both are overwritten."""
 
 
 def positive_bits(a: Array) -> Array:
-    """Overwrite ``a`` with a mask, all bits one where a > 0 and all zero elsewhere, and return it as whole numbers.
+    """Overwrite ``a`` with a mask, all bits 1 where a > 0 and all bits 0 elsewhere, and return it as integers.
 
-    A float read as a whole number of its width is positive exactly where the float is (-0.0 must not be among them);
-    its negative's sign bit then fills the item. That takes no array of booleans and mixes no types.
+    The bits of a float, read as an integer, are positive exactly where the float is (-0.0 must not occur); the sign bit
+    of the negated integer then fills the item. This needs no boolean array and no mixed types.
     """
     mask = a.view(np.int32 if a.itemsize == 4 else np.int64)
     np.negative(mask, out=mask)
@@ -112,7 +112,7 @@ class Sigmoid(Activation):
 
     def forward(self, z: Array, a: Array, zeros: Array) -> None:
         np.negative(z, out=a)
-        with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that is wanted
+        with np.errstate(over="ignore"):  # 1 / (1 + inf) is 0, as it should be
             np.exp(a, out=a)
         a += 1
         np.reciprocal(a, out=a)

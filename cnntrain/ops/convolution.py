@@ -1,9 +1,9 @@
 """Convolution as one matrix product over overlapping rows.
 
 Images are ``(H, C, W, N)``: rows first, samples last. ``lower`` copies the input F times, each time shifted by one
-column. F neighboring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix, and ``row_blocks`` views the
-rows of the output as such overlapping matrices without copying anything more. Kernels are ``(F, F, C, K)``: row,
-column, channel, filter.
+column (im2col along the width only). F neighboring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix;
+``row_blocks`` views them as overlapping matrices, one for each output row, without another copy. Kernels are
+``(F, F, C, K)``: row, column, channel, filter.
 
 Reference: Cho & Brand 2017, "MEC: memory-efficient convolution for deep neural network", arXiv:1706.06873.
 """
@@ -22,7 +22,7 @@ from cnntrain.types import Array, Shape
 
 
 class Convolution(Workspaces):
-    """One way to compute a convolution forward and back, with all the memory that it needs for n samples.
+    """An algorithm for the forward and backward pass of a convolution, with its memory for n samples.
 
     Shape:
         x ``(H, C, W, n)`` -> z ``(OH, K, OW, n)``; W ``(F, F, C, K)``.
@@ -32,17 +32,17 @@ class Convolution(Workspaces):
         super().__init__(n, dtype)
         self.geometry = geometry
         self.is_padded = False
-        """Whether the padding in the lowered image is zero; nothing is written there but by slices of another size."""
+        """Whether the padding in the lowered image is zero; only micro-batches of another size overwrite it."""
 
     @workspace
     def z(self) -> Shape:
-        """What ``forward`` returns."""
+        """The output of ``forward``."""
         g = self.geometry
         return g.OH, g.K, g.OW, self.n
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
-        """What ``backward`` returns."""
+        """The output of ``backward``."""
         g = self.geometry
         return g.H, g.C, g.W, self.n
 
@@ -55,12 +55,12 @@ class Convolution(Workspaces):
 
     @abstractmethod
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
-        """Write dW = a * delta (no flip) and return delta_prev = delta * rot180(W), if it is wanted."""
+        """Write dW = a * delta (not flipped) and return delta_prev = delta * rot180(W), or None if it is not wanted."""
 
 
 @final
 class DirectConvolution(Convolution):
-    """Every multiplication of the definition, and no other, in three matrix products.
+    """Direct convolution in three matrix products: exactly the multiplications of the definition.
 
     ::
 
@@ -77,25 +77,25 @@ class DirectConvolution(Convolution):
 
     @partial(workspace, use="training")
     def products(self) -> Shape:
-        """One product an output row, to be summed to dW."""
+        """One product per output row; their sum is dW."""
         g = self.geometry
         return g.OH, g.F * g.F * g.C, g.K
 
     @partial(workspace, use="delta")
     def spread(self) -> Shape:
-        """Shares of delta_prev before they are moved to their columns."""
+        """Contributions to delta_prev before they are added to its columns."""
         g = self.geometry
         return g.H, g.F, g.C, g.OW, self.n
 
     @cached_property
     def width(self) -> int:
-        """Columns of the pieces of the products in the forward pass."""
+        """Number of columns of the pieces of the forward product."""
         g = self.geometry
         return best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
 
     @cached_property
     def blocks(self) -> Array:
-        """The lowered image, see ``row_blocks``."""
+        """The lowered image as overlapping matrices; see ``row_blocks``."""
         return row_blocks(self.x1, self.geometry)
 
     @cached_property
@@ -110,7 +110,7 @@ class DirectConvolution(Convolution):
 
     def forward(self, x: Array, W: Array) -> Array:
         if not self.is_padded:
-            empty_padding(self.x1, self.geometry)
+            clear_padding(self.x1, self.geometry)
             self.is_padded = True
         lower(x, self.x1, self.geometry)
         np.matmul(W.reshape(-1, W.shape[-1]).T, self.block_pieces, out=self.z_pieces)
@@ -138,17 +138,17 @@ def lower(x: Array, x1: Array, geometry: Geometry) -> None:
     """Write x1[h, j, c, ow, n] = x_padded[h, c, S*ow + j, n].
 
     Args:
-        x: ``(H, C, W, N)``.
-        x1: ``(H + 2P, F, C, OW, N)``; the padding in it must be zero and is left alone.
-        geometry: The convolution's sizes.
+        x: The image, ``(H, C, W, N)``.
+        x1: The lowered image, ``(H + 2P, F, C, OW, N)``; its padding must be zero and is not written.
+        geometry: The sizes of the convolution.
     """
     inside = x1[geometry.P : geometry.P + geometry.H]
     for j, (ow, w) in enumerate(geometry.columns):
         inside[:, j, :, ow] = x[:, :, w]
 
 
-def empty_padding(x1: Array, geometry: Geometry) -> None:
-    """Write zeros where ``lower`` writes nothing."""
+def clear_padding(x1: Array, geometry: Geometry) -> None:
+    """Write zeros to the entries that ``lower`` does not write."""
     x1[: geometry.P] = 0
     x1[geometry.P + geometry.H :] = 0
     for j, (ow, _) in enumerate(geometry.columns):
@@ -157,12 +157,13 @@ def empty_padding(x1: Array, geometry: Geometry) -> None:
 
 
 def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
-    """Write delta[h, c, w] = the sum of the shares whose column w is: the adjoint of ``lower``.
+    """Write delta[h, c, w] = the sum of all contributions to column w (col2im along the width): the adjoint of
+    ``lower``.
 
     Args:
-        shares: ``(rows, F, C, OW, N)``.
-        delta: ``(rows, C, W, N)``; may be the shares of the middle column, if there is one.
-        geometry: The convolution's sizes.
+        shares: The contributions, ``(rows, F, C, OW, N)``.
+        delta: The sums, ``(rows, C, W, N)``; may be the contributions of the center column, if there is one.
+        geometry: The sizes of the convolution.
     """
     center = geometry.center
     if center is None:
@@ -176,17 +177,17 @@ def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
 
 
 def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geometry: Geometry) -> None:
-    """Write delta_prev = delta * rot180(W), without ever padding delta.
+    """Write delta_prev = delta * rot180(W), without padding delta.
 
-    Row h of the image is reached by at most F rows of delta, which lie side by side: one product of the flipped kernel
-    with them gives every column's share, and F additions move the shares to their columns.
+    At most F rows of delta, contiguous in memory, contribute to row h of the image: one product of the flipped kernel
+    with them gives the contributions to every column, and F additions add these to their columns.
 
     Args:
-        delta: ``(OH, K, OW*N)``.
-        W: ``(F, F, C, K)``.
+        delta: dJ/dz, ``(OH, K, OW*N)``.
+        W: The kernels, ``(F, F, C, K)``.
         spread: Scratch, ``(H, F, C, OW, N)``.
-        delta_prev: ``(H, C, W, N)``.
-        geometry: The convolution's sizes.
+        delta_prev: The output, ``(H, C, W, N)``.
+        geometry: The sizes of the convolution.
     """
     H, F, C, OW, N = spread.shape
     S, K = geometry.S, geometry.K
@@ -206,7 +207,7 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
 
 
 def flip_rows(W: Array, residue: int, S: int) -> Array:
-    """The kernel's rows i = residue (mod S), last one first, as ``(F*C, m*K)``: columns, channels by rows, filters."""
+    """Return the kernel rows i = residue (mod S), in reverse, as ``(F*C, m*K)``: columns, channels x rows, filters."""
     F, _, C, K = W.shape
     rows = W[residue::S][::-1]
     return rows.transpose(1, 2, 0, 3).reshape(F * C, len(rows) * K)

@@ -1,8 +1,8 @@
-"""Random numbers for a sample in an epoch: the same ones in whichever slice, batch or process it is.
+"""Counter-based random numbers: a sample in an epoch gets the same numbers in every micro-batch, batch and process.
 
-A generator that runs on from sample to sample would give other numbers as soon as the samples are shared differently.
-Philox counts instead: its numbers are a function of a key (the seed, and what they are for) and of a counter (the
-epoch and the sample), so that any of them can be had again by itself.
+A sequential generator would give other numbers as soon as the samples are distributed differently. Philox computes its
+numbers from a key (the seed and the purpose) and a counter (the epoch and the sample), so any of them can be reproduced
+on its own.
 
 Reference: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 @dataclass
 class SampleIds:
-    """Which samples a slice holds, and in which epoch."""
+    """The samples of a micro-batch, and the epoch."""
 
     epoch: int
     samples: NDArray[np.intp]
-    """Their places in the training set ``(n,)``."""
+    """Their indices in the training set, ``(n,)``."""
 
 
 class CounterRng:
-    """Random numbers for one use.
+    """Random numbers for one purpose.
 
     Args:
-        seed: Of the run.
-        use: Tells this use from all others of the seed.
+        seed: The seed of the run.
+        use: A spawn key that identifies the purpose.
     """
 
     def __init__(self, seed: int, use: tuple[int, ...]):
@@ -38,9 +38,9 @@ class CounterRng:
         self._state = self._bits.state
 
     def generator(self, epoch: int, sample: int) -> np.random.Generator:
-        """Return a generator at the beginning of what belongs to a sample in an epoch.
+        """Return the generator for a sample in an epoch.
 
-        It is the same object each time, so use it up before the next is asked for.
+        Each call returns the same object in a new state: finish with it before the next call.
         """
         self._state["state"]["counter"][:] = (0, sample, epoch, 0)
         self._bits.state = self._state

@@ -1,4 +1,4 @@
-"""Which pixel meets which entry of the kernel, for every F, P and S."""
+"""Index arithmetic of convolutions: which pixels meet which kernel entries, for every F, P and S."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +33,7 @@ class Geometry:
         for j in range(self.F):
             first = max(0, -((j - self.P) // self.S))
             last = min(self.OW - 1, (self.W - 1 + self.P - j) // self.S)
-            if first > last:  # this column of the kernel only ever sees padding
+            if first > last:  # this kernel column sees only padding
                 pairs.append((slice(0, 0), slice(0, 0)))
                 continue
             left, right = self.S * first + j - self.P, self.S * last + j - self.P
@@ -42,12 +42,12 @@ class Geometry:
 
     @cached_property
     def center(self) -> int | None:
-        """The kernel column through which every output column sees the pixel in its own place, if there is one."""
+        """The kernel column that maps every output column to the image column of the same index, if there is one."""
         return self.P if self.S == 1 and self.OW == self.W else None
 
     @cached_property
     def row_groups(self) -> list["RowGroup"]:
-        """The image's rows, grouped by the kernel rows through which delta reaches them."""
+        """The image rows, grouped by the kernel rows through which delta reaches them."""
         groups: list[RowGroup] = []
         for residue in range(self.S):
             for h in range((residue - self.P) % self.S, self.H, self.S):
@@ -66,7 +66,7 @@ class Geometry:
 
     @cached_property
     def unread_rows(self) -> list[int]:
-        """The image's rows that no kernel reads."""
+        """The image rows that no kernel reads."""
         read = {h for group in self.row_groups for h in range(group.h, group.h + self.S * group.count, self.S)}
         return [h for h in range(self.H) if h not in read]
 

@@ -1,6 +1,6 @@
-"""Losses of one slice of a batch, and the delta with which the backward pass begins.
+"""Losses of a micro-batch, and the delta that starts the backward pass.
 
-Outputs are ``(features, N)``, labels ``(N,)``; a label stands for the vector y that is 1 at its class and 0 elsewhere.
+Outputs are ``(features, N)``, labels ``(N,)``; a label stands for its one-hot vector y.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from cnntrain.types import Array, Labels
 
 
 def softmax(z: Array, a: Array) -> None:
-    """Write a_k = e^z_k / sum_j e^z_j; the greatest z is taken off first, so that no e^z overflows."""
+    """Write a_k = e^z_k / sum_j e^z_j; the maximum of z is subtracted first, so that no e^z overflows."""
     np.subtract(z, z.max(axis=0), out=a)
     np.exp(a, out=a)
     a /= a.sum(axis=0)
@@ -25,9 +25,9 @@ def softmax_backward(delta: Array, a: Array) -> Array:
 
 
 def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
-    """Log-likelihood on Softmax: J = ln sum_j e^(z_j - z_y), delta = a - y, with a = Softmax(z).
+    """Cross entropy of softmax: J = ln sum_j e^(z_j - z_y), delta = a - y, with a = softmax(z).
 
-    ``z`` are the logits: from them the loss is finite however sure the network is.
+    ``z`` are the logits: the loss is finite even where a probability rounds to 0.
     """
     samples = np.arange(len(y))
     delta = z - z.max(axis=0)
@@ -59,25 +59,25 @@ def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Ar
 
 
 def mse(a: Array, y: Labels) -> tuple[Array, Array]:
-    """Squared error: J = 1/2 |a - y|², delta = a - y (still to pass through the output's activation)."""
+    """Squared error: J = 1/2 |a - y|², delta = dJ/da = a - y."""
     delta = a.copy()
     delta[y, np.arange(len(y))] -= 1
     return (delta * delta).sum(axis=0) / 2, delta
 
 
 Loss = Callable[[Array, Labels], tuple[Array, Array]]
-"""(output, y) -> J of each sample ``(N,)``, and dJ/d output ``(features, N)``."""
+"""(output, y) -> loss of each sample ``(N,)``, and dJ/d output ``(features, N)``."""
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}
 
 
 def training_loss(name: str, label_smoothing: float, weights: Array | None) -> Loss:
-    """Return the loss that is minimized: that of the smoothed label, times the weight of the label's feature.
+    """Return the loss that training minimizes: with smoothed labels, times the class weight of the label.
 
     Args:
-        name: Of ``LOSSES``.
-        label_smoothing: For the cross entropy alone.
-        weights: ``(features,)``; None where all weigh 1.
+        name: A key of ``LOSSES``.
+        label_smoothing: The share of smoothing, for cross entropy only.
+        weights: The class weights ``(features,)``; None if all are 1.
     """
     loss_of = LOSSES[name]
     if label_smoothing:

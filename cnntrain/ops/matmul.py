@@ -1,4 +1,4 @@
-"""Matrix products in pieces of the width at which the BLAS at hand is fastest."""
+"""Matrix products, cut into pieces of the width at which the installed BLAS is fastest."""
 
 from functools import cache
 
@@ -8,29 +8,29 @@ from threadpoolctl import threadpool_info
 from cnntrain.types import Array
 
 SMALL_PRODUCT = 1_000_000
-"""Rows x depth x columns up to which OpenBLAS's AVX-512 kernels work without packing the matrices first."""
+"""Maximum of rows x depth x columns for which OpenBLAS's AVX-512 kernels do not pack the matrices first."""
 WIDTHS = (32, 48, 64, 40, 24)
-"""Columns of the pieces that such a product is cut into, the best first."""
+"""Widths of the pieces, the best first."""
 
 
 @cache
 def kernels() -> str | None:
-    """Which of OpenBLAS's kernels NumPy's products run on, such as ``Haswell``; None for another BLAS."""
-    found = [library for library in threadpool_info() if library.get("internal_api") == "openblas"]
-    # Several where SciPy, say, has brought its own; workers have NumPy's alone, and must decide as this process does.
-    ours = next((library for library in found if "numpy" in library["filepath"]), found[0] if found else None)
+    """Return the OpenBLAS kernels that NumPy uses, such as ``Haswell``; None for another BLAS."""
+    libraries = [library for library in threadpool_info() if library.get("internal_api") == "openblas"]
+    # SciPy, for one, loads its own copy; workers load only NumPy's and must decide as this process does.
+    ours = next((library for library in libraries if "numpy" in library["filepath"]), next(iter(libraries), None))
     return None if ours is None else ours["architecture"]
 
 
 def has_small_kernels() -> bool:
-    """Whether products up to ``SMALL_PRODUCT`` run on kernels of their own: OpenBLAS on AVX-512."""
+    """Return whether small products run on special kernels: OpenBLAS on AVX-512."""
     return kernels() == "SkylakeX"
 
 
 def best_width(rows: int, depth: int, columns: int) -> int:
-    """Return the columns of the pieces into which ``(rows, depth) @ (depth, columns)`` is best cut.
+    """Return the best width of pieces of the product ``(rows, depth) @ (depth, columns)``.
 
-    A matrix with few rows does not repay being packed. Measured on Zen 5, 32 x 288 times 288 x 512: 140 GFLOP/s at
+    With few rows, packing does not pay off. Measured on Zen 5, 32 x 288 times 288 x 512: 140 GFLOP/s at
     once, 230 in pieces of 32 columns.
     """
     if has_small_kernels():
@@ -46,5 +46,5 @@ def pieces(matrices: Array, width: int) -> Array:
 
 
 def strided(base: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """View a contiguous array with other strides: what NumPy's ``as_strided`` does, in a tenth of its time."""
+    """View a contiguous array with other strides: what NumPy's ``as_strided`` does, ten times faster."""
     return np.ndarray(shape, base.dtype, base, 0, strides)

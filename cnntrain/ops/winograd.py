@@ -1,14 +1,14 @@
 """Convolution with stride 1 and fewer multiplications: Winograd's minimal filtering along the height.
 
-m = 4 output rows depend on m + F - 1 input rows, a tile. Seen as polynomials whose product is evaluated at as many
-points, the m*F products of kernel rows with image rows become m + F - 1:
+m = 4 output rows depend on m + F - 1 input rows, a tile. Interpolating the product of two polynomials from m + F - 1
+points reduces the m*F products of kernel rows with image rows to m + F - 1:
 
     z = A^T [ (G W) ⊙ (B^T x) ]        with the rows of W, x and z as vectors
 
-That is 6 in place of 12 for a 3 x 3 kernel, and 8 in place of 20 for 5 x 5. Along the width the image is lowered as in
-``cnntrain.ops.convolution``. With rows first, the rows of a tile are one matrix, so that each transform is one small
-product. The backward pass is the adjoint, step by step, so gradients are those of the very numbers that the forward
-pass computes.
+That is 6 instead of 12 for a 3 x 3 kernel, and 8 instead of 20 for 5 x 5. Along the width the image is lowered as in
+``cnntrain.ops.convolution``. With rows first, the rows of a tile are one matrix, so each transform is one small matrix
+product. The backward pass is the adjoint of each step: its gradients are those of the function that the forward pass
+computes.
 
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
@@ -27,19 +27,19 @@ from cnntrain.ops.workspace import workspace
 from cnntrain.types import Array, Shape
 
 POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
-"""For each F that is done in this way, where the polynomials are evaluated, beside infinity."""
+"""The interpolation points for each supported F; infinity is one more."""
 ROWS = 4
-"""Output rows of a tile, m."""
+"""Output rows per tile, m."""
 MIN_COUNT = 6
-"""Channels, and filters, from which on the transforms can pay."""
-WORTH = 480
-"""Channels x filters x F from which on the saved multiplications outweigh the transforms, as measured on Zen 5."""
+"""Minimum number of channels, and of filters, for which the transforms can pay off."""
+MIN_WORK = 480
+"""Minimum of channels x filters x F for which the saved multiplications outweigh the transforms (on Zen 5)."""
 
 
 def pays(geometry: Geometry) -> bool:
-    """Whether this is the faster way for a convolution."""
+    """Return whether Winograd's algorithm is faster than direct convolution."""
     g = geometry
-    return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= MIN_COUNT and g.C * g.K * g.F >= WORTH and g.OH >= ROWS
+    return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= MIN_COUNT and g.C * g.K * g.F >= MIN_WORK and g.OH >= ROWS
 
 
 @cache
@@ -59,7 +59,7 @@ def matrices(F: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]
 
 @final
 class WinogradConvolution(Convolution):
-    """A convolution in tiles of m + F - 1 input and m output rows."""
+    """Winograd convolution in tiles of m + F - 1 input rows and m output rows."""
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
         super().__init__(geometry, n, dtype)
@@ -75,7 +75,7 @@ class WinogradConvolution(Convolution):
 
     @workspace
     def v(self) -> Shape:
-        """B^T x of a tile, where none of the lowered columns is as wide."""
+        """B^T x of a tile, if no lowered column has the width of the image."""
         g = self.geometry
         return self.tile, g.C, g.W if g.center is None else 0, self.n
 
@@ -93,25 +93,25 @@ class WinogradConvolution(Convolution):
 
     @partial(workspace, use="training")
     def products(self) -> Shape:
-        """One product a tile and point, to be summed to dU."""
+        """One product per tile and point; their sum over tiles is dU."""
         g = self.geometry
         return self.tiles, self.tile, g.F * g.C, g.K
 
     @partial(workspace, use="delta")
     def dv1(self) -> Shape:
-        """Shares of dJ/d v before they are moved to their columns."""
+        """Contributions to the gradient of v before they are added to its columns."""
         g = self.geometry
         return self.tile, g.F, g.C, g.OW, self.n
 
     @partial(workspace, use="delta")
     def rows(self) -> Shape:
-        """A tile's share of delta_prev."""
+        """The contribution of a tile to delta_prev."""
         g = self.geometry
         return self.tile, g.C, g.W, self.n
 
     @cached_property
     def width(self) -> int:
-        """Columns of the pieces of the products in the forward pass."""
+        """Number of columns of the pieces of the forward product."""
         g = self.geometry
         return best_width(g.K, g.F * g.C, g.OW * self.n)
 
@@ -132,7 +132,7 @@ class WinogradConvolution(Convolution):
         return pieces(self.M, self.width)
 
     def image_rows(self, tile: int) -> tuple[int, int, int]:
-        """First and last + 1 row of the image in a tile, and how many rows of padding stand before them."""
+        """Return the first and last + 1 image row of a tile, and the number of padding rows before them."""
         first = ROWS * tile - self.geometry.P
         low = min(max(0, first), self.geometry.H)
         return low, max(low, min(self.geometry.H, first + self.tile)), low - first
@@ -140,7 +140,7 @@ class WinogradConvolution(Convolution):
     def forward(self, x: Array, W: Array) -> Array:
         g = self.geometry
         if not self.is_padded:
-            self.empty_padding()
+            self.clear_padding()
             self.is_padded = True
         np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
         U_T = self.U.transpose(0, 2, 1)[:, None]
@@ -151,8 +151,8 @@ class WinogradConvolution(Convolution):
             np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z.reshape(len(z), -1))
         return self.z
 
-    def empty_padding(self) -> None:
-        """Write zeros where ``transform`` writes nothing."""
+    def clear_padding(self) -> None:
+        """Write zeros to the entries that ``transform`` does not write."""
         for t in range(self.tiles):
             low, high, _ = self.image_rows(t)
             if low == high:
@@ -191,10 +191,10 @@ class WinogradConvolution(Convolution):
         return self.delta_prev if want_delta else None
 
     def transform_back(self, t: int, done: int) -> int:
-        """Add what ``dv1`` says of a tile to delta_prev, whose first ``done`` rows hold something already.
+        """Add the contribution of a tile in ``dv1`` to delta_prev, whose first ``done`` rows are already written.
 
         Returns:
-            The rows that hold something now.
+            The number of rows that are written now.
         """
         g = self.geometry
         low, high, padding = self.image_rows(t)

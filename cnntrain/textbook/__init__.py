@@ -1,7 +1,7 @@
 """The article's formulas, as literally as Python allows: one sample, loops over pixels, float64, no tricks.
 
-This folder is the specification in code. The engine is tested against it and nothing in training calls it, so it is
-slow on purpose. Section numbers are the article's; docs/notation.md lists its misprints, none of which is copied.
+This package is the specification in code. The engine is tested against it; training never calls it, so it may be slow.
+Section numbers refer to the article; docs/notation.md lists the article's misprints, which are corrected here.
 """
 
 from cnntrain.textbook.activations import SIGMA, loss_value, output_delta, sigma, sigma_prime, sigmoid, softmax

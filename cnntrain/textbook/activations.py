@@ -1,6 +1,6 @@
-"""The activations sigma, and the losses with the delta that they begin the backward pass with.
+"""The activations sigma, the losses, and the delta that starts the backward pass.
 
-``y`` is the label as a vector, 1 at the class and 0 elsewhere, of the shape of the output.
+``y`` is the one-hot label: 1 at the class, 0 elsewhere, of the shape of the output.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,17 @@ Array = NDArray[np.float64]
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z), written e^z / (1 + e^z) where z < 0 so that nothing overflows."""
+    """1 / (1 + e^-z), written e^z / (1 + e^z) where z < 0 to avoid overflow.
+
+    >>> sigmoid(np.array([0.0, -1000.0])).tolist()
+    [0.5, 0.0]
+    """
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
 
 
 Function = Callable[[Array], Array]
-SIGMA: dict[str, tuple[Function, Function]] = {  # sigma(z) and sigma'(z), each pixel by itself
+SIGMA: dict[str, tuple[Function, Function]] = {  # sigma(z) and sigma'(z), elementwise
     "identity": (lambda z: z, lambda z: np.ones_like(z)),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
     "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
@@ -30,7 +34,11 @@ SIGMA: dict[str, tuple[Function, Function]] = {  # sigma(z) and sigma'(z), each 
 
 
 def softmax(z: Array) -> Array:
-    """a_i = e^z_i / sum_j e^z_j (section 5), the greatest z first taken off, which changes nothing but overflow."""
+    """a_i = e^z_i / sum_j e^z_j (section 5), with the maximum of z subtracted to avoid overflow.
+
+    >>> softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
     e = np.exp(z - z.max())
     return np.asarray(e / e.sum())
 
@@ -41,7 +49,7 @@ def sigma(z: Array, activation: str) -> Array:
 
 
 def sigma_prime(z: Array, activation: str) -> Array:
-    """sigma'(z), of the shape of z (section 1); at 0 relu and leaky_relu take the slope of their left side."""
+    """sigma'(z), of the shape of z (section 1); at 0, relu and leaky_relu have the slope of their left side."""
     return SIGMA[activation][1](z)
 
 

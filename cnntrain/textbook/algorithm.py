@@ -1,6 +1,6 @@
-"""The article's algorithm (section 5): forward, back, and a step; for one sample, or for a slice of several.
+"""The article's algorithm (section 5): forward pass, backward pass and step, for one sample or for a micro-batch.
 
-Samples of a slice go their ways side by side, and only batch normalization makes them meet.
+The samples of a micro-batch are independent, except in batch normalization.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,14 +34,14 @@ from cnntrain.textbook.layers import (
 
 Array = NDArray[np.float64]
 Layer = Mapping[str, Mapping[str, Any]]  # as in the YAML file: {"conv": {"K": 2, "F": 3, "activation": "relu"}}
-Parameters = Mapping[str, Array]  # {"layers.0.W": ..., "layers.0.b": ...}, numbered by the layer's place
-Masks = Mapping[int, Sequence[Array]]  # by the place of a dropout, a mask a sample
+Parameters = Mapping[str, Array]  # {"layers.0.W": ..., "layers.0.b": ...}, numbered by the index of the layer
+Masks = Mapping[int, Sequence[Array]]  # by the index of a dropout layer, one mask per sample
 
 EPS = 1e-5
 
 
 def forward(layers: Sequence[Layer], parameters: Parameters, x: Array) -> tuple[list[Array], list[Array]]:
-    """One sample forward in evaluation (section 5): the z of every layer, and x and the a of every layer."""
+    """The forward pass of one sample in evaluation mode (section 5): z of every layer; x, then a of every layer."""
     z, a = [], [x]
     for at, layer in enumerate(layers):
         [(kind, options)] = layer.items()
@@ -56,34 +56,34 @@ def forward(layers: Sequence[Layer], parameters: Parameters, x: Array) -> tuple[
 
 
 def z_of(layer: Layer, parameters: Parameters, at: int, a: Array) -> Array:
-    """The z of a layer in which samples do not meet, for one of them; W and b are 0 where there are none of them."""
+    """z of one sample, for any layer but batch_norm; a missing b is 0."""
     [(kind, options)] = layer.items()
     if kind == "dropout":
         return a
     if kind == "pool":
         return pool_forward(a, options["k"], stride_of(options), options["type"])
     W = parameters[f"layers.{at}.W"]
-    b = parameters.get(f"layers.{at}.b", np.zeros(len(W)))  # in front of a batch_norm there is none
+    b = parameters.get(f"layers.{at}.b", np.zeros(len(W)))  # before a batch_norm there is none
     if kind == "conv":
         return conv_forward(W, b, a, options.get("P", 0), options.get("S", 1))
-    return fc_forward(W, b, a.reshape(-1))  # an image is read in C, H, W order
+    return fc_forward(W, b, a.reshape(-1))  # an image is flattened in C, H, W order
 
 
 def activation_of(layer: Layer) -> str:
-    """The layer's activation; identity if it names none, and for pool, where sigma(z) = z (section 2)."""
+    """The layer's activation; identity by default and for pool, where sigma(z) = z (section 2)."""
     [options] = layer.values()
     return str(options.get("activation", "identity"))
 
 
 def stride_of(pool: Mapping[str, Any]) -> int:
-    """The S of a pool: k if it names none; over the whole image it plays no part."""
+    """The S of a pool: k by default; irrelevant for a pool over the whole image."""
     return 1 if pool["k"] == "all" else int(pool.get("S", pool["k"]))
 
 
 def micro_batch_forward(
     layers: Sequence[Layer], parameters: Parameters, samples: Sequence[Array], masks: Masks | None = None
 ) -> tuple[list[list[Array]], list[list[Array]]]:
-    """A slice forward in training: z[layer][sample], and a[layer][sample], where a[0] are the samples."""
+    """The forward pass of a micro-batch in training: z[layer][sample] and a[layer][sample], where a[0] is the input."""
     z: list[list[Array]] = []
     a = [list(samples)]
     for at, layer in enumerate(layers):
@@ -107,10 +107,11 @@ def micro_batch_gradients(
     loss: str,
     masks: Masks | None = None,
 ) -> tuple[float, dict[str, Array], list[Array]]:
-    """A slice forward and back (section 5): J, the dW, db, dgamma of every layer, and dJ/dx of every sample.
+    """Forward and backward pass of a micro-batch (section 5): J, every dW, db and dgamma, and dJ/dx of every sample.
 
     J and the gradients are sums over the samples.
-    delta^l = (delta^(l+1) taken through layer l + 1, by the rule of that layer) ⊙ sigma'(z^l), for l = L - 1 down to 1.
+    delta^l = (delta^(l+1) propagated back through layer l + 1, by the rule of that layer) ⊙ sigma'(z^l), for l = L - 1
+    down to 1.
     """
     z, a = micro_batch_forward(layers, parameters, samples, masks)
     y = [np.zeros(z_n.shape) for z_n in z[-1]]
@@ -132,26 +133,26 @@ def micro_batch_gradients(
 def gradients_of(
     layer: Layer, parameters: Parameters, at: int, a: Sequence[Array], delta: Sequence[Array]
 ) -> dict[str, Array]:
-    """The dW, db and dgamma of a layer by name, summed over the samples."""
+    """dW, db and dgamma of a layer by name, summed over the samples."""
     [(kind, options)] = layer.items()
     pairs = list(zip(a, delta, strict=True))
-    found: dict[str, Array] = {}
+    gradients: dict[str, Array] = {}
     if kind == "batch_norm":
-        found = {"gamma": batch_norm_dgamma(a, delta, options.get("eps", EPS)), "b": batch_norm_db(delta)}
+        gradients = {"gamma": batch_norm_dgamma(a, delta, options.get("eps", EPS)), "b": batch_norm_db(delta)}
     elif kind == "conv":
         F, P, S = options["F"], options.get("P", 0), options.get("S", 1)
-        found = {"W": np.sum([conv_dW(a_n, d_n, F, P, S) for a_n, d_n in pairs], axis=0)}
-        found["b"] = np.sum([conv_db(d_n) for d_n in delta], axis=0)
+        gradients = {"W": np.sum([conv_dW(a_n, d_n, F, P, S) for a_n, d_n in pairs], axis=0)}
+        gradients["b"] = np.sum([conv_db(d_n) for d_n in delta], axis=0)
     elif kind == "fc":
-        found = {"W": np.sum([fc_dW(a_n.reshape(-1), d_n) for a_n, d_n in pairs], axis=0)}
-        found["b"] = np.sum([fc_db(d_n) for d_n in delta], axis=0)
-    return {f"layers.{at}.{key}": value for key, value in found.items() if f"layers.{at}.{key}" in parameters}
+        gradients = {"W": np.sum([fc_dW(a_n.reshape(-1), d_n) for a_n, d_n in pairs], axis=0)}
+        gradients["b"] = np.sum([fc_db(d_n) for d_n in delta], axis=0)
+    return {f"layers.{at}.{key}": value for key, value in gradients.items() if f"layers.{at}.{key}" in parameters}
 
 
 def delta_through(
     layer: Layer, parameters: Parameters, at: int, a: Sequence[Array], delta: Sequence[Array], masks: Sequence[Array]
 ) -> list[Array]:
-    """Delta taken through a layer, by its rule: dJ/d what came in, for every sample."""
+    """Delta propagated back through a layer, by its rule: dJ/d input, for every sample."""
     [(kind, options)] = layer.items()
     pairs = list(zip(a, delta, strict=True))
     if kind == "batch_norm":
@@ -170,7 +171,7 @@ def delta_through(
 def sample_gradients(
     layers: Sequence[Layer], parameters: Parameters, x: Array, label: int, loss: str
 ) -> tuple[float, dict[str, Array], Array]:
-    """One sample forward and back (section 5): J, the dW and db of every layer by parameter name, and dJ/dx."""
+    """Forward and backward pass of one sample (section 5): J, every dW and db by parameter name, and dJ/dx."""
     J, gradients, [dx] = micro_batch_gradients(layers, parameters, [x], [label], loss)
     return J, gradients, dx
 

@@ -1,8 +1,8 @@
-"""Batch normalization and dropout, which the article does not have.
+"""Batch normalization and dropout, which the article does not cover.
 
-Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalization is the one layer in which
-samples meet: ``a`` and ``delta`` are lists here, of the samples of a slice, images (C, H, W) or vectors (C,). A channel
-c has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
+Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalization is the only layer that mixes
+samples: ``a`` and ``delta`` are lists of the samples of a micro-batch, images (C, H, W) or vectors (C,). A channel c
+has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 
 def channel(a: Sequence[Array], c: int) -> list[float]:
-    """The m values of a channel: all its pixels in all samples."""
+    """The m values of a channel: its pixels in all samples."""
     return [float(value) for sample in a for value in np.ravel(sample[c])]
 
 
@@ -28,7 +28,7 @@ def batch_norm_statistics(a: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def running_average(average: Array, batch: Array, momentum: float) -> Array:
-    """average = momentum average + (1 - momentum) batch; of the variance the batch's is m / (m - 1) var."""
+    """average = momentum average + (1 - momentum) batch; for the variance, batch is m / (m - 1) var (unbiased)."""
     return momentum * average + (1 - momentum) * batch
 
 
@@ -42,7 +42,7 @@ def batch_norm_evaluation(gamma: Array, b: Array, mean: Array, var: Array, a: Ar
 
 
 def batch_norm_forward(gamma: Array, b: Array, a: Sequence[Array], eps: float) -> list[Array]:
-    """The same in training, where mean and var are those of the slice itself."""
+    """The same in training, with the mean and var of the micro-batch."""
     mean, var = batch_norm_statistics(a)
     return [batch_norm_evaluation(gamma, b, mean, var, sample, eps) for sample in a]
 
@@ -61,7 +61,7 @@ def batch_norm_db(delta: Sequence[Array]) -> Array:
 
 
 def delta_through_batch_norm(gamma: Array, a: Sequence[Array], delta: Sequence[Array], eps: float) -> list[Array]:
-    """dJ/dx_i, by the paper's chain rule: x_i acts on J by itself, through var and through mean.
+    """dJ/dx_i, by the chain rule, as in the paper: x_i affects J directly, through var and through mean.
 
     dJ/dx_hat_i = delta_i gamma
     dJ/dvar  = sum_i dJ/dx_hat_i (x_i - mean) (-1/2) (var + eps)^(-3/2)
@@ -86,5 +86,5 @@ def dropout_forward(mask: Array, a: Array) -> Array:
 
 
 def delta_through_dropout(mask: Array, delta: Array) -> Array:
-    """dJ/da = mask ⊙ delta: nothing comes back where nothing went forward."""
+    """dJ/da = mask ⊙ delta: no gradient where the value was dropped."""
     return mask * delta

@@ -1,4 +1,4 @@
-"""What each layer computes, and how delta goes back through it: fc, conv and pool.
+"""The forward and backward pass of each layer: fc, conv and pool.
 
 Shapes of one sample, with indices counted from 0 where the article counts from 1:
 
@@ -14,7 +14,11 @@ Array = NDArray[np.float64]
 
 
 def fc_forward(W: Array, b: Array, a: Array) -> Array:
-    """z_u = sum_v W_uv a_v + b_u, that is z = W a + b (section 5). ``a`` (features,) -> ``z`` (units,)."""
+    """z_u = sum_v W_uv a_v + b_u, that is z = W a + b (section 5). ``a`` (features,) -> ``z`` (units,).
+
+    >>> fc_forward(np.array([[1.0, 2.0]]), np.array([0.5]), np.array([3.0, 4.0])).tolist()
+    [11.5]
+    """
     return np.array([sum(W[u, v] * a[v] for v in range(len(a))) + b[u] for u in range(len(b))])
 
 
@@ -34,8 +38,11 @@ def conv_forward(W: Array, b: Array, a: Array, P: int = 0, S: int = 1) -> Array:
 def pool_forward(a: Array, k: int | str, S: int, type: str) -> Array:
     """z_cij = max or average of the k x k region of a_c whose first pixel is Si, Sj (section 5).
 
-    ``a`` (C, H, W) -> ``z`` (C, OH, OW) with OH = (H - k) // S + 1: regions that do not fit are left out. With k "all"
-    the one region is the whole image.
+    ``a`` (C, H, W) -> ``z`` (C, OH, OW) with OH = (H - k) // S + 1: regions that do not fit are ignored. With k "all",
+    the only region is the whole image.
+
+    >>> pool_forward(np.arange(4.0).reshape(1, 2, 2), 2, 2, "max").tolist()
+    [[[3.0]]]
     """
     (C, H, width), (rows, columns) = a.shape, region_shape(a, k)
     z = np.zeros((C, (H - rows) // S + 1, (width - columns) // S + 1))
@@ -46,19 +53,23 @@ def pool_forward(a: Array, k: int | str, S: int, type: str) -> Array:
 
 
 def region_shape(a: Array, k: int | str) -> tuple[int, int]:
-    """Rows and columns of a region: k x k, or those of the image ``a`` (C, H, W) where k is "all"."""
+    """Rows and columns of a region: k x k, or the size of the image ``a`` (C, H, W) if k is "all"."""
     return (a.shape[1], a.shape[2]) if k == "all" else (int(k), int(k))
 
 
 def rot180(W: Array) -> Array:
-    """W upside down, then left to right: each kernel turned by 180 degrees (section 3)."""
+    """W flipped up-down and left-right: each kernel rotated by 180 degrees (section 3).
+
+    >>> rot180(np.array([[1, 2], [3, 4]])).tolist()
+    [[4, 3], [2, 1]]
+    """
     return W[..., ::-1, :][..., ::-1]
 
 
 def true_convolution(x: Array, w: Array) -> Array:
-    """The convolution of mathematics, x_i-p,j-q w_pq summed over p and q. ``x`` (H, W) -> (H + F - 1, W + F - 1).
+    """The true convolution, x_i-p,j-q w_pq summed over p and q. ``x`` (H, W) -> (H + F - 1, W + F - 1).
 
-    It is what the article writes as (x with F - 1 zeros around it) * rot180(w): why its section 3 turns the kernel.
+    The article writes it as (x padded by F - 1 zeros) * rot180(w), which is why its section 3 rotates the kernel.
     """
     result = np.zeros(np.add(x.shape, w.shape) - 1)
     for i, j, p, q in ndindex(*x.shape, *w.shape):
@@ -74,8 +85,8 @@ def delta_through_fc(W: Array, delta: Array) -> Array:
 def delta_through_conv(W: Array, delta: Array, a_shape: tuple[int, ...], P: int = 0, S: int = 1) -> Array:
     """dJ/da = delta * rot180(W) (section 3). ``delta`` (K, OH, OW) -> ``a_shape`` (C, H, W).
 
-    delta is spread out, S - 1 zeros between its values, and F - 1 zeros go around it (more at the end where a stride
-    leaves rows or columns unread). The flipped kernels turn it into dJ/d(padded a), whose padding is then cut off.
+    delta is dilated, S - 1 zeros between its values, and padded by F - 1 zeros (more at the end if a stride leaves rows
+    or columns unread). Its convolution with the rotated kernels is dJ/d(padded a), from which the padding is removed.
     """
     (K, C, F, _), (_, H, width) = W.shape, a_shape
     spread = np.zeros((K, H + 2 * P + F - 1, width + 2 * P + F - 1))
@@ -88,8 +99,8 @@ def delta_through_conv(W: Array, delta: Array, a_shape: tuple[int, ...], P: int 
 def upsample(delta: Array, a: Array, k: int | str, S: int, type: str) -> Array:
     """dJ/da = upsample(delta) (section 3). ``delta`` (C, OH, OW), the pool's input ``a`` (C, H, W) -> (C, H, W).
 
-    Max puts a value where the maximum was found: one position, in a tie the first, row by row. Average puts 1 / k^2 of
-    it on each pixel of its region. Where regions overlap, they add up; a pixel in no region gets 0.
+    Max puts a value at the position of the maximum, in a tie the first in row-major order. Average puts 1 / k^2 of it
+    on each pixel of its region. Overlapping regions add up; a pixel in no region gets 0.
     """
     result = np.zeros(a.shape)
     for c, i, j in ndindex(delta.shape):

@@ -1,6 +1,6 @@
-"""What goes beyond the article's W = W - alpha sum dW: one parameter theta at a time, g being its dJ/dtheta.
+"""Training beyond the article's W = W - alpha sum dW: for one parameter theta with gradient g = dJ/dtheta.
 
-What an optimizer remembers begins at 0, and t counts its steps from 1 on. docs/notation.md names the papers.
+The state of an optimizer starts at 0, and t counts its steps from 1. docs/notation.md cites the papers.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,30 @@ Array = NDArray[np.float64]
 
 
 def smoothed_label(y: Array, share: float) -> Array:
-    """t = (1 - share) y + share / classes, in the place of y in the loss and in delta."""
+    """t = (1 - share) y + share / classes, which replaces y in the loss and in delta.
+
+    >>> smoothed_label(np.array([1.0, 0.0]), 0.1).tolist()
+    [0.9500000000000001, 0.05]
+    """
     return (1 - share) * y + share / y.size
 
 
 def balanced_weight(labels: Sequence[int], c: int, classes: int) -> float:
-    """w_c = N / (classes n_c): what the losses of the n_c samples of class c are multiplied by.
+    """w_c = N / (classes n_c): the factor of the loss of the n_c samples of class c.
 
-    Of ``classes`` only those count that have samples.
+    ``classes`` counts only the classes with samples.
     """
     return len(labels) / (classes * sum(label == c for label in labels))
 
 
-def clipped(g: Sequence[float], longest: float) -> list[float]:
-    """The gradient of all parameters, at most so long: g longest / |g| if |g| is above it."""
-    length = sum(entry**2 for entry in g) ** 0.5
-    return [entry * longest / length if length > longest else entry for entry in g]
+def clipped(g: Sequence[float], max_norm: float) -> list[float]:
+    """The gradient of all parameters, clipped by its norm: g max_norm / |g| if |g| > max_norm.
+
+    >>> clipped([3.0, 4.0], 1.0)
+    [0.6, 0.8]
+    """
+    norm = sum(entry**2 for entry in g) ** 0.5
+    return [entry * max_norm / norm if norm > max_norm else entry for entry in g]
 
 
 def momentum_step(theta: float, g: float, v: float, alpha: float, momentum: float) -> tuple[float, float]:
@@ -53,8 +61,8 @@ def adam_step(
 ) -> tuple[float, float, float]:
     """The new theta, m and v: theta = theta - alpha m_hat / (sqrt(v_hat) + eps).
 
-    m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g^2 are means that begin at 0, which
-    m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t) make up for.
+    m = beta1 m + (1 - beta1) g and v = beta2 v + (1 - beta2) g^2 are means that start at 0;
+    m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t) correct that bias.
     """
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
@@ -63,5 +71,5 @@ def adam_step(
 
 
 def decayed(W: float, alpha: float, weight_decay: float) -> float:
-    """What AdamW does to W before Adam's step, in which g is without penalty: W = W - alpha weight_decay W."""
+    """AdamW's decay of W, before an Adam step without L2 penalty: W = W - alpha weight_decay W."""
     return W - alpha * weight_decay * W

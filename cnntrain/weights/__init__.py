@@ -1,1 +1,1 @@
-"""Weights files."""
+"""Weights files in the safetensors format."""

@@ -1,13 +1,13 @@
-"""safetensors files that may be damaged, or made to harm: nothing is believed before it is held against the file.
+"""safetensors files that may be damaged or malicious: every claim in the header is checked against the file.
 
 ::
 
     8 bytes          length of the header, little endian
     header           JSON: {name: {"dtype", "shape", "data_offsets"}, ..., "__metadata__": {text: text}}
-    data             the tensors, without holes
+    data             the tensors, without gaps
 
-Reading such a file runs nothing. What it claims is checked before memory is taken for it: a header of at most
-``MAX_HEADER`` bytes, at most ``MAX_TENSORS`` tensors, each name once, and data that are as long as the file says.
+Reading a file runs no code. Its claims are checked before memory is allocated: a header of at most ``MAX_HEADER``
+bytes, at most ``MAX_TENSORS`` tensors, unique names, and data of the claimed length.
 
 Source: https://github.com/huggingface/safetensors, "Format".
 """
@@ -29,20 +29,20 @@ from cnntrain.storage.regular_file import open_regular
 from cnntrain.types import Array, Shape
 
 MAX_HEADER = 4_000_000
-"""Bytes; that of a network of a hundred layers has a few ten thousand."""
+"""Maximum bytes of a header; a network of a hundred layers needs some ten thousand."""
 MAX_TENSORS = 10_000
 MAX_AXES = 8
 SIZES = {"F32": 4, "F64": 8}
-"""Bytes of a number, of the types that are read."""
+"""Bytes per number of the supported types."""
 METADATA = "__metadata__"
 
 
 class _Unsupported(WeightsError):
-    """A whole file, of a kind that is not read."""
+    """The file is intact but of an unsupported kind."""
 
 
 class Header(NamedTuple):
-    """What a file says of itself, checked against its size."""
+    """The header of a file, checked against its size."""
 
     shapes: dict[str, Shape]
     metadata: dict[str, str]
@@ -55,10 +55,10 @@ def serialize(tensors: dict[str, Array], metadata: dict[str, str]) -> bytes:
 
 
 def read_header(path: Path) -> Header:
-    """Return what a file says of its tensors and beside them, without reading them.
+    """Return the shapes and the metadata of a file, without reading the tensors.
 
     Raises:
-        WeightsError: There is no such file, or it is not a whole safetensors file of float32 or float64 numbers.
+        WeightsError: There is no such file, or it is not a complete safetensors file of float32 or float64 numbers.
     """
     try:
         with open_regular(path) as file:
@@ -83,10 +83,10 @@ def read_header(path: Path) -> Header:
 
 
 def read_tensors(path: Path, names: Iterable[str] | None = None) -> dict[str, Array]:
-    """Return tensors of a file whose header has been read: all, or those of the given names.
+    """Return tensors of a file whose header has been checked: all, or those with the given names.
 
     Raises:
-        WeightsError: The file is damaged, or a number in it is infinite or not a number. The caller names the file.
+        WeightsError: The file is damaged or holds an infinity or NaN; the caller adds the path.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -102,18 +102,18 @@ def read_tensors(path: Path, names: Iterable[str] | None = None) -> dict[str, Ar
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
-    """The JSON object of a header, in which no key stands twice."""
+    """Return the JSON object of a header; its keys must be unique."""
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
             names = [key for key, _ in pairs]
-            twice = next(key for key in names if names.count(key) > 1)
-            raise WeightsError(f"its header says {_shown(twice)} twice")
+            repeated = next(key for key in names if names.count(key) > 1)
+            raise WeightsError(f"its header says {_shown(repeated)} twice")
         return content
 
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=once)
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise WeightsError("its header is not JSON") from None
     if not isinstance(header, dict):
@@ -127,26 +127,26 @@ def _checked(header: dict[str, Any], data_bytes: int) -> Header:
         raise WeightsError("what stands beside its tensors is not text")
     if len(header) > MAX_TENSORS:
         raise _Unsupported(f"it holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read")
-    shapes, places = {}, []
-    for name, about in header.items():
-        shapes[name], begin, end = _tensor(name, about)
-        places.append((begin, end, name))
-    reached = 0
-    for begin, end, name in sorted(places):
-        if begin != reached:
-            what = "overlaps another" if begin < reached else "does not begin where the one before ends"
+    shapes, spans = {}, []
+    for name, entry in header.items():
+        shapes[name], begin, end = _tensor(name, entry)
+        spans.append((begin, end, name))
+    position = 0
+    for begin, end, name in sorted(spans):
+        if begin != position:
+            what = "overlaps another" if begin < position else "does not begin where the one before ends"
             raise WeightsError(f"{_shown(name)} {what}")
-        reached = end
-    if reached != data_bytes:
-        raise WeightsError(f"its tensors claim {reached:,} bytes, but it holds {data_bytes:,}")
+        position = end
+    if position != data_bytes:
+        raise WeightsError(f"its tensors claim {position:,} bytes, but it holds {data_bytes:,}")
     return Header(shapes, metadata)
 
 
-def _tensor(name: str, about: Any) -> tuple[Shape, int, int]:
-    """Shape, begin and end of one tensor."""
-    if not isinstance(about, dict) or about.keys() != {"dtype", "shape", "data_offsets"}:
+def _tensor(name: str, entry: Any) -> tuple[Shape, int, int]:
+    """Return shape, begin and end of one tensor."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise WeightsError(f"{_shown(name)} is not described by dtype, shape and data_offsets")
-    dtype, shape, offsets = about["dtype"], about["shape"], about["data_offsets"]
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in SIZES:
         raise _Unsupported(f"{_shown(name)} holds {_shown(dtype)}; float32 or float64 (F32, F64) is needed")
     if not _counts(shape) or len(shape) > MAX_AXES or not _counts(offsets) or len(offsets) != 2:
@@ -158,10 +158,10 @@ def _tensor(name: str, about: Any) -> tuple[Shape, int, int]:
 
 
 def _counts(value: Any) -> bool:
-    """Whether a value is a list of whole numbers that a file could hold."""
+    """Return whether a value is a list of plausible sizes: integers from 0 to 2^48."""
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
 
 
 def _shown(value: Any) -> str:
-    """A value from a file, cut before it is written out: it may be nested thousands deep."""
+    """Return a value from a file for a message, truncated: it may be nested thousands deep."""
     return (value if isinstance(value, str) else reprlib.repr(value))[:80]

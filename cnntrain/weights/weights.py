@@ -1,8 +1,8 @@
-"""Weights files: safetensors in and out, with all that is needed to use them in the file's metadata.
+"""Save and load weights files: safetensors, with all that their use needs in the metadata.
 
-Tensors are ``layers.<i>.W``, ``layers.<i>.b`` and so on, those of ``Network.state``, in the edge layout, float32 or
+The tensors are those of ``Network.state``, ``layers.<i>.W``, ``layers.<i>.b`` and so on, in the edge layout, float32 or
 float64. The metadata has one key, ``cnntrain``, whose value is JSON: the resolved config, class names, preprocessing
-and versions. No pickle: reading a file runs nothing.
+and versions. No pickle: reading a file runs no code.
 """
 
 import json
@@ -32,16 +32,16 @@ from cnntrain.weights.safetensors_file import Header, read_header, read_tensors,
 KEY = "cnntrain"
 FILE_IN_RUN = "weights.safetensors"
 NOT_STORED = ("workers", "checkpoint_every")
-"""Keys of ``training`` that the weights do not depend on, so that they do not say what these were."""
-CHECKPOINT, MORE = "checkpoint", "checkpoint."
-"""A checkpoint is a weights file with this key in its metadata, and tensors whose names begin with this."""
-ALWAYS_BUILT = 1_000_000
-"""Weights of a network that is small enough to be made on trust."""
+"""Keys of ``training`` that are not stored, because the weights do not depend on them."""
+CHECKPOINT, CHECKPOINT_PREFIX = "checkpoint", "checkpoint."
+"""A checkpoint is a weights file with this key in its metadata and tensors with this prefix."""
+MAX_UNCHECKED = 1_000_000
+"""Maximum number of weights of a network that is built before the file's tensors are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedNetwork:
-    """What a weights file holds."""
+    """The contents of a weights file."""
 
     path: Path
     network: Network
@@ -50,7 +50,7 @@ class SavedNetwork:
     preprocessing: Preprocessing
 
     def check_fits(self, data: Data) -> None:
-        """Raise WeightsError unless the data's images and classes are those that the network was trained for."""
+        """Raise WeightsError unless the data have the network's image shape and classes."""
         self.check_shape(data)
         if data.classes != self.classes:
             raise WeightsError(
@@ -59,7 +59,7 @@ class SavedNetwork:
             )
 
     def check_shape(self, data: Data) -> None:
-        """Raise WeightsError unless the data's images are of the shape that the network takes."""
+        """Raise WeightsError unless the data have the network's image shape."""
         if data.input_shape != self.network.in_shape:
             raise WeightsError(
                 f"{self.path}: the network takes images of {self.network.in_shape}, "
@@ -68,8 +68,8 @@ class SavedNetwork:
 
 
 def save(path: Path, network: Network, config: Config, data: Data, theta: Array | None = None) -> None:
-    """Write the network's state, or what ``theta`` holds, and how to use them, whole or not at all."""
-    # One key: safetensors writes several in an order that differs from process to process.
+    """Write the state of the network, or of ``theta``, with its metadata, atomically."""
+    # A single key: safetensors would write several in an order that differs between processes.
     state = network.layout.named(network.theta if theta is None else theta, network.layout.slots)
     content = serialize(state, {KEY: json.dumps(description(network, config, data))})
     try:
@@ -79,7 +79,7 @@ def save(path: Path, network: Network, config: Config, data: Data, theta: Array 
 
 
 def description(network: Network, config: Config, data: Data) -> dict[str, Any]:
-    """Return what is needed to use the parameters."""
+    """Return the metadata: all that the use of the parameters needs."""
     resolved = config.resolved()
     for key in NOT_STORED:
         resolved["training"].pop(key)
@@ -93,16 +93,16 @@ def description(network: Network, config: Config, data: Data) -> dict[str, Any]:
 
 
 def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike | None = None) -> SavedNetwork:
-    """Return all that a weights file holds.
+    """Load a weights file.
 
     Args:
-        run: A run folder (its last weights are taken) or a ``.safetensors`` file.
-        overrides: ``KEY=VALUE`` words on the stored config.
-        dtype: Instead of the config's ``training.dtype``.
+        run: A run folder (its last weights are loaded) or a ``.safetensors`` file.
+        overrides: ``KEY=VALUE`` overrides of the stored config.
+        dtype: The type of the parameters; by default ``training.dtype`` of the config.
 
     Raises:
-        WeightsError: There are no weights, or they are malformed or contradict what is stored beside them.
-        ConfigError: An override is not understood.
+        WeightsError: There are no weights, or they are malformed or contradict their metadata.
+        ConfigError: An override is invalid.
     """
     path = Path(run)
     if path.is_dir():
@@ -113,17 +113,17 @@ def load_saved(run: str | Path, overrides: Sequence[str] = (), dtype: DTypeLike 
 
 
 def saved_network(
-    path: Path, header: Header, about: dict[str, Any], overrides: Sequence[str] = (), dtype: DTypeLike | None = None
+    path: Path, header: Header, metadata: dict[str, Any], overrides: Sequence[str] = (), dtype: DTypeLike | None = None
 ) -> SavedNetwork:
-    """Return what a weights file holds, given its header and the JSON object beside the tensors; see ``load_saved``."""
+    """Build the network of a weights file from its header and metadata; see ``load_saved``."""
     try:
-        config = config_from_dict(about["config"], "config")
-        classes = class_names(about["classes"])
-        shape = input_shape(about["input"])
-        preprocessing = Preprocessing.from_dict(about["preprocessing"], shape[0])
+        config = config_from_dict(metadata["config"], "config")
+        classes = class_names(metadata["classes"])
+        shape = input_shape(metadata["input"])
+        preprocessing = Preprocessing.from_dict(metadata["preprocessing"], shape[0])
         shapes = header.shapes
-        if CHECKPOINT in about:
-            shapes = {name: stored for name, stored in shapes.items() if not name.startswith(MORE)}
+        if CHECKPOINT in metadata:
+            shapes = {name: stored for name, stored in shapes.items() if not name.startswith(CHECKPOINT_PREFIX)}
         check_count(config, shape, len(classes) or None, shapes)
         network = build_shaped(config, shape, len(classes) or None, dtype)
         check_shapes(shapes, network.layout.slots)
@@ -136,7 +136,7 @@ def saved_network(
     except (OverflowError, RecursionError) as error:
         raise WeightsError(f"{path}: a number beside the weights is too large, or a value nested too deep") from error
     if overrides:
-        config = config_from_dict(about["config"], str(path), overrides)
+        config = config_from_dict(metadata["config"], str(path), overrides)
         network = build_shaped(config, shape, len(classes) or None, dtype)
         try:
             network.set_state(tensors)
@@ -146,10 +146,10 @@ def saved_network(
 
 
 def input_shape(content: object) -> Shape:
-    """What a weights file says of the images: (C, H, W).
+    """Return the input shape (C, H, W) stored in a weights file.
 
     Raises:
-        WeightsError: It is not three whole numbers that a network could have.
+        WeightsError: It is not a list of three positive integers, or they are too large.
     """
     if (
         not isinstance(content, list)
@@ -163,10 +163,10 @@ def input_shape(content: object) -> Shape:
 
 
 def class_names(content: object) -> tuple[str, ...]:
-    """What a weights file calls the classes.
+    """Return the class names stored in a weights file.
 
     Raises:
-        WeightsError: It is no list of texts, or of too many.
+        WeightsError: They are not a list of strings, or there are too many.
     """
     if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
         raise WeightsError(f"classes beside the weights is {reprlib.repr(content)[:80]}, not a list of names")
@@ -176,35 +176,35 @@ def class_names(content: object) -> tuple[str, ...]:
 
 
 def read_metadata(path: Path) -> tuple[Header, dict[str, Any]]:
-    """Return the header of a weights file, and the JSON object stored beside the tensors.
+    """Return the header of a weights file, and the JSON object in its metadata.
 
     Raises:
-        WeightsError: It is no safetensors file, or cnntrain has not written it.
+        WeightsError: It is not a safetensors file written by cnntrain.
     """
     header = read_header(path)
     if KEY not in header.metadata:
         raise WeightsError(f"{path}: these weights were not written by cnntrain, so nothing tells how to use them")
     try:
-        about = json.loads(header.metadata[KEY])
+        metadata = json.loads(header.metadata[KEY])
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: what is stored beside the weights is not JSON") from error
-    if not isinstance(about, dict):
+    if not isinstance(metadata, dict):
         raise WeightsError(f"{path}: what is stored beside the weights is not a mapping")
-    return header, about
+    return header, metadata
 
 
 def check_count(config: Config, shape: Shape, classes: int | None, shapes: Mapping[str, Shape]) -> None:
-    """Raise WeightsError, before anything is allocated, where a file claims a large network whose numbers it lacks.
+    """Raise WeightsError, before anything is allocated, if a file claims a network larger than its tensors.
 
-    A small one is made, and says which tensors are missing.
+    A small network is built anyway; a later check names the missing tensors.
     """
     needed = count_parameters(config, shape, classes)
-    held = sum(math.prod(stored) for stored in shapes.values())
-    if needed > max(held, ALWAYS_BUILT):
-        raise WeightsError(f"the network has {needed:,} weights, but the file holds {held:,} numbers")
+    stored_count = sum(math.prod(stored) for stored in shapes.values())
+    if needed > max(stored_count, MAX_UNCHECKED):
+        raise WeightsError(f"the network has {needed:,} weights, but the file holds {stored_count:,} numbers")
 
 
 def class_list(names: tuple[str, ...], most: int = 60) -> str:
-    """The names in brackets, cut."""
+    """Return the names in parentheses, truncated."""
     text = ", ".join(names)
     return f"({text if len(text) <= most else text[:most] + '...'})"

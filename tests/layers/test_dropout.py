@@ -35,7 +35,7 @@ def test_the_least_bits_that_stay_are_those_of_the_rate(rate, monkeypatch):
     limit = round(rate * 2**16)
     drawn = np.array([0, limit, limit + 1, 2**16 - 1, max(limit - 1, 0), limit, 0, 1], np.uint16)
     raw = SimpleNamespace(bit_generator=SimpleNamespace(random_raw=lambda count: drawn.view(np.uint64)[:count]))
-    monkeypatch.setattr(layer.draws, "generator", lambda epoch, sample: raw)
+    monkeypatch.setattr(layer.rng, "generator", lambda epoch, sample: raw)
     layer.kept(1, 0, kept)
     assert kept.tolist() == (drawn >= limit).tolist()
     assert kept.all() == (rate == 0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 80
 """Characters of what a file says that are shown."""
-PREFIX = weights.MORE
+PREFIX = weights.CHECKPOINT_PREFIX
 """Names of tensors that are not the network's weights begin with it."""
 
 
