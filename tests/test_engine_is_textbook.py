@@ -88,7 +88,7 @@ def cases(draw):
     )
 
 
-def network_of(case):
+def load_network(case):
     training = {"loss": case.loss, "reduction": case.reduction}
     config = {"network": {"input": list(case.in_shape), "layers": case.layers}, "training": training}
     return cnntrain.build(config_from_dict(config, "random"), dtype="float64")
@@ -96,7 +96,7 @@ def network_of(case):
 
 def filled(case):
     """A network with random numbers in it, images, labels; so small that no activation is far out on its flat side."""
-    network, rng = network_of(case), np.random.default_rng(case.seed)
+    network, rng = load_network(case), np.random.default_rng(case.seed)
     parameters = {
         name: rng.uniform(-1, 1, value.shape) / (np.sqrt(value[0].size) if name.endswith("W") else 2)
         for name, value in network.state().items()

@@ -15,7 +15,7 @@ from cnntrain.config import config_from_dict
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.errors import WeightsError
 from cnntrain.evaluation.evaluate import evaluate
-from cnntrain.gradient_check.check import network_of
+from cnntrain.gradient_check.check import load_network
 from cnntrain.onnx_export.export import export
 from cnntrain.weights.weights import KEY, save
 
@@ -109,7 +109,7 @@ def test_every_command_that_uses_weights_refuses_them(whole, text, tmp_path):
         evaluate,
         cnntrain.load,
         lambda path: export(path, tmp_path / "a.onnx"),
-        lambda path: network_of(path, ()),
+        lambda path: load_network(path, ()),
     ):
         assert "input beside the weights is" in refused(path, use)
 

@@ -5,7 +5,7 @@ import pytest
 
 import cnntrain
 from cnntrain.gradient_check import check
-from cnntrain.gradient_check.check import network_of, relabel_fitted
+from cnntrain.gradient_check.check import load_network, relabel_fitted
 
 LAYERS = [
     {"conv": {"K": 2, "F": 3, "activation": "relu"}},
@@ -53,7 +53,7 @@ def test_faults_are_caught(fitted, always_3, fault):
 
 
 def test_only_labels_that_are_fitted_change(fitted):
-    network, _ = network_of(fitted(class_weights=[1.0, 1.0, 0.0] + [1.0] * 7), ())
+    network, _ = load_network(fitted(class_weights=[1.0, 1.0, 0.0] + [1.0] * 7), ())
     x = np.random.default_rng(0).standard_normal((3, *network.in_shape))
     y = np.array([3, 5, 2])
     relabel_fitted(network, x, y)
