@@ -1,5 +1,6 @@
 """``cnntrain init``: look at data, choose, write."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from cnntrain.errors import UsageError
 from cnntrain.storage import is_taken, write_new
 
 
-def init(word: str, out: Path | None = None, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
+def init(
+    word: str, out: Path | None = None, reporter: ProgressReporter = NO_PROGRESS, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write a config for the data that ``word`` names.
 
     Args:
         word: A folder of images or data files, a file, or the name of a data set.
         out: The file; by default ``NAME.yaml`` in the current folder.
         reporter: Who is told how far it is.
+        overrides: ``KEY=VALUE`` words with keys of ``data``; they are used, and written into the config.
 
     Returns:
         What ``cnntrain init --json`` prints.
@@ -29,7 +33,7 @@ def init(word: str, out: Path | None = None, reporter: ProgressReporter = NO_PRO
         UsageError: The file is there already, or cannot be written.
         DataError: The data are missing or malformed.
     """
-    source = source_of(word)
+    source = source_of(word, overrides)
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
     found = inspect(source, image_size, FIT, reporter)

@@ -1,6 +1,7 @@
 """What there is to know about data before a network for them is chosen."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from cnntrain.data.detect_source import detect_source
 from cnntrain.data.image_folder.discovery import discover
 from cnntrain.data.image_spec import ImageSpec
 from cnntrain.data.pixels import Images
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, UsageError, visible
 from cnntrain.parallel import available_cores
 
 MAX_SAMPLES = 500
@@ -74,16 +75,37 @@ class Findings:
         return "test" in SOURCES[self.source["source"]].model_fields
 
 
-def source_of(word: str) -> dict[str, Any]:
-    """The keys of the section ``data`` that say where the samples are that ``word`` names; a path is absolute.
+def source_of(word: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The keys of the section ``data`` for the samples that ``word`` names; paths are absolute.
+
+    Args:
+        word: A folder, a file or the name of a data set.
+        overrides: ``KEY=VALUE`` words with keys of ``data``, which the section then holds, too.
 
     Raises:
         DataError: It names no data.
+        ConfigError: An override is not understood.
+        UsageError: An override is about something else.
     """
-    source = detect_source(word)
-    if "path" in source:
-        source["path"] = os.path.abspath(os.path.expanduser(source["path"]))
-    return source
+    section = detect_source(word)
+    if "path" in section:
+        section["path"] = os.path.abspath(os.path.expanduser(section["path"]))
+    if not overrides:
+        return section
+    for override in overrides:
+        if "=" in override and not override.startswith("data."):
+            raise UsageError(f"init takes keys of data, such as data.label=0, got {visible(override[:80])!r}")
+    read = [_resolved(section, word, words) for words in ((), overrides)]
+    named = {re.split(r"[.=\[]", override)[1] for override in overrides if override.startswith("data.")}
+    given = {key: value for key, value in read[1].items() if key in named or value != read[0].get(key)}
+    return section | given
+
+
+def _resolved(section: dict[str, Any], name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    data: dict[str, Any] = config_from_dict({"data": section, "network": NO_NETWORK}, name, overrides).resolved()[
+        "data"
+    ]
+    return data
 
 
 def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, reporter: ProgressReporter) -> Findings:
@@ -102,13 +124,16 @@ def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, 
     image_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
         folder = Path(source["path"])
-        names = names_to_look_at(folder)
+        names = names_to_look_at(folder, source)
         image_size = median_size(folder, names)
         # The images are decoded as in training, which then finds them in the cache.
-        size = size_for(image_size)
-        spec = ImageSpec(3, *size, fit) if size != image_size else ImageSpec(3, *size)  # type: ignore[arg-type]
-        channels = 1 if is_gray(colors(folder, names, spec)) else 3
-        extra |= {"test": 0, "size": list(size), "fit": spec.fit, "channels": channels}
+        H, W = source.get("size") or size_for(image_size)
+        fit = source.get("fit") or (fit if image_size != (H, W) else "crop")
+        spec = ImageSpec(3, H, W, fit)  # type: ignore[arg-type]
+        channels = source.get("channels") or (1 if is_gray(colors(folder, names, spec)) else 3)
+        extra |= {"test": 0, "size": [H, W], "fit": spec.fit, "channels": channels}
+    if "split" in source:
+        del extra["validation"], extra["test"]
     notes: list[str] = []
     try:
         data = loaded(source | extra, ProgressReporter(reporter.progress, notes.append))
@@ -152,9 +177,11 @@ def loaded(section: dict[str, Any], reporter: ProgressReporter) -> Data:
     )
 
 
-def names_to_look_at(folder: Path) -> list[str]:
+def names_to_look_at(folder: Path, source: dict[str, Any]) -> list[str]:
     """Some of the images in a folder that are trained on, evenly taken from all."""
-    names = [image.name for image in discover(folder).images if image.split in ("", "train")]
+    labels = source.get("labels")
+    found = discover(folder, labels and Path(labels), source.get("label"), source.get("group"))
+    names = [image.name for image in found.images if image.split in ("", "train")]
     return names[:: -(-len(names) // MAX_SAMPLES)]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from cnntrain.autoconfig.inspect import Findings
 from cnntrain.autoconfig.recommend import Line, Recommendation
+from cnntrain.config.paths import is_path
+from cnntrain.config.schema.config import SOURCES
 from cnntrain.errors import visible
 
 SCHEMA = "cnntrain.schema.json"
@@ -28,13 +30,17 @@ def render(found: Findings, recipe: Recommendation, out: Path, header: list[str]
         out: Where the file will be; a path beside or below it is written relative to it.
         header: Comment lines at the beginning.
     """
-    source = [Line(key, found.source[key]) for key in found.source if key != "path"]
-    if "path" in found.source:
-        path, relative = path_from(Path(found.source["path"]), out.absolute().parent)
-        source.append(Line("path", path, "relative to the folder of this file" if relative else ""))
+    section = []
+    for key, of in sorted(found.source.items(), key=lambda item: item[0] not in ("source", "path")):
+        reason = "" if key in ("source", "path") else "as given"
+        if is_path(SOURCES[found.source["source"]].model_fields[key].annotation):
+            of, is_relative = path_from(Path(of), out.absolute().parent)
+            reason = "relative to the folder of this file" if is_relative and key == "path" else reason
+        section.append(Line(key, of, reason))
+    section += [line for line in recipe.data if line.key not in found.source]
     rows = [
         ("data:", ""),
-        *((f"  {line.key}: {value(line.value)}", line.reason) for line in [*source, *recipe.data]),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in section),
         ("network:", ""),
         ("  layers:", ""),
         *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recipe.layers),

@@ -18,6 +18,14 @@ WordArgument = Annotated[
         show_default=False,
     ),
 ]
+DataOverrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Keys of data to use and to write into the config: data.label=COLUMN, data.labels=FILE.csv.",
+        show_default=False,
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(
@@ -32,6 +40,7 @@ OutOption = Annotated[
 
 def init(
     source: WordArgument,
+    overrides: DataOverrides = None,
     out: OutOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
@@ -43,7 +52,7 @@ def init(
         from cnntrain.cli.views.tables import choice_lines
 
         with open_reporter(progress) as reporter:
-            result = init(source, out, reporter)
+            result = init(source, out, reporter, overrides or ())
         if json:
             print_json(result)
             return

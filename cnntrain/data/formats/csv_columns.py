@@ -21,7 +21,7 @@ LABEL_NAMES |= {"classid", "classname", "classlabel", "emotion"}
 INDEX_NAMES = re.compile(r"|(unnamed|level)\d*|id|index|idx|row|rowid|imageid|sampleid")
 """Names of columns that number the lines; pandas writes such a one without a name."""
 IMAGE_FILE = re.compile(r".+\.(png|jpe?g|bmp|gif|webp|tiff?|pgm|ppm)", re.IGNORECASE)
-KEY = "write data.label: and the name or the place of the column that holds the labels"
+KEY = "add data.label=COLUMN, the name or the place of the column that holds the labels"
 Shape = tuple[int, int, int]
 
 

@@ -53,8 +53,8 @@ class Edges:
         if self._columns[0].total() < FEW:
             return begin, ", the first"
         raise DataError(
-            f"{text.path}: column {places[0]} and column {places[1]} could both hold the labels; write data.label: "
-            f"{places[0]} or data.label: {places[1]}"
+            f"{text.path}: column {places[0]} and column {places[1]} could both hold the labels; add "
+            f"data.label={places[0]} or data.label={places[1]}"
         )
 
     def check_place(self, text: CsvText, label: int, known: Collection[str]) -> None:

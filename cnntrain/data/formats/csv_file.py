@@ -195,7 +195,7 @@ class _Table:
         if not fits(pixels, None):
             hint = f"; is there a column beside the label and {pixels - 1:,} pixels?" if fits(pixels - 1, None) else ""
             raise DataError(
-                f"{self.path} has {pixels:,} pixels a line, which make no square{hint}; write data.shape: [C, H, W], "
+                f"{self.path} has {pixels:,} pixels a line, which make no square{hint}; add 'data.shape=[C, H, W]', "
                 "the channels, rows and columns of an image"
             )
         return 1, math.isqrt(pixels), math.isqrt(pixels)

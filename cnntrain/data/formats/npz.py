@@ -75,8 +75,8 @@ def _channels_first(images: Array, name: str, layout: Layout | None) -> Array:
     if layout is None and first == last:
         why = "both its axes 1 and 3 could be" if first else "neither its axis 1 nor its axis 3 is 1 or 3 long as"
         raise DataError(
-            f"{name} has the shape {shape}: {why} the channels; write `data.layout: NHWC` if the channels come last, "
-            "or `data.layout: NCHW` if they come before the rows"
+            f"{name} has the shape {shape}: {why} the channels; add data.layout=NHWC if the channels come last, "
+            "or data.layout=NCHW if they come before the rows"
         )
     channels_last = last if layout is None else layout == "NHWC"
     return images.transpose(0, 3, 1, 2) if channels_last else images

@@ -167,11 +167,11 @@ def test_a_separator_within_quotes(tmp_path):
 WRONG = {
     "all named as pixels": (
         text(LABELS, PIXELS, header=[f"pixel{i}" for i in range(65)]),
-        "all columns are named as pixels, pixel0, pixel1, pixel2, pixel3, ..., pixel63, pixel64; write data.label",
+        "all columns are named as pixels, pixel0, pixel1, pixel2, pixel3, ..., pixel63, pixel64; add data.label=COLUMN",
     ),
     "two that could be labels": (
         text(LABELS, LABELS, PIXELS, header=["fine", "coarse", *NAMES]),
-        "the columns 'fine', 'coarse' could all hold the labels; write data.label",
+        "the columns 'fine', 'coarse' could all hold the labels; add data.label=COLUMN",
     ),
     "a test file": (
         text(range(N), PIXELS, header=["id", *NAMES]),
@@ -179,15 +179,15 @@ WRONG = {
     ),
     "equally good": (
         text(LABELS, PIXELS[:, 1:63] % 17, LABELS[::-1]),
-        "column 0 and column 63 could both hold the labels; write data.label: 0 or data.label: 63",
+        "column 0 and column 63 could both hold the labels; add data.label=0 or data.label=63",
     ),
     "one label for all, without a header": (
         text([7] * N, RNG.integers(0, 256, (N, 64))),
-        "column 0 and column 64 could both hold the labels; write data.label: 0 or data.label: 64",
+        "column 0 and column 64 could both hold the labels; add data.label=0 or data.label=64",
     ),
     "one label for all, and few shades": (
         text([3] * N, RNG.integers(0, 9, (N, 64))),
-        "column 0 and column 64 could both hold the labels; write data.label: 0 or data.label: 64",
+        "column 0 and column 64 could both hold the labels; add data.label=0 or data.label=64",
     ),
     "UTF-8 names, and a label in Latin-1": (
         text([*LABELS[:-1], "\udce9t\udce9"], PIXELS, header=["label", *NAMES]),

@@ -45,8 +45,8 @@ def test_both_names_for_the_training_samples(write_npz, images, labels):
 def test_a_layout_that_the_shape_leaves_open(write_npz, labels, shape, why):
     path = write_npz(x_train=np.zeros(shape, np.uint8), y_train=labels)
     assert message(path) == (
-        f"{path}: x_train has the shape {shape}: {why} the channels; write `data.layout: NHWC` if the channels come "
-        "last, or `data.layout: NCHW` if they come before the rows"
+        f"{path}: x_train has the shape {shape}: {why} the channels; add data.layout=NHWC if the channels come "
+        "last, or data.layout=NCHW if they come before the rows"
     )
 
 
