@@ -44,8 +44,9 @@ def inject(network: Network, fault: str) -> None:
         UsageError: There is no such fault or entry, or the fault would have no effect there.
     """
     target, _, name = fault.partition(":")
-    if name not in FAULTS:
-        raise UsageError(f"--inject {fault}: expected layers.<i>.<W or b>:<fault> with a fault of {', '.join(FAULTS)}")
+    faults = fault_table()
+    if name not in faults:
+        raise UsageError(f"--inject {fault}: expected layers.<i>.<W or b>:<fault> with a fault of {', '.join(faults)}")
     parts = target.split(".")
     known = sorted({layer.index for layer in network.layers})
     if len(parts) not in (2, 3) or parts[0] != "layers" or not parts[1].isdecimal() or int(parts[1]) not in known:
@@ -60,7 +61,7 @@ def inject(network: Network, fault: str) -> None:
     ]
     if not faulty:
         raise UsageError(
-            f"--inject {fault}: it does not apply there, or would change nothing; {name} is for {FAULTS[name]}"
+            f"--inject {fault}: it does not apply there, or would change nothing; {name} is for {faults[name]}"
         )
     for i in faulty:
         network.layers[i] = FaultyLayer(network.layers[i], name)
