@@ -1,9 +1,10 @@
 """Train convolutional neural networks from a YAML file, on a CPU, with NumPy as the engine.
 
 >>> import cnntrain
->>> config = cnntrain.load_config("digits", ["training.seed=3"])
->>> result = cnntrain.train(config, out="runs/seed3")
->>> cnntrain.evaluate("runs/seed3")["accuracy"]
+>>> config = cnntrain.load_config("digits", ["training.Max=2", "training.seed=3", "training.workers=1"])
+>>> result = cnntrain.train(config, out="runs/seed3", plots=False)
+>>> result["epochs"], cnntrain.evaluate("runs/seed3")["samples"]
+(2, 360)
 """
 
 from importlib import import_module

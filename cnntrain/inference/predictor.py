@@ -134,6 +134,15 @@ class Predictor:
         Raises:
             ImageError: An image cannot be read.
             DataError: An array is not an image, or its pixels are out of range.
+
+        Example:
+            >>> import cnntrain
+            >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
+            >>> result = cnntrain.train(config, out="runs/example", plots=False)
+            >>> images = np.zeros((2, 8, 8), np.uint8)
+            >>> predictions = cnntrain.load("runs/example").predict(images, top=3)
+            >>> len(predictions), [sorted(entry) for entry in predictions[0]["top"]]
+            (2, [['class', 'probability'], ['class', 'probability'], ['class', 'probability']])
         """
         return [entry for batch in self.predictions(images, top) for entry in batch]
 

@@ -28,7 +28,7 @@ class Interrupts:
             instructions of the program, and should do no more than one ``os.write``.
 
     Example:
-        >>> with Interrupts() as interrupts:
+        >>> with Interrupts() as interrupts:  # doctest: +SKIP
         ...     for event in fit(config, interrupts=interrupts):
         ...         ...
     """
