@@ -126,5 +126,5 @@ def test_the_faulty_example_is_told_as_the_page_says(tmp_path, monkeypatch):
 
 def test_the_limits_are_those_of_the_reader():
     told = " ".join(PAGE.split())
-    assert f"at most {MAX_BYTES:,} bytes, {DEPTH} mappings and lists inside each other, {ALIASES} aliases" in told
+    assert f"at most {MAX_BYTES:,} bytes, {DEPTH} nested mappings and lists, {ALIASES} aliases" in told
     assert f"and {VALUES:,} keys and values" in told
