@@ -1,4 +1,4 @@
-"""The commands, assembled; ``main`` is what the console script runs."""
+"""The ``cnntrain`` command, assembled from its subcommands; ``main`` is the console script."""
 
 import io
 import os
@@ -26,13 +26,13 @@ from cnntrain.streams import READABLE, tolerant_stream
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # imported late: `cnntrain --help` does without it
+        from importlib.metadata import version  # imported late: `cnntrain --help` does not need it
 
         typer.echo(f"cnntrain {version('cnntrain')}")
         raise typer.Exit
 
 
-# Plain help and plain usage errors: the same on a terminal, in a log and in a pipe.
+# Plain help and usage errors: the same on a terminal, in a log and in a pipe.
 app = typer.Typer(
     name="cnntrain",
     cls=Commands,
@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
-    epilog="Begin with: cnntrain train digits",
+    epilog="To get started: cnntrain train digits",
 )
 
 
@@ -51,7 +51,7 @@ def cnntrain(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Train convolutional neural networks from a YAML file, on a CPU, with every gradient proven."""
+    """Train convolutional neural networks from a YAML file on a CPU, with proven gradients."""
 
 
 app.command("init", epilog="Example: cnntrain init photos")(init)
@@ -70,7 +70,7 @@ app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png"
 
 
 def _make_streams_safe() -> None:
-    """No character of a path or class name may end a command, nor a stream that is closed or leads nowhere."""
+    """Keep a command alive whatever characters it prints, and if a stream is closed or cannot be written."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -83,6 +83,6 @@ def _make_streams_safe() -> None:
 
 
 def main() -> None:
-    """Run the command that the words of the command line name."""
+    """Run the command line."""
     _make_streams_safe()
     app()

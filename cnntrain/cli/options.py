@@ -1,4 +1,4 @@
-"""Words that several commands understand, so that they mean the same in all of them."""
+"""Arguments and options that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 
 class ProgressMode(StrEnum):
-    """How a command shows what it is at."""
+    """How a command shows its progress."""
 
     AUTO = "auto"
     RICH = "rich"
@@ -18,14 +18,14 @@ class ProgressMode(StrEnum):
 
 RunArgument = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="Run folder or .safetensors file, as train leaves it.", show_default=False),
+    typer.Argument(metavar="RUN", help="Run folder or .safetensors file, as written by train.", show_default=False),
 ]
 
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="Replaces values of the config: training.alpha=0.01, network.layers.0.conv.K=8, data.path=../data/mnist.",
+        help="Override config values: training.alpha=0.01, network.layers.0.conv.K=8, data.path=../data/mnist.",
         show_default=False,
     ),
 ]
@@ -34,8 +34,8 @@ ProgressOption = Annotated[
     ProgressMode,
     typer.Option(
         "--progress",
-        help="How stderr shows progress: a live bar (rich), lines (plain) or not at all (none; notes and warnings "
-        "remain). auto is rich on a terminal and plain elsewhere.",
+        help="Show progress on stderr as a live bar (rich), as lines (plain), or only notes and warnings (none). "
+        "auto means rich on a terminal and plain elsewhere.",
     ),
 ]
 
@@ -44,24 +44,24 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         metavar="N|auto",
-        help="Processes that share the work; the result is the same to the last bit. By default training.workers, "
-        "which is auto.",
+        help="Number of worker processes; the result is bit-identical for any number. Default: training.workers, "
+        "which defaults to auto.",
         show_default=False,
     ),
 ]
 
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="Print the result as one JSON object, and nothing else, on stdout."),
+    typer.Option("--json", help="Print the result on stdout as a single JSON object."),
 ]
 
-NoPlotsOption = Annotated[bool, typer.Option("--no-plots", help="Draw no plots into the run folder at the end.")]
+NoPlotsOption = Annotated[bool, typer.Option("--no-plots", help="Do not draw plots into the run folder.")]
 
 HealthOption = Annotated[
     bool,
     typer.Option(
         "--health",
-        help="After each epoch tell for every layer how large W and dW are, and which ReLUs are dead and sigmoids "
-        "saturated.",
+        help="After each epoch, show the mean size of W and dW of each layer, and its share of dead ReLUs or saturated "
+        "sigmoids.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Words that no command understands: what to write in their place, and JSON of the error where JSON is wanted."""
+"""Usage errors: what to write instead, and the error as JSON with ``--json``."""
 
 import re
 import sys
@@ -12,28 +12,30 @@ from cnntrain.cli.views.terminal import errors_as_messages, print_failure, wants
 from cnntrain.errors import UsageError, visible
 
 CommandLineError: Any = typer.BadParameter.__mro__[1]
-"""What Typer raises for wrong usage; it has no public name."""
+"""What Typer raises for usage errors; it has no public name."""
 NEEDED = {"--out": "out", "--progress": "progress"}
-"""Options that advice may name, and the parameter that a command with them has."""
+"""Options that a hint may name, and the parameter of a command that has them."""
 PLAIN = {
     r"Input should be a valid integer.*|is not a valid int.*": "expected a whole number",
     r"Input should be a valid number.*|is not a valid float.*": "expected a number",
     r"Input should be greater than or equal to (\S+)": r"expected at least \1",
+    r"Missing argument 'CONFIG'\.": "missing argument CONFIG: a YAML file, or the name of a bundled config such as "
+    "digits",
     r"Value error, ": "",
     r"\n": " ",
 }
-"""What Typer says, in the words of libraries below it, and what we say."""
+"""Messages of Typer and the libraries below it, and ours."""
 
 
 class Commands(TyperGroup):
-    """The commands. Usage errors are reported as all others; help and version, too, may find nobody who reads them."""
+    """The group of commands. It reports usage errors like all others, and expects that nobody may read the help."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
-        """Run the command that the words name, and leave with its status."""
+        """Run a command line and exit with its status."""
         words = sys.argv[1:] if args is None else list(args)
         wants_json.set("--json" in words)
         try:
-            complain_of_nothing(words)
+            refuse_empty_words(words)
             status = super().main(args, *rest, **{**options, "standalone_mode": False})
         except UsageError as error:
             print_failure("UsageError", str(error), UsageError.exit_code)
@@ -50,7 +52,7 @@ class Commands(TyperGroup):
         sys.exit(status if isinstance(status, int) else 0)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Read the words of the command line."""
+        """Parse the command line."""
         with errors_as_messages():
             return super().make_context(*args, **extra)
 
@@ -60,8 +62,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-def complain_of_nothing(words: Sequence[str]) -> None:
-    """Raise UsageError for a word that is empty: it stands for nothing that works, and often for an unset variable."""
+def refuse_empty_words(words: Sequence[str]) -> None:
+    """Raise UsageError for an empty word: often a variable of the shell that is not set."""
     before = "cnntrain"
     for word in words:
         option, equals, value = word.partition("=")
@@ -74,30 +76,30 @@ def complain_of_nothing(words: Sequence[str]) -> None:
 
 
 def sentence(error: Any, words: Sequence[str]) -> str:
-    """Return what is wrong, with the override to write where an option means a key of the config."""
-    told = str(error.format_message())
-    for found, plain in PLAIN.items():
-        told = re.sub(found, plain, told)
+    """Return the message of a usage error, with the override to write where an option means a key of the config."""
+    message = str(error.format_message())
+    for pattern, plain in PLAIN.items():
+        message = re.sub(pattern, plain, message)
     parameter = getattr(error, "param", None)
-    if parameter is not None and "expected" in told:
+    if parameter is not None and "expected" in message:
         value = written(words, parameter.opts)[1]
-        return told if value is None else f"{told}, got {value[:80]!r}"
+        return message if value is None else f"{message}, got {value[:80]!r}"
     option, command = getattr(error, "option_name", None), error.ctx.command if error.ctx is not None else None
     if not option or command is None:
-        return told
-    from cnntrain.config.familiar_names import advice  # imported late: right words need none of it
+        return message
+    from cnntrain.config.familiar_names import advice  # imported late: only errors need it
 
     name, value = written(words, [option])
     hint = advice(name, value)
     parameters = {parameter.name for parameter in command.params}
     needed = next((of for word, of in NEEDED.items() if hint and word in hint), "overrides")
-    return f"no such option: {name}; {hint}" if hint and needed in parameters else told
+    return f"no such option: {name}; {hint}" if hint and needed in parameters else message
 
 
 def written(words: Sequence[str], options: Sequence[str]) -> tuple[str, str | None]:
-    """Return the first word that begins like one of the options, and the value given with it or behind it."""
-    for place, word in enumerate(words):
+    """Return the first word that begins like one of the options, and its value: after ``=`` or the next word."""
+    for index, word in enumerate(words):
         name, equals, value = word.partition("=")
         if word.startswith(tuple(options)):
-            return name, value if equals else words[place + 1] if place + 1 < len(words) else None
+            return name, value if equals else words[index + 1] if index + 1 < len(words) else None
     return options[0], None

@@ -82,6 +82,7 @@ ACTIVATIONS = "act nonlinearity activation_fn activation_function"
 NO_KEYS = {
     "cnntrain trains on the CPU; leave it out": "device devices gpu gpus cuda accelerator no_cuda mps",
     "name the run's folder with --out DIR": "output output_dir out_dir outdir save_dir log_dir logdir run_dir project",
+    "use the command: cnntrain resume RUN": "resume",
     "write --progress none": "quiet verbose silent verbosity q v",
 }
 """By advice: words that no key stands for."""

@@ -32,7 +32,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: Something is wrong with the file or an override: all faults, one on a line.
         ShapeError: Nothing is, but a layer does not fit ``network.input``.
     """
-    path, _ = shipped.found(path)
+    path, _ = shipped.resolve_name(path)
     text = read_text(path)
     found, faults = read_yaml(text, Origin(str(path)))
     root = top_level(found, faults, Mark(str(path), 1, 1))

@@ -1,10 +1,10 @@
-"""Configs that come with cnntrain, found by name: ``digits``, or ``configs/digits.yaml`` where no such file is."""
+"""Configs that come with cnntrain, by name: ``digits``, or ``configs/digits.yaml`` if there is no such file."""
 
 from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2] / "configs"
-"""Where they lie in the repository; an installed package has them inside it."""
+"""Their folder in the repository; an installed package contains them."""
 
 
 @cache
@@ -20,10 +20,10 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
 
 
-def found(path: str | Path) -> tuple[str | Path, str | None]:
-    """Return the file that a word for a config means, and what should be said about that, if anything.
+def resolve_name(path: str | Path) -> tuple[str | Path, str | None]:
+    """Return the file that a path or name of a config means, and a note for the user or None.
 
-    A file that is there wins over a name.
+    An existing file takes precedence over a name.
     """
     text = Path(path).as_posix()
     name = text.removeprefix("configs/").removesuffix(".yaml") if text.startswith("configs/") else text
@@ -31,13 +31,13 @@ def found(path: str | Path) -> tuple[str | Path, str | None]:
         return path, None
     if Path(path).exists():
         both = text == name and Path(path).is_file()
-        return path, f"{name} is the file here, not the config of that name that comes with cnntrain" if both else None
-    return shipped()[name], None if text == name else f"{text} is not here; using the one that comes with cnntrain"
+        return path, f"{name} is the file in this folder, not the bundled config of the same name" if both else None
+    return shipped()[name], None if text == name else f"no file {text}; using the bundled config"
 
 
 def hint(path: str | Path) -> str:
-    """Return what to say behind a name that stands for no config: what comes near, or which there are."""
+    """Return a hint for a name that is no config: the one it resembles, or all there are."""
     name = Path(path).name.removesuffix(".yaml").removesuffix(".yml")
     if name in shipped():
-        return f"; the one that comes with cnntrain is configs/{name}.yaml"
-    return "" if Path(path).suffix else f"; configs that come with cnntrain: {', '.join(shipped())}"
+        return f"; the bundled config is configs/{name}.yaml"
+    return "" if Path(path).suffix else f"; bundled configs: {', '.join(shipped())}"

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
 from cnntrain.cli.options import ProgressMode
-from cnntrain.cli.views import loading_view
+from cnntrain.cli.views import progress_view
 from cnntrain.cli.views.data_text import facts_lines
-from cnntrain.cli.views.loading_view import Lines
+from cnntrain.cli.views.progress_view import Lines
 from cnntrain.config.schema.config import SOURCES
 from cnntrain.data.downloads.registry import MNIST, REGISTRY, File
 
@@ -97,8 +97,8 @@ def test_a_server_that_has_it_not_is_told(server):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["mnits"], "there is no data set of the name 'mnits' to fetch; did you mean 'mnist'?"),
-        (["idx"], "there is no data set of the name 'idx' to fetch; there are mnist, fashion-mnist, kmnist"),
+        (["mnits"], "there is no dataset named 'mnits' to fetch; did you mean 'mnist'?"),
+        (["idx"], "there is no dataset named 'idx' to fetch; available: mnist, fashion-mnist, kmnist"),
         (["mnist", "--mirror", "x"], "--mirror: expected a URL that begins with http:// or https://, got 'x'"),
     ],
 )
@@ -142,7 +142,7 @@ def test_info_takes_a_config(digits_file):
 def test_a_config_without_data_is_told(network_file):
     shown = run("info", str(network_file))
     assert shown.exit_code == 2
-    assert shown.stderr == f"error: {network_file}: this config has no section data\n"
+    assert shown.stderr == f"error: {network_file}: this config has no data section\n"
 
 
 def test_info_draws_a_sheet_but_overwrites_nothing(tmp_path):
@@ -154,7 +154,7 @@ def test_info_draws_a_sheet_but_overwrites_nothing(tmp_path):
     before = path.read_bytes()
     again = run("info", "digits", "--sheet", str(path))
     assert again.exit_code == 2
-    assert "is there already, and no file is overwritten" in again.stderr
+    assert "already exists and is not overwritten" in again.stderr
     assert path.read_bytes() == before
 
 
@@ -162,12 +162,12 @@ def test_a_sheet_does_not_replace_a_link(tmp_path):
     (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
     shown = run("info", "digits", "--sheet", str(tmp_path / "a.png"))
     assert shown.exit_code == 2
-    assert "is there already, and no file is overwritten" in shown.stderr
+    assert "already exists and is not overwritten" in shown.stderr
     assert (tmp_path / "a.png").is_symlink()
     assert not (tmp_path / "gone.png").exists()
 
 
-@pytest.mark.parametrize(("name", "told"), [("a.jpg", "ends in .png"), ("no/a.png", "there is no folder ")])
+@pytest.mark.parametrize(("name", "told"), [("a.jpg", "must end in .png"), ("no/a.png", "there is no folder ")])
 def test_a_place_where_no_sheet_can_be_is_told(tmp_path, name, told):
     shown = run("info", "digits", "--sheet", str(tmp_path / name))
     assert shown.exit_code == 2
@@ -188,17 +188,17 @@ def test_lines_come_when_something_begins_and_every_ten_seconds():
     lines = Lines(Console(file=text, width=100), lambda: now[0])
     for second, done in ((0, 0), (4, 10), (11, 50), (12, 60), (23, 70)):
         now[0] = second
-        lines.tell(done, 100, "downloading a")
-    lines.tell(0, 0, "unpacking")
+        lines.report(done, 100, "downloading a")
+    lines.report(0, 0, "unpacking")
     assert text.getvalue().splitlines() == ["downloading a", "downloading a (50%)", "downloading a (70%)", "unpacking"]
 
 
 def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
     text = io.StringIO()
-    monkeypatch.setattr(loading_view, "messages", lambda live: Console(file=text, force_terminal=live, width=80))
-    with loading_view.open_view(ProgressMode.RICH) as tell:
-        tell(1, 4, "downloading [mnist]")
-        tell(2, 4, "downloading [mnist]")
+    monkeypatch.setattr(progress_view, "messages", lambda live=False: Console(file=text, force_terminal=live, width=80))
+    with progress_view.open_reporter(ProgressMode.RICH) as reporter:
+        reporter.progress(1, 4, "downloading [mnist]")
+        reporter.progress(2, 4, "downloading [mnist]")
     assert "downloading [mnist]" in text.getvalue()
     assert "50%" in text.getvalue()
 
@@ -232,7 +232,7 @@ def test_clear_leaves_alone_what_is_in_use_and_what_a_link_leads_to(cache, tmp_p
 
     (cache / "images").mkdir(parents=True)
     with cache_cleanup.create(cache / "images" / f"{OWN}.01234567.tmp"):
-        assert "01234567.tmp is in use by another process, and stays" in run("clear").stdout
+        assert "01234567.tmp is in use by another process and was kept" in run("clear").stdout
     (cache / "images").rename(tmp_path / "elsewhere")
     (cache / "images").symlink_to(tmp_path / "elsewhere")
     shown = run("clear")

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.views.dry_run_text import span
+from cnntrain.cli.views.training_text import span
 from cnntrain.profiling import dry_run
 
 

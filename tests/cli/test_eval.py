@@ -82,7 +82,7 @@ def test_all_of_other_data_is_evaluated_and_said(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["digits"], "digits: to evaluate on all of other data, add --all"),
+        (["digits"], "digits: to evaluate on other data, add --all"),
         (["digits", "--all", "--split", "test"], "--all and --split exclude each other"),
     ],
 )

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cnntrain.cli.views.console import CommandConsole
 from cnntrain.cli.views.evaluation_view import show
-from cnntrain.cli.views.truncate import truncate
+from cnntrain.cli.views.tables import truncate
 from cnntrain.streams import READABLE
 
 

@@ -24,7 +24,7 @@ def test_says_what_was_written_and_how_far_it_is_from_the_original(run, tmp_path
     wrote, verified = shown.stdout.splitlines()
     assert wrote.startswith(f"wrote {tmp_path}/[a].onnx: opset 17, ")
     assert verified.startswith("verified on 360 images of the test split: largest difference ")
-    assert verified.endswith(", the same class on all of them")
+    assert verified.endswith(", the same class for all of them")
 
 
 def test_json_is_all_that_is_printed(run, tmp_path):

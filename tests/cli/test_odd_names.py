@@ -77,7 +77,6 @@ def test_commands_with_pictures(folder):
         ["train", "--" + ODD],
         ["train", "--" + ODD, "--json"],
         ["train", "a.yaml", "--progress", ODD],
-        ["train", "--resume", ODD],
         ["train", "--workers", ODD, f"{ODD}.yaml"],
         ["train", f"{ODD}.yaml", ODD],
         ["train", f"{ODD}.yaml", f"training.{ODD}=1"],

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cnntrain.cli.views.shell import command
+from cnntrain.cli.views.terminal import command
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")

@@ -19,7 +19,7 @@ def run(*words: str):
         (["train", "a.yaml", "--workers="], "--workers: expected a value, got nothing"),
         (["train", "a.yaml", "-o", ""], "-o: expected a word, got ''"),
         (["train", ""], "after train: expected a word, got ''"),
-        (["train", "a.yaml", "--resume="], "--resume: expected a value, got nothing"),
+        (["train", "a.yaml", "--out="], "--out: expected a value, got nothing"),
         (["export", "runs/a", "--onnx", ""], "--onnx: expected a word, got ''"),
         (["bench", "a.yaml", "--batches", ""], "--batches: expected a word, got ''"),
         (["eval", ""], "after eval: expected a word, got ''"),

@@ -15,9 +15,8 @@ from rich.console import Console
 
 from cnntrain.builder import build
 from cnntrain.cli.views.console import CommandConsole
-from cnntrain.cli.views.time_left import TimeLeft
 from cnntrain.cli.views.training_text import epoch_line
-from cnntrain.cli.views.training_view import PlainView, RichView, SilentView
+from cnntrain.cli.views.training_view import PlainView, RichView, SilentView, TimeLeft
 from cnntrain.config import config_from_dict
 from cnntrain.errors import DivergedError
 from cnntrain.training.api import with_progress_bar

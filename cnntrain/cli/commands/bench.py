@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.config_words import ConfigArgument
+from cnntrain.cli.config_argument import ConfigArgument
 from cnntrain.cli.options import JsonOption, Overrides, ProgressMode, ProgressOption, WorkersOption
 from cnntrain.cli.views.terminal import errors_as_messages, is_live, messages, print_json, results
 
@@ -16,7 +16,7 @@ BatchesOption = Annotated[
         "--batches",
         metavar="N",
         min=1,
-        help="How many batches to time; by default as many as take a second.",
+        help="Number of batches to time. Default: as many as take one second.",
         show_default=False,
     ),
 ]
@@ -30,23 +30,21 @@ def bench(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Time every layer and whole training steps, on random images.
+    """Time each layer and whole training steps on random images.
 
-    Layers are timed on one core, forward and backward, and compared with the speed at which it multiplies two
-    2048 x 2048 matrices; whole steps are timed with all workers. Nothing is saved.
+    Layers are timed on one core, forward and backward, and compared with the core's speed on a product of two
+    2048 x 2048 matrices. Whole steps are timed with all workers. Nothing is saved.
     """
     with errors_as_messages():
-        from cnntrain.cli.views.tables import (
-            bench_lines,
-            bench_table,
-        )  # imported late: `cnntrain --help` needs none of it
+        # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.tables import bench_lines, bench_table
         from cnntrain.config import load_config
         from cnntrain.profiling.bench import bench
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)
-        with open_view(progress) as tell:
-            result = bench(loaded, batches, tell)
+        with open_view(progress) as report:
+            result = bench(loaded, batches, report)
         if json:
             print_json(result)
             return
@@ -58,9 +56,9 @@ def bench(
 
 @contextmanager
 def open_view(mode: ProgressMode) -> Iterator[Callable[[str], None]]:
-    """What ``--progress`` asks for, on stderr: one line that changes, or a line for each measurement.
+    """Show progress on stderr as ``--progress`` says: one line that changes, or a line for each measurement.
 
-    The changing line is drawn only between two measurements, so that none of them shares its core with a spinner.
+    The line changes only between two measurements, so that none of them shares its core with a spinner.
     """
     if not is_live(mode):
         yield (lambda _: None) if mode is ProgressMode.NONE else messages().print_sentence

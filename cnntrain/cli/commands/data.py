@@ -1,4 +1,4 @@
-"""``cnntrain data``: what sources of images there are, fetching them, looking at one, and what is in the cache."""
+"""``cnntrain data``: list, download and inspect image data, and clear the cache."""
 
 import re
 from pathlib import Path
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from cnntrain.data.downloads.registry import DatasetInfo
 
 data = typer.Typer(
-    name="data", no_args_is_help=True, rich_markup_mode=None, help="List, fetch and look at sources of images."
+    name="data", no_args_is_help=True, rich_markup_mode=None, help="List, download and inspect image data."
 )
 
 NamesArgument = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Data sets known by name, such as mnist.", show_default=False)
+    list[str], typer.Argument(metavar="NAME...", help="Named datasets, such as mnist.", show_default=False)
 ]
 MirrorOption = Annotated[
     list[str] | None,
     typer.Option(
         "--mirror",
         metavar="URL",
-        help="A server that is asked first; it has the files under URL/ or URL/NAME/. May be given several times.",
+        help="Server to try first, with the files under URL/ or URL/NAME/. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -35,7 +35,7 @@ SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A data set known by name, a folder, a file of data, or a YAML file with a section data.",
+        help="Named dataset, folder, data file, or YAML file with a data section.",
         show_default=False,
     ),
 ]
@@ -44,7 +44,7 @@ SheetOption = Annotated[
     typer.Option(
         "--sheet",
         metavar="FILE",
-        help="Draw some images of each class into this PNG file; no file is overwritten.",
+        help="Write a contact sheet, some images of each class, to this new PNG file.",
         show_default=False,
     ),
 ]
@@ -52,7 +52,7 @@ SheetOption = Annotated[
 
 @data.command("list", epilog="Example: cnntrain data list")
 def list_sources(json: JsonOption = False) -> None:
-    """Show which sources there are, which data sets are in the cache, and how large the cache is."""
+    """List data sources, cached datasets and the size of the cache."""
     with errors_as_messages():
         from cnntrain.cli.views.data_text import (
             cache_lines,
@@ -77,9 +77,10 @@ def list_sources(json: JsonOption = False) -> None:
 
 @data.command("clear", epilog="Example: cnntrain data clear")
 def clear(json: JsonOption = False) -> None:
-    """Remove all decoded images from the cache. Downloads stay, and so does every file that cnntrain did not write.
+    """Remove decoded images from the cache.
 
-    Images are decoded again when they are next used. A run that is using them is not disturbed.
+    Downloads stay, and so does every file that cnntrain did not write. Images are decoded again when next used.
+    A run that is using them is not disturbed.
     """
     with errors_as_messages():
         from cnntrain.cli.views.tables import bytes_text  # imported late: `cnntrain --help` needs none of it
@@ -87,7 +88,7 @@ def clear(json: JsonOption = False) -> None:
 
         folder = images_folder()
         if folder.is_symlink():
-            raise UsageError(f"{folder}: this is a link, and nothing is removed where it leads")
+            raise UsageError(f"{folder}: this is a link; nothing is removed from its target")
         removed = remove(own_files(folder))
         size = sum(file.bytes for file in removed)
         kept = list(own_files(folder))
@@ -104,7 +105,7 @@ def clear(json: JsonOption = False) -> None:
         files = "1 file" if len(removed) == 1 else f"{len(removed)} files"
         results().print(f"removed {files} of decoded images, {bytes_text(size)}, from {folder}", soft_wrap=True)
         for file in kept:
-            results().print(f"{file.path} is in use by another process, and stays", soft_wrap=True)
+            results().print(f"{file.path} is in use by another process and was kept", soft_wrap=True)
 
 
 @data.command("fetch", epilog="Example: cnntrain data fetch mnist fashion-mnist")
@@ -114,9 +115,12 @@ def fetch(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Download data sets into the cache, checked; what is there already is not downloaded again."""
+    """Download named datasets into the cache and verify them.
+
+    Files that are already in the cache are not downloaded again.
+    """
     with errors_as_messages():
-        from cnntrain.cli.views.loading_view import open_view
+        from cnntrain.cli.views.progress_view import open_reporter
         from cnntrain.cli.views.tables import bytes_text
         from cnntrain.data.downloads.fetch import fetch
 
@@ -124,8 +128,8 @@ def fetch(
         mirrors = [_mirror(url) for url in mirror or ()]
         fetched: list[dict[str, Any]] = []
         for named in chosen:
-            with open_view(progress) as tell:
-                folder = fetch(named, mirrors, tell)
+            with open_reporter(progress) as reporter:
+                folder = fetch(named, mirrors, reporter.progress)
             size = sum((folder / name).stat().st_size for name in named.cached_files)
             fetched.append({"source": named.name, "path": str(folder), "bytes": size})
             if not json:
@@ -142,18 +146,21 @@ def info(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Show how many images of which class there are, their size, mean and deviation; draw a contact sheet."""
+    """Show classes, sizes and pixel statistics of image data.
+
+    With --sheet, also draw a contact sheet.
+    """
     with errors_as_messages():
         from cnntrain.builder import load_config_data
         from cnntrain.cli.views.data_text import classes_table, facts_lines
-        from cnntrain.cli.views.loading_view import open_reporter
+        from cnntrain.cli.views.progress_view import open_reporter
         from cnntrain.data.statistics import describe_data, image_sizes
 
         if sheet is not None:
             _check_sheet(sheet)
         config = _config_of(source, overrides or [])
         if config.data is None:
-            raise UsageError(f"{source}: this config has no section data")
+            raise UsageError(f"{source}: this config has no data section")
         with open_reporter(progress) as reporter:
             data = load_config_data(config, reporter=reporter)
         path = getattr(config.data, "path", None)
@@ -177,7 +184,7 @@ def _named(name: str) -> "DatasetInfo":
 
     if name not in REGISTRY:
         hint = did_you_mean(name, REGISTRY) or f"; there are {', '.join(REGISTRY)}"
-        raise UsageError(f"there is no data set of the name {name[:80]!r} to fetch{hint}")
+        raise UsageError(f"there is no dataset named {name[:80]!r} to fetch{hint}")
     return REGISTRY[name]
 
 
@@ -190,7 +197,7 @@ def _mirror(url: str) -> str:
 
 
 def _config_of(source: str, overrides: list[str]) -> "Config":
-    """A config with the section ``data`` that ``source`` stands for; of a network it needs none."""
+    """Return a config with the data section that ``source`` stands for, and a placeholder network."""
     from cnntrain.config import config_from_dict, load_config
     from cnntrain.data.detect_source import detect_source
 
@@ -201,13 +208,13 @@ def _config_of(source: str, overrides: list[str]) -> "Config":
 
 
 def _check_sheet(path: Path) -> None:
-    """Look at where the sheet goes before any work is done."""
+    """Check the path of the sheet before any work is done."""
     if path.suffix.lower() != ".png":
-        raise UsageError(f"{path}: a contact sheet is a PNG file; give it a name that ends in .png")
+        raise UsageError(f"{path}: a contact sheet is a PNG file; its name must end in .png")
     from cnntrain.storage import is_taken
 
     if is_taken(path):
-        raise UsageError(f"{path} is there already, and no file is overwritten; choose another name, or remove it")
+        raise UsageError(f"{path} already exists and is not overwritten; choose another name or remove it")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
 
@@ -220,6 +227,6 @@ def _draw(path: Path, source: str, data: "Data") -> None:
     title += " x ".join(map(str, data.input_shape))
     try:
         write_new(path, contact_sheet(title, data.train, data.classes))
-    except FileExistsError:  # since the beginning
+    except FileExistsError:  # created meanwhile
         _check_sheet(path)
         raise

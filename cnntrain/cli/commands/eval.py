@@ -12,7 +12,7 @@ from cnntrain.errors import UsageError
 
 
 class Split(StrEnum):
-    """Part of the data."""
+    """A split of the data."""
 
     TEST = "test"
     VALIDATION = "validation"
@@ -23,22 +23,22 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[DATA] KEY=VALUE",
-        help="With --all, other data: a labelled folder, file or data set known by name. Replaces values of the stored "
-        "config, such as data.path=../data/mnist.",
+        help="DATA, with --all: other labeled data (folder, file or named dataset). KEY=VALUE: override stored config "
+        "values, such as data.path=../data/mnist.",
         show_default=False,
     ),
 ]
 SplitOption = Annotated[
     Split | None,
-    typer.Option("--split", help="Part of the data to evaluate on; test by default.", show_default=False),
+    typer.Option("--split", help="Split to evaluate on. Default: test.", show_default=False),
 ]
 AllOption = Annotated[
-    bool, typer.Option("--all", help="Evaluate on all samples of the data, or of DATA, whatever their splits.")
+    bool, typer.Option("--all", help="Evaluate on all samples of the data, or of DATA, regardless of splits.")
 ]
 
 PlotsOption = Annotated[
     bool,
-    typer.Option("--plots", help="Draw confusion matrix, mistakes and calibration as PNG files into RUN/eval."),
+    typer.Option("--plots", help="Plot the confusion matrix, most confident errors and calibration into RUN/eval."),
 ]
 
 
@@ -50,14 +50,14 @@ def evaluate(
     plots: PlotsOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure how good the saved weights in RUN are.
+    """Evaluate the saved weights of RUN.
 
-    Told are loss and accuracy, the figures of each class, which classes are mixed up, and the most confident errors.
-    Data that have moved since are named by data.path=FOLDER. With --all, no split is drawn: all samples count.
+    Report loss, accuracy, per-class metrics, the confusion matrix and the most confident errors. If the data have
+    moved since training, pass data.path=FOLDER. With --all, evaluate on all samples instead of one split.
     """
     with errors_as_messages():
         from cnntrain.cli.views.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.cli.views.loading_view import open_reporter
+        from cnntrain.cli.views.progress_view import open_reporter
         from cnntrain.evaluation.evaluate import evaluate_run, evaluate_saved
         from cnntrain.evaluation.evaluate_all import judge_all
 
@@ -65,7 +65,7 @@ def evaluate(
         if everything and split is not None:
             raise UsageError("--all and --split exclude each other")
         if source is not None and not everything:
-            raise UsageError(f"{source}: to evaluate on all of other data, add --all; overrides are KEY=VALUE")
+            raise UsageError(f"{source}: to evaluate on other data, add --all; overrides are KEY=VALUE")
         with open_reporter() as reporter:
             if everything:
                 report = judge_all(run, source, overrides, reporter)
@@ -79,7 +79,7 @@ def evaluate(
 
 
 def data_among(words: list[str]) -> tuple[str | None, list[str]]:
-    """Other data, if the first word names some, and the overrides."""
+    """Return DATA, if the first word is no override, and the overrides."""
     if words and ("=" not in words[0] or os.path.exists(words[0])):
         return words[0], words[1:]
     return None, words

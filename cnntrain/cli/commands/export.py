@@ -9,11 +9,11 @@ from cnntrain.cli.options import JsonOption, Overrides, RunArgument
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 
 OnnxOption = Annotated[
-    Path, typer.Option("--onnx", metavar="FILE", help="The ONNX file to write. No file is ever overwritten.")
+    Path, typer.Option("--onnx", metavar="FILE", help="ONNX file to write; an existing file is never overwritten.")
 ]
 VerifyOption = Annotated[
     bool,
-    typer.Option("--verify", help="Compare its outputs in ONNX Runtime with our own, on the images of the run's data."),
+    typer.Option("--verify", help="Compare the outputs of ONNX Runtime with cnntrain's on the run's images."),
 ]
 
 
@@ -24,11 +24,11 @@ def export(
     verify: VerifyOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write the network in RUN as an ONNX file, for other programs to use.
+    """Export the network in RUN to ONNX.
 
-    It takes pixels as bytes, or as floats in 0..1 if the network was trained on arrays that are not bytes, and holds
-    the class names. This needs packages that are installed with: pip install
-    "cnntrain[onnx]". Exit status 3 says that --verify found a difference above 1e-5; then nothing is written.
+    The model takes pixels as bytes, or as floats in 0..1 if the network was trained on arrays that are not bytes,
+    and contains the class names. Requires: pip install "cnntrain[onnx]". Exit status 3: --verify found a difference
+    above 1e-5, and nothing was written.
     """
     with errors_as_messages():
         from cnntrain.onnx_export.export import export  # imported late: `cnntrain --help` needs none of it
@@ -37,14 +37,14 @@ def export(
         if json:
             print_json(result)
             return
-        show = results()
-        show.print(f"wrote {result['onnx']}: opset {result['opset']}, {result['bytes']:,} bytes", soft_wrap=True)
+        console = results()
+        console.print(f"wrote {result['onnx']}: opset {result['opset']}, {result['bytes']:,} bytes", soft_wrap=True)
         report = result["verified"]
         if report:
             others = report["classes_that_differ"]
-            show.print(
+            console.print(
                 f"verified on {report['samples']:,} images of the {report['split']} split: largest difference "
                 f"{report['largest_difference']:.1e}, "
-                + (f"another class on {others:,} of them" if others else "the same class on all of them"),
+                + (f"another class for {others:,} of them" if others else "the same class for all of them"),
                 soft_wrap=True,
             )

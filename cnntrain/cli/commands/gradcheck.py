@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from cnntrain.cli.config_words import ConfigOrRunArgument
+from cnntrain.cli.config_argument import ConfigOrRunArgument
 from cnntrain.cli.options import JsonOption, Overrides, ProgressMode, ProgressOption
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 from cnntrain.errors import GradientError, UsageError
 
 SamplesOption = Annotated[
-    str, typer.Option("--samples", metavar="N|all", help="Entries of each tensor to compare one by one.")
+    str, typer.Option("--samples", metavar="N|all", help="Number of entries of each tensor to compare.")
 ]
 ThresholdOption = Annotated[
     float, typer.Option("--threshold", metavar="ERROR", help="Largest relative error that passes.")
@@ -20,8 +20,8 @@ InjectOption = Annotated[
     typer.Option(
         "--inject",
         metavar="TENSOR:FAULT",
-        help="Make a gradient wrong, to see it caught; FAULT is no_flip, no_mask, mean_for_sum, lost_stride or "
-        "no_mean. May be given several times.",
+        help="Inject a fault into a gradient to see it caught: no_flip, no_mask, mean_for_sum, lost_stride or "
+        "no_mean. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -36,20 +36,20 @@ def gradcheck(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Compare every gradient with finite differences, in float64.
+    """Check every gradient against finite differences in float64.
 
-    Exit status 3 says that one differs.
+    Exit status 3: a gradient differs.
     """
     with errors_as_messages():
         count = _parse_samples(samples)
 
-        from cnntrain.cli.views.gradcheck_view import open_view
+        from cnntrain.cli.views.progress_view import (
+            open_gradcheck_progress,
+        )  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.tables import gradients_table, verdict
-        from cnntrain.gradient_check.check import (
-            gradcheck as check_gradients,  # imported late: `cnntrain --help` needs none of it
-        )
+        from cnntrain.gradient_check.check import gradcheck as check_gradients
 
-        with open_view(progress) as show:
+        with open_gradcheck_progress(progress) as show:
             result = check_gradients(
                 config, overrides or (), samples=count, threshold=threshold, inject=inject or (), progress=show
             )

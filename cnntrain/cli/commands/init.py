@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from cnntrain.cli.options import JsonOption, ProgressMode, ProgressOption
-from cnntrain.cli.views.shell import command
-from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.cli.views.terminal import command, errors_as_messages, print_json, results
 
 WordArgument = Annotated[
     str,
     typer.Argument(
         metavar="FOLDER|SOURCE",
-        help="A folder with a subfolder of images for each class; or other data: a folder or a file, or a name such "
+        help="Folder with one subfolder of images per class, or other data: a folder, a file, or a named dataset such "
         "as mnist.",
         show_default=False,
     ),
@@ -32,7 +31,7 @@ OutOption = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The YAML file to write; by default <name of the data>.yaml. No file is overwritten.",
+        help="YAML file to write; an existing file is never overwritten. Default: NAME.yaml, after the data.",
         show_default=False,
     ),
 ]
@@ -45,10 +44,13 @@ def init(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Look at data and write a config with a network and settings that suit them, each with its reason."""
+    """Inspect data and write a config that suits them.
+
+    Each setting in the config comes with its reason.
+    """
     with errors_as_messages():
         from cnntrain.autoconfig.init import init
-        from cnntrain.cli.views.loading_view import open_reporter  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.progress_view import open_reporter  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.tables import choice_lines
 
         with open_reporter(progress) as reporter:
@@ -63,11 +65,11 @@ def init(
             *choice_lines(result["choices"], 2),
             f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
             *(
-                [f"wrote {result['schema']}, by which editors complete and check the config"]
+                [f"wrote {result['schema']}, which lets editors complete and check the config"]
                 if result["schema"]
                 else []
             ),
             f"next: {words}",
-            f"or, to see how long that takes: {words} --dry-run",
+            f"or, to estimate the training time: {words} --dry-run",
         ):
             results().print(line, soft_wrap=True)

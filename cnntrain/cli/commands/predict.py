@@ -15,13 +15,13 @@ FilesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE|FOLDER...",
-        help="Images of any size, folders of them, CSV and npz files of images; - reads names from stdin, one a line "
-        "or NUL-separated.",
+        help="Images of any size, folders of images, CSV or npz files of images; - reads names from stdin, one per "
+        "line or NUL-separated.",
         show_default=False,
     ),
 ]
-TopOption = Annotated[int, typer.Option("--top", metavar="K", min=1, help="Tell the K most probable classes.")]
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values on stdout.")]
+TopOption = Annotated[int, typer.Option("--top", metavar="K", min=1, help="Show the K most probable classes.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print comma-separated values on stdout.")]
 
 
 def predict(
@@ -33,9 +33,9 @@ def predict(
 ) -> None:
     """Classify images.
 
-    Images are brought to the network's size and colors as in training. A CSV or npz file holds images of that size;
-    its labels, if there are any, do not matter. Exit status 4 says that some could
-    not be read; stderr tells which, and all others are done.
+    Images are resized and converted as in training. CSV and npz files must hold images of the network's size;
+    labels in them are ignored. Exit status 4: some images could not be read. They are listed on stderr, and all
+    others are classified.
     """
     with errors_as_messages():
         if json and csv:
@@ -46,8 +46,8 @@ def predict(
         from cnntrain.inference.tables import is_table
 
         model = load(run)
-        form: Literal["text", "json", "csv"] = "json" if json else "csv" if csv else "text"
-        with open_view(model, top, form, samples=any(map(is_table, files))) as view:
+        output: Literal["text", "json", "csv"] = "json" if json else "csv" if csv else "text"
+        with open_view(model, top, output, samples=any(map(is_table, files))) as view:
             for entries in model.predictions(named(files), top, view.failed, view.note):
                 view.show(entries)
         if view.failures:
@@ -55,14 +55,14 @@ def predict(
 
 
 def named(words: Sequence[str]) -> Iterator[str]:
-    """Yield the files and folders that are named; ``-`` stands for the names on stdin."""
+    """Yield the names of files and folders; ``-`` stands for the names on stdin."""
     from cnntrain.inference.tables import is_table  # imported late, with all that reads files
 
     for word in words:
         if word == "-" and sys.stdin is not None:
             for name in names_in(sys.stdin.buffer):
                 if is_table(name):
-                    raise UsageError(f"{name}: a CSV or npz file is named on the command line, not in the list")
+                    raise UsageError(f"{name}: name CSV and npz files on the command line, not in the list")
                 yield name
         else:
             yield word

@@ -9,17 +9,20 @@ from cnntrain.cli.options import JsonOption, ProgressMode, ProgressOption
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 
 DivergedArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder that holds a folder postmortem.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="RUN", help="Run folder of a diverged run: it contains a folder named postmortem.", show_default=False
+    ),
 ]
 
 
 def replay(run: DivergedArgument, progress: ProgressOption = ProgressMode.AUTO, json: JsonOption = False) -> None:
-    """Repeat the steps that led the run in RUN into infinity, and show where its numbers ran away.
+    """Replay a diverged run up to its first non-finite tensor.
 
-    A run that diverges leaves a folder postmortem, with the checkpoint from which this starts.
+    The replay starts from the checkpoint in RUN/postmortem, which a diverged run leaves behind.
     """
     with errors_as_messages():
-        from cnntrain.cli.views.loading_view import open_reporter  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.progress_view import open_reporter  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.replay_text import outputs_table, parameters_table, summary_lines
         from cnntrain.training.checkpointing.replay import replay
 

@@ -9,16 +9,16 @@ from cnntrain.cli.options import HealthOption, JsonOption, NoPlotsOption, Progre
 from cnntrain.cli.run_events import show_run
 from cnntrain.cli.views.terminal import errors_as_messages
 
-FolderArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder, as train leaves it.", show_default=False)
+RunFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder, as written by train.", show_default=False)
 ]
 
-Changes = Annotated[
+ResumeOverrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="Replaces values of the run's config that no step so far depends on: training.Max=30 extends the run, "
-        "data.path=../data/mnist names data that have moved.",
+        help="Override config values that past steps do not depend on: training.Max=30 extends the run, "
+        "data.path=../data/mnist points to data that have moved.",
         show_default=False,
     ),
 ]
@@ -26,14 +26,15 @@ Changes = Annotated[
 VerifyOption = Annotated[
     bool,
     typer.Option(
-        "--verify", help="First repeat the steps between the last two checkpoints; exit 3 if they give other bits."
+        "--verify",
+        help="First repeat the steps between the last two checkpoints; exit with status 3 if the bits differ.",
     ),
 ]
 
 
 def resume(
-    run: FolderArgument,
-    overrides: Changes = None,
+    run: RunFolderArgument,
+    overrides: ResumeOverrides = None,
     workers: WorkersOption = None,
     verify: VerifyOption = False,
     health: HealthOption = False,
@@ -41,26 +42,13 @@ def resume(
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Go on with the run in RUN as if it had never stopped, to the same weights.
+    """Resume RUN from its last checkpoint.
 
-    It may have been stopped, killed or cut off from power; or it is over, and training.Max is greater now.
+    The result is bit-identical to that of an uninterrupted run, whether RUN was stopped, killed or lost power.
+    A finished run continues if training.Max is larger now.
     """
     with errors_as_messages():
-        resume_run(run, overrides or [], workers, verify, health, no_plots, progress, json)
+        from cnntrain.training.resume import resume_run  # imported late: `cnntrain --help` needs none of it
 
-
-def resume_run(
-    run: Path,
-    overrides: list[str],
-    workers: str | None,
-    verify: bool,
-    health: bool,
-    no_plots: bool,
-    progress: ProgressMode,
-    json: bool,
-) -> None:
-    """Go on with a run; what ``train --resume`` does, too."""
-    from cnntrain.training.resume import resume_run  # imported late: `cnntrain --help` needs none of it
-
-    words = [*overrides, *([] if workers is None else [f"training.workers={workers}"])]
-    show_run(lambda interrupts: resume_run(run, words, interrupts, verify, health, not no_plots), progress, json)
+        words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
+        show_run(lambda interrupts: resume_run(run, words, interrupts, verify, health, not no_plots), progress, json)

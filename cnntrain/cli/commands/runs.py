@@ -10,20 +10,20 @@ from cnntrain.cli.views.terminal import errors_as_messages, print_json, print_wa
 
 FoldersArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="FOLDER", help="Run folders, or folders of them; by default runs.", show_default=False),
+    typer.Argument(metavar="FOLDER", help="Run folders, or folders of run folders. Default: runs.", show_default=False),
 ]
 
 
 def runs(folders: FoldersArgument = None, json: JsonOption = False) -> None:
-    """List runs, or compare those that are named.
+    """List runs or compare them.
 
-    The list has the best figures of each run. Two or more run folders are set side by side, with the keys of their
-    configs that differ.
+    The list shows the best metrics of each run. Two or more run folders are compared side by side, with the config
+    keys in which they differ.
     """
     with errors_as_messages():
-        from cnntrain.runs.compare import list_runs as find  # imported late: `cnntrain --help` needs none of it
+        from cnntrain.runs.compare import list_runs  # imported late: `cnntrain --help` needs none of it
 
-        result = find(folders or [Path("runs")])
+        result = list_runs(folders or [Path("runs")])
         if json:
             print_json(result)
             return

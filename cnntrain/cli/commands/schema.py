@@ -5,12 +5,10 @@ from cnntrain.cli.views.terminal import errors_as_messages, print_json
 
 
 def schema(json: JsonOption = False) -> None:
-    """Print the JSON Schema of a config, by which editors complete and check one."""
+    """Print the JSON Schema of configs, for use in editors."""
     with errors_as_messages():
-        from cnntrain.config.json_schema import (
-            json_schema,
-            schema_text,
-        )  # imported late: `cnntrain --help` needs none
+        # imported late: `cnntrain --help` needs none of it
+        from cnntrain.config.json_schema import json_schema, schema_text
 
         if json:
             print_json(json_schema())

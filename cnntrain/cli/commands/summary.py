@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnntrain.cli.config_words import ConfigOrRunArgument
+from cnntrain.cli.config_argument import ConfigOrRunArgument
 from cnntrain.cli.options import JsonOption, Overrides
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: JsonOption = False) -> None:
-    """Show the layers: shapes, parameters, multiply-adds and memory."""
+    """Show each layer's shape, parameters and multiply-adds."""
     with errors_as_messages():
-        from cnntrain.cli.views.tables import (
-            layers_table,
-            memory_text,
-        )  # imported late: `cnntrain --help` needs none of it
+        # imported late: `cnntrain --help` needs none of it
+        from cnntrain.cli.views.tables import layers_table, memory_text
         from cnntrain.summary import describe
         from cnntrain.training.footprint import memory_of
 

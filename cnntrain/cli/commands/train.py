@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnntrain.cli.commands.resume import VerifyOption, resume_run
-from cnntrain.cli.config_words import CONFIG_HELP, say_which
+from cnntrain.cli.config_argument import ConfigArgument
 from cnntrain.cli.options import (
     HealthOption,
     JsonOption,
@@ -18,7 +17,6 @@ from cnntrain.cli.options import (
 )
 from cnntrain.cli.run_events import show_run
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
-from cnntrain.errors import UsageError
 
 if TYPE_CHECKING:
     from cnntrain.config import Config
@@ -29,7 +27,7 @@ OutOption = Annotated[
         "--out",
         "-o",
         metavar="DIR",
-        help="Folder for the run; by default runs/<name of CONFIG>, -2, -3, ...: no run is overwritten.",
+        help="Folder for the run. Default: runs/NAME, then runs/NAME-2, ...: no run is overwritten.",
         show_default=False,
     ),
 ]
@@ -38,55 +36,28 @@ DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Train nothing and write nothing: load the data, build the network, show it, and estimate from a step how "
-        "long training takes.",
+        help="Load the data, build and show the network, and estimate the training time from one step, without "
+        "training or writing anything.",
     ),
-]
-
-
-ResumeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume",
-        metavar="RUN",
-        help="Go on with the run in this folder instead; it has its own CONFIG. The same as cnntrain resume RUN.",
-        show_default=False,
-    ),
-]
-
-OptionalConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="CONFIG", help=CONFIG_HELP, callback=say_which, show_default=False),
 ]
 
 
 def train(
-    config: OptionalConfigArgument = None,
+    config: ConfigArgument,
     overrides: Overrides = None,
     out: OutOption = None,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
-    run: ResumeOption = None,
-    verify: VerifyOption = False,
     health: HealthOption = False,
     no_plots: NoPlotsOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
     json: JsonOption = False,
 ) -> None:
-    """Train the network in CONFIG and keep its weights.
+    """Train the network in CONFIG and save its weights.
 
-    Ctrl-C stops after the batch at hand and saves; the exit status is then 130, and cnntrain resume goes on.
+    Ctrl-C stops after the current batch, saves a checkpoint and exits with status 130; `cnntrain resume` continues.
     """
     with errors_as_messages():
-        if run is not None:
-            words = [*([] if config is None else [str(config)]), *(overrides or ())]
-            _check_words(words, out, dry_run)
-            resume_run(run, words, workers, verify, health, no_plots, progress, json)
-            return
-        if config is None:
-            raise UsageError("a CONFIG is needed, such as digits, which comes with cnntrain; or --resume RUN")
-        if verify:
-            raise UsageError("--verify repeats steps of a run that goes on: use it with --resume RUN")
         from cnntrain.config import load_config  # imported late: `cnntrain --help` needs none of it
         from cnntrain.training.fit import fit
 
@@ -98,18 +69,10 @@ def train(
         show_run(lambda interrupts: fit(loaded, out, interrupts, health, not no_plots), progress, json)
 
 
-def _check_words(words: list[str], out: Path | None, dry_run: bool) -> None:
-    """Raise UsageError for what makes no sense beside ``--resume``."""
-    if out is not None or dry_run:
-        raise UsageError(f"{'--out' if out is not None else '--dry-run'} and --resume RUN do not go together")
-    if words and "=" not in words[0]:
-        raise UsageError(f"{words[0]}: with --resume RUN there is no CONFIG: the run has its own; KEY=VALUE changes it")
-
-
 def _show_dry_run(config: "Config", progress: ProgressMode, json: bool) -> None:
-    from cnntrain.cli.views.dry_run_text import dry_run_lines
-    from cnntrain.cli.views.loading_view import open_reporter
+    from cnntrain.cli.views.progress_view import open_reporter
     from cnntrain.cli.views.tables import layers_table
+    from cnntrain.cli.views.training_text import dry_run_lines
     from cnntrain.profiling.dry_run import dry_run
 
     with open_reporter(progress) as show_run:

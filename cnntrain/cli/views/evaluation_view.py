@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from cnntrain.cli.views.confusion_table import confusion_table
-from cnntrain.cli.views.tables import add_columns, plain_table
+from cnntrain.cli.views.tables import add_columns, plain_table, truncate
 from cnntrain.cli.views.training_text import accuracy_text, loss_text
-from cnntrain.cli.views.truncate import truncate
 
 MAX_CLASSES = 100
 """Classes with a line of their own."""
@@ -16,6 +16,10 @@ MAX_LINES = 10
 """Mistakes, and pairs of classes that are mixed up."""
 MIN_NAME_LENGTH = 12
 """Columns that names of classes get at least."""
+SHORT_NAME = 5
+"""Columns of a class name that fits above a column."""
+MIN_LABEL_LENGTH = 16
+"""Columns that row names get at least."""
 MAX_WIDTH = 120
 """Columns that are used in a file or a pipe, where nothing sets a limit."""
 
@@ -120,6 +124,40 @@ def mistakes_table(result: dict[str, Any], width: int) -> Table:
         confidence = accuracy_text(row["probability"]) if are_probabilities else loss_text(row["output"])
         table.add_row(where, truncate(row["true"], side), truncate(row["predicted"], side), confidence)
     return table
+
+
+def confusion_table(result: dict[str, Any], width: int) -> Table | None:
+    """True classes in rows, predicted ones in columns; None if it does not fit ``width``.
+
+    Columns are named where names are short, otherwise numbered as the rows then are.
+    """
+    confusion, names = result["confusion"], result["classes"]
+    if confusion is None:
+        return None
+    short = max(map(cell_len, names)) <= SHORT_NAME
+    heads = names if short else list(map(str, range(len(names))))
+    numbered = len(heads[-1]) + 1
+    longest = max(map(cell_len, names)) + (0 if short else numbered)
+    cells = [[f"{count:,}" for count in row] for row in confusion]
+    column = max(max(map(cell_len, heads)), *(len(cell) for row in cells for cell in row))
+    for gap in (3, 2, 1):
+        left = width - (column + gap) * len(names)
+        if left >= min(longest, MIN_LABEL_LENGTH):
+            break
+    else:
+        return None
+    table = plain_table(gap)
+    table.add_column("", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True, min_width=column)
+    for i, name in enumerate(names):
+        label = truncate(name, left) if short else f"{i:>{numbered - 1}} {truncate(name, left - numbered)}"
+        table.add_row(Text(label, "bold"), *(_cell(cells[i][j], i == j) for j in range(len(names))))
+    return table
+
+
+def _cell(count: str, correct: bool) -> Text:
+    return Text("·", "dim") if count == "0" else Text(count, "bold green" if correct else "yellow")
 
 
 def _class_rows(result: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from typing import Any, final
 
 from rich.cells import cell_len
 
+from cnntrain.cli.views.tables import truncate
 from cnntrain.cli.views.terminal import finite
 from cnntrain.cli.views.training_text import accuracy_text
-from cnntrain.cli.views.truncate import truncate
 from cnntrain.evaluation.display_names import visible
 
 Entries = Sequence[dict[str, Any]]

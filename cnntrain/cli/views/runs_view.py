@@ -8,9 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from cnntrain.cli.views.tables import add_columns, plain_table
+from cnntrain.cli.views.tables import add_columns, plain_table, truncate
 from cnntrain.cli.views.training_text import accuracy_text, duration, loss_text, rollbacks_text
-from cnntrain.cli.views.truncate import truncate
 
 MAX_WIDTH = 160
 """Columns that are used in a file or a pipe, where nothing sets a limit."""

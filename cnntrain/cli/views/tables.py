@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -165,6 +166,19 @@ def bytes_text(size: float) -> str:
             break
         size, unit = size / 1000, larger
     return f"{size:.3g} {unit}"
+
+
+def truncate(name: str, width: int) -> str:
+    """Return ``name`` in at most ``width`` columns, cut in the middle, since names often begin alike."""
+    name, width = visible(name), max(1, width)
+    if cell_len(name) <= width:
+        return name
+    head, tail = name, name
+    while cell_len(head) > width // 2:
+        head = head[:-1]
+    while cell_len(tail) > width - width // 2 - 1:
+        tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 class PlainTable(Table):

@@ -6,6 +6,7 @@ Rich is imported late: ``cnntrain --help`` needs none of it.
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -95,6 +96,23 @@ def _print_marked(console: "Console", mark: str, style: str, text: str) -> None:
 
     for line in text.split("\n"):
         console.print(Text.assemble((mark, style), " ", visible(line)), soft_wrap=True)
+
+
+def command(*words: str) -> str:
+    """Return a command line; a word with characters that cannot be shown has them as escapes: ``$'a\\x1bc.yaml'``."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return one word as bash and zsh read it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = "".join(f"\\{c}" if c in "'\\" else c if c.isprintable() else _bytes(c) for c in word)
+    return f"$'{escaped}'"
+
+
+def _bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 @contextmanager

@@ -14,10 +14,9 @@ from rich.text import Text
 
 from cnntrain.cli.options import ProgressMode as ProgressMode
 from cnntrain.cli.views import training_text as text
-from cnntrain.cli.views.loading_view import Bar, Lines, bar
+from cnntrain.cli.views.progress_view import Bar, Lines, loading_bar
 from cnntrain.cli.views.tables import layers_table
 from cnntrain.cli.views.terminal import is_live, messages, print_note, print_warning
-from cnntrain.cli.views.time_left import TimeLeft
 from cnntrain.summary import describe
 from cnntrain.training.events import (
     BatchEnded,
@@ -39,6 +38,29 @@ SHORTEST_LEFT = 10.0
 """Seconds that are worth a line in a log."""
 
 _STOPPING = "stopping after this batch; press Ctrl-C again to stop at once\n"
+
+
+class TimeLeft:
+    """An estimate until Max, by how fast this run has been since it began, was resumed or went back.
+
+    Args:
+        started: Where it began.
+        now: The time, in seconds.
+    """
+
+    def __init__(self, started: Started, now: float) -> None:
+        self._Max, self._batches = started.Max, max(1, started.batches)
+        self._first = self._last = started.epochs_before + started.batches_before / self._batches
+        self._began = now
+
+    def seconds(self, epoch: int, batch: int | None, now: float) -> float | None:
+        """Return the seconds that are left after a batch, or after a whole epoch; None while nobody can tell."""
+        position = epoch - 1 + (1.0 if batch is None else batch / self._batches)
+        if position < self._last:  # a rollback: how long the steps took that are lost says nothing
+            self._first, self._began = position, now
+        self._last = position
+        done = position - self._first
+        return (now - self._began) / done * max(0.0, self._Max - position) if done > 0 else None
 
 
 class TrainingView(ABC):
@@ -141,7 +163,7 @@ class PlainView(_ConsoleView):
         """Print the header, or the line of an epoch, and now and then how long the run still takes."""
         match event:
             case Loading():
-                self._lines.tell(event.done, event.total, event.what)
+                self._lines.report(event.done, event.total, event.what)
             case EpochEnded() if self._started is not None and self._left is not None:
                 super().show(event)
                 left = self._left.seconds(event.epoch, None, self._clock())
@@ -179,7 +201,7 @@ class RichView(_ConsoleView):
             redirect_stdout=False,
         )
         self._task = self._bar.add_task("", total=None, state="")
-        self._loading = bar(console)
+        self._loading = loading_bar(console)
         self._loading_bar = Bar(self._loading)
         self._batch: BatchEnded | None = None
         """The last one; none where a run is resumed until its first batch has ended."""
@@ -192,7 +214,7 @@ class RichView(_ConsoleView):
             case Loading():
                 if self._started is None:
                     self._loading.start()
-                    self._loading_bar.tell(event.done, event.total, event.what)
+                    self._loading_bar.report(event.done, event.total, event.what)
             case BatchEnded():
                 self._batch = event
                 self._refresh()
