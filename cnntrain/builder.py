@@ -52,7 +52,7 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
         ConfigError: A layer does not fit, or the network does not fit the data.
         DataError: The data are needed, and are missing or malformed.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> network = cnntrain.build(cnntrain.load_config("digits"))
         >>> network.in_shape, network.out_shape

@@ -65,7 +65,7 @@ def gradcheck(
         UsageError: ``samples``, ``threshold`` or ``inject`` is invalid.
         ConfigError, WeightsError, DataError: The network cannot be built.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> report = cnntrain.gradcheck("digits", samples=2)
         >>> report["passed"], report["tensors"][0]["name"]

@@ -135,7 +135,7 @@ class Predictor:
             ImageError: An image cannot be read.
             DataError: An array is not an image, or its pixels are out of range.
 
-        Example:
+        Examples:
             >>> import cnntrain
             >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
             >>> result = cnntrain.train(config, out="runs/example", plots=False)
@@ -215,7 +215,7 @@ def load(run: str | Path) -> Predictor:
     Raises:
         WeightsError: There are no weights, or they are malformed.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=2", "training.workers=1"])
         >>> result = cnntrain.train(config, out="runs/digits", plots=False)

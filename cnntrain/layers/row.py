@@ -26,7 +26,7 @@ class Row:
     Args:
         layers: The layers in the order of the forward pass; one entry of a config may become several layers.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from cnntrain.layers.activation import Activation
         >>> row = Row([Activation(0, "fc", "relu", (2,)), Activation(1, "fc", "tanh", (2,))])

@@ -42,7 +42,7 @@ class Network:
         in_shape: Shape of a sample, ``(C, H, W)`` or ``(features,)``.
         out_shape: Shape of an output, ``(C, H, W)`` or ``(units,)``.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from cnntrain.config import config_from_dict
         >>> from cnntrain.builder import build

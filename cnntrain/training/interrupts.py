@@ -27,7 +27,7 @@ class Interrupts:
         tell: Called at the first signal. It runs inside a signal handler, between any two
             instructions of the program, and should do no more than one ``os.write``.
 
-    Example:
+    Examples:
         >>> with Interrupts() as interrupts:  # doctest: +SKIP
         ...     for event in fit(config, interrupts=interrupts):
         ...         ...
