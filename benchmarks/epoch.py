@@ -24,7 +24,7 @@ from cnntrain.builder import load_config_data
 from cnntrain.config import Config
 from cnntrain.evaluation.report import evaluate_network
 from cnntrain.parallel import available_cores
-from cnntrain.training.events import EpochEnded, Started
+from cnntrain.training.events import EpochEnded, TrainingStarted
 from cnntrain.training.fit import fit
 from machine import machine, machine_text
 
@@ -81,7 +81,7 @@ def fewest_passes(config: Config, accuracy: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for event in fit(config.model_copy(update={"training": training}), folder):
             match event:
-                case Started():
+                case TrainingStarted():
                     network = event.network  # not the folder's weights, which are not saved after each pass
                 case EpochEnded():
                     report = evaluate_network(network, "test", data.test, data.preprocessing, data.classes)

@@ -15,7 +15,7 @@ from cnntrain.cli.views.training_text import epoch_line, result_lines
 from cnntrain.cli.views.training_view import PlainView
 from cnntrain.config import load_config
 from cnntrain.evaluation.evaluate import evaluate
-from cnntrain.training.events import EpochEnded, Finished, Started
+from cnntrain.training.events import EpochEnded, TrainingEnded, TrainingStarted
 from cnntrain.training.fit import fit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,14 +36,14 @@ def training() -> CommandConsole:
     console = terminal("cnntrain train configs/digits.yaml")
     for event in fit(load_config(ROOT / "configs" / "digits.yaml")):
         match event:
-            case Started():
+            case TrainingStarted():
                 started = event
                 PlainView(console).show(event)
             case EpochEnded() if event.epoch not in LEFT_OUT:
                 console.print(epoch_line(event, started))
             case EpochEnded() if event.epoch == LEFT_OUT.start:
                 console.print("...".rjust(9))
-            case Finished():
+            case TrainingEnded():
                 console.print()
                 for line in result_lines(event.result):
                     console.print_sentence(line)

@@ -12,7 +12,7 @@ from support.server import Server
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
-from cnntrain.evaluation import run_artifacts
+from cnntrain.evaluation import artifacts
 from cnntrain.network.network import Network
 from cnntrain.training.fit import fit
 
@@ -49,16 +49,16 @@ def time_limit() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def draw_run() -> Iterator[Callable[..., Iterator[str]]]:
     """No run of the tests draws plots, which takes longer than most runs; gives what would."""
-    real = run_artifacts.draw_run
+    real = artifacts.draw_run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_artifacts, "draw_run", lambda *args, **options: iter(()))
+        patch.setattr(artifacts, "draw_run", lambda *args, **options: iter(()))
         yield real
 
 
 @pytest.fixture
 def plots(draw_run, monkeypatch) -> None:
     """Lets the runs of a test draw plots."""
-    monkeypatch.setattr(run_artifacts, "draw_run", draw_run)
+    monkeypatch.setattr(artifacts, "draw_run", draw_run)
 
 
 @pytest.fixture
@@ -153,9 +153,9 @@ class Recorded:
         for event in fit(config, out, **options):
             kind = type(event).__name__
             self.events.append(event)
-            if kind == "Started":
+            if kind == "TrainingStarted":
                 self.network = event.network
-            if kind in ("Started", "EpochEnded"):
+            if kind in ("TrainingStarted", "EpochEnded"):
                 self.parameters.append(self.network.parameters())
             if kind == "BatchEnded":
                 on_batch(event)

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.builder import load_config_data
 from cnntrain.config import config_from_dict
 from cnntrain.config.schema.config import SOURCES
-from cnntrain.data import Data, Dataset, ProgressReporter
+from cnntrain.data import Data, Dataset, ProgressReporter, load_data
 from cnntrain.data.detect_source import detect_source
 from cnntrain.data.image_folder.discovery import discover
 from cnntrain.data.image_spec import ImageSpec
@@ -102,9 +101,8 @@ def source_of(word: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _resolved(section: dict[str, Any], name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    data: dict[str, Any] = config_from_dict({"data": section, "network": NO_NETWORK}, name, overrides).resolved()[
-        "data"
-    ]
+    content = {"data": section, "network": NO_NETWORK}  # overrides apply to whole configs
+    data: dict[str, Any] = config_from_dict(content, name, overrides).resolved()["data"]
     return data
 
 
@@ -172,9 +170,8 @@ def name_of(source: dict[str, Any]) -> str:
 
 def loaded(section: dict[str, Any], reporter: ProgressReporter) -> Data:
     """The data of a section ``data``."""
-    return load_config_data(
-        config_from_dict({"data": section, "network": NO_NETWORK}, section["source"]), reporter=reporter
-    )
+    options = SOURCES[section["source"]].model_validate(section)
+    return load_data(**options.model_dump(), seed=0, reporter=reporter)
 
 
 def names_to_look_at(folder: Path, source: dict[str, Any]) -> list[str]:

@@ -29,21 +29,21 @@ def show_run(events: "Callable[[Interrupts], Iterator[Event]]", progress: Progre
     """
     from cnntrain.cli.views.training_text import next_line  # imported late: `cnntrain --help` needs none of it
     from cnntrain.cli.views.training_view import open_view
-    from cnntrain.training.events import Finished, Started
+    from cnntrain.training.events import TrainingEnded, TrainingStarted
     from cnntrain.training.interrupts import Interrupts
 
     stop, run = "", None
     with (
         redirect_stdout(tolerant_stream(sys.stdout)),
         open_view(progress) as view,
-        Interrupts(tell=view.stopping) as interrupts,
+        Interrupts(on_signal=view.stopping) as interrupts,
     ):
         try:
             for event in events(interrupts):
                 view.show(event)
-                if isinstance(event, Started):
+                if isinstance(event, TrainingStarted):
                     run = event.run
-                elif isinstance(event, Finished):  # only the error of a run that diverged may follow
+                elif isinstance(event, TrainingEnded):  # only the error of a run that diverged may follow
                     stop = event.result["stop"]
                     print_result(event.result, json)
         except KeyboardInterrupt as error:

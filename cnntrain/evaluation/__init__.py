@@ -1,1 +1,1 @@
-"""How good a trained network is: figures, plots, and what lies in run folders."""
+"""Evaluation of trained networks: metrics and plots."""

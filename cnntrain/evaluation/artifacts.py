@@ -1,14 +1,15 @@
-"""The PNG files that a run and ``cnntrain eval --plots`` leave.
+"""Files that ``cnntrain train`` and ``cnntrain eval --plots`` write after training.
 
 ===============  =====================================================================
-curves.png       losses and accuracies against the epochs; alpha, if it changes
-confusion.png    which classes are taken for which
-mistakes.png     the images that the network is wrong about and surest of
-calibration.png  how sure it is against how right it is (``eval --plots`` alone)
+metrics.csv      metrics.jsonl as a table
+curves.png       loss and accuracy per epoch; the learning rate, if it changes
+confusion.png    the confusion matrix
+mistakes.png     the most confident errors
+calibration.png  accuracy against confidence (``eval --plots`` only)
 filters.png      W of the first convolution
 ===============  =====================================================================
 
-Matplotlib is imported when the first of them is drawn.
+Matplotlib is imported when the first plot is drawn.
 """
 
 import json
@@ -24,29 +25,54 @@ from cnntrain.evaluation.display_names import short
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
 from cnntrain.layers.conv import Conv
 from cnntrain.network.network import Network
-from cnntrain.runs.metrics_file import read_metrics
+from cnntrain.runs.folder import (
+    CALIBRATION_PLOT,
+    CONFUSION_PLOT,
+    CURVES_PLOT,
+    FILTERS_PLOT,
+    METRICS_TABLE,
+    MISTAKES_PLOT,
+)
+from cnntrain.runs.metrics_file import read_metrics, write_metrics_table
 from cnntrain.storage import FolderLock, make_subfolder, sweep, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Plots = dict[str, Callable[[], "Figure"]]
-"""Names of files, and what draws them."""
-PLOTS = {"confusion.png", "mistakes.png", "calibration.png"}
-"""What ``cnntrain eval --plots`` draws."""
+"""File names, each with the function that draws the figure."""
+EVALUATION_PLOTS = {CONFUSION_PLOT, MISTAKES_PLOT, CALIBRATION_PLOT}
+"""Plots of ``cnntrain eval --plots``."""
+
+
+def write_run_artifacts(
+    folder: Path, network: Network, data: Data, ended: bool, plots: bool = True, only_in_training: Sequence[str] = ()
+) -> Iterator[str]:
+    """Write metrics.csv and the plots after training; yield a sentence for each file that cannot be written.
+
+    Args:
+        folder: Run folder.
+        network: Network with the weights of the last epoch.
+        data: Data of the run.
+        ended: Whether training ran to its end; if not, only the curves are drawn.
+        plots: Whether to draw plots.
+        only_in_training: What makes training and validation loss incomparable.
+    """
+    try:
+        write_metrics_table(folder)
+    except (OSError, ValueError, RecursionError) as error:
+        yield f"{folder / METRICS_TABLE} cannot be written: {reason_of(error)}"
+    if plots:
+        yield from draw_run(folder, network, data, ended, only_in_training)
 
 
 def draw_run(
     folder: Path, network: Network, data: Data, ended: bool, only_in_training: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Draw what a run folder gets at its end; yield a sentence for each plot that cannot be drawn.
+    """Draw the plots of a run folder; yield a sentence for each plot that cannot be drawn.
 
-    Args:
-        folder: Of the run, with its metrics.jsonl.
-        network: With the weights of the last epoch.
-        data: Of the training; test samples are judged, validation samples where there are none, else training samples.
-        ended: Whether training came to its end. Otherwise there is no more than the curves.
-        only_in_training: What makes training and validation loss different measures.
+    The predictions are those on the test split, else the validation split, else the training split. See
+    ``write_run_artifacts`` for the arguments.
     """
     try:
         title = short(folder.name, 40)
@@ -57,7 +83,7 @@ def draw_run(
             assert dataset is not None
             report = evaluate_network(network, split, dataset, data.preprocessing, data.classes)
             plots |= _predictions(title, report) | _filters(title, network)
-    except Exception as error:  # a run that is trained and saved does not fail for an image
+    except Exception as error:  # a plot must not make a finished run fail
         yield f"{folder}: the plots cannot be drawn: {_reason(error)}"
         return
     for name, draw in plots.items():
@@ -68,42 +94,42 @@ def draw_run(
 
 
 def draw_report(folder: Path, report: EvaluationReport, title: str) -> list[Path]:
-    """Draw what ``cnntrain eval --plots`` leaves in ``folder``, and return the files.
+    """Draw the plots of ``cnntrain eval --plots`` into ``folder`` and return their paths.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: A file cannot be written.
     """
     plots = _predictions(title, report) | _calibration(title, report)
     make_subfolder(folder.parent)
     make_subfolder(folder)
-    with alone_in(folder):
+    with swept_folder(folder):
         for name, draw in plots.items():
             draw_file(folder / name, draw)
     return [folder / name for name in plots]
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Context in which what a process has left that was killed is gone, unless another one draws here now."""
+def swept_folder(folder: Path) -> Iterator[None]:
+    """Context manager that first removes temporary files of killed processes, unless another process draws here now."""
     try:
         lock = FolderLock(folder)
-    except UsageError:  # unfinished files may be its own; finished ones are whole, whoever is the last
+    except UsageError:  # temporary files may belong to that process; complete files are replaced atomically
         yield
         return
     try:
-        sweep(folder, PLOTS)
+        sweep(folder, EVALUATION_PLOTS)
         yield
     finally:
         lock.release()
 
 
 def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:
-    """Draw one figure and save it, without a word from Matplotlib: it tells of fonts and folders that it looks for."""
+    """Draw one figure and save it, with Matplotlib's log messages about fonts and folders silenced."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        from cnntrain.evaluation.plots.style import png, styled  # imported late: so is Matplotlib
+        from cnntrain.evaluation.plots.style import png, styled  # imports Matplotlib
 
         with styled():
             content = png(draw())
@@ -118,8 +144,8 @@ def _curves(folder: Path, title: str, only_in_training: Sequence[str]) -> Plots:
 
         return curves(rows, title, only_in_training)
 
-    rows = read_metrics(folder / "metrics.jsonl")
-    return {"curves.png": draw} if rows else {}
+    rows = read_metrics(folder)
+    return {CURVES_PLOT: draw} if rows else {}
 
 
 def _predictions(title: str, report: EvaluationReport) -> Plots:
@@ -136,24 +162,26 @@ def _predictions(title: str, report: EvaluationReport) -> Plots:
         from cnntrain.evaluation.plots.mistakes import Mistake, mistakes
 
         samples, wrong = report.mistakes(), report.score.samples - report.correct()
-        which = f"the {len(samples)} surest of {wrong:,} mistakes" if wrong > len(samples) else _count(wrong, "mistake")
+        which = (
+            f"the {len(samples)} most confident of {wrong:,} errors" if wrong > len(samples) else _count(wrong, "error")
+        )
         shown = [
-            Mistake(image, *_words(report, sample))
+            Mistake(image, *_caption(report, sample))
             for sample, image in zip(samples.tolist(), report.dataset.gather(samples), strict=True)
         ]
-        return mistakes(shown, f"{title}\n{which if wrong else 'no mistakes'} {on}")
+        return mistakes(shown, f"{title}\n{which if wrong else 'no errors'} {on}")
 
-    return ({} if matrix is None else {"confusion.png": draw_confusion}) | {"mistakes.png": draw_mistakes}
+    return ({} if matrix is None else {CONFUSION_PLOT: draw_confusion}) | {MISTAKES_PLOT: draw_mistakes}
 
 
-def _words(report: EvaluationReport, sample: int) -> tuple[str, str, str, str]:
-    """True and predicted class, how sure it is, and where the image is from."""
-    answers, classes = report.answers, report.classes
-    confidence = float(answers.confidence[sample])
+def _caption(report: EvaluationReport, sample: int) -> tuple[str, str, str, str]:
+    """Return the true and the predicted class, the confidence, and the source of an image."""
+    predictions, classes = report.predictions, report.classes
+    confidence = float(predictions.confidence[sample])
     return (
         classes[report.dataset.labels[sample]],
-        classes[answers.predicted[sample]],
-        f"{100 * confidence:.1f} %" if answers.are_probabilities else f"{confidence:.3g}",
+        classes[predictions.predicted[sample]],
+        f"{100 * confidence:.1f} %" if predictions.are_probabilities else f"{confidence:.3g}",
         report.file(sample) or f"{report.split} sample {sample:,}",
     )
 
@@ -166,7 +194,7 @@ def _calibration(title: str, report: EvaluationReport) -> Plots:
         return calibration(bins, f"{title}\n{report.score.samples:,} {report.split} samples")
 
     bins = report.bins()
-    return {} if bins is None else {"calibration.png": draw}
+    return {} if bins is None else {CALIBRATION_PLOT: draw}
 
 
 def _filters(title: str, network: Network) -> Plots:
@@ -178,7 +206,7 @@ def _filters(title: str, network: Network) -> Plots:
         return filters(W, f"{title}\n{_count(len(W), 'filter')} of layers[{first.index}]")
 
     first = next((layer for layer in network.layers if isinstance(layer, Conv)), None)
-    return {} if first is None else {"filters.png": draw}
+    return {} if first is None else {FILTERS_PLOT: draw}
 
 
 def _count(number: int, what: str) -> str:
@@ -188,4 +216,4 @@ def _count(number: int, what: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError | json.JSONDecodeError | UnicodeError | CnntrainError):
         return reason_of(error)
-    return f"{type(error).__name__}: {error}".splitlines()[0]  # a bug, which is to be reported
+    return f"{type(error).__name__}: {error}".splitlines()[0]  # a bug

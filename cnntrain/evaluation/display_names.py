@@ -1,11 +1,14 @@
-"""Names of classes and files as they can be shown."""
+"""Names of classes and files, shortened for display."""
 
 from cnntrain.errors import visible
 
 __all__ = ["short", "visible"]
 
 
-def short(name: str, most: int = 24) -> str:
-    """Return a name with at most ``most`` letters; what is left out is its middle, since names often begin alike."""
+def short(name: str, max_length: int = 24) -> str:
+    """Return a name with at most ``max_length`` characters. Its middle is cut, since names often begin alike."""
     name = visible(name)
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - most // 2 - 1) :]}"
+    if len(name) <= max_length:
+        return name
+    half = max_length // 2
+    return f"{name[:half]}…{name[len(name) - (max_length - half - 1) :]}"

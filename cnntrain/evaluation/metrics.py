@@ -1,6 +1,6 @@
-"""Figures on what a network said: from true and predicted classes, and from how sure it was.
+"""Classification metrics, from true and predicted classes and from confidences.
 
-A figure that would be 0/0 is None.
+A metric that would be 0/0 is None.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from cnntrain.types import Array, Labels
 
 BINS = 15
-"""Of the calibration error."""
+"""Number of bins of the calibration error."""
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray[np.int64]:
-    """Return how many samples of each true class (row) were taken for each class (column).
+    """Return the confusion matrix: rows are true classes, columns predicted classes.
 
     Shape:
         labels ``(N,)``, predicted ``(N,)`` -> ``(classes, classes)``
@@ -24,92 +24,94 @@ def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> NDArray
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def frequent_confusions(labels: Labels, predicted: Labels, most: int) -> list[tuple[int, int, int]]:
-    """Return true class, predicted class and samples of what is mixed up, the most frequent first."""
+def frequent_confusions(labels: Labels, predicted: Labels, count: int) -> list[tuple[int, int, int]]:
+    """Return the ``count`` most frequent errors: true class, predicted class, number of samples."""
     wrong = np.stack([labels, predicted], axis=1)[labels != predicted]
     pairs, counts = np.unique(wrong, axis=0, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:most]
+    order = np.argsort(-counts, kind="stable")[:count]
     return [(*pairs[i].tolist(), int(counts[i])) for i in order]
 
 
 @dataclass(frozen=True, slots=True)
-class ClassFigures:
-    """One class: TP are its samples that were recognized, FN the others, FP samples of other classes taken for it."""
+class ClassMetrics:
+    """Metrics of one class, from its true positives (TP), false negatives (FN) and false positives (FP)."""
 
     precision: float | None
-    """TP / (TP + FP); None if no sample was taken for the class."""
+    """TP / (TP + FP); None if the class was never predicted."""
     recall: float | None
-    """TP / (TP + FN); None if there is no sample of the class."""
+    """TP / (TP + FN); None if the class has no samples."""
     f1: float | None
-    """2 TP / (2 TP + FP + FN), the harmonic mean of both; None if there is neither."""
+    """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall; None if both are None."""
     support: int
-    """TP + FN, samples of the class."""
+    """TP + FN: number of samples of the class."""
 
 
-def class_figures(labels: Labels, predicted: Labels, classes: int) -> list[ClassFigures]:
-    """Return the figures of each class.
+def class_metrics(labels: Labels, predicted: Labels, classes: int) -> list[ClassMetrics]:
+    """Return the metrics of each class.
 
     Shape:
         labels ``(N,)``, predicted ``(N,)``
     """
-    supports, takens, corrects = (
+    supports, predictions, corrects = (
         np.bincount(numbers, minlength=classes).tolist() for numbers in (labels, predicted, labels[labels == predicted])
     )
     return [
-        ClassFigures(_ratio(correct, taken), _ratio(correct, support), _ratio(2 * correct, support + taken), support)
-        for correct, support, taken in zip(corrects, supports, takens, strict=True)
+        ClassMetrics(_ratio(correct, chosen), _ratio(correct, support), _ratio(2 * correct, support + chosen), support)
+        for correct, support, chosen in zip(corrects, supports, predictions, strict=True)
     ]
 
 
-def macro(figures: Sequence[ClassFigures]) -> dict[str, float | None]:
-    """Return the means of precision, recall and F1 over the classes, each class counting the same.
+def macro(metrics: Sequence[ClassMetrics]) -> dict[str, float | None]:
+    """Return the macro averages of precision, recall and F1: every class has the same weight.
 
-    Classes without samples are left out. A class that nothing was taken for counts with a precision of 0: to leave it
-    out would reward a network for never naming it.
+    Classes without samples are left out. A class that was never predicted has precision 0: leaving it out would reward
+    a network for never predicting it.
     """
-    return _average(figures, [1 if of_class.support else 0 for of_class in figures])
+    return _average(metrics, [1 if row.support else 0 for row in metrics])
 
 
-def weighted(figures: Sequence[ClassFigures]) -> dict[str, float | None]:
-    """Return the means of precision, recall and F1 over the classes, each counting by its samples; see ``macro``."""
-    return _average(figures, [of_class.support for of_class in figures])
+def weighted(metrics: Sequence[ClassMetrics]) -> dict[str, float | None]:
+    """Return the averages of precision, recall and F1, weighted by the support of each class; see ``macro``."""
+    return _average(metrics, [row.support for row in metrics])
 
 
 def top_k(classes: int) -> int | None:
-    """Return the k for which top-k accuracy says something: 5 from 20 classes on, 3 from 10 on, none for fewer.
+    """Return the k of a meaningful top-k accuracy: 5 for 20 or more classes, 3 for 10 or more, None for fewer.
 
-    So guessing is never right more often than every third time.
+    Guessing at random is then correct at most 30 % of the time.
     """
     return 5 if classes >= 20 else 3 if classes >= 10 else None
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """The samples whose predicted class has a probability in ((m - 1)/15, m/15]."""
+class CalibrationBin:
+    """Samples whose confidence is in ((m - 1)/15, m/15]."""
 
     samples: int
     probability: float
-    """Their mean; 0 if there are none."""
+    """Mean confidence; 0 for an empty bin."""
     accuracy: float
-    """Share of them that are right; 0 if there are none."""
+    """Accuracy; 0 for an empty bin."""
 
 
-def calibration_bins(probability: Array, correct: NDArray[np.bool_]) -> list[Bin]:
-    """Sort samples by how sure the network is, into bins of equal width (Guo et al. 2017, arXiv:1706.04599).
+def calibration_bins(probability: Array, correct: NDArray[np.bool_]) -> list[CalibrationBin]:
+    """Sort samples by confidence into bins of equal width (Guo et al. 2017, arXiv:1706.04599).
 
     Shape:
-        probability ``(N,)`` of the predicted class, right ``(N,)``
+        probability ``(N,)`` of the predicted class, correct ``(N,)``
     """
     indices = np.clip(np.ceil(probability.astype(np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
     counts = np.bincount(indices, minlength=BINS)
     divisors = np.maximum(counts, 1)
     confidence = np.bincount(indices, probability, BINS) / divisors
     accuracy = np.bincount(indices, correct, BINS) / divisors
-    return [Bin(*values) for values in zip(counts.tolist(), confidence.tolist(), accuracy.tolist(), strict=True)]
+    return [
+        CalibrationBin(*values) for values in zip(counts.tolist(), confidence.tolist(), accuracy.tolist(), strict=True)
+    ]
 
 
-def calibration_error(bins: Sequence[Bin]) -> float:
-    """Return the expected calibration error: the sum over the bins of n_bin / N |accuracy - mean probability|."""
+def calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Return the expected calibration error: sum over bins of n_bin / N |accuracy - mean confidence|."""
     total = sum(b.samples for b in bins)
     return sum(b.samples / total * abs(b.accuracy - b.probability) for b in bins)
 
@@ -118,9 +120,9 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _average(figures: Sequence[ClassFigures], weights: Sequence[int]) -> dict[str, float | None]:
+def _average(metrics: Sequence[ClassMetrics], weights: Sequence[int]) -> dict[str, float | None]:
     def of(name: str) -> float | None:
-        values = [(getattr(of_class, name) or 0.0) * weight for of_class, weight in zip(figures, weights, strict=True)]
+        values = [(getattr(row, name) or 0.0) * weight for row, weight in zip(metrics, weights, strict=True)]
         return sum(values) / sum(weights) if sum(weights) else None
 
     return {name: of(name) for name in ("precision", "recall", "f1")}

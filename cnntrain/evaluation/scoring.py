@@ -1,4 +1,4 @@
-"""Loss and accuracy of a network on a data set, and what it said of each sample: forward only."""
+"""Loss and accuracy of a network on a dataset, and its predictions: forward passes only."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from cnntrain.parallel import Communicator
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Mean loss a sample (without penalties on W), share of samples that are right, and how many there are."""
+    """Mean loss per sample (without penalties on W), accuracy, and number of samples."""
 
     loss: float
     accuracy: float
@@ -24,16 +24,16 @@ def score(
     dataset: Dataset,
     preprocessing: Preprocessing,
     comm: Communicator,
-    answers: Predictions | None = None,
+    predictions: Predictions | None = None,
 ) -> Score:
-    """Return loss and accuracy of ``network`` on ``dataset``; each rank judges its slices.
+    """Return loss and accuracy of ``network`` on ``dataset``; each rank evaluates its micro-batches.
 
     Args:
-        network: In evaluation mode: ``Layer.infer``.
-        dataset: Samples with their labels.
-        preprocessing: That of the weights.
-        comm: The other ranks.
-        answers: Where this rank notes what the network said of the samples in its slices.
+        network: Network, evaluated in inference mode.
+        dataset: Samples with labels.
+        preprocessing: Preprocessing that the network was trained with.
+        comm: Communicator of this rank.
+        predictions: Collects the predictions on this rank's micro-batches.
     """
     parts = list(network.micro_batches(len(dataset)))
     for i in comm.micro_batches(len(parts)):
@@ -43,8 +43,8 @@ def score(
         with np.errstate(over="ignore", invalid="ignore"):
             output = network.infer_micro_batch(memory)
             loss, correct, _ = network.compute_loss(output, dataset.labels[part])
-            if answers is not None:
-                answers.note(part, output.reshape(-1, memory.n), dataset.labels[part])
+            if predictions is not None:
+                predictions.add(part, output.reshape(-1, memory.n), dataset.labels[part])
         comm.record(i, loss, correct)
     loss, correct = comm.allreduce(len(parts))
     return Score(loss / len(dataset), correct / len(dataset), len(dataset))

@@ -1,1 +1,1 @@
-"""How long steps and layers take."""
+"""Profiling: the time of layers and steps, and the dry run."""

@@ -1,11 +1,11 @@
-"""What ``cnntrain bench`` measures: every layer, whole steps, and memory."""
+"""The benchmark ``cnntrain bench``: layers, whole training steps, and memory."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnntrain.builder import build
 from cnntrain.config import Config
+from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.profiling.layer_times import operations, peak_rate, time_layers
 from cnntrain.profiling.step_times import batch_size_of, random_data, time_steps
 from cnntrain.profiling.timer import Timer
@@ -15,39 +15,38 @@ from cnntrain.training.workers import number_of_workers
 from cnntrain.types import Array
 
 
-def bench(config: Config, batches: int | None = None, tell: Callable[[str], None] | None = None) -> dict[str, Any]:
-    """Time the network of ``config`` on random images; data files are read only where shapes depend on them.
+def bench(config: Config, batches: int | None = None, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
+    """Time the network of ``config`` on random images; data files are only read if shapes depend on them.
 
     Args:
-        config: Its ``batch_size`` and ``workers`` are used.
-        batches: How many are timed; as many as take a second if None.
-        tell: Called with what is measured next.
+        config: Config; its ``batch_size`` and ``workers`` are used.
+        batches: Number of timed batches; by default as many as take one second.
+        reporter: Receives a note before each measurement.
 
     Returns:
-        What ``cnntrain bench --json`` prints. Durations are medians. Those of the layers are of one core, and so is
-        ``gemm_gflops``, the product of two 2048 x 2048 matrices, which ``forward_share`` and ``backward_share`` are
-        shares of. ``step_ms`` and ``samples_per_second`` are of all workers.
+        What ``cnntrain bench --json`` prints. Durations are medians. Layers are timed on one core, and so is
+        ``gemm_gflops``, the product of two 2048 x 2048 matrices; ``forward_share`` and ``backward_share`` are fractions
+        of it. ``step_ms`` and ``samples_per_second`` are those of all workers.
 
     Raises:
-        ConfigError: A layer does not fit, or neither ``network.input`` nor data say what the images are.
+        ConfigError: A layer does not fit, or neither ``network.input`` nor data define the shape of the images.
         DataError: The data are needed, and are missing or malformed.
-        WorkerError: A worker could not be started, or ended.
-        OutOfMemoryError: It would take clearly more memory than is free.
+        WorkerError: A worker cannot be started or has ended.
+        OutOfMemoryError: The benchmark needs clearly more memory than is free.
     """
-    tell = tell or (lambda _: None)
     network = build(config)
     batch_size = batch_size_of(config)
     data = random_data(config, network, batch_size)
     for note in check_memory(config, network, data):
-        tell(note)
+        reporter.note(note)
     workers = number_of_workers(config, network, data)
-    tell(f"timing whole steps with {workers} worker{'s' if workers > 1 else ''}")
+    reporter.note(f"timing whole steps with {workers} worker{'s' if workers > 1 else ''}")
     steps = Timer(batches)
     time_steps(config, network, data, workers, steps)
     peak_rss_bytes = peak_rss()
-    tell("timing each layer on one core")
+    reporter.note("timing each layer on one core")
     seconds = time_layers(network, data, batch_size, Timer(batches))
-    tell("timing the product of two large matrices on one core")
+    reporter.note("timing the product of two large matrices on one core")
     gemm = peak_rate(network.dtype)
     description = describe(network)
     counts = operations(network, batch_size)
@@ -67,25 +66,25 @@ def bench(config: Config, batches: int | None = None, tell: Callable[[str], None
 
 
 def layer_result(row: dict[str, Any], seconds: Array, operations: Array, gemm: float) -> dict[str, Any]:
-    """Add the figures of a layer to what ``describe`` says of it; rates are None where nothing is multiplied.
+    """Return the result for a layer; rates are None for a layer without multiplications.
 
     Args:
-        row: Of ``describe``.
-        seconds: Forward and backward, of a batch.
-        operations: Likewise.
-        gemm: What one core reaches, in operations a second.
+        row: Row of ``describe``.
+        seconds: Duration of a batch, ``(2,)``: forward and backward.
+        operations: Floating-point operations of a batch, ``(2,)``.
+        gemm: Peak rate of one core in operations per second.
     """
     result = {key: row[key] for key in ("index", "type", "output_shape")}
-    for way, duration, count in zip(("forward", "backward"), seconds.tolist(), operations.tolist(), strict=True):
+    for direction, duration, count in zip(("forward", "backward"), seconds.tolist(), operations.tolist(), strict=True):
         rate = count / duration if count and duration else None
-        result[f"{way}_ms"] = 1e3 * duration
-        result[f"{way}_gflops"] = None if rate is None else rate / 1e9
-        result[f"{way}_share"] = None if rate is None else rate / gemm
+        result[f"{direction}_ms"] = 1e3 * duration
+        result[f"{direction}_gflops"] = None if rate is None else rate / 1e9
+        result[f"{direction}_share"] = None if rate is None else rate / gemm
     return result
 
 
 def peak_rss(status: Path = Path("/proc/self/status")) -> int | None:
-    """Bytes of memory that this process had at most so far; None where the system does not say."""
+    """Return the peak resident memory of this process in bytes; None if unknown."""
     try:
         facts = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
         return 1024 * int(facts["VmHWM"].split()[0])

@@ -1,4 +1,4 @@
-"""What ``cnntrain train --dry-run`` finds out: all that a run would begin with, and how long it would take."""
+"""The dry run ``cnntrain train --dry-run``: everything before the first step, and an estimate of the duration."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,29 +16,29 @@ from cnntrain.training.sharing import samples_in_batch
 from cnntrain.training.stopping import check_patience
 
 SECONDS = 0.5
-"""What steps are timed for, but one step at least, after another one that does not count."""
+"""Duration of the timing: at least one step, after a warm-up step."""
 FORWARD = 1 / 3
-"""Share of a step that is its forward pass: the backward pass takes two products where that takes one."""
+"""Fraction of a step in its forward pass: the backward pass has two products for each one of the forward pass."""
 
 
 def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[str, Any]:
-    """Load the data, build the network, time a step, and leave nothing behind.
+    """Load the data, build the network and time training steps; write no files.
 
-    Steps are real ones, on the training samples and with all workers; validation is counted as the forward pass alone.
+    The steps are real ones, with the training samples and all workers. Validation counts as a forward pass.
 
     Args:
-        config: With data.
-        reporter: Who is told how far the loading is.
+        config: Config with data.
+        reporter: Receives the progress of loading.
 
     Returns:
-        What ``cnntrain train --dry-run --json`` prints: what ``describe`` says of the network, and what a run takes.
+        What ``cnntrain train --dry-run --json`` prints: the description of the network, and the cost of a run.
 
     Raises:
-        ConfigError, DataError: What a run would raise before anything is written.
-        WorkerError: A worker could not be started, or ended.
-        OutOfMemoryError: A run would take clearly more memory than is free.
+        ConfigError, DataError: As a run would raise.
+        WorkerError: A worker cannot be started or has ended.
+        OutOfMemoryError: A run needs clearly more memory than is free.
     """
-    data = load_config_data(config, reporter=reporter)
+    data = load_config_data(config, None, reporter)
     network = build_for(config, data)
     check_patience(config, data)
     for note in check_memory(config, network, data):
@@ -47,7 +47,7 @@ def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     workers = description["workers"]
     batch_size = samples_in_batch(config, data)
-    steps = Timer(seconds=SECONDS, warm_up=1, least=1)
+    steps = Timer(seconds=SECONDS, warm_up=1, min_count=1)
     time_steps(config, network, replace(data, validation=None, test=None), workers, steps)
     passes = (samples["train"] + FORWARD * samples["validation"]) / batch_size
     return {

@@ -1,4 +1,4 @@
-"""How long a training step takes: the training program itself, on random images."""
+"""The duration of a training step: the real training loop, on random images."""
 
 import math
 
@@ -9,40 +9,39 @@ from cnntrain.config import Config
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.errors import ConfigError
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
 from cnntrain.profiling.timer import Timer
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import train_loop
-from cnntrain.training.workers import ranks
+from cnntrain.training.workers import process_group
 
 BATCHES = 64
-"""Batches that random data hold, if ``MAX_PIXELS`` allow it."""
+"""Number of random batches, unless limited by ``MAX_PIXELS``."""
 MAX_PIXELS = 64_000_000
-"""Pixels that random data hold, if one batch does not need more; a byte each."""
-TINY = 1e-6
-"""Step size: labels drawn at random teach nothing, and a step that is too long would make the loss infinite."""
+"""Maximum number of random pixels (bytes), unless a single batch has more."""
+TINY_ALPHA = 1e-6
+"""Learning rate: random labels cannot be learned, and a larger step could diverge."""
 
 
 def batch_size_of(config: Config) -> int:
-    """Samples of a batch; the data are loaded only if ``batch_size`` is ``all``.
+    """Return the number of samples per batch; the data are only loaded if ``batch_size`` is ``all``.
 
     Raises:
-        ConfigError: It is, and there are no data.
-        DataError: They are missing or malformed.
+        ConfigError: ``batch_size`` is ``all``, and there is no data section.
+        DataError: The data are missing or malformed.
     """
     size = config.training.batch_size
     if size != "all":
         return size
     if config.data is None:
         raise ConfigError(
-            f"{config.where(('training', 'batch_size'))}: all is no number of samples where there is no data section; "
-            "training.batch_size=128 is one"
+            f"{config.where(('training', 'batch_size'))}: all needs a data section; without one, set a number such as "
+            "training.batch_size=128"
         )
     return len(load_config_data(config).train)
 
 
 def random_data(config: Config, network: Network, batch_size: int) -> Data:
-    """Random images and labels, of the shape and the number of classes that the network is made for."""
+    """Return random images and labels with the network's input shape and number of classes."""
     pixels = math.prod(network.in_shape) * batch_size
     batches = 1 if config.training.batch_size == "all" else max(1, min(BATCHES, MAX_PIXELS // pixels))
     classes = math.prod(network.out_shape)
@@ -54,31 +53,31 @@ def random_data(config: Config, network: Network, batch_size: int) -> Data:
     return Data(Dataset(images, labels), None, None, tuple(map(str, range(classes))), standardize)
 
 
-def endless(config: Config) -> Config:
-    """The config with a step size that changes next to nothing, and no end."""
-    training = config.training.model_copy(update={"alpha": TINY, "Max": 10**9, "epsilon": 0.0, "patience": 0})
+def endless_config(config: Config) -> Config:
+    """Return the config with a tiny learning rate and no stopping criterion."""
+    training = config.training.model_copy(update={"alpha": TINY_ALPHA, "Max": 10**9, "epsilon": 0.0, "patience": 0})
     return config.model_copy(update={"training": training})
 
 
-def time_steps(config: Config, network: Network, data: Data, workers: int, timings: Timer) -> None:
-    """Add the durations of whole steps: images standardized, forward, backward, gradients summed, parameters stepped.
+def time_steps(config: Config, network: Network, data: Data, workers: int, timer: Timer) -> None:
+    """Time whole training steps: preprocessing, forward and backward pass, gradient sum, parameter update.
 
     Args:
-        config: Whose network it is.
-        network: Its parameters are changed next to nothing.
-        data: Of ``random_data``.
-        workers: Processes that share the work.
-        timings: Filled until it has enough.
+        config: Config of the network.
+        network: Network; its parameters hardly change.
+        data: Data such as ``random_data``.
+        workers: Number of processes.
+        timer: Timer to fill.
 
     Raises:
-        WorkerError: A worker could not be started, or ended.
+        WorkerError: A worker cannot be started or has ended.
     """
-    config = endless(config)
-    with one_blas_thread(), ranks(config, network, data, workers) as (comm, shared):
+    config = endless_config(config)
+    with process_group(config, network, data, workers) as (comm, shared):
         before = 0.0
         for event in train_loop(network, shared, config.training, comm):
             if isinstance(event, BatchEnded):
-                timings.add(event.seconds - (before if event.batch > 1 else 0.0))
+                timer.add(event.seconds - (before if event.batch > 1 else 0.0))
                 before = event.seconds
-                if timings.enough:
+                if timer.enough:
                     break

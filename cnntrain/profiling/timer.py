@@ -1,28 +1,28 @@
-"""Durations that are collected until there are enough of them."""
+"""A timer that collects durations until there are enough."""
 
 from statistics import median
 
 MIN_COUNT = 5
-"""Fewer say little about their median."""
+"""Default minimum number of durations for a median."""
 
 
 class Timer:
-    """The durations of one thing that is done again and again.
+    """Durations of a repeated operation.
 
     Args:
-        count: How many are wanted; None for as many as take ``seconds``, and at least ``least``.
-        seconds: What they are to take together.
-        warm_up: How many are left out at first: memory is still being allocated, and other processes are starting.
-        least: How many are wanted at least, however long they take.
+        count: Number of durations; None for as many as take ``seconds``, but at least ``min_count``.
+        seconds: Total duration to collect.
+        warm_up: Number of first durations to ignore, while memory is allocated and processes start.
+        min_count: Minimum number of durations.
     """
 
-    def __init__(self, count: int | None = None, seconds: float = 1.0, warm_up: int = 3, least: int = MIN_COUNT):
-        self.count, self.seconds, self.warm_up, self.least = count, seconds, warm_up, least
+    def __init__(self, count: int | None = None, seconds: float = 1.0, warm_up: int = 3, min_count: int = MIN_COUNT):
+        self.count, self.seconds, self.warm_up, self.min_count = count, seconds, warm_up, min_count
         self.durations: list[float] = []
         self.total = 0.0
 
     def add(self, duration: float) -> bool:
-        """Note one more, in seconds; say whether it counts."""
+        """Add a duration in seconds; return whether it counts."""
         if self.warm_up:
             self.warm_up -= 1
             return False
@@ -32,12 +32,12 @@ class Timer:
 
     @property
     def enough(self) -> bool:
-        """Whether no more are wanted."""
+        """Whether there are enough durations."""
         if self.count is not None:
             return len(self.durations) >= self.count
-        return len(self.durations) >= self.least and self.total >= self.seconds
+        return len(self.durations) >= self.min_count and self.total >= self.seconds
 
     @property
     def median(self) -> float:
-        """Seconds; half of them took less."""
+        """Median in seconds."""
         return median(self.durations)

@@ -1,1 +1,1 @@
-"""Run folders: what is in them, and comparing them."""
+"""Run folders: their files, and a comparison of runs."""

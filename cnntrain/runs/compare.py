@@ -1,4 +1,4 @@
-"""What lies in run folders: how each run went, and in what runs differ."""
+"""A table of runs: the result of each, and the differences of their configs."""
 
 import json
 import math
@@ -11,39 +11,38 @@ from typing import Any
 
 from cnntrain.config import load_config
 from cnntrain.errors import CnntrainError, UsageError, reason_of
+from cnntrain.runs.folder import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, RUN_MARKERS, SUMMARY_FILE
 from cnntrain.storage import lines_of, read_file
 
-MARKS = ("config.yaml", "summary.json", "metrics.jsonl", "weights.safetensors")
-"""Files of which each makes a folder a run."""
-MAX_BYTES = 1e30
-"""Numbers beyond this are none that a run has come to."""
-MAX_COUNT = 1_000_000
-"""Bytes of summary.json and environment.json, at most."""
+MAX_NUMBER = 1e30
+"""Larger numbers cannot be results of a run and are ignored."""
+MAX_JSON_BYTES = 1_000_000
+"""Maximum size of summary.json and environment.json."""
 
 
 def list_runs(folders: Sequence[str | Path] = ("runs",)) -> dict[str, Any]:
-    """Return what ``cnntrain list_runs --json`` prints: every run, and where at least two are named, their differences.
+    """Return all runs, and how their configs differ if at least two are named: what ``cnntrain runs --json`` prints.
 
     Args:
         folders: Run folders, or folders of run folders.
 
     Raises:
-        UsageError: A folder is not there, or holds no run.
+        UsageError: A folder does not exist or contains no run.
     """
     paths = [path for folder in folders for path in run_folders(Path(folder))]
-    told = [describe(path) for path in paths]
-    named = len(paths) > 1 and all(is_run(Path(folder)) for folder in folders)
-    differing = differences([of_run.pop("config") for of_run in told])
-    return {"runs": told, "differences": differing if named else None}
+    runs = [describe(path) for path in paths]
+    are_named = len(paths) > 1 and all(is_run(Path(folder)) for folder in folders)
+    differing = config_differences([run.pop("config") for run in runs])
+    return {"runs": runs, "differences": differing if are_named else None}
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a run, or what is left of one."""
-    return any(os.path.exists(folder / mark) for mark in MARKS)
+    """Return whether a folder holds a run, or the remains of one."""
+    return any(os.path.exists(folder / marker) for marker in RUN_MARKERS)
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """Return ``folder`` if it is a run, otherwise the folders in it, in the order of their names and numbers.
+    """Return ``folder`` if it is a run, otherwise its subfolders, sorted by name and number.
 
     Raises:
         UsageError: See ``list_runs``.
@@ -51,36 +50,36 @@ def run_folders(folder: Path) -> list[Path]:
     if is_run(folder):
         return [folder]
     try:
-        found = [path for path in folder.iterdir() if os.path.isdir(path) and not path.name.startswith(".")]
+        subfolders = [path for path in folder.iterdir() if os.path.isdir(path) and not path.name.startswith(".")]
     except NotADirectoryError:
-        raise UsageError(f"{folder}: this is a file; what is needed is a folder of runs") from None
+        raise UsageError(f"{folder}: this is a file, not a folder of runs") from None
     except OSError as error:
         raise UsageError(
-            f"{folder}: there are no runs here: {error.strerror or error}; cnntrain train makes the first"
+            f"{folder}: no runs found: {error.strerror or error}; 'cnntrain train' creates the first one"
         ) from None
-    if not any(is_run(path) or is_closed(path) for path in found):
-        raise UsageError(f"{folder}: there are no runs in this folder; cnntrain train makes the first")
-    return sorted(found, key=_order)
+    if not any(is_run(path) or is_unreadable(path) for path in subfolders):
+        raise UsageError(f"{folder}: no runs found in this folder; 'cnntrain train' creates the first one")
+    return sorted(subfolders, key=_order)
 
 
-def is_closed(folder: Path) -> bool:
-    """Return whether this process may not look into a folder."""
+def is_unreadable(folder: Path) -> bool:
+    """Return whether this process has no permission to list a folder."""
     return not os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return how a run went; ``problem`` says what of it cannot be read, and ``config`` is flat.
+    """Return the result of a run. ``problem`` names unreadable files, and ``config`` is flattened.
 
-    ``stop`` is None for a run without an end, which still runs or was killed; ``rollbacks`` is None, too.
+    ``stop`` and ``rollbacks`` are None for a run that is still running or was killed.
     """
     problems: list[str] = []
     config = _config(folder, problems)
-    summary = _json(folder / "summary.json", problems)
+    summary = _json(folder / SUMMARY_FILE, problems)
     counts = _numbers(summary)
     metrics = _metrics(folder, problems, _numbers(summary.get("best")).get("epoch"))
-    started = _json(folder / "environment.json", problems).get("started")
+    started = _json(folder / ENVIRONMENT_FILE, problems).get("started")
     if not is_run(folder):
-        problems = ["this folder cannot be read" if is_closed(folder) else "this folder holds no run"]
+        problems = ["this folder cannot be read" if is_unreadable(folder) else "this folder holds no run"]
     return {
         "run": str(folder),
         "source": config.get("data.source"),
@@ -91,7 +90,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "seconds": counts.get("seconds", metrics.seconds),
         "rollbacks": counts.get("rollbacks"),
         "alpha_factor": counts.get("alpha_factor"),
-        "started": started if isinstance(started, str) else _changed(folder),
+        "started": started if isinstance(started, str) else _modified(folder),
         "problem": "; ".join(problems) or None,
         "config": config,
     }
@@ -99,17 +98,17 @@ def describe(folder: Path) -> dict[str, Any]:
 
 @dataclass
 class MetricsSummary:
-    """What is known of a run from its metrics.jsonl, of which a line at a time is held."""
+    """Summary of metrics.jsonl, which is read line by line."""
 
     lines: int = 0
     seconds: float = 0.0
     best_epoch: int | float | None = None
-    """The best as summary.json names it; None where it does not: the one with the least loss so far."""
+    """Best epoch according to summary.json; None if unknown: then the epoch with the lowest loss is the best."""
     best: dict[str, Any] | None = None
-    """Its line."""
+    """Line of the best epoch."""
 
     def add(self, row: dict[str, Any]) -> None:
-        """Note one more line."""
+        """Add a line."""
         self.lines += 1
         self.seconds += row.get("seconds", 0)
         if self.best_epoch is not None:
@@ -120,35 +119,35 @@ class MetricsSummary:
             self.best = row
 
 
-def differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return the values of each key in which flat configs differ; None where a config has no such key."""
+def config_differences(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the keys whose values differ between flattened configs, with the values; None for a missing key."""
     keys = sorted(dict.fromkeys(key for config in configs for key in config), key=_section)
     values = {key: [config.get(key) for config in configs] for key in keys}
-    return {key: of_key for key, of_key in values.items() if any(value != of_key[0] for value in of_key)}
+    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
 
-def flat(value: Any, place: str = "") -> dict[str, Any]:
-    """Return nested mappings and lists of them as one mapping: ``{"network.layers.0.conv.K": 8}``."""
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings, and lists of mappings, to dotted keys: ``{"network.layers.0.conv.K": 8}``."""
     if isinstance(value, dict):
         items: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         items = enumerate(value)
     else:
-        return {place: value}
+        return {prefix: value}
     return {
         key: item
         for name, inner in items
-        for key, item in flat(inner, f"{place}.{name}" if place else str(name)).items()
+        for key, item in flatten(inner, f"{prefix}.{name}" if prefix else str(name)).items()
     }
 
 
 def _config(folder: Path, problems: list[str]) -> dict[str, Any]:
-    path = folder / "config.yaml"
-    if os.path.exists(path) and not os.path.isfile(path):  # reading a pipe could wait for ever
+    path = folder / CONFIG_FILE
+    if os.path.exists(path) and not os.path.isfile(path):  # reading from a pipe could block forever
         problems.append(f"{path.name} is not a file")
         return {}
     try:
-        return flat(load_config(path).resolved())
+        return flatten(load_config(path).resolved())
     except CnntrainError as error:
         problems.append(str(error).splitlines()[0].removeprefix(f"{folder}{os.sep}"))
     except OSError as error:
@@ -162,30 +161,30 @@ def _loss(row: dict[str, Any]) -> float:
 
 
 def _metrics(folder: Path, problems: list[str], best: int | float | None) -> MetricsSummary:
-    """The lines of metrics.jsonl; the last may be half written while the run goes on."""
-    found, faulty = MetricsSummary(best_epoch=best), 0
+    """Return a summary of metrics.jsonl; the last line may be incomplete while the run is running."""
+    metrics, faulty = MetricsSummary(best_epoch=best), 0
     try:
-        for number, line in enumerate(lines_of(folder / "metrics.jsonl"), start=1):
+        for number, line in enumerate(lines_of(folder / METRICS_FILE), start=1):
             try:
                 row = json.loads(line.decode("utf-8"))
             except (ValueError, RecursionError):
                 row = None
             if isinstance(row, dict):
-                found.add(_numbers(row))
+                metrics.add(_numbers(row))
             elif line.endswith(b"\n"):
                 faulty = faulty or number
     except FileNotFoundError:
         pass
     except OSError as error:
-        problems.append(f"metrics.jsonl cannot be read: {error.strerror or error}")
+        problems.append(f"{METRICS_FILE} cannot be read: {error.strerror or error}")
     if faulty:
-        problems.append(f"metrics.jsonl:{faulty}: not a JSON object")
-    return found
+        problems.append(f"{METRICS_FILE}:{faulty}: not a JSON object")
+    return metrics
 
 
 def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(read_file(path, MAX_COUNT).decode("utf-8"))
+        content = json.loads(read_file(path, MAX_JSON_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -198,12 +197,12 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _numbers(content: Any) -> dict[str, Any]:
-    """What of a mapping is a finite number: anybody may have changed the file."""
+    """Return the finite numbers of a mapping; the file may have been edited."""
     items = content.items() if isinstance(content, dict) else ()
-    return {key: value for key, value in items if type(value) in (int, float) and abs(value) < MAX_BYTES}
+    return {key: value for key, value in items if type(value) in (int, float) and abs(value) < MAX_NUMBER}
 
 
-def _changed(folder: Path) -> str | None:
+def _modified(folder: Path) -> str | None:
     try:
         return datetime.fromtimestamp(folder.stat().st_mtime).astimezone().isoformat(timespec="seconds")
     except (OSError, ValueError, OverflowError):
@@ -211,12 +210,12 @@ def _changed(folder: Path) -> str | None:
 
 
 def _section(key: str) -> tuple[str, int]:
-    """Keys of ``data``, then of ``network``, layer by layer, then of ``training``."""
+    """Sort key: ``data``, then ``network`` layer by layer, then ``training``."""
     section, *rest = key.split(".")
     return section, int(rest[1]) + 1 if rest[:1] == ["layers"] and len(rest) > 1 else 0
 
 
 def _order(path: Path) -> tuple[str, int, str]:
-    """``a-2`` comes before ``a-10``."""
+    """Sort key: ``a-2`` before ``a-10``."""
     stem, _, number = path.name.rpartition("-")
     return (stem, int(number), "") if stem and number.isdecimal() and len(number) < 10 else (path.name, 0, "")

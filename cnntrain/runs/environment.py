@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor, cores. No names of people or computers."""
+"""The environment of a run: versions, processor, cores. No names of people or computers."""
 
 import os
 import platform
@@ -16,8 +16,8 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def environment() -> dict[str, Any]:
-    """Return what ``environment.json`` of a run folder holds; what cannot be found out is None."""
-    import numpy  # its libraries are what threadpoolctl finds
+    """Return the content of ``environment.json``; None stands for unknown values."""
+    import numpy  # loads the BLAS libraries that threadpoolctl lists
 
     return {
         "cnntrain": version("cnntrain"),
@@ -38,20 +38,20 @@ def environment() -> dict[str, Any]:
 
 
 def packages() -> dict[str, str]:
-    """Versions of the packages that cnntrain needs, without extras."""
-    found = {}
+    """Return the versions of the packages that cnntrain requires, extras not included."""
+    versions = {}
     for requirement in requires("cnntrain") or ():
         name = _NAME.match(requirement)
         if name and "extra ==" not in requirement:
             try:
-                found[name[0]] = version(name[0])
+                versions[name[0]] = version(name[0])
             except PackageNotFoundError:
                 continue
-    return found
+    return versions
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """The processor's name; elsewhere than on Linux only its family may be known."""
+    """Return the name of the processor; only its family may be known outside of Linux."""
     try:
         names = re.findall(r"^model name\s*:\s*(.+)$", cpuinfo.read_text("utf-8", "replace"), re.MULTILINE)
     except OSError:
@@ -60,7 +60,7 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
 
 
 def memory() -> int | None:
-    """Bytes of memory that the machine has."""
+    """Return the physical memory of the machine in bytes."""
     if sys.platform == "win32":
         return None
     try:

@@ -1,17 +1,20 @@
-"""The run folder: what a run leaves behind.
+"""The run folder: the files that a run writes.
 
 ===============================  ====================================================================================
 config.yaml                      the config with every default filled in
-config.original.yaml             the config as its author wrote it, comments and all, and the overrides
+config.original.yaml             the config as the user wrote it, comments included, and the overrides
 weights.safetensors              W and b of the last epoch
-best.safetensors                 the best at the end of an epoch, see ``cnntrain.training.monitoring``
-metrics.jsonl                    a line an epoch
-split.csv                        which image is in which split, where the samples are images in files of their own
-summary.json                     how it ended
+best.safetensors                 W and b of the best epoch, see ``cnntrain.training.monitoring``
+metrics.jsonl                    one line per epoch
+metrics.csv                      the same as a table
+split.csv                        the split of each image, if every sample is an image file
+summary.json                     the result of the run
 environment.json                 versions, processor, cores
-metrics.csv, *.png               see ``cnntrain.evaluation.run_artifacts`` and ``cnntrain.evaluation.artifacts``
-checkpoint.safetensors           all that is needed to go on, see ``cnntrain.training.checkpointing.checkpoint``
-checkpoint.previous.safetensors  the one before it
+*.png                            plots, see ``cnntrain.evaluation.artifacts``
+checkpoint.safetensors           the full training state, see ``cnntrain.training.checkpointing.checkpoint``
+checkpoint.previous.safetensors  the checkpoint before it
+postmortem/                      if the run diverged, see ``cnntrain.training.checkpointing.postmortem``
+eval/                            plots of ``cnntrain eval --plots``
 ===============================  ====================================================================================
 """
 
@@ -27,71 +30,80 @@ from cnntrain.errors import UsageError
 from cnntrain.storage import FolderLock, LineFile, is_lock, is_temporary, sweep, write_json, write_text
 from cnntrain.storage.lock import NAME as LOCK
 
-NEWEST, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
-METRICS, ORIGINAL = "metrics.jsonl", "config.original.yaml"
-OWN = {
-    *("config.yaml", ORIGINAL, "split.csv", "environment.json", "summary.json", METRICS, "metrics.csv"),
-    *("weights.safetensors", "best.safetensors", NEWEST, PREVIOUS),
-    *("curves.png", "confusion.png", "mistakes.png", "filters.png"),
+CONFIG_FILE, ORIGINAL_FILE = "config.yaml", "config.original.yaml"
+WEIGHTS_FILE, BEST_FILE = "weights.safetensors", "best.safetensors"
+CHECKPOINT_FILE, PREVIOUS_FILE = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+METRICS_FILE, METRICS_TABLE = "metrics.jsonl", "metrics.csv"
+SPLIT_FILE, SUMMARY_FILE, ENVIRONMENT_FILE = "split.csv", "summary.json", "environment.json"
+CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT = "curves.png", "confusion.png", "mistakes.png"
+FILTERS_PLOT, CALIBRATION_PLOT = "filters.png", "calibration.png"
+POSTMORTEM_FOLDER, POSTMORTEM_REPORT = "postmortem", "report.json"
+EVALUATION_FOLDER = "eval"
+RUN_FILES = {
+    *(CONFIG_FILE, ORIGINAL_FILE, SPLIT_FILE, ENVIRONMENT_FILE, SUMMARY_FILE, METRICS_FILE, METRICS_TABLE),
+    *(WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE),
+    *(CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT, FILTERS_PLOT),
 }
-"""Files that a run writes: no other one is ever removed."""
+"""Files that a run writes. No other file is ever deleted."""
+RUN_MARKERS = (CONFIG_FILE, SUMMARY_FILE, METRICS_FILE, WEIGHTS_FILE)
+"""Any one of these files makes a folder a run folder."""
 MAX_RUNS = 10_000
-"""Of one name."""
+"""Maximum number of runs with the same name."""
 
 
 class RunFolder:
-    """A folder that belongs to one run, and in which no other process works meanwhile."""
+    """The folder of a run, locked against other processes."""
 
     def __init__(self, path: Path):
         self.path, self.lock = path, FolderLock(path)
-        self.made: list[Path] | None = None
-        """Folders that were made for a new run; None for a run that was there."""
-        self.weights, self.best = path / "weights.safetensors", path / "best.safetensors"
-        self.config, self.summary = path / "config.yaml", path / "summary.json"
-        self.metrics = LineFile(path / METRICS)
+        self.created: list[Path] | None = None
+        """Folders created for a new run; None for an existing run."""
+        self.weights, self.best = path / WEIGHTS_FILE, path / BEST_FILE
+        self.config, self.summary = path / CONFIG_FILE, path / SUMMARY_FILE
+        self.metrics = LineFile(path / METRICS_FILE)
 
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> "RunFolder":
-        """Make ``out``, or ``runs/<name>``, ``runs/<name>-2``, ... if none is given.
+        """Create ``out``; by default ``runs/<name>``, or the first free one of ``runs/<name>-2``, ...
 
         Raises:
-            UsageError: ``out`` exists and is not empty, or cannot be made.
+            UsageError: ``out`` exists and is not empty, or cannot be created.
         """
         try:
-            return cls._beside_others(name) if out is None else cls._in_place(Path(out))
+            return cls._create_numbered(name) if out is None else cls._create_at(Path(out))
         except OSError as error:
-            raise UsageError(obstacle(Path("runs" if out is None else out), error)) from error
+            raise UsageError(creation_error(Path("runs" if out is None else out), error)) from error
 
     @classmethod
-    def _beside_others(cls, name: str) -> "RunFolder":
-        made = make_folders(Path("runs"))
+    def _create_numbered(cls, name: str) -> "RunFolder":
+        created = make_folders(Path("runs"))
         for number in range(1, MAX_RUNS + 1):
             path = Path("runs") / (name if number == 1 else f"{name}-{number}")
             try:
                 path.mkdir()
             except FileExistsError:
                 continue
-            return cls._new(path, [path, *made])
-        raise UsageError(f"runs: there are {MAX_RUNS:,} runs of the name {name}; move them away, or use --out DIR")
+            return cls._new(path, [path, *created])
+        raise UsageError(f"runs: there are already {MAX_RUNS:,} runs named {name}; move them, or use --out DIR")
 
     @classmethod
-    def _in_place(cls, path: Path) -> "RunFolder":
-        made = make_folders(path)
-        check_empty(path)  # before anything is written into a folder that is somebody's
-        return cls._new(path, made)
+    def _create_at(cls, path: Path) -> "RunFolder":
+        created = make_folders(path)
+        check_empty(path)  # before writing into a folder that may be the user's
+        return cls._new(path, created)
 
     @classmethod
-    def _new(cls, path: Path, made: list[Path]) -> "RunFolder":
-        """Lock a folder that was empty a moment ago, and look again."""
+    def _new(cls, path: Path, created: list[Path]) -> "RunFolder":
+        """Lock a folder that was empty a moment ago, and check it again."""
         try:
             run = cls(path)
         except BaseException:
-            remove(made)
+            remove_folders(created)
             raise
-        run.made = made
+        run.created = created
         try:
             check_empty(path)
-            sweep(path, OWN)
+            sweep(path, RUN_FILES)
         except BaseException:
             run.lock.release()
             raise
@@ -99,50 +111,52 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """Open the folder of a run that is to go on.
+        """Open the folder of a run to resume.
 
         Raises:
-            UsageError: There is none, or another process is working on it.
+            UsageError: It does not exist, or another process uses it.
         """
         if not path.is_dir():
-            raise UsageError(f"{path}: there is no run folder here; it is what train leaves")
-        for name in (METRICS, LOCK):  # these are written in place; other files are replaced
+            raise UsageError(f"{path}: no such run folder; 'cnntrain train' creates one")
+        for name in (METRICS_FILE, LOCK):  # written in place; other files are replaced
             if (path / name).is_symlink():
-                raise UsageError(f"{path / name}: this is a link, and a run writes to files in its folder alone")
+                raise UsageError(f"{path / name}: this is a symbolic link, and a run only writes inside its folder")
         try:
             return cls(path)
         except OSError as error:
-            raise UsageError(f"{path}: the run cannot go on where nothing can be written: {error.strerror}") from error
+            raise UsageError(
+                f"{path}: cannot resume the run, because its folder is not writable: {error.strerror}"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        unborn = kind is not None and self.made is not None and self.lock.holds() and not self.has_checkpoint()
-        if unborn:  # a run that could not begin leaves nothing
+        is_stillborn = kind is not None and self.created is not None and self.lock.holds() and not self.has_checkpoint()
+        if is_stillborn:  # a run that failed to start leaves no files
             with suppress(OSError):
-                sweep(self.path, OWN)
-                for name in OWN:
+                sweep(self.path, RUN_FILES)
+                for name in RUN_FILES:
                     (self.path / name).unlink(missing_ok=True)
         self.lock.release()
-        if unborn:
-            remove(self.made or [])
+        if is_stillborn:
+            remove_folders(self.created or [])
 
     def has_checkpoint(self) -> bool:
-        """Whether there is something to go on from."""
-        return any((self.path / name).exists() for name in (NEWEST, PREVIOUS))
+        """Return whether the run can be resumed from a checkpoint."""
+        return any((self.path / name).exists() for name in (CHECKPOINT_FILE, PREVIOUS_FILE))
 
     def write_config(self, config: Config) -> None:
         """Write config.yaml."""
         write_text(self.config, to_yaml(config))
 
     def write_original(self, config: Config) -> None:
-        """Write config.original.yaml, if the config is from a file; it never changes again."""
+        """Write config.original.yaml if the config was loaded from a file. It never changes afterwards."""
         if config.original is not None:
-            write_text(self.path / ORIGINAL, config.original)
+            write_text(self.path / ORIGINAL_FILE, config.original)
 
     def add_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Add a line to metrics.jsonl."""
+        """Append a line to metrics.jsonl."""
         self.metrics.add(json.dumps(metrics))
 
     def write_summary(self, result: dict[str, Any]) -> None:
@@ -151,30 +165,30 @@ class RunFolder:
 
 
 def check_empty(folder: Path) -> None:
-    """Raise UsageError if anything is in a folder but what a process leaves that was killed before it wrote a file."""
-    if not all(is_lock(path) or is_temporary(path, OWN) for path in folder.iterdir()):
+    """Raise UsageError unless a folder is empty, up to the lock and temporary files of a killed process."""
+    if not all(is_lock(path) or is_temporary(path, RUN_FILES) for path in folder.iterdir()):
         raise UsageError(f"{folder}: the folder is not empty, and an existing run is never overwritten")
 
 
 def make_folders(path: Path) -> list[Path]:
-    """Make a folder and those above it; return the new ones, the innermost first."""
+    """Create a folder and its missing parents; return the new folders, innermost first."""
     new = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
     path.mkdir(parents=True, exist_ok=True)
     return new
 
 
-def remove(folders: list[Path]) -> None:
-    """Take away folders that are empty."""
+def remove_folders(folders: list[Path]) -> None:
+    """Remove empty folders."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
 
 
-def obstacle(path: Path, error: OSError) -> str:
-    """What stands in the way of making a folder, in words."""
-    for place in (*reversed(path.parents), path):
-        if os.path.islink(place) and not os.path.exists(place):
-            return f"{place}: a link that leads nowhere stands where the run's folder should be"
-        if os.path.exists(place) and not os.path.isdir(place):
-            return f"{place}: a file stands where the run's folder should be"
-    return f"{error.filename or path}: the run's folder cannot be made: {error.strerror}"
+def creation_error(path: Path, error: OSError) -> str:
+    """Return a sentence on why a folder cannot be created."""
+    for parent in (*reversed(path.parents), path):
+        if os.path.islink(parent) and not os.path.exists(parent):
+            return f"{parent}: cannot create the run folder here, because this is a broken symbolic link"
+        if os.path.exists(parent) and not os.path.isdir(parent):
+            return f"{parent}: cannot create the run folder here, because this is a file"
+    return f"{error.filename or path}: cannot create the run folder: {error.strerror}"

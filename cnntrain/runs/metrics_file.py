@@ -1,24 +1,26 @@
-"""The lines of metrics.jsonl as mappings, all at once: for a table and for curves."""
+"""Reading metrics.jsonl, and writing metrics.csv."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
-from cnntrain.storage import lines_of
+from cnntrain.runs.folder import METRICS_FILE, METRICS_TABLE
+from cnntrain.storage import lines_of, write_text
 
 MAX_ROWS, MAX_BYTES = 500_000, 100_000_000
-"""Lines, and bytes of them, at most: a hundred times those of a long run."""
+"""Maximum number of lines and bytes: a hundred times those of a long run."""
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl; none where there is no such file.
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run folder's metrics.jsonl as mappings; no lines if there is no such file.
 
     Raises:
         ValueError: A line is not a JSON object, or there are too many.
         OSError: The file cannot be read.
     """
-    rows: list[dict[str, Any]] = []
-    size = 0
+    path, rows, size = folder / METRICS_FILE, list[dict[str, Any]](), 0
     try:
         for line in lines_of(path):
             row, size = json.loads(line.decode("utf-8")), size + len(line)
@@ -30,3 +32,20 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     return rows
+
+
+def write_metrics_table(folder: Path) -> None:
+    """Write the lines of metrics.jsonl to metrics.csv: one column per key, empty where a value is null.
+
+    Raises:
+        ValueError: See ``read_metrics``.
+        OSError: A file cannot be read or written.
+    """
+    rows = read_metrics(folder)
+    if not rows:
+        return
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / METRICS_TABLE, table.getvalue())

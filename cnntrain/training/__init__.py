@@ -1,1 +1,1 @@
-"""The training algorithm, and what a run leaves behind."""
+"""Training: loop, checkpoints, and the functions that run it."""

@@ -1,4 +1,4 @@
-"""Training as functions that return when it is over; tqdm shows the batches."""
+"""The Python functions ``cnntrain.train`` and ``cnntrain.resume``, with a tqdm progress bar."""
 
 import signal
 import sys
@@ -11,51 +11,95 @@ from typing import Any
 
 from cnntrain.config import Config
 from cnntrain.streams import tolerant_stream
-from cnntrain.training.events import BatchEnded, Event, Finished, Loading, Note, Started, Warned
+from cnntrain.training.events import (
+    BatchEnded,
+    Event,
+    LoadingProgress,
+    Note,
+    TrainingEnded,
+    TrainingStarted,
+    WarningIssued,
+)
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.resume import resume_run
 
 
 def train(config: Config, out: str | Path | None = None, plots: bool = True) -> dict[str, Any]:
-    """Train as ``cnntrain train`` does and return what its ``--json`` prints.
+    """Train a network as ``cnntrain train`` does.
+
+    Warnings and notes are issued as ``UserWarning``.
 
     Args:
-        config: With data.
-        out: The run folder; by default ``runs/<name of the config>``.
-        plots: Draw plots into the run folder at the end.
+        config: Config with data, from ``cnntrain.load_config``.
+        out: Run folder; by default ``runs/<name of the config>``.
+        plots: Whether to draw plots into the run folder at the end.
+
+    Returns:
+        What ``cnntrain train --json`` prints: ``run``, ``stop``, ``epochs``, ``seconds``, ``best``, and loss and
+        accuracy in ``train``, ``validation`` and ``test``.
 
     Raises:
-        CnntrainError: See ``fit``.
+        ConfigError: The config does not fit the data.
+        DataError: The data are missing or malformed.
+        UsageError: ``out`` is not empty.
+        DivergedError: A loss or a parameter became infinite or NaN; the run folder is complete.
+        OutOfMemoryError: There is not enough memory.
+        WorkerError: A worker process failed.
+        StorageError: The run could not be saved.
+
+    Example:
+        >>> import cnntrain
+        >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
+        >>> result = cnntrain.train(config, out="run", plots=False)
+        >>> result["epochs"], result["stop"]
+        (1, 'max')
     """
     return with_progress_bar(lambda interrupts: fit(config, out, interrupts, plots=plots))
 
 
 def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False, plots: bool = True) -> dict[str, Any]:
-    """Go on with a run as ``cnntrain resume`` does and return what its ``--json`` prints.
+    """Resume a run from its last checkpoint, as ``cnntrain resume`` does.
+
+    The result is bit-identical to that of an uninterrupted run.
 
     Args:
-        run: The run folder.
-        overrides: ``KEY=VALUE`` words such as ``training.Max=30``.
-        verify: First repeat the steps between the last two checkpoints, and compare.
-        plots: Draw plots into the run folder at the end.
+        run: Run folder.
+        overrides: ``KEY=VALUE`` strings; ``training.Max=30`` extends a run.
+        verify: Whether to first repeat the steps between the last two checkpoints, and compare the bits.
+        plots: Whether to draw plots into the run folder at the end.
+
+    Returns:
+        What ``cnntrain resume --json`` prints, see ``cnntrain.train``.
 
     Raises:
-        CnntrainError: See ``resume_run``.
+        UsageError: There is no run, or another process uses its folder.
+        WeightsError: No checkpoint is intact.
+        ConfigError: An override changes a key that must not change.
+        DataError: The data are missing, or not those that the run started with.
+        ReplayError: ``verify`` found different bits.
+        CnntrainError: See ``cnntrain.train``.
+
+    Example:
+        >>> import cnntrain
+        >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
+        >>> result = cnntrain.train(config, out="run", plots=False)
+        >>> cnntrain.resume("run", ["training.Max=2"], plots=False)["epochs"]
+        2
     """
     return with_progress_bar(lambda interrupts: resume_run(run, overrides, interrupts, verify, plots=plots))
 
 
-def with_progress_bar(events: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
-    """Show what happens, and return how it ended. Notes and warnings are ``UserWarning``.
+def with_progress_bar(run: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
+    """Show a progress bar for a run's events, and return its result. Notes and warnings are issued as ``UserWarning``.
 
-    A signal is answered twice: the run stops and is saved, and then the signal does what it would have done without
-    that, in whichever way the caller wants: by default Ctrl-C raises KeyboardInterrupt, and SIGTERM ends the program.
+    After a signal the run stops and is saved; then the signal is raised again for the caller's handlers. By default
+    Ctrl-C raises KeyboardInterrupt, and SIGTERM ends the program.
     """
     interrupts = Interrupts()
     try:
         with redirect_stderr(tolerant_stream(sys.stderr)), interrupts:
-            return _shown(events(interrupts))
+            return _show(run(interrupts))
     except KeyboardInterrupt as stop:
         interrupts.signal = stop.args[0] if stop.args else signal.SIGINT
         raise
@@ -63,30 +107,30 @@ def with_progress_bar(events: Callable[[Interrupts], Iterator[Event]]) -> dict[s
         if interrupts.signal is not None:
             signal.raise_signal(interrupts.signal)
             if interrupts.signal == signal.SIGINT and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-                raise KeyboardInterrupt  # in a shell's background Ctrl-C is ignored, but this one was meant
+                raise KeyboardInterrupt  # a background job ignores Ctrl-C, but this one was caught
 
 
-def _shown(coming: Iterator[Event]) -> dict[str, Any]:
-    """Show events as a bar over the batches; return what the last one says."""
+def _show(events: Iterator[Event]) -> dict[str, Any]:
+    """Show a progress bar over the batches; return the result in the last event."""
     from tqdm.auto import tqdm
 
     batches, result = 0, dict[str, Any]()
-    first = next(coming)  # a run that cannot begin needs no bar
+    first = next(events)  # a run that fails to start needs no bar
     with tqdm(unit="batch", disable=sys.stderr is None) as bar:
-        for event in chain([first], coming):
+        for event in chain([first], events):
             match event:
-                case Loading():
+                case LoadingProgress():
                     of = f"/{event.total:,}" if event.total else ""
                     bar.set_description(f"{event.what} {event.done:,}{of}")
-                case Note() | Warned():
+                case Note() | WarningIssued():
                     warnings.warn(event.text, stacklevel=4)
-                case Started():
+                case TrainingStarted():
                     batches, bar.total = event.batches, event.batches * event.Max
                     bar.set_description("")
                     bar.update(batches * event.epochs_before + event.batches_before)
                 case BatchEnded():
                     bar.set_postfix(epoch=event.epoch, loss=f"{event.loss:.4f}", refresh=False)
-                    bar.update(batches * (event.epoch - 1) + event.batch - bar.n)  # a rollback goes back
-                case Finished():
+                    bar.update(batches * (event.epoch - 1) + event.batch - bar.n)  # negative after a rollback
+                case TrainingEnded():
                     result = event.result
     return result

@@ -1,4 +1,4 @@
-"""Which samples make up which batch."""
+"""Batches: which samples each one holds."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORDER = 2
-"""The consumer of the seed that this is; 0 draws parameters and 1 the validation split."""
+"""Random stream of the sample order; 0 is that of the parameters, 1 that of the validation split."""
 
 
 def batches(
     samples: int, batch_size: int | Literal["all"], seed: int, epoch: int, shuffle: bool = True
 ) -> Iterator[NDArray[Any]]:
-    """Yield the places of each batch's samples for one pass over the training set.
+    """Yield the sample indices of each batch of an epoch.
 
-    The order follows from (seed, epoch) alone, so any epoch can be repeated by itself. One batch of all samples
-    keeps their order, in which the article sums them.
+    The order depends on (seed, epoch) only, so any epoch can be repeated. A single batch of all samples keeps their
+    order, in which the article sums them.
     """
     if batch_size == "all" or not shuffle:
         order = np.arange(samples)
@@ -28,5 +28,5 @@ def batches(
 
 
 def batch_count(samples: int, batch_size: int | Literal["all"]) -> int:
-    """Batches in one pass."""
+    """Return the number of batches per epoch."""
     return 1 if batch_size == "all" else -(-samples // batch_size)

@@ -1,7 +1,7 @@
-"""How well the layers are: sizes of weights and gradients, dead and saturated units.
+"""Diagnostics of the layers: sizes of weights and gradients, dead and saturated units.
 
-Gradients that fade from layer to layer, weights that do not move, ReLUs that are always 0 and sigmoids that are always
-0 or 1 are the usual reasons why a network does not learn.
+A network that does not learn usually has vanishing gradients, weights that do not move, dead ReLUs or saturated
+sigmoids.
 """
 
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ from cnntrain.ops.activations import ReLU, Sigmoid, Tanh
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.types import Array
 
-FLAT = 0.01
-"""A sigmoid within this of 0 or 1, or a tanh within it of -1 or 1, is saturated: sigma' is below 0.01 or 0.02 there."""
+SATURATION_MARGIN = 0.01
+"""A sigmoid this close to 0 or 1, or a tanh this close to -1 or 1, is saturated: sigma' < 0.01 or 0.02."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerDiagnostics:
-    """Of one entry of ``network.layers`` that has W, b or an activation."""
+    """Diagnostics of one entry of ``network.layers`` that has W, b or an activation."""
 
     index: int
     kind: str
     W: float | None
-    """Mean |W|; None for an entry without W."""
+    """Mean |W|; None without W."""
     dW: float | None
-    """Mean |dJ/dW| of the samples that were looked at."""
+    """Mean |dJ/dW| on the samples used."""
     ratio: float | None
     """dW / W."""
     dead: float | None
-    """Share of the filters or units whose ReLU is 0 for every sample and pixel; None without a ReLU."""
+    """Fraction of filters or units whose ReLU is 0 for every sample and pixel; None without a ReLU."""
     saturated: float | None
-    """Share of the values at which sigmoid or tanh is flat; None without either."""
+    """Fraction of saturated values of sigmoid or tanh; None without either."""
 
 
 def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> list[LayerDiagnostics]:
-    """Look at the first slice of the training set, as it is in an epoch.
+    """Compute diagnostics on the first micro-batch of the training set, augmented as in ``epoch``.
 
-    Weights, gradients and everything else stay as they are.
+    The network does not change.
     """
     part = next(iter(network.micro_batches(len(samples))))
     memory = network.workspace(part.stop - part.start)
@@ -51,23 +51,23 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
         dead: dict[int, float] = {}
         saturated: dict[int, float] = {}
 
-        def look(layer: Layer[Any], y: Array) -> None:
+        def observe(layer: Layer[Any], y: Array) -> None:
             match layer.sigma if isinstance(layer, Activation) else None:
                 case ReLU():
-                    dead[layer.index] = dead_share(y)
+                    dead[layer.index] = dead_fraction(y)
                 case Sigmoid():
-                    saturated[layer.index] = float(np.mean(np.abs(y - 0.5) > 0.5 - FLAT))
+                    saturated[layer.index] = float(np.mean(np.abs(y - 0.5) > 0.5 - SATURATION_MARGIN))
                 case Tanh():
-                    saturated[layer.index] = float(np.mean(np.abs(y) > 1 - FLAT))
+                    saturated[layer.index] = float(np.mean(np.abs(y) > 1 - SATURATION_MARGIN))
 
-        network.row.forward(memory.x, memory.caches, on_output=look)
+        network.row.forward(memory.x, memory.caches, on_output=observe)
         gradient = np.zeros_like(network.theta)
         labels = samples.load(memory, epoch, indices)
         network.forward_backward(memory, labels, network.objective.scale(len(indices)), network.layout.views(gradient))
         weights = {
-            place.layer.index: (mean_size(network.theta[place.slice]), mean_size(gradient[place.slice]))
-            for place in network.layout.parameters.values()
-            if place.key == "W"
+            slot.layer.index: (mean_abs(network.theta[slot.slice]), mean_abs(gradient[slot.slice]))
+            for slot in network.layout.parameters.values()
+            if slot.key == "W"
         }
     kinds = {layer.index: layer.kind for layer in network.layers}
     rows = []
@@ -78,12 +78,12 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
     return rows
 
 
-def mean_size(values: Array) -> float:
-    """Mean of |values|."""
+def mean_abs(values: Array) -> float:
+    """Return the mean of |values|."""
     return float(np.mean(np.abs(values), dtype=np.float64))
 
 
-def dead_share(a: Array) -> float:
-    """Share of the filters of ``(H, K, W, N)``, or of the units of ``(units, N)``, that are 0 throughout."""
+def dead_fraction(a: Array) -> float:
+    """Return the fraction of filters of ``(H, K, W, N)``, or of units of ``(units, N)``, that are always 0."""
     alive = a.max(axis=(0, 2, 3) if a.ndim == 4 else 1) > 0
     return 1 - float(np.mean(alive))

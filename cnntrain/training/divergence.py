@@ -1,4 +1,4 @@
-"""What to say when a run diverges: where it happened, which layer came first, and what to try."""
+"""Messages about a diverged run: where it happened, which layer came first, and what to try."""
 
 import numpy as np
 
@@ -12,31 +12,31 @@ from cnntrain.types import Labels
 def of_batch(
     network: Network, samples: TrainingSamples, state: TrainState, indices: Labels, options: TrainingOptions
 ) -> str:
-    """One sentence about the batch behind ``state``, whose loss is not finite."""
-    where, what_to_try = f"epoch {state.epoch}, batch {state.batch + 1}", advice(options, state)
+    """Return a sentence on the batch after ``state``, whose loss is not finite."""
+    where, hint = f"epoch {state.epoch}, batch {state.batch + 1}", advice(options, state)
     for part in network.micro_batches(len(indices)):
         memory = network.workspace(part.stop - part.start)
         samples.load(memory, state.epoch, indices[part])
         layer = network.first_nonfinite(memory)
         if layer:
-            return f"{where}: the loss is not finite; the first output that is not is that of {layer}; {what_to_try}"
-    return f"{where}: the loss is not finite, though every layer's output is; {what_to_try}"
+            return f"{where}: the loss is not finite; the first non-finite output is that of {layer}; {hint}"
+    return f"{where}: the loss is not finite, though the outputs of all layers are; {hint}"
 
 
 def of_parameters(network: Network, state: TrainState, options: TrainingOptions) -> str:
-    """One sentence about parameters that are not finite after the batches in ``state``."""
+    """Return a sentence on the parameters that are not finite after the batches in ``state``."""
     names = [name for name, value in network.state().items() if not np.isfinite(value).all()]
     return f"after epoch {state.epoch}, batch {state.batch}: {', '.join(names)} overflowed; {advice(options, state)}"
 
 
 def of_loss(split: str, state: TrainState, options: TrainingOptions) -> str:
-    """One sentence about a split whose loss is not finite after the batches in ``state``."""
+    """Return a sentence on a split whose loss is not finite after the batches in ``state``."""
     where = f"epoch {state.epoch}, batch {state.batch}" if state.batch else f"epoch {state.epoch - 1}"
     return f"after {where}: the {split} loss is not finite; {advice(options, state)}"
 
 
 def advice(options: TrainingOptions, state: TrainState) -> str:
-    """What to try: an alpha below the one that failed, of which a rollback may have left but a part."""
+    """Return what to try: a smaller alpha than the one that failed, which rollbacks may have reduced."""
     words = [f"try a smaller training.alpha than {state.alpha_factor * options.alpha:g}"]
     if options.reduction == "sum":
         words.append("training.reduction: mean")

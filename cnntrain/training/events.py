@@ -1,10 +1,12 @@
-"""What training tells whoever watches it: a run yields these, in this order, and prints nothing.
+"""Events that training yields. Training itself prints nothing.
 
-::
+A run yields, in this order::
 
-    (Loading | Noted)*  Verified?  Started  (BatchEnded* IterationEnded HealthChecked?)*  Finished
+    (LoadingProgress | Note)*  StepsVerified?  TrainingStarted
+    (BatchEnded* EpochEnded DiagnosticsComputed?)*
+    TrainingEnded
 
-and anywhere ``Warned``, where something goes wrong that does not stop the run.
+A ``WarningIssued`` may come anywhere: something went wrong, but the run continues.
 """
 
 from collections.abc import Sequence
@@ -18,59 +20,59 @@ from cnntrain.training.diagnostics import LayerDiagnostics
 
 
 @dataclass(frozen=True, slots=True)
-class Loading:
-    """How far the loading of the data is."""
+class LoadingProgress:
+    """Progress of loading the data."""
 
     done: int
     total: int
-    """0 where nobody knows."""
+    """0 if unknown."""
     what: str
-    """``decoding images``."""
+    """For example ``decoding images``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something about the data that the user should know: what was left out, or is there twice."""
+    """A fact about the data that the user should know, such as skipped files or duplicates."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """The run is ready: the network is built and the data are loaded."""
+class TrainingStarted:
+    """The network is built, the data are loaded, and training begins."""
 
     run: Path
     network: Network
     source: str
     """``data.source``."""
     samples: dict[str, int]
-    """Samples in ``train``, ``validation`` and ``test``; a split that is missing has 0."""
+    """Number of samples in ``train``, ``validation`` and ``test``; 0 for a missing split."""
     classes: tuple[str, ...]
     cores: int
-    """Cores that this process may use."""
+    """Cores available to this process."""
     workers: int
-    """Processes that share the work, this one included."""
+    """Number of processes, this one included."""
     batches: int
-    """Batches in one epoch."""
+    """Batches per epoch."""
     Max: int
     epsilon: float
     alpha_varies: bool
-    """Whether alpha changes from step to step."""
+    """Whether the learning rate changes during the run."""
     layers: Sequence[LayerEntry] = ()
     """Entries of ``network.layers``."""
     only_in_training: tuple[str, ...] = ()
-    """What makes training and validation loss different measures: ``dropout``."""
+    """What makes training and validation loss incomparable, such as ``dropout``."""
     choices: tuple[str, ...] = ()
-    """How the data were read where they could have been read otherwise, a line each."""
+    """How ambiguous data were read, one line per choice."""
     epochs_before: int = 0
-    """That are over already, where a run goes on."""
+    """Completed epochs of a resumed run."""
     batches_before: int = 0
-    """Of the epoch at hand."""
+    """Completed batches of the current epoch of a resumed run."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
-    """One batch is learned."""
+    """A training step is done."""
 
     epoch: int
     batch: int
@@ -78,14 +80,14 @@ class BatchEnded:
     samples: int
     """Samples seen in this epoch so far."""
     loss: float
-    """Mean loss a sample over those."""
+    """Mean loss of these samples."""
     seconds: float
-    """Since the epoch began."""
+    """Seconds since the epoch began."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """One pass over the training set is done; the fields are those of a line of ``metrics.jsonl``."""
+    """An epoch is done; the fields are the keys of a line of ``metrics.jsonl``."""
 
     epoch: int
     train_loss: float
@@ -93,40 +95,52 @@ class EpochEnded:
     validation_loss: float | None
     validation_accuracy: float | None
     max_change: float
+    """Largest change of a parameter in this epoch."""
     seconds: float
     alpha: float
-    """Of the last step."""
+    """Learning rate of the last step."""
     monitor_loss: float | None = None
-    """Of the weights at the end, on the samples by which the best weights are found: see ``training.monitoring``."""
+    """Loss that selects the best weights, see ``cnntrain.training.monitoring``."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticsComputed:
-    """How the layers are after an epoch, where that was asked for."""
+    """Diagnostics of the layers after an epoch, if requested."""
 
     epoch: int
     layers: Sequence[LayerDiagnostics]
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The run is over, and its folder whole, plots included; ``result`` is what ``train --json`` prints."""
+class TrainingEnded:
+    """The run is over and its folder is complete, plots included."""
 
     result: dict[str, Any]
+    """What ``train --json`` prints."""
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """Something went wrong, and the run goes on without it."""
+class WarningIssued:
+    """Something went wrong, but the run continues."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """The last steps of a run were repeated and gave the same bits."""
+class StepsVerified:
+    """The last steps of a run were repeated with the same bits as result."""
 
     steps: int
 
 
-Event = Loading | Note | Verified | Started | BatchEnded | EpochEnded | DiagnosticsComputed | Finished | Warned
+Event = (
+    LoadingProgress
+    | Note
+    | StepsVerified
+    | TrainingStarted
+    | BatchEnded
+    | EpochEnded
+    | DiagnosticsComputed
+    | TrainingEnded
+    | WarningIssued
+)

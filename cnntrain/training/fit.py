@@ -1,4 +1,4 @@
-"""From a config to a run folder: load, build, train, save, judge."""
+"""A training run, from a config to a run folder: load, build, train, save, evaluate."""
 
 from collections.abc import Generator, Iterator
 from datetime import datetime
@@ -11,11 +11,11 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.image_folder import split_file
 from cnntrain.errors import DivergedError, OutOfMemoryError, StorageError, WorkerError
-from cnntrain.evaluation.run_artifacts import complete
+from cnntrain.evaluation.artifacts import write_run_artifacts
 from cnntrain.network.network import Network
-from cnntrain.parallel import available_cores, one_blas_thread
+from cnntrain.parallel import available_cores
 from cnntrain.runs.environment import environment
-from cnntrain.runs.folder import RunFolder
+from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
 from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing.manager import CheckpointManager, error_text
@@ -23,52 +23,60 @@ from cnntrain.training.checkpointing.postmortem import LastSteps, examine
 from cnntrain.training.checkpointing.postmortem import write as write_postmortem
 from cnntrain.training.checkpointing.restore import StartPoint, rollback
 from cnntrain.training.diagnostics import diagnose_layers
-from cnntrain.training.events import BatchEnded, DiagnosticsComputed, EpochEnded, Event, Finished, Started, Warned
+from cnntrain.training.events import (
+    BatchEnded,
+    DiagnosticsComputed,
+    EpochEnded,
+    Event,
+    TrainingEnded,
+    TrainingStarted,
+    WarningIssued,
+)
 from cnntrain.training.footprint import check_memory
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.load_data import load_events
-from cnntrain.training.loop import Evaluated, train_loop
+from cnntrain.training.loop import LoopEnded, train_loop
 from cnntrain.training.monitoring import only_in_training
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.state import MAX_ROLLBACKS, TrainState
 from cnntrain.training.stopping import check_patience
-from cnntrain.training.workers import number_of_workers, ranks
+from cnntrain.training.workers import process_group
 
 
 def fit(
     config: Config,
     out: str | Path | None = None,
     interrupts: Interrupts | None = None,
-    health: bool = False,
+    diagnostics: bool = False,
     plots: bool = True,
 ) -> Iterator[Event]:
-    """Train the network of ``config`` and keep what comes of it in a run folder; yield what happens.
+    """Train the network of ``config`` and write a run folder; yield events.
 
     Args:
-        config: With data.
-        out: The run folder; by default ``runs/<name of the config>``.
-        interrupts: Its ``signal``, once set, stops the run after the batch at hand.
-        health: Tell after each epoch how the layers are.
-        plots: Draw plots into the run folder at the end.
+        config: Config with data.
+        out: Run folder; by default ``runs/<name of the config>``.
+        interrupts: Signals; after one, the run stops at the end of the batch.
+        diagnostics: Whether to compute diagnostics of the layers after each epoch.
+        plots: Whether to draw plots into the run folder at the end.
 
     Raises:
-        ConfigError, DataError, UsageError: Before anything is written.
-        OutOfMemoryError: Before anything is written, the run would take clearly more memory than is free; or after
-            ``Finished``, there was not enough.
-        DivergedError: After ``Finished``; the weights are those of the last whole epoch.
-        WorkerError: A worker could not be started, or, after ``Finished``, ended before its time; the weights are
-            those of the last whole epoch.
-        StorageError: After ``Finished``: not all could be saved.
+        ConfigError, DataError, UsageError: Raised before anything is written.
+        OutOfMemoryError: The run needs clearly more memory than is free, raised before anything is written; or memory
+            ran out, raised after ``TrainingEnded``.
+        DivergedError: Raised after ``TrainingEnded``; the weights are those of the last completed epoch.
+        WorkerError: A worker cannot be started; or it ended early, raised after ``TrainingEnded``, and the weights are
+            those of the last completed epoch.
+        StorageError: Saving failed, raised after ``TrainingEnded``.
     """
     data = yield from load_events(config, interrupts=interrupts)
     config = with_image_size(config, data)
     network = build_for(config, data)
     check_patience(config, data)
-    yield from map(Warned, check_memory(config, network, data))
+    yield from map(WarningIssued, check_memory(config, network, data))
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
         run.write_original(config)
-        yield from run_training(run, config, network, data, StartPoint(), interrupts, health, plots)
+        yield from run_training(run, config, network, data, StartPoint(), interrupts, diagnostics, plots)
 
 
 def run_training(
@@ -78,25 +86,29 @@ def run_training(
     data: Data,
     start: StartPoint,
     interrupts: Interrupts | None,
-    health: bool = False,
+    diagnostics: bool = False,
     plots: bool = True,
 ) -> Iterator[Event]:
-    """Train from ``start`` on to the end; see ``fit``."""
+    """Train from ``start`` to the end, rollbacks included; see ``fit``."""
     if run.lock.note:
-        yield Warned(run.lock.note)
+        yield WarningIssued(run.lock.note)
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
         began = datetime.now().astimezone().isoformat(timespec="seconds")
-        write_json(run.path / "environment.json", {"started": began, **environment()})
-    following = yield from train_until_stop(run, config, network, data, start, interrupts, health)
-    while isinstance(following, StartPoint):
-        start = following
-        following = yield from train_until_stop(run, config, network, data, start, interrupts, health, again=True)
+        write_json(run.path / ENVIRONMENT_FILE, {"started": began, **environment()})
+    result = yield from train_until_stop(run, config, network, data, start, interrupts, diagnostics)
+    while isinstance(result, StartPoint):
+        start = result
+        result = yield from train_until_stop(
+            run, config, network, data, start, interrupts, diagnostics, after_rollback=True
+        )
     outcome = start.outcome
-    if not isinstance(outcome.error, StorageError):  # no plot could be saved either
+    if not isinstance(outcome.error, StorageError):  # a plot could not be saved either
         ended = outcome.scores["train"] is not None
-        yield from map(Warned, complete(run.path, network, data, ended, plots, only_in_training(config)))
-    yield Finished(following)
+        yield from map(
+            WarningIssued, write_run_artifacts(run.path, network, data, ended, plots, only_in_training(config))
+        )
+    yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error
 
@@ -108,28 +120,28 @@ def train_until_stop(
     data: Data,
     start: StartPoint,
     interrupts: Interrupts | None,
-    health: bool,
-    again: bool = False,
+    diagnostics: bool,
+    after_rollback: bool = False,
 ) -> Generator[Event, None, StartPoint | dict[str, Any]]:
-    """Train from ``start`` on until the run is over, or diverges and goes back.
+    """Train from ``start`` until the run ends, or until a rollback.
 
-    Return what ``train --json`` prints, or where it then goes on. ``again`` is said of all stretches but the first.
+    Returns:
+        What ``train --json`` prints, or after a rollback where to continue.
     """
-    state, outcome, options, last = start.progress, start.outcome, config.training, LastSteps()
-    size = number_of_workers(config, network, data)
-    with one_blas_thread(), ranks(config, network, data, size, state, start.states, interrupts) as (comm, shared):
+    state, outcome, options, last = start.state, start.outcome, config.training, LastSteps()
+    with process_group(config, network, data, None, state, start.states, interrupts) as (comm, shared):
         manager = CheckpointManager(run, config, network, shared, comm.states, state, outcome, start.best)
-        if again:
-            yield from manager.went_back()
+        if after_rollback:
+            yield from manager.save_rollback()
         else:
             manager.begin()
-            yield started_event(run, config, network, data, size, state)
+            yield started_event(run, config, network, data, comm.size, state)
         events = train_loop(network, shared, options, comm, state)
         try:
             while not outcome.stop:
                 event = next(events)
                 match event:
-                    case Evaluated():
+                    case LoopEnded():
                         outcome.stop, outcome.scores = event.stop, event.scores
                         break
                     case BatchEnded():
@@ -138,13 +150,13 @@ def train_until_stop(
                     case EpochEnded():
                         yield from manager.epoch_ended(event)
                 yield event
-                if health and isinstance(event, EpochEnded):
+                if diagnostics and isinstance(event, EpochEnded):
                     samples = TrainingSamples(shared, options)
                     yield DiagnosticsComputed(event.epoch, diagnose_layers(network, samples, event.epoch))
                 if interrupts is not None and interrupts.signal is not None:
                     outcome.stop = "interrupted"
         except DivergedError as error:
-            # Without the frames of its traceback, which would keep the samples and all that is shared in memory.
+            # Drop the traceback: its frames would keep the samples and the shared memory alive.
             outcome.stop, outcome.error = "diverged", error.with_traceback(None)
             report = examine(network, shared, options, state, last, str(error))
             yield from manager.attempt(partial(write_postmortem, run.path, report))
@@ -152,36 +164,36 @@ def train_until_stop(
                 outcome.seconds = manager.seconds
                 try:
                     earlier = rollback(run, config, network, data, state, outcome, manager.best)
-                except OSError as obstacle:
-                    yield Warned(f"{error_text(obstacle)}; the run cannot go back")
+                except OSError as read_error:
+                    yield WarningIssued(f"{error_text(read_error)}; rollback failed")
                 else:
-                    yield Warned(rollback_text(str(error), earlier.progress))
+                    yield WarningIssued(rollback_text(str(error), earlier.state))
                     return earlier
         except WorkerError as error:
             outcome.stop, outcome.error = "failed", error.with_traceback(None)
         except MemoryError as error:
-            network.free_workspaces()  # so that there is room to save
+            network.free_workspaces()  # to have memory for saving
             outcome.stop, outcome.error = "failed", OutOfMemoryError.of(error)
-        result, problem = manager.finish()
-    outcome.error = outcome.error or problem
+        result, storage_error = manager.finish()
+    outcome.error = outcome.error or storage_error
     return result
 
 
-def rollback_text(sentence: str, state: TrainState) -> str:
-    """What is said of a run that goes back."""
-    where = f"the end of epoch {state.epoch - 1}, the best so far" if state.epoch > 1 else "the beginning"
+def rollback_text(message: str, state: TrainState) -> str:
+    """Return the warning about a rollback."""
+    where = f"epoch {state.epoch - 1}, the best so far" if state.epoch > 1 else "the initial weights"
     return (
-        f"{sentence}; going back to {where}, and on with {state.alpha_factor:g} of alpha "
-        f"(time {state.rollbacks} of {MAX_ROLLBACKS} at most)"
+        f"{message}; rolling back to {where}, and continuing with {state.alpha_factor:g} of alpha "
+        f"(rollback {state.rollbacks} of at most {MAX_ROLLBACKS})"
     )
 
 
 def started_event(
     run: RunFolder, config: Config, network: Network, data: Data, workers: int, state: TrainState
-) -> Started:
-    """What is known before the first batch."""
+) -> TrainingStarted:
+    """Return the event before the first batch."""
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
-    return Started(
+    return TrainingStarted(
         run=run.path,
         network=network,
         source=config.data.source if config.data else "",

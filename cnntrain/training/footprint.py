@@ -1,4 +1,4 @@
-"""How much memory a training takes, from shapes alone, and whether that much is free."""
+"""Estimated memory of a training run, computed from shapes, and the check against the free memory."""
 
 import math
 from collections.abc import Iterator
@@ -16,25 +16,25 @@ from cnntrain.training.sharing import samples_in_batch
 from cnntrain.training.workers import number_of_workers
 
 FIRST_PROCESS = 85_000_000
-"""Bytes of Python, NumPy and what else cnntrain imports, in the process that loads, shows and saves."""
+"""Bytes of Python, NumPy and the other imports in the first process, which loads, prints and saves."""
 WORKER = 58_000_000
-"""Bytes of the same in a worker."""
+"""The same for a worker process."""
 PLOTS = 40_000_000
-"""Bytes that Matplotlib takes at the end, when the workers are gone."""
+"""Bytes of Matplotlib at the end, when the workers are gone."""
 LOADING = 2.0
-"""Memory that loading takes, as a multiple of the images: the file, the arrays in it, and the splits of these."""
-CLEARLY, NEARLY = 1.25, 0.8
-"""Shares of the free memory: a run that needs more than the first is refused, more than the second is warned of."""
+"""Peak memory of loading, as a multiple of the images: file, arrays and splits."""
+REFUSE_ABOVE, WARN_ABOVE = 1.25, 0.8
+"""Fractions of the free memory."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes that a training takes at its peak.
+    """Peak memory of a run in bytes.
 
     Attributes:
-        total: Of all processes, what they share counted once.
-        first: Of the first process.
-        mapped: How many of these are images of a mapped file, which the system drops where memory is short.
+        total: Memory of all processes; shared memory counts once.
+        first: Memory of the first process.
+        mapped: Part of it that is a memory-mapped file, which the system can drop.
     """
 
     total: int
@@ -43,29 +43,31 @@ class Footprint:
 
 
 def footprint(config: Config, network: Network, data: Data | None, workers: int) -> Footprint:
-    """Return the memory of a run.
+    """Estimate the memory of a run.
 
     Args:
-        config: Of the run.
-        network: Its shapes count; nothing is computed.
-        data: The images and their number count; None: unknown, and not counted.
-        workers: Ranks, see ``number_of_workers``.
+        config: Config of the run.
+        network: Network; only its shapes are used.
+        data: Data of the run; None if unknown, and then not counted.
+        workers: Number of processes, see ``number_of_workers``.
     """
     splits = [] if data is None else [dataset for dataset in data.splits().values() if dataset is not None]
     stored = [dataset.images for dataset in splits if not dataset.is_mapped]
     mapped = sum(dataset.images.nbytes for dataset in splits if dataset.is_mapped)
     pixel = splits[0].images.dtype.itemsize if splits else 1
     loaded = sum(images.nbytes for images in stored)
-    images = loaded * (1 if workers == 1 else 2)  # workers see a copy of their own
+    images = loaded * (1 if workers == 1 else 2)  # workers use a shared copy
     batch = samples_in_batch(config, data)
     rest = len(data.train) % batch if data else 0
     micro_batches = len(list(network.micro_batches(batch)))
-    learned = max(largest(network, batch), largest(network, rest))
-    evaluated = max([learned, *(largest(network, len(dataset)) for dataset in splits)])
+    trained = max(largest(network, batch), largest(network, rest))
+    evaluated = max([trained, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
-    learning, watching = (workspace_bytes(network.layers, network.dtype, n, evaluated) + gathered for n in (learned, 0))
+    busy_rank, idle_rank = (
+        workspace_bytes(network.layers, network.dtype, size, evaluated) + gathered for size in (trained, 0)
+    )
     busy = min(workers, micro_batches, GROUPS)
-    *of_others, of_first = [learning] * busy + [watching] * (workers - busy)  # where there are few, the last ones learn
+    *of_others, of_first = [busy_rank] * busy + [idle_rank] * (workers - busy)
     vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, micro_batches, workers))
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
@@ -74,15 +76,15 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
 
 
 def largest(network: Network, count: int) -> int:
-    """Samples of the largest slice that ``count`` samples are cut into."""
+    """Return the size of the largest micro-batch of ``count`` samples."""
     return max((part.stop - part.start for part in network.micro_batches(count)), default=0)
 
 
 def vector_counts(config: Config, micro_batches: int, workers: int) -> tuple[int, int]:
-    """Return how many vectors as long as theta the first process has at most, and any other has for itself.
+    """Return the maximum number of vectors of theta's size in the first process, and in a worker (not shared).
 
-    theta, gradients, the optimizer's states and theta before the epoch; while a checkpoint is saved also the best
-    theta, a copy of the weights, and what is saved twice, as bytes of the tensors and as bytes of the file.
+    These are theta, gradients, the optimizer state and theta at the beginning of the epoch; while a checkpoint is
+    saved also the best theta, a copy of the weights, and the checkpoint twice, as tensors and as a file.
     """
     states, scratch = config.training.state_rows, int(micro_batches > GROUPS)
     gradients = min(micro_batches, GROUPS) if workers > 1 else min(micro_batches, 2)
@@ -91,7 +93,7 @@ def vector_counts(config: Config, micro_batches: int, workers: int) -> tuple[int
 
 
 def memory_of(config: Config, network: Network, data: Data | None) -> dict[str, Any]:
-    """Return what ``summary`` and ``train --dry-run`` print of memory."""
+    """Return what ``summary`` and ``train --dry-run`` print about memory."""
     workers = number_of_workers(config, network, data)
     return {
         "workers": workers,
@@ -102,13 +104,13 @@ def memory_of(config: Config, network: Network, data: Data | None) -> dict[str, 
 
 
 def check_memory(config: Config, network: Network, data: Data) -> Iterator[str]:
-    """Compare what a run will take, beside what this process has taken already, with what is free.
+    """Compare the memory that a run still has to allocate with the free memory.
 
     Yields:
-        What is to be said where it is nearly as much.
+        A warning if memory is tight.
 
     Raises:
-        OutOfMemoryError: It is clearly more.
+        OutOfMemoryError: The run needs clearly more memory than is free.
     """
     workers = number_of_workers(config, network, data)
     needed, taken = footprint(config, network, data, workers), resident_memory()
@@ -116,21 +118,21 @@ def check_memory(config: Config, network: Network, data: Data) -> Iterator[str]:
         (needed.total - needed.mapped - taken, free_memory(), "free here"),
         (needed.first - needed.mapped - taken, process_memory(), "left by the limit of this process (ulimit)"),
     ):
-        if free is None or more <= NEARLY * free:
+        if free is None or more <= WARN_ABOVE * free:
             continue
         sizes = f"training takes about {more / 1e9:,.3g} GB more memory, and {free / 1e9:,.3g} GB are {where}"
-        if more > CLEARLY * free:
+        if more > REFUSE_ABOVE * free:
             raise OutOfMemoryError(f"{sizes}; {less_memory(config, network, workers)}")
         yield f"{sizes}: it may run out of memory; {less_memory(config, network, workers)}"
 
 
 def less_memory(config: Config, network: Network, workers: int) -> str:
-    """What needs less memory."""
-    ways = [f"--workers {workers - 1}"] if workers > 1 else []
+    """Return a sentence on what needs less memory."""
+    options = [f"--workers {workers - 1}"] if workers > 1 else []
     batch = config.training.batch_size
     if batch == "all" or batch > 1:
-        ways.append("a smaller training.batch_size")
+        options.append("a smaller training.batch_size")
     if isinstance(getattr(config.data, "size", None), tuple):
-        ways.append("a smaller data.size")
-    ways.append("a pool or a stride in an earlier layer" if len(network.in_shape) == 3 else "fewer units")
-    return f"{', or '.join(ways)}, takes less"
+        options.append("a smaller data.size")
+    options.append("a pool or a stride in an earlier layer" if len(network.in_shape) == 3 else "fewer units")
+    return f"{', or '.join(options)}, takes less"

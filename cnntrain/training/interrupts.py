@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a wish to stop, so that a run can save what it has learned."""
+"""Ctrl-C, SIGTERM and SIGHUP as requests to stop, so that a run can save its state first."""
 
 import signal
 import threading
@@ -8,24 +8,24 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-"""Ctrl-C; what asks a process to end; a terminal that closes; Ctrl-Break, which asks a process to end on Windows."""
+"""Ctrl-C; termination; a closed terminal; Ctrl-Break, which terminates a process on Windows."""
 
 _HANGUP = getattr(signal, "SIGHUP", None)
-"""Never a second signal: a shell passes on what the system has sent already, and systemd sends it after SIGTERM."""
+"""Never counts as a second signal: a shell forwards it after the system sent it, and systemd sends it after SIGTERM."""
 
 ECHO_SECONDS = 0.2
-"""``timeout`` and other programs that start one send a signal both to it and to its group: that is one signal."""
+"""``timeout`` and similar programs signal both the process and its group: that counts as one signal."""
 
 
 class Interrupts:
-    """Context in which the first signal that asks to stop is noted and a second one ends the program.
+    """Context manager that records the first request to stop; a second one ends the program.
 
-    The old handlers come back at the end. What ``nohup`` has made deaf to a closing terminal stays so. Outside the main
-    thread, where Python allows no handlers, it does nothing.
+    The old handlers are restored at the end. A process under ``nohup`` still ignores a closed terminal. Outside of the
+    main thread, where Python allows no signal handlers, it does nothing.
 
     Args:
-        tell: Called at the first signal. It runs inside a signal handler, between any two
-            instructions of the program, and should do no more than one ``os.write``.
+        on_signal: Callback for the first signal. It runs inside a signal handler and should do no more than one
+            ``os.write``.
 
     Examples:
         >>> with Interrupts() as interrupts:  # doctest: +SKIP
@@ -33,11 +33,11 @@ class Interrupts:
         ...         ...
     """
 
-    def __init__(self, tell: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_signal: Callable[[], None] | None = None) -> None:
         self.signal: int | None = None
-        """The signal that asked to stop."""
-        self._tell = tell
-        self._noted = 0.0
+        """Number of the first signal."""
+        self._on_signal = on_signal
+        self._received = 0.0
         self._old_handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -45,22 +45,22 @@ class Interrupts:
             for number in _SIGNALS:
                 if number == _HANGUP and signal.getsignal(number) is signal.SIG_IGN:  # nohup
                     continue
-                self._old_handlers[number] = signal.signal(number, self._note)
+                self._old_handlers[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._old_handlers.items():
-            # None: set by something other than Python, which Python cannot set again.
+            # None: not installed from Python, so Python cannot restore it.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._old_handlers.clear()
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None:
-            if number == _HANGUP or (number == self.signal and time.monotonic() - self._noted < ECHO_SECONDS):
+            if number == _HANGUP or (number == self.signal and time.monotonic() - self._received < ECHO_SECONDS):
                 return
             raise KeyboardInterrupt(number)
-        self.signal, self._noted = number, time.monotonic()
-        if self._tell is not None:
-            self._tell()
+        self.signal, self._received = number, time.monotonic()
+        if self._on_signal is not None:
+            self._on_signal()

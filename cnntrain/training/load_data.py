@@ -1,4 +1,4 @@
-"""Loading the data of a run, told as events: a download or thousands of images take their time."""
+"""Loading the data of a run, with progress events: a download or many images take time."""
 
 import threading
 from collections.abc import Generator
@@ -10,50 +10,50 @@ from cnntrain.config import Config
 from cnntrain.data import Data, ProgressReporter
 from cnntrain.data.pixels import Scale
 from cnntrain.errors import WorkerError
-from cnntrain.training.events import Loading, Note
+from cnntrain.training.events import LoadingProgress, Note
 from cnntrain.training.interrupts import Interrupts
 
-LISTEN_SECONDS = 0.1
-"""Between two looks at whether the run is to be stopped."""
+POLL_SECONDS = 0.1
+"""Seconds between two checks for a signal."""
 
 
 class _Stopped(BaseException):
-    """Nobody waits for the data any more."""
+    """The data are no longer needed."""
 
 
 def load_events(
     config: Config, run: Path | None = None, interrupts: Interrupts | None = None, scale: Scale | None = None
-) -> Generator[Loading | Note, None, Data]:
-    """Load the data of ``config``, as ``load_config_data`` does; yield how far it is, and return the data.
+) -> Generator[LoadingProgress | Note, None, Data]:
+    """Load the data of ``config``, as ``load_config_data`` does; yield progress events, and return the data.
 
-    A thread of its own loads, so that this one can be told meanwhile, and can stop.
+    LoadingProgress runs in a thread, so that the caller gets events and can stop it.
 
     Raises:
         ConfigError, DataError: As ``load_config_data``.
         WorkerError: No thread can be started.
         KeyboardInterrupt: ``interrupts.signal`` was set; the signal is its argument.
     """
-    told: SimpleQueue[Loading | Note | Data | BaseException] = SimpleQueue()
-    stopped = threading.Event()
+    queue: SimpleQueue[LoadingProgress | Note | Data | BaseException] = SimpleQueue()
+    is_stopped = threading.Event()
 
-    def tell(event: Loading | Note) -> None:
-        if stopped.is_set():
+    def put(event: LoadingProgress | Note) -> None:
+        if is_stopped.is_set():
             raise _Stopped
-        told.put(event)
+        queue.put(event)
 
     def load() -> None:
-        reporter = ProgressReporter(lambda *how_far: tell(Loading(*how_far)), lambda text: tell(Note(text)))
+        reporter = ProgressReporter(lambda *progress: put(LoadingProgress(*progress)), lambda text: put(Note(text)))
         try:
-            told.put(load_config_data(config, run, reporter, scale))
+            queue.put(load_config_data(config, run, reporter, scale))
         except BaseException as error:  # raised again below
-            told.put(error)
+            queue.put(error)
 
     thread = threading.Thread(target=load, name="cnntrain-load", daemon=True)
     try:
         thread.start()
     except RuntimeError as error:
         raise WorkerError(
-            "the data cannot be loaded: the system lets this process start no thread; raise the limit of processes "
+            "the data cannot be loaded, because the system allows no new thread; raise the limit of processes "
             "(ulimit -u)"
         ) from error
     try:
@@ -61,7 +61,7 @@ def load_events(
             if interrupts is not None and interrupts.signal is not None:
                 raise KeyboardInterrupt(interrupts.signal)
             try:
-                event = told.get(timeout=LISTEN_SECONDS)
+                event = queue.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
             if isinstance(event, BaseException):
@@ -70,5 +70,5 @@ def load_events(
                 return event
             yield event
     finally:
-        stopped.set()
+        is_stopped.set()
         thread.join()

@@ -1,13 +1,13 @@
-"""The training algorithm (article, section 5), an epoch after the other.
+"""The training loop (article, section 5).
 
 ::
 
-    for iter = 1 .. Max:
+    for epoch = 1 .. Max:
         for each batch:  theta -= alpha * sum over its samples of dJ/d theta
-        stop when every W and b changed by less than epsilon in the epoch
+        stop if every W and b changed by less than epsilon
 
 With ``batch_size: all`` and ``reduction: sum`` this is the article's algorithm; mini-batches, means, other optimizers
-and schedules of alpha extend it. An epoch is one pass over the training set. Every rank runs this same program, see
+and learning-rate schedules extend it. An epoch is one pass over the training set. Every rank runs this same loop, see
 ``cnntrain.parallel``.
 """
 
@@ -27,7 +27,7 @@ from cnntrain.parallel import Communicator
 from cnntrain.training import divergence
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.events import BatchEnded, EpochEnded
-from cnntrain.training.monitoring import Monitored
+from cnntrain.training.monitoring import MonitoredSplit
 from cnntrain.training.running_statistics import RunningStatistics
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.schedules import alpha_of
@@ -38,40 +38,41 @@ from cnntrain.types import Array, Labels
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
-    """The end of the program: why it ended, and the trained network's score on each split, None where there is none."""
+class LoopEnded:
+    """The end of training: why it ended, and the scores of the trained network."""
 
     stop: str
-    """As ``reason_to_stop`` says."""
+    """Result of ``reason_to_stop``."""
     scores: dict[str, Score | None]
+    """Score on each split; None for a missing one."""
 
 
 def train_loop(
     network: Network, data: Data, options: TrainingOptions, comm: Communicator, state: TrainState | None = None
-) -> Iterator[BatchEnded | EpochEnded | Evaluated]:
-    """Train ``network`` and judge it; yield after every batch and every epoch, and at the end.
+) -> Iterator[BatchEnded | EpochEnded | LoopEnded]:
+    """Train and evaluate ``network``; yield after every batch and every epoch, and at the end.
 
-    To stop sooner, stop asking for more. Whoever then begins again with the same theta, states and progress goes on as
-    if it had not stopped.
+    The caller may stop iterating at any time. A new loop with the same theta, optimizer state and training state then
+    continues with the same bits.
 
     Args:
-        network: Its theta is changed.
-        data: What is learned, and judged by.
-        options: Of ``training``.
-        comm: Knows the other ranks, and keeps the optimizer's states.
-        here: Where to begin, by default at the beginning; follows the program.
+        network: Network; its theta is updated.
+        data: Training, validation and test samples.
+        options: ``training`` section of the config.
+        comm: Communicator of this rank, which holds the optimizer state.
+        state: Training state to start from, by default the initial one; updated.
 
     Raises:
-        DivergedError: A loss or a parameter became infinite or not a number.
+        DivergedError: A loss or a parameter is not finite.
     """
     state = state or TrainState()
     samples = TrainingSamples(data, options)
     trained, averaged = network.layout.split(comm.part)
-    averages = RunningStatistics(network, averaged)
+    running = RunningStatistics(network, averaged)
     steps = batch_count(len(data.train), options.batch_size)
-    descent = Update(network, trained, comm, options, steps)
+    update = Update(network, trained, comm, options, steps)
     weights = slice(0, network.layout.trainable_count)
-    monitored = Monitored.of(data, options.seed)
+    monitored = MonitoredSplit.of(data, options.seed)
     validation: Score | None = None
     while not (stop := reason_to_stop(state, options)):
         began = time.perf_counter() - state.seconds
@@ -82,12 +83,12 @@ def train_loop(
             gradient, loss, correct = batch_gradient(network, samples, state.epoch, indices, comm)
             if not np.isfinite(loss):
                 raise DivergedError(divergence.of_batch(network, samples, state, indices, options))
-            averages.step(gradient[len(gradient) - averages.count :], len(indices))
+            running.step(gradient[len(gradient) - running.count :], len(indices))
             t = (state.epoch - 1) * steps + state.batch + 1
-            forgotten = state.restarted_after * steps
-            descent.step(gradient[: len(gradient) - averages.count], t, state.alpha_factor, forgotten)
+            t0 = state.restarted_after * steps
+            update.step(gradient[: len(gradient) - running.count], t, state.alpha_factor, t0)
             comm.allgather()
-            state.learned(loss, correct, len(indices), time.perf_counter() - began)
+            state.add_batch(loss, correct, len(indices), time.perf_counter() - began)
             yield BatchEnded(state.epoch, state.batch, state.seen, state.loss / state.seen, state.seconds)
         with np.errstate(invalid="ignore"):
             max_change = float(np.abs(network.theta[weights] - state.before[weights]).max(initial=0.0))
@@ -107,25 +108,25 @@ def train_loop(
             alpha=state.alpha_factor * alpha_of(state.epoch * steps, steps, options),
             monitor_loss=monitor.loss,
         )
-        state.next_epoch(max_change, ended.validation_loss)
+        state.end_epoch(max_change, ended.validation_loss)
         yield ended
     scores = {} if validation is None else {"validation": validation}
     for split, dataset in data.splits().items():
         if dataset is not None and split not in scores:
             scores[split] = evaluate_split(network, data, dataset, split, comm, state, options)
-    yield Evaluated(stop, {split: scores.get(split) for split in data.splits()})
+    yield LoopEnded(stop, {split: scores.get(split) for split in data.splits()})
 
 
 def batch_gradient(
     network: Network, samples: TrainingSamples, epoch: int, indices: Labels, comm: Communicator
 ) -> tuple[Array, float, int]:
-    """Return my part of the gradient of J of one batch, its loss (summed) and its right answers."""
+    """Return this rank's part of the gradient of J on a batch, the summed loss and the correct predictions."""
     scale = network.objective.scale(len(indices))
     parts = list(network.micro_batches(len(indices)))
     for i in comm.micro_batches(len(parts)):
         memory = network.workspace(parts[i].stop - parts[i].start)
         labels = samples.load(memory, epoch, indices[parts[i]])
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told in our own words
+        with np.errstate(over="ignore", invalid="ignore"):  # a non-finite loss is reported later
             loss, correct, _ = network.forward_backward(memory, labels, scale, comm.gradient_views(i, len(parts)))
         comm.add_gradient(i, len(parts), loss, correct)
     return comm.reduce_scatter(len(parts))
@@ -140,10 +141,10 @@ def evaluate_split(
     state: TrainState,
     options: TrainingOptions,
 ) -> Score:
-    """Return the score on samples of a split.
+    """Return the score on a split.
 
     Raises:
-        DivergedError: Its loss is not finite: the last step broke the network.
+        DivergedError: Its loss is not finite.
     """
     result = score(network, dataset, data.preprocessing, comm)
     if not np.isfinite(result.loss):

@@ -1,9 +1,8 @@
-"""Which weights are the best: the loss that ``best.safetensors`` and a rollback go by.
+"""The monitored loss, which selects the best weights for ``best.safetensors`` and rollbacks.
 
-The training loss of an epoch is summed while the weights still change, so it belongs to none of them. What is compared
-is the loss of the very weights that the epoch ends with: on the validation samples, or where none are held out on one
-in 24 of the training samples, the same ones throughout the run. A forward pass over these takes less than 5 % of an
-epoch.
+The training loss of an epoch is accumulated while the weights change. The monitored loss is that of the weights at the
+end of the epoch, on the validation split or, without one, on a fixed subset of one in 24 training samples. A forward
+pass over this subset takes less than 5 % of an epoch.
 """
 
 from dataclasses import dataclass
@@ -19,54 +18,54 @@ from cnntrain.parallel import SingleProcess
 from cnntrain.types import Array
 
 STREAM = 8
-"""The consumer of the seed that draws the training samples."""
+"""Random stream that draws the subset of training samples."""
 SHARE = 24
-"""One of so many training samples is monitored."""
+"""One in ``SHARE`` training samples is monitored."""
 MIN_COUNT = 64
-"""Training samples that are monitored at least, if there are as many."""
+"""Minimum number of monitored training samples."""
 
 
 @dataclass(frozen=True, slots=True)
-class Monitored:
-    """The samples whose loss says which weights are the best."""
+class MonitoredSplit:
+    """The samples whose loss selects the best weights."""
 
     dataset: Dataset
     split: str
-    """``validation``, or ``train`` for a part of the training samples."""
+    """``validation``, or ``train`` for a subset of the training samples."""
 
     @classmethod
-    def of(cls, data: Data, seed: int) -> "Monitored":
-        """Return the samples that a run on ``data`` goes by; they follow from the seed."""
+    def of(cls, data: Data, seed: int) -> "MonitoredSplit":
+        """Return the monitored samples of a run on ``data``; they depend on the seed only."""
         if data.validation is not None:
             return cls(data.validation, "validation")
         train = data.train
         count = min(len(train), max(MIN_COUNT, len(train) // SHARE))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM,)))
         indices = np.flatnonzero(stratified_mask(train.labels, count, rng))
-        rows = indices if train.rows is None else train.rows[indices]  # no pixel is copied
+        rows = indices if train.rows is None else train.rows[indices]  # without copying pixels
         return cls(Dataset(train.images, train.labels[indices], rows), "train")
 
 
-def score_of(theta: Array, network: Network, dataset: Dataset, data: Data) -> Score:
-    """Return the score of ``theta`` in this process alone; ``network`` keeps its own.
+def score_theta(theta: Array, network: Network, dataset: Dataset, data: Data) -> Score:
+    """Return the score of ``theta``, computed in this process; the network's own theta is restored.
 
-    The loss may be infinite or not a number.
+    The loss may be non-finite.
     """
-    kept = network.theta.copy()
+    original = network.theta.copy()
     network.theta[...] = theta
     try:
         return score(network, dataset, data.preprocessing, SingleProcess(network.layout, network.dtype))
     finally:
-        network.theta[...] = kept
+        network.theta[...] = original
 
 
 def only_in_training(config: Config) -> tuple[str, ...]:
-    """Name what makes the training loss of an epoch another measure than the validation loss; often nothing does."""
+    """Return the names of options that make training and validation loss incomparable."""
     options = config.training
-    found = {
+    is_used = {
         "augmentation": not options.augmentation.changes_nothing,
         "dropout": any(entry.dropout is not None and entry.dropout.rate > 0 for entry in config.network.layers),
         "label smoothing": options.label_smoothing > 0,
         "class weights": options.class_weights is not None,
     }
-    return tuple(name for name, is_there in found.items() if is_there)
+    return tuple(name for name, applies in is_used.items() if applies)

@@ -1,6 +1,6 @@
-"""Going on with a run that ended, was stopped or was killed, as if nothing had happened.
+"""Resuming a run that ended, was stopped or was killed; the result is bit-identical to an uninterrupted run.
 
-Everything is checked before anything in the folder is touched: the checkpoint, what is asked to change, the data.
+Checkpoint, overrides and data are checked before anything in the folder changes.
 """
 
 import json
@@ -15,22 +15,31 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import differences, fingerprint
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network.network import Network
-from cnntrain.runs.folder import NEWEST, OWN, PREVIOUS, RunFolder
+from cnntrain.runs.compare import flatten
+from cnntrain.runs.folder import (
+    CHECKPOINT_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    PREVIOUS_FILE,
+    RUN_FILES,
+    WEIGHTS_FILE,
+    RunFolder,
+)
 from cnntrain.storage import FileMark, read_file, sweep, write_file
 from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
-from cnntrain.training.checkpointing.provenance import changes, other_data
-from cnntrain.training.checkpointing.restore import Found, StartPoint, last_checkpoint, metrics_before
+from cnntrain.training.checkpointing.provenance import changes, data_mismatch
+from cnntrain.training.checkpointing.restore import LoadedCheckpoint, StartPoint, last_checkpoint, metrics_before
 from cnntrain.training.checkpointing.validation import check_position
 from cnntrain.training.checkpointing.verify import verify_last_steps
-from cnntrain.training.events import Event, Warned
+from cnntrain.training.events import Event, WarningIssued
 from cnntrain.training.fit import run_training
 from cnntrain.training.footprint import check_memory
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.load_data import load_events
 from cnntrain.training.stopping import check_patience
 
-MAY_CHANGE = {
+CHANGEABLE_KEYS = {
     "data.path",
     "training.Max",
     "training.epsilon",
@@ -39,7 +48,7 @@ MAY_CHANGE = {
     "training.checkpoint_every",
     "training.on_divergence",
 }
-"""Keys of a config that a run may go on with other values of: no step that it has taken depends on them."""
+"""Keys of the config that may change on resume: no completed step depends on them."""
 
 
 def resume_run(
@@ -47,84 +56,85 @@ def resume_run(
     overrides: Sequence[str] = (),
     interrupts: Interrupts | None = None,
     verify: bool = False,
-    health: bool = False,
+    diagnostics: bool = False,
     plots: bool = True,
 ) -> Iterator[Event]:
-    """Go on with a run where its last checkpoint left it; yield what happens.
+    """Resume a run from its last checkpoint; yield events.
 
     Args:
-        run: The run folder.
-        overrides: ``KEY=VALUE`` words for keys of ``MAY_CHANGE``: ``training.Max=30`` extends a run.
-        interrupts: As for ``fit``.
-        verify: First repeat the steps between the last two checkpoints, and compare.
-        health: As for ``fit``.
-        plots: As for ``fit``.
+        run: Run folder.
+        overrides: ``KEY=VALUE`` strings for ``CHANGEABLE_KEYS``; ``training.Max=30`` extends a run.
+        interrupts: See ``fit``.
+        verify: Whether to first repeat the steps between the last two checkpoints, and compare the bits.
+        diagnostics: See ``fit``.
+        plots: See ``fit``.
 
     Raises:
-        UsageError: There is no run, or another process is working on it.
-        WeightsError: No checkpoint is whole.
-        ConfigError: An override would make it another run.
-        DataError: The data are missing, or not those that it began with.
-        ReplayError: The repeated steps gave other bits.
-        CnntrainError: As ``fit``.
+        UsageError: There is no run, or another process uses its folder.
+        WeightsError: No checkpoint is intact.
+        ConfigError: An override changes a key that must not change.
+        DataError: The data are missing, or not those that the run started with.
+        ReplayError: The repeated steps gave different bits.
+        CnntrainError: See ``fit``.
     """
     with RunFolder.open(Path(run)) as folder:
-        if has_no_progress(folder.path):
+        if has_not_started(folder.path):
             config = load_config(folder.config, overrides)
             data = yield from load_events(config, None, interrupts)
             config = with_image_size(config, data)
             network = build_for(config, data)
             check_patience(config, data)
-            yield from map(Warned, check_memory(config, network, data))
+            yield from map(WarningIssued, check_memory(config, network, data))
             folder.write_config(config)
-            yield from run_training(folder, config, network, data, StartPoint(), interrupts, health, plots)
+            yield from run_training(folder, config, network, data, StartPoint(), interrupts, diagnostics, plots)
             return
-        found = last_checkpoint(folder.path)
-        checkpoint = found.checkpoint
-        config = changed(checkpoint, overrides, folder.path)
+        loaded = last_checkpoint(folder.path)
+        checkpoint = loaded.checkpoint
+        config = overridden_config(checkpoint, overrides, folder.path)
         data = yield from load_events(config, folder.path, interrupts, checkpoint.scale)
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
-            raise DataError(other_data(folder.path, checkpoint.origin, differing))
+            raise DataError(data_mismatch(folder.path, checkpoint.provenance, differing))
         check_position(checkpoint, len(data.train))
         check_patience(config, data)
         network = build_for(config, data)
-        yield from map(Warned, check_memory(config, network, data))
-        yield from (Warned(note) for note in [*found.notes, *warnings(checkpoint, config)])
+        yield from map(WarningIssued, check_memory(config, network, data))
+        yield from (WarningIssued(note) for note in [*loaded.notes, *resume_warnings(checkpoint, config)])
         if verify:
             yield from verify_last_steps(folder.path, checkpoint, network, data, interrupts)
-        yield from (Warned(note) for note in swept(folder, found, config, network, data))
+        yield from (WarningIssued(note) for note in restore_folder(folder, loaded, config, network, data))
         network.theta[...] = checkpoint.theta
-        start = StartPoint(checkpoint.progress, checkpoint.outcome, checkpoint.states, checkpoint.best)
-        yield from run_training(folder, config, network, data, start, interrupts, health, plots)
+        start = StartPoint(checkpoint.state, checkpoint.outcome, checkpoint.states, checkpoint.best)
+        yield from run_training(folder, config, network, data, start, interrupts, diagnostics, plots)
 
 
-def has_no_progress(folder: Path) -> bool:
-    """Whether a run ended before its first checkpoint, and so before its first step."""
-    found = {path.name for path in folder.iterdir()}
-    return (folder / "config.yaml").is_file() and not found & {NEWEST, PREVIOUS, "metrics.jsonl", "weights.safetensors"}
+def has_not_started(folder: Path) -> bool:
+    """Return whether a run ended before its first checkpoint, and so before its first step."""
+    names = {path.name for path in folder.iterdir()}
+    progress = {CHECKPOINT_FILE, PREVIOUS_FILE, METRICS_FILE, WEIGHTS_FILE}
+    return (folder / CONFIG_FILE).is_file() and not names & progress
 
 
-def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> Config:
-    """Return the config of a run with overrides.
+def overridden_config(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> Config:
+    """Return the config of a run with overrides applied.
 
     Raises:
-        ConfigError: They are faulty, or would make it another run.
+        ConfigError: An override is malformed, or changes a key that must not change.
     """
     if not overrides:
         return checkpoint.config
     before = checkpoint.config.resolved()
     config = config_from_dict(before, str(folder), overrides)
-    old, new = flat(before), flat(config.resolved())
+    old, new = flatten(before), flatten(config.resolved())
     refused = [
-        f"{folder}: {key} is {shown(old.get(key))} in this run and cannot become {shown(new.get(key))}; what may "
-        f"change is {', '.join(sorted(MAY_CHANGE))}"
+        f"{folder}: {key} is {format_value(old.get(key))} in this run and cannot become {format_value(new.get(key))}; "
+        f"only these keys can change: {', '.join(sorted(CHANGEABLE_KEYS))}"
         for key in [*old, *(key for key in new if key not in old)]
-        if old.get(key) != new.get(key) and key not in MAY_CHANGE
+        if old.get(key) != new.get(key) and key not in CHANGEABLE_KEYS
     ]
     if refused:
         raise ConfigError("\n".join(refused))
-    done = checkpoint.progress.epoch - (checkpoint.progress.batch == 0)
+    done = checkpoint.state.epoch - (checkpoint.state.batch == 0)
     if config.training.Max < done and config.training.Max != checkpoint.config.training.Max:
         raise ConfigError(
             f"{folder}: training.Max cannot become {config.training.Max}: this run is already in epoch {done}"
@@ -132,47 +142,37 @@ def changed(checkpoint: Checkpoint, overrides: Sequence[str], folder: Path) -> C
     return config
 
 
-def flat(content: Any, name: str = "") -> dict[str, Any]:
-    """Return the values of nested mappings by their dotted keys; lists of them, too."""
-    if isinstance(content, list) and any(isinstance(item, dict) for item in content):
-        content = {str(place): item for place, item in enumerate(content)}
-    if not isinstance(content, dict):
-        return {name: content}
-    return {
-        key: value
-        for part, item in content.items()
-        for key, value in flat(item, f"{name}.{part}" if name else part).items()
-    }
+def format_value(value: Any) -> str:
+    """Format a value of a config for a message."""
+    return "not set" if value is None else json.dumps(value)[:80]
 
 
-def shown(value: Any) -> str:
-    """A value of a config in words."""
-    return "not given" if value is None else json.dumps(value)[:80]
-
-
-def warnings(checkpoint: Checkpoint, config: Config) -> list[str]:
-    """Say what may make the rest of the run another than it would have been."""
-    told = [
-        f"{change}; the last bits may differ from those of an undisturbed run" for change in changes(checkpoint.origin)
+def resume_warnings(checkpoint: Checkpoint, config: Config) -> list[str]:
+    """Return warnings on why the result may differ from that of an uninterrupted run."""
+    warnings = [
+        f"{change}; the last bits may differ from those of an uninterrupted run"
+        for change in changes(checkpoint.provenance)
     ]
     before, now = checkpoint.config.training, config.training
     if before.Max != now.Max and before.schedule in ("cosine", "one_cycle"):
-        told.append(
-            f"the schedule {before.schedule} follows Max: what is learned so far went by {before.Max} epochs, and "
-            f"the rest goes by {now.Max}"
+        warnings.append(
+            f"the schedule {before.schedule} depends on Max: the epochs so far used Max {before.Max}, the rest uses "
+            f"{now.Max}"
         )
-    return told
+    return warnings
 
 
-def swept(folder: RunFolder, found: Found, config: Config, network: Network, data: Data) -> list[str]:
-    """Bring the folder to where the checkpoint stands; return what is to be said of it."""
-    notes, checkpoint, metrics = [], found.checkpoint, folder.metrics
-    sweep(folder.path, OWN)
-    if found.name == PREVIOUS:  # else the damaged one would take its place with the next
-        (folder.path / PREVIOUS).replace(folder.path / NEWEST)
+def restore_folder(
+    folder: RunFolder, loaded: LoadedCheckpoint, config: Config, network: Network, data: Data
+) -> list[str]:
+    """Restore the run folder to the state of the checkpoint; return warnings."""
+    notes, checkpoint, metrics = [], loaded.checkpoint, folder.metrics
+    sweep(folder.path, RUN_FILES)
+    if loaded.name == PREVIOUS_FILE:  # otherwise the next save would replace it with the damaged one
+        (folder.path / PREVIOUS_FILE).replace(folder.path / CHECKPOINT_FILE)
     if not metrics.rewind(checkpoint.metrics, checkpoint.waiting):
-        notes.append(f"{metrics.path}: not as the run left it; the lines of epochs before the checkpoint are kept")
-        kept = metrics_before(metrics.path, checkpoint.progress.epoch)
+        notes.append(f"{metrics.path}: this file was edited; the lines of epochs before the checkpoint are kept")
+        kept = metrics_before(metrics.path, checkpoint.state.epoch)
         write_file(metrics.path, kept)
         metrics.rewind(FileMark(len(kept), ""), [])
     metrics.cut()
@@ -180,13 +180,13 @@ def swept(folder: RunFolder, found: Found, config: Config, network: Network, dat
     if config != checkpoint.config:
         new = replace(checkpoint, config=config, metrics=metrics.mark, waiting=metrics.waiting)
         checkpoints.save(folder.path, checkpoints.serialized(new, network, data))
-    if not has_weights(folder.config, to_yaml(config)):
+    if not file_equals(folder.config, to_yaml(config)):
         folder.write_config(config)
     return notes
 
 
-def has_weights(path: Path, text: str) -> bool:
-    """Whether a file is there and holds just this text."""
+def file_equals(path: Path, text: str) -> bool:
+    """Return whether a file exists and has exactly this text."""
     content = text.encode()
     try:
         return read_file(path, len(content)) == content

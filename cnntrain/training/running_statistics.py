@@ -1,6 +1,8 @@
-"""The running averages of batch normalization: moved towards what each batch shows, where parameters are stepped.
+"""Running mean and variance of batch normalization, updated after each batch.
 
-average = momentum average + (1 - momentum) statistics of the batch
+::
+
+    average = momentum average + (1 - momentum) batch statistics
 """
 
 import numpy as np
@@ -11,33 +13,33 @@ from cnntrain.types import Array
 
 
 class RunningStatistics:
-    """Moves a part of a network's running averages.
+    """Updates a part of a network's running statistics.
 
     Args:
-        network: Its theta is changed.
-        part: Entries of theta, all of them running averages; see ``Layout.split``.
+        network: Network; its theta is updated.
+        part: Entries of theta, all of them running statistics; see ``ParameterLayout.split``.
     """
 
     def __init__(self, network: Network, part: slice):
         self.network, self.part, self.count = network, part, part.stop - part.start
-        moved = np.empty(network.layout.size, network.dtype)
-        for place in network.layout.buffers.values():
-            assert isinstance(place.layer, BatchNorm)
-            moved[place.slice] = 1 - place.layer.momentum
-        self.moved = moved[part].copy()
+        rates = np.empty(network.layout.size, network.dtype)
+        for slot in network.layout.buffers.values():
+            assert isinstance(slot.layer, BatchNorm)
+            rates[slot.slice] = 1 - slot.layer.momentum
+        self.rates = rates[part].copy()
 
     def step(self, total: Array, samples: int) -> None:
-        """Take one step.
+        """Update the running statistics.
 
         Args:
-            total: Of the part, the sum over slices of statistics times samples; overwritten.
-            samples: Of the batch.
+            total: Sum over micro-batches of statistics times samples, for ``part``; overwritten.
+            samples: Number of samples of the batch.
         """
         if not self.count:
             return
         averages = self.network.theta[self.part]
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the next loss
+        with np.errstate(over="ignore", invalid="ignore"):  # the next loss shows an overflow
             total *= 1 / samples
             total -= averages
-            total *= self.moved
+            total *= self.rates
             averages += total

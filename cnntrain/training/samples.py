@@ -1,4 +1,4 @@
-"""Training samples as the network gets them: read, augmented and standardized, a slice at a time."""
+"""Training samples as the network sees them: gathered, augmented and standardized per micro-batch."""
 
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
@@ -8,7 +8,7 @@ from cnntrain.types import Labels
 
 
 class TrainingSamples:
-    """The training set, and how its images are changed each time they are used."""
+    """The training set with its augmentation."""
 
     def __init__(self, data: Data, options: TrainingOptions):
         self._data = data
@@ -18,12 +18,12 @@ class TrainingSamples:
         return len(self._data.train)
 
     def load(self, memory: MicroBatchWorkspace, epoch: int, samples: Labels) -> Labels:
-        """Write samples into the memory of a slice, as they are in this epoch; return their labels.
+        """Write samples, augmented as in ``epoch``, into the input of a micro-batch; return their labels.
 
         Args:
-            memory: Of as many samples.
-            epoch: Counted from 1.
-            samples: Their places in the training set.
+            memory: Buffers of a micro-batch of this size.
+            epoch: Epoch, from 1.
+            samples: Indices in the training set, ``(N,)``.
         """
         memory.sample_ids.epoch, memory.sample_ids.samples = epoch, samples
         pixels = self._augment(self._data.train.gather(samples), memory.sample_ids)

@@ -1,7 +1,7 @@
-"""What the ranks of a training share: the samples, beside all that ``cnntrain.parallel.shared_memory`` needs.
+"""Samples in shared memory, besides the arrays that ``cnntrain.parallel.shared_memory`` needs.
 
-Images in memory are copied to where every rank sees them. Those of a mapped file are not: each rank maps the file, and
-the system keeps one copy of it for all. Workers are given the open file: after its start a run needs it by no name.
+Images in memory are copied to shared memory. Memory-mapped images are not: each rank maps the file, and the system
+holds one copy of it. Workers inherit the open file, so a run does not depend on its name after the start.
 """
 
 import os
@@ -20,21 +20,21 @@ from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared_memory import fields
 
 Maps = Mapping[str, Mapping[str, Any]]
-"""Split -> where its images lie in a file, in a form that JSON can hold."""
+"""Split -> location of its images in a file, JSON-serializable."""
 
 
-UNKNOWN = 1024
-"""Samples that a training set is taken to have that is not loaded."""
+DEFAULT_SAMPLES = 1024
+"""Assumed number of training samples if the data are not loaded."""
 
 
 def samples_in_batch(config: Config, data: Data | None) -> int:
-    """Samples of a full batch; without data as if there were ``UNKNOWN``."""
-    size, samples = config.training.batch_size, UNKNOWN if data is None else len(data.train)
+    """Return the number of samples of a full batch; without data for ``DEFAULT_SAMPLES`` training samples."""
+    size, samples = config.training.batch_size, DEFAULT_SAMPLES if data is None else len(data.train)
     return samples if size == "all" else min(size, samples)
 
 
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:
-    """Shapes and types of all that the ranks share."""
+    """Return shapes and dtypes of all shared arrays."""
     sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
     micro_batches = [len(list(network.micro_batches(size))) for size in sizes]
     rows = config.training.state_rows
@@ -45,7 +45,7 @@ def shared_fields(config: Config, network: Network, data: Data, workers: int) ->
 
 
 def sample_arrays(data: Data) -> dict[str, Any]:
-    """The arrays of all splits that are shared, by name: images that are in no file, rows and labels."""
+    """Return the arrays of all splits to share, by name: images unless memory-mapped, rows and labels."""
     arrays: dict[str, Any] = {}
     for split, dataset in data.splits().items():
         if dataset is not None:
@@ -58,14 +58,14 @@ def sample_arrays(data: Data) -> dict[str, Any]:
 
 
 def share_data(data: Data, arrays: SharedArrays) -> None:
-    """Copy the samples to where every rank sees them."""
+    """Copy the samples to shared memory."""
     for name, array in sample_arrays(data).items():
         arrays[name][...] = array
 
 
 @contextmanager
 def mapped_images(data: Data) -> Iterator[Maps]:
-    """Context in which the files of images that are not copied are open; gives where the images lie.
+    """Context manager that opens the files of memory-mapped images and returns the locations of the images.
 
     Raises:
         OSError: A file cannot be opened.
@@ -91,21 +91,21 @@ def _descriptor(images: Any, files: ExitStack) -> int:
 
 
 def check_mapped(data: Data) -> None:
-    """Make sure that the files of images that are not copied are whole.
+    """Check that the files of memory-mapped images are complete.
 
     Raises:
-        DataError: One is not.
+        DataError: A file is truncated.
     """
     for dataset in data.splits().values():
         if dataset is not None and isinstance(dataset.images, MappedImages):
             dataset.images.check()
 
 
-def open_images(where: Mapping[str, Any]) -> Any:
-    """Map images that lie in a file, in a worker. On Windows it opens the file by its name."""
+def open_images(location: Mapping[str, Any]) -> Any:
+    """Memory-map images in a worker. On Windows the file is opened by name."""
     is_named = sys.platform == "win32"
-    with open(where["file" if is_named else "descriptor"], "rb", closefd=is_named) as file:  # splits may share one
-        return np.memmap(file, where["dtype"], "r", where["offset"], tuple(where["shape"]))
+    with open(location["file" if is_named else "descriptor"], "rb", closefd=is_named) as file:  # splits may share it
+        return np.memmap(file, location["dtype"], "r", location["offset"], tuple(location["shape"]))
 
 
 def shared_data(
@@ -115,7 +115,7 @@ def shared_data(
     preprocessing: Preprocessing,
     before: Data | None = None,
 ) -> Data:
-    """The data as they lie in shared memory and in mapped files; ``before`` are those that rank 0 has loaded."""
+    """Return the data backed by shared memory and memory-mapped files; ``before`` is what rank 0 has loaded."""
     known = {} if before is None else {name: dataset for name, dataset in before.splits().items() if dataset}
 
     def split(name: str) -> Dataset | None:

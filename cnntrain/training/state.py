@@ -1,6 +1,6 @@
-"""Where a run stands: all that the training program carries from one batch to the next, beside theta and its states.
+"""The training state: what the training loop carries from batch to batch, besides theta and the optimizer state.
 
-Whatever is drawn at random follows from the seed, the epoch and the sample, so there is no generator's state here.
+Everything random follows from the seed, the epoch and the sample, so there is no state of a random generator.
 """
 
 import math
@@ -10,50 +10,51 @@ from typing import Any
 from cnntrain.types import Array
 
 MAX_ROLLBACKS = 3
-"""Times that a run goes back; more would mean that alpha is not what is wrong."""
+"""Maximum number of rollbacks; beyond it, the learning rate is not the problem."""
 
 
 @dataclass
 class TrainState:
-    """The epoch at hand, what its batches brought so far, and what the epochs before it left behind."""
+    """Position of a run, totals of the current epoch, and results of earlier epochs."""
 
     epoch: int = 1
-    """The one at hand."""
+    """Current epoch."""
     batch: int = 0
-    """Batches of it that are learned."""
+    """Completed batches of the epoch."""
     loss: float = 0.0
-    """Sum over their samples."""
+    """Sum of the losses of their samples."""
     correct: int = 0
+    """Number of correct predictions."""
     seen: int = 0
-    """Their samples."""
+    """Number of samples."""
     seconds: float = 0.0
-    """That they took."""
+    """Duration of these batches."""
     max_change: float = math.inf
-    """Largest change of a parameter in the last whole epoch."""
+    """Largest change of a parameter in the last completed epoch."""
     best: float = math.inf
-    """Least validation loss so far."""
+    """Lowest validation loss so far."""
     epochs_without_improvement: int = 0
-    """Epochs since then."""
+    """Epochs since the lowest validation loss."""
     rollbacks: int = 0
-    """Times that the run diverged and went back; each time alpha was halved."""
+    """Number of rollbacks; each one halves the learning rate."""
     restarted_after: int = 0
-    """Whole epochs before the optimizer's states last began at 0: where the last rollback went to."""
+    """Completed epochs before the optimizer state was last reset, by a rollback."""
     before: Array | None = None
-    """theta at the beginning of the epoch at hand; None until it has begun."""
+    """theta at the beginning of the current epoch; None until it begins."""
 
     @property
     def alpha_factor(self) -> float:
-        """What is left of alpha."""
+        """Factor of the learning rate after rollbacks."""
         return 0.5**self.rollbacks
 
-    def learned(self, loss: float, correct: int, samples: int, seconds: float) -> None:
-        """Note one more batch; ``seconds`` are those of the epoch."""
+    def add_batch(self, loss: float, correct: int, samples: int, seconds: float) -> None:
+        """Add a completed batch; ``seconds`` is the duration of the epoch so far."""
         self.batch += 1
         self.loss, self.correct, self.seen = self.loss + loss, self.correct + correct, self.seen + samples
         self.seconds = seconds
 
-    def next_epoch(self, max_change: float, validation_loss: float | None) -> None:
-        """Note the end of the epoch at hand."""
+    def end_epoch(self, max_change: float, validation_loss: float | None) -> None:
+        """Complete the current epoch."""
         self.epoch += 1
         self.batch, self.loss, self.correct, self.seen, self.seconds, self.before = 0, 0.0, 0, 0, 0.0, None
         self.max_change = max_change
@@ -63,16 +64,16 @@ class TrainState:
             self.epochs_without_improvement += 1
 
     def to_json(self) -> dict[str, Any]:
-        """All but ``before``; numbers with a fraction in hexadecimal, so that not a bit is lost."""
-        values = {place.name: getattr(self, place.name) for place in fields(self) if place.name != "before"}
+        """Return all fields but ``before``; floats in hexadecimal, which is exact."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "before"}
         return {name: value.hex() if isinstance(value, float) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, content: Any) -> "TrainState":
-        """What ``to_json`` gave.
+        """Return the state for the content that ``to_json`` returned.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The content is malformed.
         """
         state = cls()
         names = state.to_json().keys()
@@ -82,7 +83,7 @@ class TrainState:
             value = content[name]
             if isinstance(getattr(state, name), float):
                 if not isinstance(value, str):
-                    raise ValueError(f"{name} is not a number in hexadecimal")
+                    raise ValueError(f"{name} is not a hexadecimal number")
                 value = float.fromhex(value)
             elif type(value) is not int or not 0 <= value < 2**62:
                 raise ValueError(f"{name} is not a count")

@@ -1,4 +1,4 @@
-"""When a run ends by itself."""
+"""Stopping criteria."""
 
 from cnntrain.config import Config, TrainingOptions
 from cnntrain.data import Data
@@ -7,7 +7,7 @@ from cnntrain.training.state import TrainState
 
 
 def reason_to_stop(state: TrainState, options: TrainingOptions) -> str:
-    """Return ``epsilon``, ``patience`` or ``max`` if no epoch follows the last one, else nothing."""
+    """Return ``epsilon``, ``patience`` or ``max`` if training is over, otherwise an empty string."""
     if state.batch:
         return ""
     if state.max_change < options.epsilon:
@@ -18,7 +18,7 @@ def reason_to_stop(state: TrainState, options: TrainingOptions) -> str:
 
 
 def check_patience(config: Config, data: Data) -> None:
-    """Raise ConfigError where ``patience`` would wait for a validation loss that never comes."""
+    """Raise ConfigError if ``patience`` is set but there is no validation split."""
     if config.training.patience and data.validation is None:
         raise ConfigError(
             f"{config.where(('training', 'patience'))}: patience needs a validation loss, and no samples are held out; "

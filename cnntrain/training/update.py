@@ -1,4 +1,4 @@
-"""Gradient descent: a step of theta along the gradient of J, its length cut, alpha as the schedule says."""
+"""The parameter update: penalty gradients, gradient clipping, learning rate and optimizer step."""
 
 import numpy as np
 
@@ -11,46 +11,46 @@ from cnntrain.types import Array
 
 
 class Update:
-    """Steps a part of a network's parameters.
+    """Updates a part of a network's parameters.
 
     Args:
-        network: Its theta is changed.
-        part: Entries of theta that are stepped here, all of them trained; see ``Layout.split``.
-        comm: Keeps the optimizer's states, and knows the other ranks.
-        options: Of ``training``.
-        steps: Steps of an epoch.
+        network: Network; its theta is updated.
+        part: Trained entries of theta that this rank updates; see ``ParameterLayout.split``.
+        comm: Communicator of this rank, which holds the optimizer state.
+        options: ``training`` section of the config.
+        steps: Steps per epoch.
     """
 
     def __init__(self, network: Network, part: slice, comm: Communicator, options: TrainingOptions, steps: int):
         self.network, self.part, self.comm, self.options, self.steps = network, part, comm, options, steps
-        # Entries of a W come first in theta; only they are penalised.
+        # Entries of each W come first in theta; only they are penalized.
         self.W_count = max(0, min(network.layout.W_count, part.stop) - part.start)
         optimizer = OPTIMIZERS[options.optimizer]
         self.optimizer = optimizer(comm.states[:, part], self.W_count, **options.hyperparameters)
 
-    def step(self, gradient: Array, t: int, factor: float = 1.0, forgotten: int = 0) -> float:
-        """Take step t = 1, 2, ... of the run; return its alpha.
+    def step(self, gradient: Array, t: int, factor: float = 1.0, t0: int = 0) -> float:
+        """Take step t = 1, 2, ... of the run; return its learning rate.
 
         Args:
-            gradient: dJ/d theta of the part, without the penalties; overwritten.
-            t: Counted from the run's first step on, as the schedule counts.
-            factor: What the schedule's alpha is multiplied by.
-            forgotten: The steps before the optimizer's states last began at 0, which it does not count.
+            gradient: dJ/d theta for ``part``, without penalties; overwritten.
+            t: Number of the step since the run began, for the schedule.
+            factor: Factor of the scheduled learning rate.
+            t0: Number of steps before the optimizer state was last reset.
         """
         theta = self.network.theta[self.part]
         alpha = factor * alpha_of(t, self.steps, self.options)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the next loss
+        with np.errstate(over="ignore", invalid="ignore"):  # the next loss shows an overflow
             self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
             if self.options.clip_norm:
                 self.clip(gradient, self.options.clip_norm)
-            self.optimizer.step(theta, gradient, alpha, t - forgotten)
+            self.optimizer.step(theta, gradient, alpha, t - t0)
         return alpha
 
-    def clip(self, gradient: Array, longest: float) -> None:
-        """Scale a gradient that is longer than ``longest`` down to it (Pascanu et al. 2013, arXiv:1211.5063).
+    def clip(self, gradient: Array, max_norm: float) -> None:
+        """Clip the gradient to norm ``max_norm`` (Pascanu et al. 2013, arXiv:1211.5063).
 
-        One with infinities or NaN stays as it is, so that these are found.
+        A gradient with infinities or NaN is left unchanged, so that they are detected.
         """
         norm = self.comm.norm(gradient)
-        if longest < norm < np.inf:
-            gradient *= longest / norm
+        if max_norm < norm < np.inf:
+            gradient *= max_norm / norm

@@ -1,4 +1,4 @@
-"""What a worker process runs: the training program, as one rank of several."""
+"""Main program of a worker process: the training loop as one of several ranks."""
 
 import json
 import os
@@ -19,29 +19,29 @@ from cnntrain.training.state import TrainState
 
 
 def main() -> None:
-    """Read what to do from standard input, do it, and wait for the end."""
+    """Read the job from standard input, run it, and wait for rank 0 to end."""
     rank_0 = os.getppid()
-    order = json.loads(sys.stdin.buffer.readline())
-    fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in order["fields"].items()}
-    arrays = SharedArrays(fields, order["handle"])
+    job = json.loads(sys.stdin.buffer.readline())
+    fields = {name: (tuple(shape), dtype) for name, (shape, dtype) in job["fields"].items()}
+    arrays = SharedArrays(fields, job["handle"])
     arrays.close()
-    config = config_from_dict(order["config"], "worker")
-    preprocessing = Preprocessing.from_dict(order["preprocessing"], order["input"][0])
-    network = build_shaped(config, tuple(order["input"]), len(order["classes"]))
+    config = config_from_dict(job["config"], "worker")
+    preprocessing = Preprocessing.from_dict(job["preprocessing"], job["input"][0])
+    network = build_shaped(config, tuple(job["input"]), len(job["classes"]))
     network.use_vector(arrays["theta"])
-    data = shared_data(arrays, order["maps"], tuple(order["classes"]), preprocessing)
+    data = shared_data(arrays, job["maps"], tuple(job["classes"]), preprocessing)
 
-    def check_alive() -> None:
-        if os.getppid() != rank_0:  # a process that it forked may still hold the other end of our standard input
+    def check_rank_0() -> None:
+        if os.getppid() != rank_0:  # its child processes may keep our standard input open
             os._exit(1)
 
-    state = TrainState.from_json(order["progress"])
+    state = TrainState.from_json(job["state"])
     state.before = arrays["before"].copy() if "before" in arrays.arrays else None
-    comm = SharedMemory(order["rank"], order["workers"], arrays, network.layout, check_alive)
-    # Not before everything is imported: on Windows NumPy's libraries wait for whoever reads standard input.
-    lifeline = threading.Thread(target=leave_with_rank_0, daemon=True)
+    comm = SharedMemory(job["rank"], job["workers"], arrays, network.layout, check_rank_0)
+    # Only after all imports: on Windows NumPy's libraries wait for a thread that reads standard input.
+    lifeline = threading.Thread(target=exit_with_rank_0, daemon=True)
     lifeline.start()
-    # Rank 0 says why a run stops or diverges, and ends the workers: one that ended by itself would be missed.
+    # Rank 0 reports why a run stops or diverges, and ends the workers. A worker that ends earlier counts as failed.
     with one_blas_thread(), suppress(DivergedError):
         try:
             for _ in train_loop(network, data, config.training, comm, state):
@@ -51,8 +51,8 @@ def main() -> None:
     lifeline.join()
 
 
-def leave_with_rank_0() -> None:
-    """End at once when rank 0 has ended, however it did: standard input closes then."""
+def exit_with_rank_0() -> None:
+    """Exit as soon as rank 0 has ended in any way: this closes standard input."""
     while os.read(0, 1):
         pass
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The ranks of a training: this process alone, or with worker processes beside it."""
+"""The process group of a run: this process, and its worker processes if any."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.network.network import Network
-from cnntrain.parallel import Communicator, SingleProcess, worker_count
+from cnntrain.parallel import Communicator, SingleProcess, one_blas_thread, worker_count
 from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
@@ -24,46 +24,65 @@ from cnntrain.training.sharing import (
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 
-PATIENCE = 10.0
-"""Seconds that a run that is to stop waits for a worker; one that is stuck would keep it for ever."""
+STOP_TIMEOUT = 10.0
+"""Seconds that a run waits for a worker after a signal, in case the worker hangs."""
 
 
 @contextmanager
-def ranks(
+def process_group(
     config: Config,
     network: Network,
     data: Data,
-    workers: int,
+    workers: int | None = None,
     state: TrainState | None = None,
     states: Array | None = None,
     interrupts: Interrupts | None = None,
 ) -> Iterator[tuple[Communicator, Data]]:
-    """Context in which the other ranks are there; gives rank 0's communicator, and the data as all ranks see them.
+    """Context manager that starts the workers; gives rank 0's communicator, and the data as all ranks see them.
+
+    Inside, BLAS uses one thread per process.
 
     Args:
-        config: With data.
-        network: Its theta is shared.
-        data: What is learned.
-        workers: Ranks, this one included.
-        here: Where their program begins; by default at the beginning.
-        states: The optimizer's there; by default 0.
-        interrupts: Where a signal is noted, after which no worker is waited for without an end.
+        config: Config with data.
+        network: Network; its theta is moved to shared memory.
+        data: Data of the run.
+        workers: Number of processes, this one included; by default ``number_of_workers``.
+        state: Training state from which the workers start, by default the initial one.
+        states: Optimizer state, ``(state_rows, entries of theta)``, by default zeros.
+        interrupts: Signals; after one, the wait for a worker times out.
 
     Raises:
-        DataError: A mapped file was cut off.
-        WorkerError: There is no room for what they share, or one could not be started, or has ended.
-        KeyboardInterrupt: A signal was noted, and a worker does not come to the end of its batch.
+        DataError: A memory-mapped file is truncated.
+        WorkerError: A worker cannot be started or has ended, or there is not enough shared memory.
+        KeyboardInterrupt: A signal arrived, and a worker does not finish its batch.
     """
     check_mapped(data)
-    if workers == 1:
-        single = SingleProcess(network.layout, network.dtype, config.training.state_rows)
-        if states is not None:
-            single.states[...] = states
-        try:
-            yield single, data
-        finally:
-            network.free_workspaces()
-        return
+    workers = workers or number_of_workers(config, network, data)
+    with one_blas_thread():
+        if workers == 1:
+            comm = SingleProcess(network.layout, network.dtype, config.training.state_rows)
+            if states is not None:
+                comm.states[...] = states
+            try:
+                yield comm, data
+            finally:
+                network.free_workspaces()
+        else:
+            with worker_processes(config, network, data, workers, state, states, interrupts) as group:
+                yield group
+
+
+@contextmanager
+def worker_processes(
+    config: Config,
+    network: Network,
+    data: Data,
+    workers: int,
+    state: TrainState | None,
+    states: Array | None,
+    interrupts: Interrupts | None,
+) -> Iterator[tuple[Communicator, Data]]:
+    """Context manager for two or more processes, see ``process_group``."""
     state = state or TrainState()
     fields = dict(shared_fields(config, network, data, workers))
     if state.before is not None:
@@ -74,63 +93,63 @@ def ranks(
             processes.files = tuple({images["descriptor"] for images in maps.values()})
             for _ in range(1, workers):
                 processes.start(arrays.handle)
-            # While they import what they need.
+            # Meanwhile the workers import their modules.
             network.move_to(arrays["theta"])
             if states is not None:
                 arrays["states"][...] = states
             if state.before is not None:
                 arrays["before"][...] = state.before
             share_data(data, arrays)
-            # The first copy is not needed any more.
+            # The original copy is no longer needed.
             data = shared_data(arrays, maps, data.classes, data.preprocessing, data)
-            order = {
+            job = {
                 "workers": workers,
                 "handle": arrays.handle,
                 **arrays.to_json(),
                 "maps": maps,
-                "config": settled(config, network).resolved(),
+                "config": with_class_weights(config, network).resolved(),
                 "input": list(network.in_shape),
                 "classes": list(data.classes),
                 "preprocessing": data.preprocessing.to_dict(),
-                "progress": state.to_json(),
+                "state": state.to_json(),
             }
             for rank in range(1, workers):
-                processes.send(rank, {"rank": rank, **order})
+                processes.send(rank, {"rank": rank, **job})
 
-            def check_alive() -> None:
+            def check_workers() -> None:
                 processes.check_alive()
                 if interrupts is not None and interrupts.signal is not None and comm.waiting_since is not None:
                     processes.wake()
-                    if time.monotonic() - comm.waiting_since > PATIENCE:
+                    if time.monotonic() - comm.waiting_since > STOP_TIMEOUT:
                         raise KeyboardInterrupt(interrupts.signal)
 
-            comm = SharedMemory(0, workers, arrays, network.layout, check_alive)
+            comm = SharedMemory(0, workers, arrays, network.layout, check_workers)
             try:
                 yield comm, data
             finally:
                 comm.check_alive = (
                     processes.check_alive
-                )  # the other one knows comm: together they would keep all that is shared
+                )  # check_workers refers to comm: the cycle would keep the shared memory alive
     finally:
-        network.move_to(network.theta.copy())  # whoever keeps the network does not keep all that was shared
+        network.move_to(network.theta.copy())  # so that the network does not keep the shared memory alive
         network.free_workspaces()
         arrays.close()
 
 
-def settled(config: Config, network: Network) -> Config:
-    """Return the config with the class weights that rank 0 has found, which a worker would not find by itself."""
+def with_class_weights(config: Config, network: Network) -> Config:
+    """Return the config with rank 0's class weights, which workers would otherwise not know."""
     weights = {"class_weights": network.objective.class_weights}
     return config.model_copy(update={"training": config.training.model_copy(update=weights)})
 
 
 def number_of_workers(config: Config, network: Network, data: Data | None) -> int:
-    """Workers that a run takes, rank 0 counted: as many as the config says, or what ``worker_count`` finds best.
+    """Return the number of processes of a run, rank 0 included: from the config, or chosen by ``worker_count``.
 
-    More than ``GROUPS`` would find nothing to do.
+    At most ``GROUPS`` processes have work.
     """
     if config.training.workers != "auto":
         return min(config.training.workers, GROUPS)
     in_batch = samples_in_batch(config, data)
-    # A product in the forward pass, and two in the backward pass, of a multiplication and an addition each.
+    # One product in the forward pass and two in the backward pass, with a multiplication and an addition each.
     operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
     return worker_count(min(GROUPS, len(list(network.micro_batches(in_batch)))), operations)

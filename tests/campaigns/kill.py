@@ -137,7 +137,7 @@ class Campaign:
 
 def draw_nothing() -> None:
     """Leave out metrics.csv and the plots from here on."""
-    FIT.complete = lambda *_, **__: iter(())
+    FIT.write_run_artifacts = lambda *_, **__: iter(())
 
 
 def outcome(run: Path) -> dict[str, object]:

@@ -5,7 +5,7 @@ import pytest
 
 from cnntrain.builder import build
 from cnntrain.config import Config, load_config
-from cnntrain.training.events import BatchEnded, EpochEnded, Started
+from cnntrain.training.events import BatchEnded, EpochEnded, TrainingStarted
 
 NETWORK = """\
 network:
@@ -41,8 +41,8 @@ def config(network_file: Path) -> Config:
 
 
 @pytest.fixture
-def started(config: Config) -> Callable[..., Started]:
-    def make(**changes: object) -> Started:
+def started(config: Config) -> Callable[..., TrainingStarted]:
+    def make(**changes: object) -> TrainingStarted:
         values = {
             "run": Path("runs/small"),
             "network": build(config),
@@ -57,7 +57,7 @@ def started(config: Config) -> Callable[..., Started]:
             "layers": config.network.layers,
             "alpha_varies": False,
         }
-        return Started(**(values | changes))  # type: ignore[arg-type]
+        return TrainingStarted(**(values | changes))  # type: ignore[arg-type]
 
     return make
 

@@ -88,7 +88,7 @@ def test_data_files_are_not_read_where_the_shapes_are_known(digits_file):
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("training.batch_size=all", "training.batch_size: all is no number of samples where there is no data section"),
+        ("training.batch_size=all", "training.batch_size: all needs a data section"),
         ("network.input=null", "network.input: missing key 'input'"),
         ("training.workers=0", "training.workers: expected a whole number of at least 1 or auto, got 0"),
     ],

@@ -21,7 +21,7 @@ def trained(tmp_path_factory):
         "network: {layers: [pool: {k: 4, type: max}, fc: {activation: softmax}]}\n"
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+        patch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
         shown = CliRunner().invoke(app, ["train", str(folder / "digits.yaml"), "--out", str(folder / "run")])
     assert shown.exit_code == 0, shown.stderr
     return folder / "run"
@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def run(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
     return shutil.copytree(trained, tmp_path / "run")
 
 

@@ -13,7 +13,7 @@ HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, HANGUP])
 def test_the_first_signal_is_noted_and_told(number):
     told = []
-    with Interrupts(tell=lambda: told.append("stopping")) as interrupts:
+    with Interrupts(on_signal=lambda: told.append("stopping")) as interrupts:
         assert interrupts.signal is None
         os.kill(os.getpid(), number)
         assert interrupts.signal == number

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="devices 
 FILES = {"metrics.csv", "summary.json", "weights.safetensors", "environment.json"}
 NO_PLOTS = """
 import sys
-from cnntrain.evaluation import run_artifacts
-run_artifacts.draw_run = lambda *_, **options: iter(())
+from cnntrain.evaluation import artifacts
+artifacts.draw_run = lambda *_, **options: iter(())
 """
 COMMAND = NO_PLOTS + "from cnntrain.cli.app import main; main()"
 API = (

@@ -19,7 +19,7 @@ from cnntrain.cli.app import app
 def command(digits_file, tmp_path, monkeypatch):
     """Runs a command in an empty folder, without plots."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
     runner = CliRunner()
 
     def run(*words):
@@ -53,7 +53,7 @@ def test_verified_is_told(command):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["resume", "nowhere"], 2, "nowhere: there is no run folder here"),
+        (["resume", "nowhere"], 2, "nowhere: no such run folder"),
         (["resume", "run", "training.alpha=1"], 2, "run: training.alpha is 0.1 in this run and cannot become 1.0"),
         (["train", "--resume", "run"], 2, "no such option: --resume; use the command: cnntrain resume RUN"),
         (["train"], 2, "missing argument CONFIG: a YAML file, or the name of a bundled config such as digits"),

@@ -77,7 +77,7 @@ def test_no_runs_is_status_2(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = call()
     assert shown.exit_code == 2
-    assert shown.stderr.startswith("error: runs: there are no runs here")
+    assert shown.stderr.startswith("error: runs: no runs found")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

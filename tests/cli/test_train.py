@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.training.events import Finished
+from cnntrain.training.events import TrainingEnded
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_second_signal_stops_at_once(train, monkeypatch):
     def fit(*_: object):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
-        yield Finished({})
+        yield TrainingEnded({})
 
     monkeypatch.setattr("cnntrain.training.fit.fit", fit)
     before = signal.getsignal(signal.SIGINT)  # ignored, where a shell has put the tests into the background

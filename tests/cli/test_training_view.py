@@ -8,7 +8,7 @@ from rich.console import Console
 from cnntrain.cli.options import ProgressMode
 from cnntrain.cli.views.console import CommandConsole
 from cnntrain.cli.views.training_view import PlainView, RichView, SilentView, open_view
-from cnntrain.training.events import Finished, Loading, Note, Verified, Warned
+from cnntrain.training.events import LoadingProgress, Note, StepsVerified, TrainingEnded, WarningIssued
 
 
 class Clock:
@@ -132,7 +132,7 @@ def test_a_run_may_end_before_its_first_batch_did(started):
     stream, console = terminal()
     with RichView(console, Clock()) as view:
         view.show(started())
-        view.show(Finished({}))
+        view.show(TrainingEnded({}))
     assert visible_lines(stream.getvalue())[-1] == ""
 
 
@@ -200,7 +200,7 @@ def test_loading_is_lines_in_a_log(started):
     stream = io.StringIO()
     with PlainView(Console(file=stream, width=1000, markup=False, highlight=False)) as view:
         for done in range(0, 100, 10):
-            view.show(Loading(done, 100, "decoding images"))
+            view.show(LoadingProgress(done, 100, "decoding images"))
         view.show(Note("skipped [x]\x1b[2J"))
     assert stream.getvalue().splitlines() == ["decoding images", "note: skipped [x]\\x1b[2J"]
 
@@ -208,9 +208,9 @@ def test_loading_is_lines_in_a_log(started):
 def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started):
     stream, console = terminal()
     with RichView(console) as view:
-        view.show(Loading(0, 776, "decoding images"))
+        view.show(LoadingProgress(0, 776, "decoding images"))
         view.show(Note("skipped 2 hidden"))
-        view.show(Loading(388, 776, "decoding images"))
+        view.show(LoadingProgress(388, 776, "decoding images"))
         view.show(started())
     assert re.search(r"decoding images .* 50%", stream.getvalue())
     lines = visible_lines(stream.getvalue())
@@ -221,15 +221,15 @@ def test_loading_is_a_bar_on_a_terminal_and_leaves_nothing_but_notes(started):
 def test_a_view_that_is_closed_while_loading_leaves_nothing():
     stream, console = terminal()
     with RichView(console) as view:
-        view.show(Loading(1, 776, "decoding images"))
+        view.show(LoadingProgress(1, 776, "decoding images"))
     assert not "".join(visible_lines(stream.getvalue()))
 
 
 def test_no_view_shows_no_loading(capsys):
     with SilentView() as view:
-        view.show(Loading(1, 776, "decoding images"))
+        view.show(LoadingProgress(1, 776, "decoding images"))
         view.show(Note("skipped 2 hidden"))
-        view.show(Warned("the disk is full"))
+        view.show(WarningIssued("the disk is full"))
     assert capsys.readouterr() == ("", "note: skipped 2 hidden\nwarning: the disk is full\n")
 
 
@@ -237,7 +237,7 @@ def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, ba
     stream, console = terminal()
     clock = Clock()
     with RichView(console, clock) as view:
-        view.show(Verified(12))
+        view.show(StepsVerified(12))
         view.show(started(epochs_before=10, batches_before=2, batches=4, Max=20))
         clock.now += 10  # for two batches of four: 20 seconds an epoch, and nine are left
         view.show(batch(11, 4))
@@ -249,5 +249,5 @@ def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, ba
 
 def test_a_warning_is_shown_in_every_view(capsys):
     for view in (open_view(ProgressMode.NONE), open_view(ProgressMode.PLAIN)):
-        view.show(Warned("[no] room"))
+        view.show(WarningIssued("[no] room"))
     assert capsys.readouterr().err == "warning: [no] room\n" * 2

@@ -25,12 +25,12 @@ from cnntrain.training.events import (
     BatchEnded,
     DiagnosticsComputed,
     EpochEnded,
-    Finished,
-    Loading,
+    LoadingProgress,
     Note,
-    Started,
-    Verified,
-    Warned,
+    StepsVerified,
+    TrainingEnded,
+    TrainingStarted,
+    WarningIssued,
 )
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
@@ -76,7 +76,7 @@ def test_runs_that_are_resumed_at_each_batch(tiny_config, record, tmp_path, batc
         resumed = list(resume_run(tmp_path / f"{number}", verify=True))
         assert resumed[-1].result["stop"] == "max"
         ended = [event for event in resumed if type(event).__name__ == "EpochEnded"]
-        started = next(event for event in resumed if type(event).__name__ == "Started")
+        started = next(event for event in resumed if type(event).__name__ == "TrainingStarted")
         for text in show(resumed)[1:]:
             assert all(epoch_line(event, started) in text for event in ended)
         show(list(resume_run(tmp_path / f"{number}")))  # Max is reached at once
@@ -87,12 +87,12 @@ def test_runs_that_diverge_and_go_back(tiny_config, tmp_path, on_divergence):
     events = []
 
     def train():
-        for event in fit(tiny_config(alpha=1e30, on_divergence=on_divergence), tmp_path / "run", health=True):
+        for event in fit(tiny_config(alpha=1e30, on_divergence=on_divergence), tmp_path / "run", diagnostics=True):
             events.append(event)
 
     with pytest.raises(DivergedError):
         train()
-    assert any(isinstance(event, Warned) for event in events) == (on_divergence == "rollback")
+    assert any(isinstance(event, WarningIssued) for event in events) == (on_divergence == "rollback")
     with np.errstate(over="ignore", invalid="ignore"):  # the network is as the run left it
         show(events)
 
@@ -102,13 +102,13 @@ def test_a_rollback_past_where_a_run_was_resumed(started, batch, epoch):
     events = [started(epochs_before=10), batch(11, 4), epoch(11), batch(6, 4), epoch(6)]
     for number in range(7, 12):
         events += [batch(number, 4), epoch(number)]
-    show([*events, Finished({})])
+    show([*events, TrainingEnded({})])
 
 
 def every_event():
     """Each kind of event, in several forms."""
     network = config_from_dict({"network": {"input": [1, 8, 8], "layers": [{"fc": {"units": 3}}]}}, "a test")
-    start = Started(
+    start = TrainingStarted(
         run=Path("runs/a"),
         network=build(network),
         source="digits",
@@ -132,18 +132,18 @@ def every_event():
         *(replace(ended, epoch=number) for number in (1, 2, 3, 9)),
         DiagnosticsComputed(1, [LayerDiagnostics(0, "fc", 0.1, 0.1, None, 0.5, None)]),
         DiagnosticsComputed(1, []),
-        Loading(1, 2, "decoding"),
+        LoadingProgress(1, 2, "decoding"),
         Note("a note"),
-        Warned("a warning"),
-        Verified(1),
-        Finished({}),
+        WarningIssued("a warning"),
+        StepsVerified(1),
+        TrainingEnded({}),
     ]
 
 
 @given(st.lists(st.sampled_from(every_event()), max_size=30), st.sampled_from([0.0, 0.07, 5.0]), st.integers(20, 200))
 @settings(max_examples=60)
 def test_any_order_of_events(events, seconds, width):
-    show([Loading(0, 0, "loading"), *events], seconds, width)
+    show([LoadingProgress(0, 0, "loading"), *events], seconds, width)
 
 
 def test_time_left_is_measured_from_where_a_run_began_or_went_back(started):

@@ -12,9 +12,9 @@ import pytest
 
 import cnntrain
 from cnntrain.evaluation import artifacts
-from cnntrain.evaluation.artifacts import alone_in, draw_report
+from cnntrain.evaluation.artifacts import draw_report, swept_folder
 from cnntrain.evaluation.evaluate import evaluate_saved
-from cnntrain.evaluation.run_artifacts import write_csv
+from cnntrain.runs.metrics_file import write_metrics_table
 from cnntrain.storage import FolderLock
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -26,7 +26,7 @@ def drawn(folder: Path) -> set[str]:
 
 
 def warnings(run) -> list[str]:
-    return [event.text for event in run.of("Warned")]
+    return [event.text for event in run.of("WarningIssued")]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_run_leaves_its_plots(tiny_config, record, tmp_path):
     run = record(tiny_config(data={"validation": 0.25}), tmp_path / "run")
     assert drawn(tmp_path / "run") == {"curves.png", "confusion.png", "mistakes.png", "filters.png"}
     assert warnings(run) == []
-    assert [type(event).__name__ for event in run.events[-1:]] == ["Finished"]
+    assert [type(event).__name__ for event in run.events[-1:]] == ["TrainingEnded"]
 
 
 @pytest.mark.usefixtures("plots", "no_ink")
@@ -76,18 +76,18 @@ def test_without_matplotlib_a_run_warns_and_is_whole(tiny_config, record, tmp_pa
     assert drawn(tmp_path / "run") == set()
     assert len(warnings(run)) == 4
     assert all("cannot be drawn" in text and "\n" not in text for text in warnings(run))
-    assert cnntrain.evaluate(tmp_path / "run")["accuracy"] == run.of("Finished")[0].result["test"]["accuracy"]
+    assert cnntrain.evaluate(tmp_path / "run")["accuracy"] == run.of("TrainingEnded")[0].result["test"]["accuracy"]
 
 
 @pytest.mark.usefixtures("plots", "no_ink")
-@pytest.mark.parametrize("broken", ["write_file", "judge"])
+@pytest.mark.parametrize("broken", ["write_file", "evaluate_network"])
 def test_a_full_disk_or_memory_is_a_warning(tiny_config, record, tmp_path, monkeypatch, broken):
     def fail(*args):
         raise (OSError(28, "No space left on device") if broken == "write_file" else MemoryError())
 
     monkeypatch.setattr(artifacts, broken, fail)
     run = record(tiny_config(), tmp_path / "run")
-    assert run.of("Finished")[0].result["stop"] == "max"
+    assert run.of("TrainingEnded")[0].result["stop"] == "max"
     assert len(warnings(run)) == (4 if broken == "write_file" else 1)
     assert drawn(tmp_path / "run") == set()
 
@@ -95,7 +95,7 @@ def test_a_full_disk_or_memory_is_a_warning(tiny_config, record, tmp_path, monke
 def test_the_csv_has_a_column_for_each_key(tmp_path):
     rows = [{"epoch": 1, "validation_loss": None}, {"epoch": 2, "validation_loss": 0.1, "alpha": 1e-05}]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    write_csv(tmp_path)
+    write_metrics_table(tmp_path)
     assert (tmp_path / "metrics.csv").read_text() == "epoch,validation_loss,alpha\n1,,\n2,0.1,1e-05\n"
 
 
@@ -171,9 +171,9 @@ def test_what_a_killed_process_left_is_swept_unless_another_one_is_at_work(tmp_p
     for path in (left, tmp_path / "report.png.0123abcd.tmp"):
         path.touch()
     other = FolderLock(tmp_path)
-    with alone_in(tmp_path):
+    with swept_folder(tmp_path):
         assert left.exists()
     other.release()
-    with alone_in(tmp_path):
+    with swept_folder(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["report.png.0123abcd.tmp"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cnntrain.evaluation import metrics
 
-# A cat, dog and bird classifier: of 4 cats 3 are recognized and 1 is taken for a dog; of 3 dogs 1 is taken for a cat;
-# both birds are taken for cats, and nothing for a bird.
+# Cats, dogs and birds: 3 of 4 cats are correct and 1 is predicted to be a dog; 1 of 3 dogs is predicted to be a cat;
+# both birds are predicted to be cats, and nothing is predicted to be a bird.
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 1, 0, 1, 0, 1, 0, 0])
 
@@ -18,7 +18,7 @@ def test_confusion_has_true_classes_in_rows():
 
 
 def test_precision_recall_and_f1_by_hand():
-    cat, dog, bird, none = metrics.class_figures(LABELS, PREDICTED, 4)
+    cat, dog, bird, none = metrics.class_metrics(LABELS, PREDICTED, 4)
     assert (cat.precision, cat.recall, cat.support) == (3 / 6, 3 / 4, 4)
     assert cat.f1 == pytest.approx(2 * (1 / 2) * (3 / 4) / (1 / 2 + 3 / 4), rel=1e-15)
     assert (dog.precision, dog.recall, dog.f1, dog.support) == (2 / 3, 2 / 3, 4 / 6, 3)
@@ -27,7 +27,7 @@ def test_precision_recall_and_f1_by_hand():
 
 
 def test_averages_by_hand():
-    figures = metrics.class_figures(LABELS, PREDICTED, 4)
+    figures = metrics.class_metrics(LABELS, PREDICTED, 4)
     macro, weighted = metrics.macro(figures), metrics.weighted(figures)
     assert macro["precision"] == pytest.approx((3 / 6 + 2 / 3 + 0) / 3)
     assert macro["recall"] == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
@@ -77,12 +77,12 @@ def test_figures_are_those_of_the_matrix(case):
     labels, predicted = pairs.T
     confusion = metrics.confusion_matrix(labels, predicted, classes)
     assert confusion.sum() == len(pairs)
-    for c, figures in enumerate(metrics.class_figures(labels, predicted, classes)):
+    for c, figures in enumerate(metrics.class_metrics(labels, predicted, classes)):
         column, row = confusion[:, c].sum(), confusion[c].sum()
         assert figures.precision == (confusion[c, c] / column if column else None)
         assert figures.recall == (confusion[c, c] / row if row else None)
         assert figures.support == row
-    weighted = metrics.weighted(metrics.class_figures(labels, predicted, classes))
+    weighted = metrics.weighted(metrics.class_metrics(labels, predicted, classes))
     assert weighted["recall"] == pytest.approx((labels == predicted).mean())
 
 
@@ -92,7 +92,7 @@ def test_figures_are_those_of_scikit_learn(case):
     sklearn_metrics = pytest.importorskip("sklearn.metrics")
     classes, pairs = case
     labels, predicted = pairs.T
-    ours = metrics.class_figures(labels, predicted, classes)
+    ours = metrics.class_metrics(labels, predicted, classes)
     theirs = sklearn_metrics.precision_recall_fscore_support(
         labels, predicted, labels=range(classes), zero_division=np.nan
     )

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from cnntrain.evaluation.display_names import short, visible
-from cnntrain.evaluation.metrics import Bin
+from cnntrain.evaluation.metrics import CalibrationBin
 from cnntrain.evaluation.plots.calibration import calibration
 from cnntrain.evaluation.plots.confusion import MAX_LABELS, confusion
 from cnntrain.evaluation.plots.curves import curves
@@ -119,7 +119,7 @@ def test_losses_of_many_sizes_have_a_logarithmic_axis():
 )
 def test_any_pictures_of_mistakes_can_be_drawn(count, shape):
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    title = f"{'n' * 40}\nthe 25 surest of 10,000 mistakes on 100,000 validation samples"
+    title = f"{'n' * 40}\nthe 25 most confident of 10,000 errors on 100,000 validation samples"
     with styled():
         figure = mistakes([Mistake(image, "a" * 80, MATH, "99 %", "x/" * 60)] * count, title)
         found = [text for text in figure.axes[0].texts if text.get_text()]
@@ -171,7 +171,7 @@ def test_any_filters_can_be_drawn(shape):
 
 def test_bars_of_the_calibration_are_the_accuracies():
     with styled():
-        figure = calibration([Bin(0, 0.0, 0.0), Bin(10, 0.75, 0.5)], "run")
+        figure = calibration([CalibrationBin(0, 0.0, 0.0), CalibrationBin(10, 0.75, 0.5)], "run")
         assert [bar.get_height() for bar in figure.axes[0].patches] == [0, 0.5]
         assert [bar.get_height() for bar in figure.axes[1].patches] == [0, 10]
         assert "25.00 %" in figure.get_suptitle()

@@ -50,7 +50,7 @@ def test_answers_are_those_of_forward(case, layers, loss):
     network, dataset, _ = this = case(layers, loss)
     output = network.forward(dataset.images).reshape(len(dataset), -1)
     report = this.judge()
-    answers = report.answers
+    answers = report.predictions
     np.testing.assert_array_equal(answers.predicted, output.argmax(axis=1))
     np.testing.assert_allclose(answers.confidence, output.max(axis=1), rtol=1e-12)
     before = (output > output[np.arange(len(dataset)), dataset.labels][:, np.newaxis]).sum(axis=1)
@@ -63,18 +63,18 @@ def test_answers_are_those_of_forward(case, layers, loss):
 
 
 @pytest.mark.parametrize(("layers", "loss"), CASES)
-def test_mistakes_begin_with_the_surest(case, layers, loss):
+def test_mistakes_begin_with_the_most_confident(case, layers, loss):
     _, dataset, classes = this = case(layers, loss, count=90)
     report = this.judge()
-    wrong = np.flatnonzero(report.answers.predicted != dataset.labels)
+    wrong = np.flatnonzero(report.predictions.predicted != dataset.labels)
     mistakes = report.result()["mistakes"]
     assert len(wrong) > len(mistakes) == MAX_MISTAKES
     outputs = [row["output"] for row in mistakes]
-    assert outputs == sorted(report.answers.confidence[wrong], reverse=True)[:MAX_MISTAKES]
+    assert outputs == sorted(report.predictions.confidence[wrong], reverse=True)[:MAX_MISTAKES]
     for row in mistakes:
         sample = row["sample"]
         assert row["true"] == classes[dataset.labels[sample]] != row["predicted"]
-        assert row["predicted"] == classes[report.answers.predicted[sample]]
+        assert row["predicted"] == classes[report.predictions.predicted[sample]]
         assert row["probability"] == (row["output"] if layers is SOFTMAX else None)
         assert row["file"] is None
 
@@ -82,7 +82,7 @@ def test_mistakes_begin_with_the_surest(case, layers, loss):
 def test_the_first_of_equal_outputs_comes_first(case):
     network, dataset, _ = this = case(SOFTMAX)
     network.set_parameters({name: np.zeros_like(value) for name, value in network.parameters().items()})
-    answers = this.judge().answers
+    answers = this.judge().predictions
     assert not answers.predicted.any()
     np.testing.assert_array_equal(answers.rank, dataset.labels)
 
@@ -94,7 +94,7 @@ def test_outputs_that_overflow_give_no_calibration_and_no_warning(case, loss):
     report = this.judge()
     assert not np.isfinite(report.score.loss)
     assert report.result()["calibration_error"] is None
-    assert (report.answers.rank >= dataset.labels).all()
+    assert (report.predictions.rank >= dataset.labels).all()
 
 
 def test_very_many_classes_get_no_matrix(case):

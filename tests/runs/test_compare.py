@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnntrain.errors import UsageError
-from cnntrain.runs.compare import MetricsSummary, differences, flat, list_runs, run_folders
+from cnntrain.runs.compare import MetricsSummary, config_differences, flatten, list_runs, run_folders
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_folders_that_are_no_runs_are_named_beside_runs(two):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("nothing", "there are no runs here"), ("file", "file"), ("empty", "no runs")]
+    ("name", "words"), [("nothing", "no runs found: "), ("file", "file"), ("empty", "no runs found in")]
 )
 def test_a_folder_without_runs_is_an_error_of_one_sentence(tmp_path, name, words):
     (tmp_path / "file").write_text("")
@@ -139,9 +139,9 @@ def test_the_best_line_is_that_of_the_least_validation_loss():
 
 
 def test_configs_are_compared_key_by_key():
-    a = flat({"x": {"y": [1, 8, 8]}, "layers": [{"conv": {"K": 2}}, {"fc": {}}]})
+    a = flatten({"x": {"y": [1, 8, 8]}, "layers": [{"conv": {"K": 2}}, {"fc": {}}]})
     assert a == {"x.y": [1, 8, 8], "layers.0.conv.K": 2}
-    assert differences([a, a | {"x.y": [3, 8, 8], "z": 1}]) == {"x.y": [[1, 8, 8], [3, 8, 8]], "z": [None, 1]}
+    assert config_differences([a, a | {"x.y": [3, 8, 8], "z": 1}]) == {"x.y": [[1, 8, 8], [3, 8, 8]], "z": [None, 1]}
 
 
 def test_a_folder_and_a_file_that_may_not_be_read_stop_no_list(two, monkeypatch):
@@ -174,6 +174,6 @@ def test_a_folder_that_may_not_be_read(two):
 
 def test_differences_are_in_the_order_of_a_config():
     a, b = {"training.a": 1, "network.layers.10.fc.units": 2}, {"network.layers.2.fc.units": 1, "data.p": 3}
-    assert list(differences([a, b])) == [
+    assert list(config_differences([a, b])) == [
         "data.p", "network.layers.2.fc.units", "network.layers.10.fc.units", "training.a",
     ]  # fmt: skip

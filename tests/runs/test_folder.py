@@ -198,7 +198,7 @@ def test_a_link_that_leads_nowhere_is_told_at_once(monkeypatch, tmp_path, link, 
     Path(link).symlink_to("gone/folder")
     with pytest.raises(UsageError) as caught:
         RunFolder.create(out, "x")
-    assert str(caught.value) == f"{named}: a link that leads nowhere stands where the run's folder should be"
+    assert str(caught.value) == f"{named}: cannot create the run folder here, because this is a broken symbolic link"
     assert [path.name for path in tmp_path.iterdir()] == [link]
 
 
@@ -206,7 +206,7 @@ def test_a_link_that_leads_nowhere_is_told_at_once(monkeypatch, tmp_path, link, 
 def test_a_ring_of_links_is_told_at_once(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("runs").symlink_to("runs")
-    with pytest.raises(UsageError, match=r"^runs: a link that leads nowhere"):
+    with pytest.raises(UsageError, match=r"broken symbolic link$"):
         RunFolder.create(None, "x")
 
 
@@ -222,7 +222,7 @@ def test_a_link_to_a_folder_is_that_folder(monkeypatch, tmp_path):
 def test_a_file_of_the_name_runs_is_told_by_its_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("runs").touch()
-    with pytest.raises(UsageError, match=r"^runs: a file stands where the run's folder should be$"):
+    with pytest.raises(UsageError, match=r"^runs: cannot create the run folder here, because this is a file$"):
         RunFolder.create(None, "x")
 
 
@@ -231,7 +231,7 @@ def test_the_numbers_of_runs_have_an_end(monkeypatch, tmp_path):
     monkeypatch.setattr(run_folder, "MAX_RUNS", 3)
     for name in ("x", "x-2", "x-3"):
         Path("runs", name).mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"^runs: there are 3 runs of the name x; .*--out DIR$"):
+    with pytest.raises(UsageError, match=r"^runs: there are already 3 runs named x; .*--out DIR$"):
         RunFolder.create(None, "x")
 
 
@@ -272,7 +272,7 @@ def test_a_file_system_without_locks_is_trained_on_with_a_note(tiny_config, reco
 
     monkeypatch.setattr("fcntl.flock", flock)
     run = record(tiny_config(Max=1), tmp_path / "run")
-    assert [event.text for event in run.of("Warned")] == [
+    assert [event.text for event in run.of("WarningIssued")] == [
         f"{tmp_path / 'run'}: the file system has no locks; nothing keeps other processes out of this run"
     ]
     assert {path.name for path in (tmp_path / "run").iterdir()} >= FILES - {"checkpoint.previous.safetensors"}
@@ -323,12 +323,12 @@ def test_of_many_training_samples_a_part_says_which_weights_are_best(make_config
 
 def test_the_samples_that_say_which_weights_are_best_are_of_all_classes(make_config):
     data = load_config_data(make_config([{"fc": {}}], data={"source": "digits"}))
-    part = monitoring.Monitored.of(data, seed=0)
+    part = monitoring.MonitoredSplit.of(data, seed=0)
     assert part.split == "train"
     assert len(part.dataset) == monitoring.MIN_COUNT
     counts = np.bincount(part.dataset.labels, minlength=10)
     assert counts.max() - counts.min() <= 1
     images = data.train.gather(np.arange(len(data.train)))
     assert all(any((image == other).all() for other in images) for image in part.dataset.gather(np.arange(5)))
-    again, other = (monitoring.Monitored.of(data, seed).dataset.rows for seed in (0, 1))
+    again, other = (monitoring.MonitoredSplit.of(data, seed).dataset.rows for seed in (0, 1))
     assert again.tolist() == part.dataset.rows.tolist() != other.tolist()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnntrain.config import config_from_dict
-from cnntrain.runs.folder import NEWEST, PREVIOUS
+from cnntrain.runs.folder import CHECKPOINT_FILE, PREVIOUS_FILE
 from cnntrain.training.checkpointing.checkpoint import load, save
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
@@ -23,7 +23,7 @@ OLDEST, OLD, NEW = (1, 3), (2, 1), (2, 2)
 def quick(monkeypatch):
     """No plots, and no waiting for a disk that is not cut off from power."""
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def files(folder):
 
 
 def position(folder):
-    progress = last_checkpoint(folder).checkpoint.progress
+    progress = last_checkpoint(folder).checkpoint.state
     return progress.epoch, progress.batch
 
 
@@ -72,7 +72,7 @@ def test_every_crash_of_a_checkpoint_leaves_a_whole_one_to_go_on_from(config, tm
     folder = tmp_path / "old"
     assert position(folder) == OLD
     assert position(tmp_path / "new") == NEW
-    save(folder, new[NEWEST], disk)
+    save(folder, new[CHECKPOINT_FILE], disk)
     found, states = [], list(crashes(before, disk.operations))
     for state in states:
         put_back(folder, state)
@@ -111,13 +111,13 @@ def test_a_crash_loses_both_checkpoints_where_the_order_is_wrong(config, tmp_pat
     before = run_until(config, tmp_path / "old", *OLD)
     new = run_until(config, tmp_path / "new", *NEW)
     folder = tmp_path / "old"
-    save(folder, new[NEWEST], disk)
+    save(folder, new[CHECKPOINT_FILE], disk)
     careless = [operation for operation in disk.operations if operation[0] != "sync"]
     lost = 0
-    for state in crashes({name: before[name] for name in (NEWEST, PREVIOUS)}, careless):
+    for state in crashes({name: before[name] for name in (CHECKPOINT_FILE, PREVIOUS_FILE)}, careless):
         put_back(folder, state)
         try:
-            load(folder / NEWEST)
+            load(folder / CHECKPOINT_FILE)
         except Exception:
             lost += 1
     assert lost
@@ -127,6 +127,6 @@ def test_the_newest_is_the_one_before_when_the_next_is_written(config, tmp_path)
     run_until(config, tmp_path / "old", *OLD)
     new = run_until(config, tmp_path / "new", *NEW)
     old = files(tmp_path / "old")
-    save(tmp_path / "old", new[NEWEST])
+    save(tmp_path / "old", new[CHECKPOINT_FILE])
     left = files(tmp_path / "old")
-    assert (left[NEWEST], left[PREVIOUS]) == (new[NEWEST], old[NEWEST])
+    assert (left[CHECKPOINT_FILE], left[PREVIOUS_FILE]) == (new[CHECKPOINT_FILE], old[CHECKPOINT_FILE])

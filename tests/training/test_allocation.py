@@ -30,14 +30,14 @@ OPTIONS = ["optimizer=adam", "optimizer=adamw", "optimizer=rmsprop", "clip_norm=
 CASES = [(path.stem, "") for path in CONFIGS] + [("mnist", option) for option in OPTIONS]
 
 
-NORMALISED = (
+NORMALIZED = (
     "network.layers=[conv: {K: 32, F: 3, P: 1}, batch_norm: {activation: relu}, dropout: {}, "
     "conv: {K: 16, F: 3}, batch_norm: {activation: tanh}, pool: {k: all, type: average}, "
     "fc: {units: 32}, batch_norm: {}, fc: {activation: softmax}]"
 )
 
 
-@pytest.mark.parametrize(("name", "option"), [*CASES, ("cifar10", NORMALISED)])
+@pytest.mark.parametrize(("name", "option"), [*CASES, ("cifar10", NORMALIZED)])
 def test_a_warm_step_allocates_less_than_a_megabyte(name, option):
     words = [f"training.{option}", "training.momentum=0"] if option in OPTIONS else [option] if option else []
     config = load_config(FOLDER / f"{name}.yaml", ["training.Max=4", "training.epsilon=0", *words])

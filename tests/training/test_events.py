@@ -8,7 +8,7 @@ import pytest
 def test_events_come_in_order(tiny_config, record, tmp_path):
     run = record(tiny_config(Max=2), tmp_path / "run")  # 40 samples in batches of 16
     kinds = [type(event).__name__ for event in run.events]
-    assert kinds == ["Started", *(["BatchEnded"] * 3 + ["EpochEnded"]) * 2, "Finished"]
+    assert kinds == ["TrainingStarted", *(["BatchEnded"] * 3 + ["EpochEnded"]) * 2, "TrainingEnded"]
     assert [(e.epoch, e.batch, e.samples) for e in run.of("BatchEnded")] == [
         (epoch, batch, min(40, 16 * batch)) for epoch in (1, 2) for batch in (1, 2, 3)
     ]

@@ -118,7 +118,7 @@ def test_a_run_that_needs_nearly_all_begins_with_a_warning(tiny_config, tmp_path
     for share, count in ((2.0, 0), (1.0, 1), (0.9, 1)):
         free(int(share * needed))
         events = list(fit(config, tmp_path / f"run-{share}"))
-        warned = [event.text for event in events if type(event).__name__ == "Warned"]
+        warned = [event.text for event in events if type(event).__name__ == "WarningIssued"]
         assert len(warned) == count
         assert all("it may run out of memory; a smaller training.batch_size" in text for text in warned)
 

@@ -8,7 +8,7 @@ import cnntrain
 from cnntrain.data import Data
 from cnntrain.errors import DataError, WorkerError
 from cnntrain.training import load_data
-from cnntrain.training.events import Loading, Note
+from cnntrain.training.events import LoadingProgress, Note
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.load_data import load_events
 
@@ -38,7 +38,7 @@ def test_what_is_told_comes_as_events(monkeypatch, tiny_config):
 
     loader(monkeypatch, load)
     events, result = run(load_events(tiny_config()))
-    assert events == [Loading(0, 5, "decoding"), Note("a note"), Loading(5, 5, "decoding")]
+    assert events == [LoadingProgress(0, 5, "decoding"), Note("a note"), LoadingProgress(5, 5, "decoding")]
     assert result is data
 
 
@@ -70,7 +70,7 @@ def test_a_signal_stops_the_loading(monkeypatch, tiny_config):
 
     loader(monkeypatch, load)
     events = load_events(tiny_config(), interrupts=interrupts)
-    assert next(events) == Loading(1, 2, "decoding")
+    assert next(events) == LoadingProgress(1, 2, "decoding")
     interrupts.signal = 15
     with pytest.raises(KeyboardInterrupt) as caught:
         next(events)
@@ -133,5 +133,5 @@ def test_a_process_that_may_start_no_thread_is_told(monkeypatch, tiny_config):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("threading.Thread.start", start)
-    with pytest.raises(WorkerError, match="start no thread; raise the limit of processes"):
+    with pytest.raises(WorkerError, match="allows no new thread; raise the limit of processes"):
         list(load_events(tiny_config()))

@@ -11,9 +11,9 @@ from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.image_folder import cache_file
 from cnntrain.errors import DataError
 from cnntrain.training.batches import batches
-from cnntrain.training.loop import Evaluated, train_loop
+from cnntrain.training.loop import LoopEnded, train_loop
 from cnntrain.training.sharing import sample_arrays
-from cnntrain.training.workers import ranks
+from cnntrain.training.workers import process_group
 
 LAYERS = [{"conv": {"K": 2, "F": 2, "activation": "relu"}}, {"fc": {"activation": "softmax"}}]
 
@@ -42,10 +42,10 @@ def data_of(dataset):
 
 def trained(config, data, workers):
     network = build_for(config, data)
-    with ranks(config, network, data, workers) as (comm, shared):
+    with process_group(config, network, data, workers) as (comm, shared):
         assert shared.test.names == data.test.names
         *_, evaluated = train_loop(network, shared, config.training, comm)
-    assert isinstance(evaluated, Evaluated)
+    assert isinstance(evaluated, LoopEnded)
     return network.theta.tobytes(), evaluated.scores
 
 
@@ -105,5 +105,8 @@ def test_a_file_that_was_cut_off_is_said_before_it_is_read(make_config, decoded,
     config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=1)
     network = build_for(config, data)
     os.truncate(f"/proc/self/fd/{decoded.images.descriptor}", 1000)
-    with pytest.raises(DataError, match="was cut off while it was in use"), ranks(config, network, data, workers):
+    with (
+        pytest.raises(DataError, match="was cut off while it was in use"),
+        process_group(config, network, data, workers),
+    ):
         pass

@@ -34,7 +34,7 @@ RESULTS = ("weights.safetensors", "best.safetensors", "metrics.jsonl", "summary.
 def quick(monkeypatch):
     """No plots, and no waiting for a disk that is not cut off from power: both take longer than the runs."""
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_any_mixture_of_workers_and_stops_gives_the_same_bits(config, undisturbe
 def test_seconds_are_those_of_all_parts(config, tmp_path):
     interrupts, watch = stop_at(7)
     first = watch(fit(config(**PLAIN), tmp_path / "run", interrupts))[-1].result["seconds"]
-    *_, last = (event for event in resume_run(tmp_path / "run") if type(event).__name__ == "Finished")
+    *_, last = (event for event in resume_run(tmp_path / "run") if type(event).__name__ == "TrainingEnded")
     assert last.result["seconds"] > first
 
 
@@ -201,7 +201,7 @@ def test_changed_data_are_refused_before_anything_is_touched(half, tiny):
     arrays["x_train"][3, 2, 2] ^= 1
     np.savez(tiny, **arrays)
     before = content(half)
-    with pytest.raises(DataError, match=r"not those that this run began with: (train|validation) images differ$"):
+    with pytest.raises(DataError, match=r"not those that this run started with: (train|validation) images differ$"):
         list(resume_run(half))
     assert content(half) == before
 
@@ -220,7 +220,7 @@ def test_another_version_is_told(half, monkeypatch):
 
     now = provenance.provenance() | {"NumPy": "99.1"}
     monkeypatch.setattr(provenance, "provenance", lambda: now)
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "Warned"]
+    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
     assert len(told) == 1
     assert f"NumPy was {np.__version__} and is 99.1" in told[0]
 
@@ -230,7 +230,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(half, undistur
     damaged = bytearray(newest.read_bytes())
     damaged[-5] ^= 1
     newest.write_bytes(damaged)
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "Warned"]
+    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
     assert len(told) == 1
     assert "damaged" in told[0]
     assert results(half) == undisturbed(**PLAIN)
@@ -248,14 +248,14 @@ def test_without_a_whole_checkpoint_nothing_is_touched(half):
 @pytest.mark.parametrize("name", ["nothing", "file"])
 def test_no_run_is_told(tmp_path, name):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="there is no run folder here"):
+    with pytest.raises(UsageError, match="no such run folder"):
         list(resume_run(tmp_path / name))
 
 
 def test_a_run_of_which_the_checkpoints_are_gone_is_told(half):
     for path in half.glob("checkpoint*"):
         path.unlink()
-    with pytest.raises(WeightsError, match="there is no checkpoint here"):
+    with pytest.raises(WeightsError, match="there is no checkpoint"):
         list(resume_run(half))
 
 
@@ -271,9 +271,9 @@ def test_a_run_that_another_process_works_on_is_refused(half):
 def test_lines_of_metrics_that_somebody_changed_are_told(half):
     metrics = half / "metrics.jsonl"
     metrics.write_text(metrics.read_text().replace("0.", "1.", 1) + "{}")
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "Warned"]
+    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
     assert len(told) == 1
-    assert "metrics.jsonl: not as the run left it" in told[0]
+    assert "metrics.jsonl: this file was edited" in told[0]
     assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == [1, 2, 3, 4]
 
 
@@ -282,7 +282,7 @@ def test_the_last_steps_are_verified(config, undisturbed, tmp_path, options):
     interrupts, watch = stop_at(8)
     watch(fit(config(**options), tmp_path / "run", interrupts))
     events = list(resume_run(tmp_path / "run", verify=True))
-    assert type(events[0]).__name__ == "Verified"
+    assert type(events[0]).__name__ == "StepsVerified"
     assert 0 < events[0].steps <= 8
     assert results(tmp_path / "run") == undisturbed(**options)
 
@@ -299,7 +299,7 @@ def test_steps_that_give_other_bits_are_found_out(half, monkeypatch):
 
     before = content(half)
     monkeypatch.setattr(Network, "forward_backward", a_bit_off)
-    with pytest.raises(ReplayError, match="gave other bits: theta") as caught:
+    with pytest.raises(ReplayError, match="gave different bits: theta") as caught:
         list(resume_run(half, verify=True))
     assert caught.value.exit_code == 3
     assert content(half) == before

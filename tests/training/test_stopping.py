@@ -16,7 +16,7 @@ def told(losses, changes=None, **options):
     state, options, found = TrainState(), TrainingOptions(**options), []
     assert not reason_to_stop(state, options)
     for epoch, loss in enumerate(losses, start=1):
-        state.next_epoch(changes[epoch - 1] if changes else 1.0, loss)
+        state.end_epoch(changes[epoch - 1] if changes else 1.0, loss)
         found.append(reason_to_stop(state, options))
         if found[-1]:
             break

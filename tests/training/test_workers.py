@@ -61,7 +61,7 @@ def shared_memory_in_use():
 
 
 @pytest.mark.parametrize(
-    ("event", "whole"), [("Started", 0), ("BatchEnded 1 1", 0), ("BatchEnded 2 2", 1), ("EpochEnded 3", 3)]
+    ("event", "whole"), [("TrainingStarted", 0), ("BatchEnded 1 1", 0), ("BatchEnded 2 2", 1), ("EpochEnded 3", 3)]
 )
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_path, started, event, whole, victim):
@@ -70,7 +70,7 @@ def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_pa
         for now in fit(tiny_config(workers=3), tmp_path / "run"):
             happened.append(now)
             name = type(now).__name__
-            if name == "Started":
+            if name == "TrainingStarted":
                 network = now.network
             if name == "EpochEnded":
                 weights.append(network.parameters())
@@ -145,7 +145,7 @@ def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
             for event in fit(config, tmp_path / "run"):
                 most = max(most, len(shared_memory_in_use()))
                 told = type(event).__name__
-        assert told == "Finished"
+        assert told == "TrainingEnded"
         assert most == 1
         assert shared_memory_in_use() == []
     finally:
@@ -197,7 +197,7 @@ def test_the_workspaces_are_freed_with_the_ranks(tiny_config, size):
     config = tiny_config(workers=size)
     data = load_config_data(config)
     network = build_for(config, data)
-    with workers.ranks(config, network, data, size):
+    with workers.process_group(config, network, data, size):
         network.workspace(4).x.fill(0)
         assert network._workspaces.largest is not None
     assert network._workspaces.largest is None

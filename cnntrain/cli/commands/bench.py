@@ -39,12 +39,13 @@ def bench(
         # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.tables import bench_lines, bench_table
         from cnntrain.config import load_config
+        from cnntrain.data.progress import ProgressReporter
         from cnntrain.profiling.bench import bench
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         loaded = load_config(config, words)
         with open_view(progress) as report:
-            result = bench(loaded, batches, report)
+            result = bench(loaded, batches, ProgressReporter(note=report))
         if json:
             print_json(result)
             return

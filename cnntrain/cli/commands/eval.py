@@ -58,8 +58,7 @@ def evaluate(
     with errors_as_messages():
         from cnntrain.cli.views.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.progress_view import open_reporter
-        from cnntrain.evaluation.evaluate import evaluate_run, evaluate_saved
-        from cnntrain.evaluation.evaluate_all import judge_all
+        from cnntrain.evaluation.evaluate import evaluate_all_samples, evaluate_run, evaluate_saved
 
         source, overrides = data_among(words or [])
         if everything and split is not None:
@@ -68,7 +67,7 @@ def evaluate(
             raise UsageError(f"{source}: to evaluate on other data, add --all; overrides are KEY=VALUE")
         with open_reporter() as reporter:
             if everything:
-                report = judge_all(run, source, overrides, reporter)
+                report = evaluate_all_samples(run, source, overrides, reporter)
             else:
                 report = evaluate_saved(run, (split or Split.TEST).value, overrides, reporter)
         result = evaluate_run(run, report, plots)

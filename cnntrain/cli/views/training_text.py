@@ -9,7 +9,7 @@ from cnntrain.cli.views.terminal import command
 from cnntrain.parallel.cores import thread_limit
 
 if TYPE_CHECKING:
-    from cnntrain.training.events import BatchEnded, DiagnosticsComputed, EpochEnded, Started
+    from cnntrain.training.events import BatchEnded, DiagnosticsComputed, EpochEnded, TrainingStarted
 
 _GAP = "   "
 _GAPS = (_GAP, "  ", " ")
@@ -27,7 +27,7 @@ _STOPS = {
 }
 
 
-def header(started: "Started") -> list[str]:
+def header(started: "TrainingStarted") -> list[str]:
     """Lines on what is about to be trained, below the table of layers."""
     return [
         data_line(started.source, started.samples, len(started.classes)),
@@ -39,7 +39,7 @@ def header(started: "Started") -> list[str]:
     ]
 
 
-def _comparison(started: "Started") -> list[str]:
+def _comparison(started: "TrainingStarted") -> list[str]:
     """Why the two losses of an epoch are not to be compared, where that is so."""
     names = started.only_in_training
     if not names or not started.samples.get("validation"):
@@ -48,7 +48,7 @@ def _comparison(started: "Started") -> list[str]:
     return wrap(words, 80, subsequent_indent=" " * len("loss     "))
 
 
-def _position(started: "Started") -> str:
+def _position(started: "TrainingStarted") -> str:
     """Where a run goes on."""
     epochs, batches = started.epochs_before, started.batches_before
     if not epochs and not batches:
@@ -76,7 +76,7 @@ def device_line(cores: int, workers: int, dtype: str) -> str:
     return f"device   CPU, {of_cores}, {of_workers}, {dtype}"
 
 
-def titles(started: "Started") -> list[str]:
+def titles(started: "TrainingStarted") -> list[str]:
     """The two lines above the epochs."""
     gap, widths = _layout(started)
     pair = widths[1] + len(gap) + widths[2]
@@ -85,7 +85,7 @@ def titles(started: "Started") -> list[str]:
     return [gap.join(above), gap.join(below)]
 
 
-def epoch_line(event: "EpochEnded", started: "Started") -> str:
+def epoch_line(event: "EpochEnded", started: "TrainingStarted") -> str:
     """One line an epoch, under ``titles``."""
     gap, widths = _layout(started)
     cells = [
@@ -102,12 +102,12 @@ def epoch_line(event: "EpochEnded", started: "Started") -> str:
     return gap.join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def _names(started: "Started") -> list[str]:
+def _names(started: "TrainingStarted") -> list[str]:
     names = ["epoch", "loss", "accuracy", "loss", "accuracy", "change", "seconds"]
     return [*names, "alpha"] if started.alpha_varies else names
 
 
-def _layout(started: "Started") -> tuple[str, list[int]]:
+def _layout(started: "TrainingStarted") -> tuple[str, list[int]]:
     """The gap between the columns of figures, and how wide each of them is."""
     epoch = max(len("epoch"), len(f"{started.Max}/{started.Max}"))
     widths = [epoch, 9, 8, 9, 8, 8, 8, *([7] if started.alpha_varies else [])]
@@ -115,7 +115,7 @@ def _layout(started: "Started") -> tuple[str, list[int]]:
     return next(fitting, _GAPS[-1]), widths
 
 
-def is_tenth(epoch: int, started: "Started") -> bool:
+def is_tenth(epoch: int, started: "TrainingStarted") -> bool:
     """Whether an epoch is the first that this process ran, or ends a tenth of the run."""
     tenths = [10 * number // max(1, started.Max) for number in (epoch - 1, epoch)]
     return epoch == started.epochs_before + 1 or tenths[0] < tenths[1]

@@ -23,12 +23,12 @@ from cnntrain.training.events import (
     DiagnosticsComputed,
     EpochEnded,
     Event,
-    Finished,
-    Loading,
+    LoadingProgress,
     Note,
-    Started,
-    Verified,
-    Warned,
+    StepsVerified,
+    TrainingEnded,
+    TrainingStarted,
+    WarningIssued,
 )
 
 _REFRESH_SECONDS = 0.1
@@ -48,7 +48,7 @@ class TimeLeft:
         now: The time, in seconds.
     """
 
-    def __init__(self, started: Started, now: float) -> None:
+    def __init__(self, started: TrainingStarted, now: float) -> None:
         self._Max, self._batches = started.Max, max(1, started.batches)
         self._first = self._last = started.epochs_before + started.batches_before / self._batches
         self._began = now
@@ -93,7 +93,7 @@ class SilentView(TrainingView):
 
     def show(self, event: Event) -> None:
         """Show nothing but notes and warnings."""
-        if isinstance(event, Note | Warned):
+        if isinstance(event, Note | WarningIssued):
             (print_note if isinstance(event, Note) else print_warning)(event.text)
 
     def stopping(self) -> None:
@@ -110,7 +110,7 @@ class _ConsoleView(TrainingView):
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = console, clock
-        self._started: Started | None = None
+        self._started: TrainingStarted | None = None
         self._left: TimeLeft | None = None
 
     def show(self, event: Event) -> None:
@@ -118,20 +118,20 @@ class _ConsoleView(TrainingView):
         match event:
             case Note():
                 print_note(event.text, self._console)
-            case Warned():
+            case WarningIssued():
                 print_warning(event.text, self._console)
-            case Verified():
+            case StepsVerified():
                 self._console.print(text.verified_text(event.steps), soft_wrap=True)
-            case Started():
+            case TrainingStarted():
                 self._show_header(event)
             case EpochEnded() if self._started is not None:
                 self._print_lines([text.epoch_line(event, self._started)])
             case DiagnosticsComputed():
                 self._print_lines(text.health_lines(event))
-            case Finished():
+            case TrainingEnded():
                 self._console.print()
 
-    def _show_header(self, started: Started) -> None:
+    def _show_header(self, started: TrainingStarted) -> None:
         self._started, self._left = started, TimeLeft(started, self._clock())
         self._console.print(layers_table(describe(started.network), started.layers, started.network.in_shape))
         self._console.print()
@@ -162,7 +162,7 @@ class PlainView(_ConsoleView):
     def show(self, event: Event) -> None:
         """Print the header, or the line of an epoch, and now and then how long the run still takes."""
         match event:
-            case Loading():
+            case LoadingProgress():
                 self._lines.report(event.done, event.total, event.what)
             case EpochEnded() if self._started is not None and self._left is not None:
                 super().show(event)
@@ -211,7 +211,7 @@ class RichView(_ConsoleView):
     def show(self, event: Event) -> None:
         """Draw, at most ten times a second."""
         match event:
-            case Loading():
+            case LoadingProgress():
                 if self._started is None:
                     self._loading.start()
                     self._loading_bar.report(event.done, event.total, event.what)
@@ -221,18 +221,18 @@ class RichView(_ConsoleView):
             case EpochEnded() | DiagnosticsComputed():
                 super().show(event)
                 self._refresh()
-            case Started():
+            case TrainingStarted():
                 self.close()
                 super().show(event)
                 self._start(event)
-            case Finished():
+            case TrainingEnded():
                 self.close()
                 super().show(event)
             case _:
                 self._print_waiting()  # what is said now came later
                 super().show(event)
 
-    def _start(self, started: Started) -> None:
+    def _start(self, started: TrainingStarted) -> None:
         # Where one batch is all, the bar runs over the epochs: over that batch it would only flicker.
         total = started.Max if started.batches == 1 else started.batches
         first = min(started.epochs_before + 1, started.Max)
@@ -251,7 +251,7 @@ class RichView(_ConsoleView):
         if self._started is not None:
             self._bar.refresh()
 
-    def _move_bar(self, event: BatchEnded, started: Started, left: TimeLeft, now: float) -> None:
+    def _move_bar(self, event: BatchEnded, started: TrainingStarted, left: TimeLeft, now: float) -> None:
         description = f"epoch {event.epoch}/{started.Max}"
         self._bar.update(
             self._task,

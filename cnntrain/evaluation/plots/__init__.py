@@ -1,1 +1,1 @@
-"""Plots, a kind a file, each a function that returns a figure of Matplotlib. Nothing else imports it."""
+"""Plots: one per file, each a function that returns a Matplotlib figure. Matplotlib is imported here only."""

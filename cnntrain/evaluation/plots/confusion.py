@@ -1,4 +1,4 @@
-"""A confusion matrix as an image."""
+"""Confusion matrix as a heat map."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +11,15 @@ from cnntrain.evaluation.display_names import short
 from cnntrain.evaluation.plots.style import percent
 
 MAX_NUMBERED = 24
-"""Classes up to which cells hold their counts."""
+"""Maximum number of classes with counts in the cells."""
 MAX_LABELS = 120
-"""Names along a side, for which the figure grows; of more classes every second, third, ... is named."""
+"""Maximum number of names along an axis; with more classes only every second, third, ... is labeled."""
 COLORS = PowerNorm(0.5, 0, 1)
-"""A share's square root: a mistake in a hundred can be seen."""
+"""Square root scale, so that an error rate of 1 % is visible."""
 
 
 def confusion(matrix: NDArray[np.int64], classes: tuple[str, ...], title: str) -> Figure:
-    """Draw how often a class (row) was taken for another (column); the color is the share of the row.
+    """Draw the counts of each true class (row) and predicted class (column), colored by the share of the row.
 
     Shape:
         matrix ``(classes, classes)``
@@ -39,8 +39,8 @@ def confusion(matrix: NDArray[np.int64], classes: tuple[str, ...], title: str) -
     image = axes.imshow(shares, cmap="Blues", norm=COLORS, interpolation="nearest")
     axes.set_facecolor("#f2f2f2")  # a class without samples
     fontsize = 9 if step == 1 and count <= 30 else 6.5
-    turned = longest > (3 if count <= 12 else 2)
-    axes.set_xticks(range(0, count, step), names, fontsize=fontsize, rotation=90 if turned else 0)
+    are_vertical = longest > (3 if count <= 12 else 2)
+    axes.set_xticks(range(0, count, step), names, fontsize=fontsize, rotation=90 if are_vertical else 0)
     axes.set_yticks(range(0, count, step), names, fontsize=fontsize)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
@@ -58,7 +58,7 @@ def confusion(matrix: NDArray[np.int64], classes: tuple[str, ...], title: str) -
 
 
 def _write_counts(axes: Axes, matrix: NDArray[np.int64], shares: NDArray[np.float64], points: float) -> None:
-    """Write the counts into cells that are ``points`` wide."""
+    """Write the counts into the cells, which are ``points`` wide."""
     fontsize = min(12.0, 1.2 * points / len(f"{matrix.max():,}"))
     for i, j in np.argwhere(matrix > 0).tolist():
         color = "white" if COLORS(shares[i, j]) > 0.5 else "#202020"

@@ -1,4 +1,4 @@
-"""How a training went: losses and accuracies against the epochs."""
+"""Learning curves: loss and accuracy per epoch."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from cnntrain.evaluation.plots.style import BLUE, GRAY, GREEN, ORANGE, percent
 
 MAX_MARKERS = 40
 LOGARITHMIC = 30
-"""Largest by smallest loss from which on the axis is logarithmic."""
+"""Ratio of the largest to the smallest loss above which the axis is logarithmic."""
 
 Rows = Sequence[dict[str, Any]]
 """Lines of metrics.jsonl."""
 
 
 def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figure:
-    """Draw losses and accuracies of the training and the validation samples, and alpha if it changes.
+    """Draw training and validation loss and accuracy, and the learning rate if it changes.
 
     Args:
         rows: Lines of metrics.jsonl.
-        title: Of the figure.
-        only_in_training: What makes training and validation loss different measures.
+        title: Title of the figure.
+        only_in_training: What makes training and validation loss incomparable.
     """
     alphas = [value for value in column(rows, "alpha") if math.isfinite(value)]
     with_alpha = len(set(alphas)) > 1
@@ -35,8 +35,8 @@ def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figu
     loss, accuracy = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     _losses(loss, rows)
     if only_in_training and any(map(math.isfinite, column(rows, "validation_loss"))):
-        words = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
-        loss.set_title("\n".join(wrap(words, 56)))
+        text = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
+        loss.set_title("\n".join(wrap(text, 56)))
     _pair(accuracy, rows, "accuracy")
     accuracy.set_title("accuracy")
     accuracy.yaxis.set_major_formatter(FuncFormatter(percent))
@@ -83,7 +83,7 @@ def _pair(axes: Axes, rows: Rows, what: str) -> None:
 
 
 def column(rows: Rows, name: str) -> list[float]:
-    """The values of one key; not a number where there is none."""
+    """Return the values of one key, with NaN for missing ones."""
     values = (row.get(name) for row in rows)
     return [math.nan if value is None else float(value) for value in values]
 

@@ -1,4 +1,4 @@
-"""The filters of the first convolution as small images."""
+"""Filters of the first convolution as small images."""
 
 import math
 
@@ -8,15 +8,13 @@ from matplotlib.figure import Figure
 from cnntrain.types import Array
 
 MAX_COUNT = 144
-"""Filters that are drawn."""
+"""Maximum number of filters."""
 MAX_WIDTH = 8.0
-"""Inches of all of them."""
+"""Maximum total width in inches."""
 
 
 def filters(W: Array, title: str) -> Figure:
-    """Draw kernels: of three channels in their colors, others by the sign and size of each number.
-
-    Channels of another number stand side by side.
+    """Draw filters: with three channels as RGB images, otherwise on a diverging color scale, channels side by side.
 
     Shape:
         W ``(K, C, F, F)``
@@ -33,31 +31,31 @@ def filters(W: Array, title: str) -> Figure:
     axes = figure.subplots()
     axes.grid(visible=False)
     axes.set_axis_off()
-    greatest = float(np.abs(shown).max(initial=0)) or 1.0
+    limit = float(np.abs(shown).max(initial=0)) or 1.0
     if C == 3:
         axes.imshow(sheet([colors(kernel) for kernel in shown], columns), interpolation="nearest")
         return figure
     tiles = [np.concatenate(list(kernel), axis=1) for kernel in shown]
-    image = axes.imshow(sheet(tiles, columns), cmap="RdBu", vmin=-greatest, vmax=greatest, interpolation="nearest")
+    image = axes.imshow(sheet(tiles, columns), cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
     figure.colorbar(image, ax=axes, shrink=0.8, label="W")
     return figure
 
 
 def columns_of(count: int, wanted: float) -> int:
-    """Return a number of columns near ``wanted`` that leaves no row half empty, if there is one."""
+    """Return a number of columns near ``wanted``, if possible one that fills every row."""
     near = [columns for columns in range(1, count + 1) if 0.6 * wanted <= columns <= 1.6 * wanted]
     full = [columns for columns in near if count % columns == 0]
     return min(full or near or [1], key=lambda columns: abs(columns - wanted))
 
 
 def colors(kernel: Array) -> Array:
-    """Return a kernel ``(3, F, F)`` as an image ``(F, F, 3)`` in 0..1: gray is 0, its greatest number an end."""
+    """Return a kernel ``(3, F, F)`` as an image ``(F, F, 3)`` in 0..1, scaled by its largest |w|; 0 is gray."""
     image: Array = 0.5 + kernel.transpose(1, 2, 0) / (2 * (np.abs(kernel).max(initial=0) or 1.0))
     return image
 
 
 def sheet(tiles: list[Array], columns: int) -> Array:
-    """Lay images of one size out in rows, with a gap between them where nothing is drawn.
+    """Arrange images of equal size in a grid, with empty gaps between them.
 
     Shape:
         tiles ``(h, w)`` or ``(h, w, 3)`` each
@@ -65,8 +63,8 @@ def sheet(tiles: list[Array], columns: int) -> Array:
     h, w, *channels = tiles[0].shape
     gap = max(1, h // 8)
     rows = -(-len(tiles) // columns)
-    whole = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, *channels), 1.0 if channels else np.nan)
-    for place, tile in enumerate(tiles):
-        top, left = place // columns * (h + gap), place % columns * (w + gap)
-        whole[top : top + h, left : left + w] = tile
-    return whole
+    grid = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, *channels), 1.0 if channels else np.nan)
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * (h + gap), index % columns * (w + gap)
+        grid[top : top + h, left : left + w] = tile
+    return grid

@@ -11,11 +11,11 @@ from cnntrain.types import Array
 
 COLUMNS = 5
 SIDE, GAP, TEXT, TITLE = 1.7, 0.14, 0.6, 0.6
-"""Inches of an image's width, between two of them, for the lines below one, for the title."""
+"""In inches: width of an image, gap between images, height of a caption, height of the title."""
 
 
 class Mistake(NamedTuple):
-    """One image and what is said below it."""
+    """An image and its caption."""
 
     image: Array
     """(C, H, W), uint8 or floats in 0..1"""
@@ -23,11 +23,11 @@ class Mistake(NamedTuple):
     predicted: str
     confidence: str
     where: str
-    """File, or number of the sample."""
+    """File name, or index of the sample."""
 
 
 def mistakes(shown: list[Mistake], title: str) -> Figure:
-    """Draw each image with its true and its predicted class."""
+    """Draw images with their true and predicted classes."""
     columns = min(COLUMNS, max(3, len(shown)))
     rows = -(-len(shown) // columns)
     H, W = shown[0].image.shape[1:] if shown else (1, 1)
@@ -35,10 +35,10 @@ def mistakes(shown: list[Mistake], title: str) -> Figure:
     wide, high = min(SIDE, tall * W / H), min(tall, SIDE * H / W)
     width, height = columns * (SIDE + GAP) + GAP, rows * (tall + TEXT) + TITLE
     figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))  # one for all: each costs more than its image
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all images, since axes are expensive
     axes.text(GAP, 0.12, title, va="top", fontsize=11)
-    for place, mistake in enumerate(shown):
-        row, column = divmod(place, columns)
+    for index, mistake in enumerate(shown):
+        row, column = divmod(index, columns)
         left, bottom = GAP + column * (SIDE + GAP), TITLE + row * (tall + TEXT) + tall
         axes.imshow(
             drawable(mistake.image),
@@ -49,8 +49,8 @@ def mistakes(shown: list[Mistake], title: str) -> Figure:
             interpolation="antialiased" if min(H, W) > 64 else "nearest",
         )
         lines = (
-            (f"is {short(mistake.true, 22)}", "#202020"),
-            (f"taken for {short(mistake.predicted, 15)}", ORANGE),
+            (f"true: {short(mistake.true, 20)}", "#202020"),
+            (f"predicted: {short(mistake.predicted, 15)}", ORANGE),
             (short(f"{mistake.confidence}, {mistake.where}", 32), GRAY),
         )
         for number, (line, color) in enumerate(lines):
@@ -62,7 +62,7 @@ def mistakes(shown: list[Mistake], title: str) -> Figure:
 
 
 def drawable(image: Array) -> Array:
-    """Return an image as ``(H, W)`` or ``(H, W, 3)`` in 0..1; other numbers of channels than 1 and 3 become gray.
+    """Return an image as ``(H, W)`` or ``(H, W, 3)`` in 0..1; other numbers of channels than 1 and 3 are averaged.
 
     Shape:
         image ``(C, H, W)``

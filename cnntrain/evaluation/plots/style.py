@@ -1,6 +1,6 @@
-"""How all plots look, and how they become PNG files.
+"""Style of all plots, and conversion to PNG.
 
-The colors are those of Okabe & Ito (2008), which also people see apart who do not see red or green.
+The colors are from the color-blind safe palette of Okabe & Ito (2008).
 """
 
 import io
@@ -26,14 +26,14 @@ FONTS = [
     "Arial Unicode MS",
     "Noto Sans",
 ]
-"""Where a letter is looked for, one after the other; the first comes with Matplotlib."""
+"""Fonts, in the order in which a glyph is searched; the first one comes with Matplotlib."""
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Context for drawing and saving: our style, whatever the user's own settings are."""
+    """Context manager for drawing and saving in this style, whatever the user's Matplotlib settings."""
     with warnings.catch_warnings(), matplotlib.style.context(["default", _settings()]):
-        warnings.simplefilter("ignore")  # a letter that no font has is drawn as a box
+        warnings.simplefilter("ignore")  # a missing glyph is drawn as a box
         yield
 
 
@@ -42,7 +42,7 @@ def _settings() -> dict[str, object]:
     return {
         "font.family": [font for font in FONTS if font in installed] or ["sans-serif"],
         "font.size": 10,
-        "text.parse_math": False,  # a class may be called $5
+        "text.parse_math": False,  # a class may be named $5
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": GRAY,
@@ -64,12 +64,12 @@ def _settings() -> dict[str, object]:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG file; the same figure gives the same bytes."""
+    """Return a figure as the bytes of a PNG file; they are reproducible."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def percent(value: float, _place: object = None) -> str:
-    """A share as a tick's label."""
+def percent(value: float, _position: object = None) -> str:
+    """Format a fraction as a tick label."""
     return f"{100 * value:g} %"

@@ -1,1 +1,1 @@
-"""What a run keeps, so that nothing is lost: its folder, checkpoints, going on, and what is left of a divergence."""
+"""Checkpointing: saving and restoring the training state, rollback, and the postmortem of a diverged run."""

@@ -1,9 +1,9 @@
-"""Checkpoints: everything that the rest of a run depends on, in one file.
+"""Checkpoints: the full training state in one file.
 
-A checkpoint is a weights file that holds more: beside ``layers.<i>.W`` and ``layers.<i>.b`` the optimizer's states,
-theta at the beginning of the epoch at hand and at the best one, and in its metadata where the run stands. Nothing
-random needs storing: it all follows from the seed, the epoch and the sample. One file, so that nothing can be
-paired wrongly; a digest in it tells whether it is whole.
+A checkpoint is a weights file with more tensors: besides ``layers.<i>.W`` and ``layers.<i>.b`` it holds the optimizer
+state, theta at the beginning of the current epoch and at the best epoch, and in its metadata the training state. No
+random state is needed: everything random follows from the seed, the epoch and the sample. A single file cannot be
+mixed up with another one, and its digest detects damage.
 """
 
 import json
@@ -19,7 +19,7 @@ from cnntrain.data import Data
 from cnntrain.data.pixels import UNKNOWN, Scale
 from cnntrain.errors import CnntrainError, WeightsError
 from cnntrain.network.network import Network
-from cnntrain.runs.folder import NEWEST, PREVIOUS
+from cnntrain.runs.folder import CHECKPOINT_FILE, PREVIOUS_FILE
 from cnntrain.storage import FileMark
 from cnntrain.storage.atomic import new_file
 from cnntrain.storage.disk import DISK, Disk
@@ -27,8 +27,8 @@ from cnntrain.training.checkpointing.outcome import Outcome
 from cnntrain.training.checkpointing.validation import (
     MAX_SHOWN,
     PREFIX,
-    check_progress,
     check_shapes,
+    check_state,
     check_vectors,
     checked_fingerprint,
     checked_lines,
@@ -43,63 +43,63 @@ from cnntrain.weights.safetensors_file import read_tensors, serialize
 
 @dataclass
 class Checkpoint:
-    """A run as it stands between two batches."""
+    """The training state between two batches."""
 
     config: Config
-    progress: TrainState
+    state: TrainState
     outcome: Outcome
     theta: Array
     states: Array
-    """(rows, entries of theta): the optimizer's."""
+    """Optimizer state, ``(state_rows, entries of theta)``."""
     best: Array | None
     """theta of the best epoch so far."""
     metrics: FileMark
-    """How far metrics.jsonl was right."""
+    """Length and digest of metrics.jsonl at this point."""
     waiting: list[str]
-    """Lines that were not in it yet."""
+    """Lines not yet written to metrics.jsonl."""
     fingerprint: dict[str, Any]
-    """Of the data."""
-    origin: dict[str, str]
-    """Of the bits, see ``cnntrain.training.checkpointing.provenance``."""
+    """Fingerprint of the data."""
+    provenance: dict[str, str]
+    """See ``cnntrain.training.checkpointing.provenance``."""
     scale: Scale = UNKNOWN
-    """What the numbers of the images mean."""
+    """Value range of the images."""
 
     def tensors(self) -> dict[str, Array]:
-        """What is stored beside the weights."""
-        found = {f"{PREFIX}states": self.states}
-        for name, vector in (("before", self.progress.before), ("best", self.best)):
+        """Return the tensors besides the weights."""
+        tensors = {f"{PREFIX}states": self.states}
+        for name, vector in (("before", self.state.before), ("best", self.best)):
             if vector is not None:
-                found[PREFIX + name] = vector
-        return found
+                tensors[PREFIX + name] = vector
+        return tensors
 
-    def about(self) -> dict[str, Any]:
-        """What is stored in words."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata besides those of a weights file."""
         training = self.config.resolved()["training"]
         return {
-            "progress": self.progress.to_json(),
+            "progress": self.state.to_json(),
             "outcome": self.outcome.to_json(),
             "settings": {key: training[key] for key in weights.NOT_STORED},
             "metrics": asdict(self.metrics),
             "waiting": self.waiting,
             "data": self.fingerprint,
-            "origin": self.origin,
+            "origin": self.provenance,
         }
 
     def is_finite(self) -> bool:
-        """Whether no number is infinite or NaN: such a run cannot go on."""
+        """Return whether all numbers are finite; otherwise the run cannot continue."""
         return all(bool(np.isfinite(vector).all()) for vector in (self.theta, *self.tensors().values()))
 
 
 def serialized(checkpoint: Checkpoint, network: Network, data: Data) -> bytes:
-    """Return the bytes of the file."""
-    about = weights.description(network, checkpoint.config, data) | {weights.CHECKPOINT: checkpoint.about()}
+    """Return the content of the file."""
+    about = weights.description(network, checkpoint.config, data) | {weights.CHECKPOINT: checkpoint.metadata()}
     tensors = network.layout.named(checkpoint.theta, network.layout.slots) | checkpoint.tensors()
     about["digest"] = digest(tensors, about)
     return serialize(tensors, {weights.KEY: json.dumps(about)})
 
 
 def digest(tensors: dict[str, Array], about: dict[str, Any]) -> str:
-    """Return a digest of all that a checkpoint says."""
+    """Return a digest of tensors and metadata."""
     total = blake2b(json.dumps(about).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -109,52 +109,52 @@ def digest(tensors: dict[str, Array], about: dict[str, Any]) -> str:
 
 
 def save(folder: Path, content: bytes, disk: Disk = DISK) -> None:
-    """Make ``content`` the newest checkpoint and keep the one before it.
+    """Write the newest checkpoint and keep the previous one.
 
-    At every moment one of the two is whole: the older one changes its name only when the newer one has been read back.
+    At any time at least one of the two files is intact: the old one is renamed after the new one has been read back.
 
     Raises:
-        OSError: It could not be written; the last one is still there.
+        OSError: The file cannot be written; the last checkpoint is intact.
     """
-    with new_file(folder / NEWEST, content, disk) as temporary:
-        if (folder / NEWEST).exists():
-            disk.replace(folder / NEWEST, folder / PREVIOUS)
-        disk.replace(temporary, folder / NEWEST)
+    with new_file(folder / CHECKPOINT_FILE, content, disk) as temporary:
+        if (folder / CHECKPOINT_FILE).exists():
+            disk.replace(folder / CHECKPOINT_FILE, folder / PREVIOUS_FILE)
+        disk.replace(temporary, folder / CHECKPOINT_FILE)
     disk.sync_folder(folder)
 
 
 def load(path: Path) -> Checkpoint:
-    """Return a checkpoint.
+    """Read a checkpoint.
 
     Raises:
-        WeightsError: It is not there, or damaged.
+        WeightsError: The file is missing or damaged.
     """
     header, about = weights.read_metadata(path)
     saved = weights.saved_network(path, header, with_settings(about))
-    told = about.pop("digest", None)
+    stored_digest = about.pop("digest", None)
     try:
         check_shapes(header.shapes, saved.config.training.state_rows, saved.network.theta.size)
         tensors = read_tensors(path)
-        if told != digest(tensors, about):
-            raise WeightsError("the checkpoint is damaged: its content does not fit its digest")
+        if stored_digest != digest(tensors, about):
+            raise WeightsError("the checkpoint is damaged: its content does not match its digest")
         more = about[weights.CHECKPOINT]
-        progress = TrainState.from_json(more["progress"])
+        state = TrainState.from_json(more["progress"])
         checked_settings(more["settings"])
         checkpoint = Checkpoint(
             config=saved.config,
-            progress=progress,
-            outcome=Outcome.from_json(more["outcome"], progress.epoch - 1),
+            state=state,
+            outcome=Outcome.from_json(more["outcome"], state.epoch - 1),
             theta=saved.network.theta,
             states=tensors[f"{PREFIX}states"],
             best=tensors.get(f"{PREFIX}best"),
             metrics=checked_mark(more["metrics"]),
-            waiting=checked_lines(more["waiting"], progress.epoch),
+            waiting=checked_lines(more["waiting"], state.epoch),
             fingerprint=checked_fingerprint(more["data"]),
-            origin={str(key)[:MAX_SHOWN]: str(value)[:MAX_SHOWN] for key, value in more["origin"].items()},
+            provenance={str(key)[:MAX_SHOWN]: str(value)[:MAX_SHOWN] for key, value in more["origin"].items()},
             scale=saved.preprocessing.scale,
         )
-        progress.before = tensors.get(f"{PREFIX}before")
-        check_progress(checkpoint)
+        state.before = tensors.get(f"{PREFIX}before")
+        check_state(checkpoint)
         check_vectors(checkpoint, saved.network.layout)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
@@ -165,7 +165,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def with_settings(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON object of a checkpoint with the settings in its config; as it is, where either is malformed."""
+    """Return the metadata of a checkpoint with its settings merged into the config, or unchanged if malformed."""
     config, more = about.get("config"), about.get(weights.CHECKPOINT)
     training = config.get("training") if isinstance(config, dict) else None
     settings = more.get("settings") if isinstance(more, dict) else None

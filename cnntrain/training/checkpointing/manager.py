@@ -1,7 +1,6 @@
-"""Keeping what a run has learned: what is written when, and what happens when it cannot be.
+"""The checkpoint manager: what a run saves and when.
 
-A run goes on while nothing can be written: what was not kept is tried again with the next. Only at its end does it
-fail.
+If saving fails, the run continues and tries again later. It fails only if the last attempt at its end does.
 """
 
 import time
@@ -21,27 +20,27 @@ from cnntrain.training.checkpointing import checkpoint
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.checkpointing.outcome import Outcome
 from cnntrain.training.checkpointing.provenance import provenance
-from cnntrain.training.events import EpochEnded, Warned
-from cnntrain.training.monitoring import score_of
+from cnntrain.training.events import EpochEnded, WarningIssued
+from cnntrain.training.monitoring import score_theta
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 from cnntrain.weights import weights
 
 MAX_TIME_SHARE = 20
-"""Epochs that end sooner than this many times what saving took are not saved each: it would slow the run down."""
+"""After saving, the next save at the end of an epoch waits this many times the duration of the last one."""
 
 
 class CheckpointManager:
-    """Keeps a run in its folder.
+    """Saves checkpoints, weights, metrics and the summary of a run.
 
     Args:
-        run: The folder.
-        config: Of the run.
-        network: That learns.
-        data: That it learns.
-        states: The optimizer's.
-        here: Where the run stands.
-        outcome: What it has come to.
+        run: Run folder.
+        config: Config of the run.
+        network: Network in training.
+        data: Data of the run.
+        states: Optimizer state.
+        state: Training state, updated by the training loop.
+        outcome: Outcome so far; updated.
         best: theta of the best epoch so far.
     """
 
@@ -58,36 +57,36 @@ class CheckpointManager:
     ):
         self.run, self.config, self.network, self.data = run, config, network, data
         self.states, self.state, self.outcome, self.best = states, state, outcome, best
-        self.every, self.unit = period(config.training.checkpoint_every)
+        self.every, self.unit = parse_period(config.training.checkpoint_every)
         self.began = time.monotonic() - outcome.seconds
         self.fingerprint = fingerprint(data)
         self.last_time, self.last_batches, self.next_time = self.began, 0, 0.0
         self.saved_best = 0
-        """The epoch whose weights are in best.safetensors, as far as is known."""
-        self.last_place: tuple[int, int] | None = None
-        self.trouble = ""
-        """The kind of what was in the way of the last attempt; empty: nothing."""
+        """Epoch of the weights in best.safetensors; 0 if unknown."""
+        self.last_position: tuple[int, int] | None = None
+        self.last_error = ""
+        """Kind of the last attempt's error; empty after a success."""
 
     def begin(self) -> None:
-        """Write a first checkpoint: whatever comes, there is something to go on from.
+        """Write the first checkpoint, so that the run can be resumed from now on.
 
         Raises:
-            OSError: Nothing can be written.
+            OSError: The checkpoint cannot be written.
         """
         if self.run.has_checkpoint():
-            self.last_place = self.state.epoch, self.state.batch
+            self.last_position = self.state.epoch, self.state.batch
         else:
             self.save_checkpoint()
 
-    def batch_ended(self) -> Iterator[Warned]:
-        """Write a checkpoint if it is time."""
+    def batch_ended(self) -> Iterator[WarningIssued]:
+        """Write a checkpoint if one is due."""
         self.last_batches += 1
         done = self.last_batches if self.unit == "batches" else time.monotonic() - self.last_time
         if done >= self.every:
             yield from self.attempt(self.save_checkpoint)
 
-    def epoch_ended(self, event: EpochEnded) -> Iterator[Warned]:
-        """Note what the epoch has brought, and save it."""
+    def epoch_ended(self, event: EpochEnded) -> Iterator[WarningIssued]:
+        """Record the metrics and the best weights of an epoch, and save if a save is due."""
         outcome = self.outcome
         outcome.epochs = event.epoch
         loss = event.monitor_loss
@@ -95,64 +94,64 @@ class CheckpointManager:
             outcome.best, outcome.best_epoch, self.best = loss, event.epoch, self.network.theta.copy()
         yield from self.attempt(partial(self.run.add_metrics, asdict(event)))
         if time.monotonic() >= self.next_time:
-            yield from self.everything()
+            yield from self.save_all()
 
-    def went_back(self) -> Iterator[Warned]:
-        """Save where the run resumes after a rollback; what the metrics hold beyond it is cut off last."""
+    def save_rollback(self) -> Iterator[WarningIssued]:
+        """Save the state after a rollback. The metrics are truncated after the checkpoint is written."""
         yield from self.attempt(self.write_checkpoint)
         yield from self.attempt(self.run.metrics.cut)
         yield from self.attempt(self.save_weights)
 
-    def everything(self) -> Iterator[Warned]:
-        """Save checkpoint and weights as they are between two batches."""
+    def save_all(self) -> Iterator[WarningIssued]:
+        """Save checkpoint and weights between two batches."""
         began = time.monotonic()
         yield from self.attempt(self.save_checkpoint)
         yield from self.attempt(self.save_weights)
         self.next_time = time.monotonic() + MAX_TIME_SHARE * (time.monotonic() - began)
 
-    def attempt(self, action: Callable[[], None]) -> Iterator[Warned]:
-        """Do something to the folder; tell what is in the way, once."""
+    def attempt(self, action: Callable[[], None]) -> Iterator[WarningIssued]:
+        """Write to the folder; warn about each new kind of error."""
         try:
             self.run.lock.check()
             action()
         except (OSError, UsageError) as error:
             kind = str(getattr(error, "errno", "lock"))
-            if kind != self.trouble:
-                yield Warned(f"{error_text(error)}; the run goes on, and saving is tried again")
-            self.trouble = kind
+            if kind != self.last_error:
+                yield WarningIssued(f"{error_text(error)}; training continues, and saving is tried again later")
+            self.last_error = kind
         else:
-            if self.trouble and action == self.save_checkpoint:
-                self.trouble = ""
-                yield Warned("saving works again")
+            if self.last_error and action == self.save_checkpoint:
+                self.last_error = ""
+                yield WarningIssued("saving works again")
 
     @property
     def seconds(self) -> float:
-        """That the run took."""
+        """Duration of the run so far."""
         return time.monotonic() - self.began
 
     def save_checkpoint(self) -> None:
-        """Write the lines of metrics.jsonl that wait, and a checkpoint."""
+        """Write the pending lines of metrics.jsonl, and a checkpoint."""
         try:
             self.run.metrics.write(sync=True)
-        finally:  # lines that are not in the file are in the checkpoint
+        finally:  # the checkpoint holds the lines that are not in the file
             self.write_checkpoint()
 
     def write_checkpoint(self) -> None:
-        """Write a checkpoint, unless the last one is of the same moment or the numbers have run away."""
-        place = self.state.epoch, self.state.batch
+        """Write a checkpoint, unless the last one has the same position or a number is not finite."""
+        position = self.state.epoch, self.state.batch
         self.outcome.seconds = self.seconds
         self.last_time, self.last_batches = time.monotonic(), 0
-        if place != self.last_place:
+        if position != self.last_position:
             new = self.checkpoint()
             if new.is_finite():
                 checkpoint.save(self.run.path, checkpoint.serialized(new, self.network, self.data))
-                self.last_place = place
+                self.last_position = position
 
     def checkpoint(self) -> Checkpoint:
-        """The run as it stands."""
+        """Return the current checkpoint."""
         return Checkpoint(
             config=self.config,
-            progress=self.state,
+            state=self.state,
             outcome=self.outcome,
             theta=self.network.theta,
             states=self.states,
@@ -160,22 +159,22 @@ class CheckpointManager:
             metrics=self.run.metrics.mark,
             waiting=self.run.metrics.waiting,
             fingerprint=self.fingerprint,
-            origin=provenance(),
+            provenance=provenance(),
         )
 
     def save_weights(self, theta: Array | None = None) -> None:
-        """Write the weights; they are also the best where no epoch has ended."""
+        """Write weights.safetensors, and best.safetensors if it changed. Both are equal before an epoch ends."""
         theta = self.network.theta if theta is None else theta
         weights.save(self.run.weights, self.network, self.config, self.data, theta)
         if self.best is None or self.saved_best != self.outcome.best_epoch or not self.run.best.exists():
             weights.save(self.run.best, self.network, self.config, self.data, theta if self.best is None else self.best)
             self.saved_best = self.outcome.best_epoch
 
-    def settle_best(self) -> None:
-        """At the end, measure the best weights on the whole split that they were chosen by.
+    def finalize_best(self) -> None:
+        """At the end, evaluate the best weights on the whole split that selected them.
 
-        Without a validation split they were chosen by a part of the training samples, so the last weights become the
-        best where their loss on all of these is less. What is interrupted must end soon: nothing is measured then.
+        Without a validation split, a subset of the training samples selected them, so the last weights become the best
+        ones if their loss on the whole training split is lower. After an interrupt nothing is evaluated.
         """
         outcome, data = self.outcome, self.data
         if self.best is None:
@@ -187,14 +186,14 @@ class CheckpointManager:
         if outcome.stop == "interrupted":
             return
         if last is None or outcome.best_epoch < outcome.epochs:
-            best = score_of(self.best, self.network, data.train, data)
+            best = score_theta(self.best, self.network, data.train, data)
             outcome.best_loss = best.loss if isfinite(best.loss) else None
         if last is not None and (outcome.best_loss is None or last.loss < outcome.best_loss):
             outcome.best_loss, outcome.best_epoch = last.loss, outcome.epochs
             self.best = self.network.theta.copy()
 
     def result(self) -> dict[str, Any]:
-        """What ``train --json`` prints."""
+        """Return what ``train --json`` prints."""
         return {
             "run": str(self.run.path),
             **self.outcome.result(),
@@ -208,13 +207,13 @@ class CheckpointManager:
         self.run.write_summary(self.result())
 
     def finish(self) -> tuple[dict[str, Any], StorageError | None]:
-        """Save all that is left to save; return what ``train --json`` prints, and what could not be saved."""
+        """Save everything at the end; return what ``train --json`` prints, and the error if saving failed."""
         outcome, state = self.outcome, self.state
-        steps: list[Callable[..., None]] = [self.save_checkpoint, self.settle_best, self.save_weights]
-        if outcome.stop in ("diverged", "failed"):  # theta is not to be trusted: the epoch's beginning is
+        steps: list[Callable[..., None]] = [self.save_checkpoint, self.finalize_best, self.save_weights]
+        if outcome.stop in ("diverged", "failed"):  # theta may be bad: save that of the epoch's beginning
             steps = [partial(self.run.metrics.write, sync=True)]
             if outcome.epochs:
-                steps += [self.settle_best, partial(self.save_weights, state.before)]
+                steps += [self.finalize_best, partial(self.save_weights, state.before)]
         problem: OSError | UsageError | None = None
         for step in [*steps, self.write_summary]:
             try:
@@ -225,22 +224,22 @@ class CheckpointManager:
         result = self.result()
         if problem is None:
             return result, None
-        text = f"not all that was learned could be saved: {error_text(problem)}"
-        if self.last_place is not None:
-            epoch, batch = self.last_place
-            text += f"; cnntrain resume goes on from epoch {epoch}, batch {batch}, once that is fixed"
+        text = f"saving failed: {error_text(problem)}"
+        if self.last_position is not None:
+            epoch, batch = self.last_position
+            text += f"; once that is fixed, cnntrain resume continues from epoch {epoch}, batch {batch}"
         return result, StorageError(text)
 
 
-def period(text: float | str) -> tuple[float, str]:
-    """Return what ``training.checkpoint_every`` says: a number, and of what."""
+def parse_period(text: float | str) -> tuple[float, str]:
+    """Return number and unit of ``training.checkpoint_every``."""
     if isinstance(text, str):
         return float(text.split()[0]), "batches"
     return text, "seconds"
 
 
 def error_text(error: OSError | UsageError) -> str:
-    """What went wrong, in words."""
+    """Return an error as a sentence."""
     if isinstance(error, UsageError):
         return str(error)
     where = f"{error.filename}: " if error.filename is not None else ""

@@ -1,4 +1,4 @@
-"""What a run has come to: the best epoch, the time it took, and how it ended."""
+"""The outcome of a run: the best epoch, the duration, and why it ended."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -10,36 +10,39 @@ from cnntrain.evaluation.scoring import Score
 
 @dataclass
 class Outcome:
-    """How far a run has come, and how it ended."""
+    """The outcome of a run so far.
+
+    ``epochs`` counts completed epochs; ``stop`` and ``error`` say why the run ended.
+    """
 
     epochs: int = 0
     best: float = math.inf
-    """Least loss on the samples that ``cnntrain.training.monitoring`` names."""
+    """Lowest monitored loss, see ``cnntrain.training.monitoring``."""
     best_epoch: int = 0
     seconds: float = 0.0
-    """That it took, those before it was last resumed counted."""
+    """Duration, including the time before the run was resumed."""
     stop: str = ""
     error: CnntrainError | None = None
     scores: dict[str, Score | None] = field(default_factory=lambda: dict.fromkeys(("train", "validation", "test")))
     best_loss: float | None = None
-    """Of the best weights, on the whole validation split, or training split without one; None: not measured."""
+    """Loss of the best weights on the whole validation split, else training split; None if not computed."""
 
     def result(self) -> dict[str, Any]:
-        """What ``train --json`` prints, the folder left out."""
+        """Return what ``train --json`` prints, except for the folder."""
         best = {"epoch": self.best_epoch, "loss": self.best_loss} if self.best_epoch else None
         scores = {split: None if score is None else asdict(score) for split, score in self.scores.items()}
         return {"stop": self.stop, "epochs": self.epochs, "seconds": self.seconds, "best": best, **scores}
 
     def to_json(self) -> dict[str, Any]:
-        """What is not known from the progress of the run; numbers with a fraction in hexadecimal."""
+        """Return the fields that do not follow from the training state; floats in hexadecimal."""
         return {"best": self.best.hex(), "best_epoch": self.best_epoch, "seconds": self.seconds.hex()}
 
     @classmethod
     def from_json(cls, content: Any, epochs: int) -> "Outcome":
-        """What ``to_json`` gave, of a run of so many whole epochs.
+        """Return the outcome for the content that ``to_json`` returned, and the number of completed epochs.
 
         Raises:
-            ValueError, TypeError, KeyError: It is something else.
+            ValueError, TypeError, KeyError: The content is malformed.
         """
         if type(content["best_epoch"]) is not int:
             raise ValueError("best_epoch is not a count")

@@ -1,9 +1,9 @@
-"""What a run leaves in ``postmortem/`` when its numbers run away: where it happened, and a state that leads there.
+"""The postmortem of a diverged run, in the folder ``postmortem`` of the run.
 
 =======================  ==============================================================================================
-report.json              the first tensor that is not finite, its layer and step; parameters and outputs then; the
-                         batch's samples; the losses of the last steps
-checkpoint.safetensors   the run as it was kept last, before that: ``cnntrain replay`` goes from there to the same end
+report.json              the first non-finite tensor, its layer and step; statistics of parameters and outputs at that
+                         step; the samples of the batch; the losses of the last steps
+checkpoint.safetensors   the last checkpoint before the divergence, from which ``cnntrain replay`` starts
 =======================  ==============================================================================================
 """
 
@@ -19,19 +19,17 @@ from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
 from cnntrain.layers.base import Layer
 from cnntrain.network.network import Network
-from cnntrain.runs.folder import NEWEST
+from cnntrain.runs.folder import CHECKPOINT_FILE, POSTMORTEM_FOLDER, POSTMORTEM_REPORT
 from cnntrain.storage import make_subfolder, read_file, write_file, write_json
 from cnntrain.training.batches import batches
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array, Labels
 
-FOLDER = "postmortem"
-REPORT = "report.json"
 LAST_STEPS = 20
-"""Steps whose losses are told."""
+"""Number of last steps whose losses are reported."""
 MAX_BYTES = 16_000_000
-"""Bytes of a report that is read, at most."""
+"""Maximum size of a report."""
 
 
 class LastSteps:
@@ -42,7 +40,7 @@ class LastSteps:
         self._loss, self._seen = 0.0, 0
 
     def add(self, state: TrainState) -> None:
-        """Note the batch that was learned last."""
+        """Add the last batch."""
         if state.batch == 1:
             self._loss, self._seen = 0.0, 0
         if state.seen > self._seen:
@@ -52,52 +50,52 @@ class LastSteps:
 
 
 def examine(
-    network: Network, data: Data, options: TrainingOptions, state: TrainState, last: LastSteps, sentence: str
+    network: Network, data: Data, options: TrainingOptions, state: TrainState, last: LastSteps, message: str
 ) -> dict[str, Any]:
     """Return the report on a run that diverged in the batch after ``state``, or in what follows the last batch.
 
     Args:
-        network: As it was then.
-        data: That it learned.
-        options: Of ``training``.
-        here: The batches that were learned.
-        last: The last of them.
-        sentence: What is told of the divergence.
+        network: Network at that moment.
+        data: Data of the run.
+        options: ``training`` section of the config.
+        state: Training state after the last good batch.
+        last: Losses of the last batches.
+        message: Message of the ``DivergedError``.
     """
     order = batches(len(data.train), options.batch_size, options.seed, state.epoch, options.shuffle)
     count, indices = 0, np.arange(0)
-    for count, indices in enumerate(order, start=1):  # noqa: B007 - the last one counts
+    for count, indices in enumerate(order, start=1):  # noqa: B007 - the last one is used
         if count > state.batch:
             break
-    parameters = list(of_parameters(network))
+    parameters = list(parameter_statistics(network))
     bad = next((row["name"] for row in parameters if row["not_finite"]), None)
-    outputs = of_outputs(network, TrainingSamples(data, options), state.epoch, indices)
+    outputs = output_statistics(network, TrainingSamples(data, options), state.epoch, indices)
     if bad is None:
         bad = next((f"layers.{row['index']}.output" for row in outputs if row["not_finite"]), None)
     names = data.train.names
     return {
-        "sentence": sentence,
+        "sentence": message,
         "epoch": state.epoch,
         "batch": count,
         "first_not_finite": bad,
         "samples": indices.tolist(),
-        "files": None if names is None else [names[place] for place in indices],
+        "files": None if names is None else [names[index] for index in indices],
         "parameters": parameters,
         "outputs": outputs,
         "last_steps": list(last.steps),
     }
 
 
-def of_parameters(network: Network) -> Iterator[dict[str, Any]]:
-    """Yield what is to be said of each parameter."""
+def parameter_statistics(network: Network) -> Iterator[dict[str, Any]]:
+    """Yield statistics of each parameter."""
     for name, value in network.layout.named(network.theta, network.layout.slots).items():
-        yield {"name": name, **sizes(value)}
+        yield {"name": name, **statistics(value)}
 
 
-def of_outputs(network: Network, samples: TrainingSamples, epoch: int, indices: Labels) -> list[dict[str, Any]]:
-    """Return what is to be said of each layer's output in the first slice of a batch in which one is not finite.
+def output_statistics(network: Network, samples: TrainingSamples, epoch: int, indices: Labels) -> list[dict[str, Any]]:
+    """Return statistics of each layer's output in the first micro-batch of a batch with a non-finite output.
 
-    Where all are finite, that is the last slice.
+    If all outputs are finite, they are those of the last micro-batch.
     """
     rows: list[dict[str, Any]] = []
     for part in network.micro_batches(len(indices)):
@@ -105,18 +103,18 @@ def of_outputs(network: Network, samples: TrainingSamples, epoch: int, indices: 
         samples.load(memory, epoch, indices[part])
         rows = []
 
-        def note(layer: Layer[Any], y: Array, rows: list[dict[str, Any]] = rows) -> None:
-            rows.append({"index": layer.index, "type": layer.kind, "step": type(layer).__name__, **sizes(y)})
+        def add(layer: Layer[Any], y: Array, rows: list[dict[str, Any]] = rows) -> None:
+            rows.append({"index": layer.index, "type": layer.kind, "step": type(layer).__name__, **statistics(y)})
 
         with np.errstate(over="ignore", invalid="ignore"):
-            network.row.forward(memory.x, memory.caches, on_output=note)
+            network.row.forward(memory.x, memory.caches, on_output=add)
         if any(row["not_finite"] for row in rows):
             break
     return rows
 
 
-def sizes(values: Array) -> dict[str, Any]:
-    """Mean and greatest |value| of those that are finite, and how many are not."""
+def statistics(values: Array) -> dict[str, Any]:
+    """Return mean and maximum of the finite |values|, and the number of non-finite values."""
     size = np.abs(values[np.isfinite(values)], dtype=np.float64)
     return {
         "mean_size": float(size.mean()) if size.size else None,
@@ -126,24 +124,25 @@ def sizes(values: Array) -> dict[str, Any]:
 
 
 def write(folder: Path, report: dict[str, Any]) -> None:
-    """Write ``postmortem/`` into a run folder, beside its last checkpoint.
+    """Write the postmortem into a run folder, with a copy of the last checkpoint.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: A file cannot be written.
     """
-    make_subfolder(folder / FOLDER)
-    write_file(folder / FOLDER / NEWEST, (folder / NEWEST).read_bytes())
-    write_json(folder / FOLDER / REPORT, report)
+    postmortem = folder / POSTMORTEM_FOLDER
+    make_subfolder(postmortem)
+    write_file(postmortem / CHECKPOINT_FILE, (folder / CHECKPOINT_FILE).read_bytes())
+    write_json(postmortem / POSTMORTEM_REPORT, report)
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Return the report in a run folder.
+    """Read the report in a run folder.
 
     Raises:
-        ValueError: It is malformed.
-        OSError: It is not there, or cannot be read.
+        ValueError: The report is malformed.
+        OSError: The report is missing or unreadable.
     """
-    report = json.loads(read_file(folder / FOLDER / REPORT, MAX_BYTES).decode("utf-8"))
+    report = json.loads(read_file(folder / POSTMORTEM_FOLDER / POSTMORTEM_REPORT, MAX_BYTES).decode("utf-8"))
     if not isinstance(report, dict) or not all(
         isinstance(report.get(key), kind) for key, kind in (("sentence", str), ("epoch", int), ("batch", int))
     ):

@@ -1,4 +1,4 @@
-"""What the last bits of a run depend on beside its config and data: the program, and the libraries it computes with."""
+"""What the bits of a run depend on besides its config and data: the code, and the libraries that compute."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,15 +12,25 @@ import cnntrain
 from cnntrain.data.image_folder.decoder_versions import libraries
 from cnntrain.ops.matmul import kernels
 
-SHOWN_ONLY = ("cli", "judging", "exporting")
-"""Parts of the package that no weight depends on, but for what is in ``DECIDING``."""
-DECIDING = ("evaluation/scoring.py",)
-"""The loss that these compute decides which weights are the best, when patience ends, and where a rollback goes to."""
+EXCLUDED_PACKAGES = (
+    "autoconfig",
+    "cli",
+    "evaluation",
+    "gradient_check",
+    "inference",
+    "onnx_export",
+    "profiling",
+    "runs",
+    "textbook",
+)
+"""Packages that no weight depends on, except for ``INCLUDED_MODULES``."""
+INCLUDED_MODULES = ("evaluation/scoring.py",)
+"""The losses that these compute select the best weights, trigger early stopping and determine rollbacks."""
 
 
 @cache
 def provenance() -> dict[str, str]:
-    """Names of what is at work, and which version of each."""
+    """Return the version of each component that a run depends on."""
     return {
         "cnntrain": version("cnntrain"),
         "the code of cnntrain": code_digest(),
@@ -31,19 +41,19 @@ def provenance() -> dict[str, str]:
 
 
 def code_digest(root: Path = Path(cnntrain.__file__).parent) -> str:
-    """Digest of the package's source: an installation in place may change without its version."""
+    """Return a digest of the source code: an editable installation may change without a new version."""
     total = blake2b(digest_size=8)
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
-        if name.parts[0] not in SHOWN_ONLY or name.as_posix() in DECIDING:
+        if name.parts[0] not in EXCLUDED_PACKAGES or name.as_posix() in INCLUDED_MODULES:
             total.update(path.read_bytes())
     return total.hexdigest()
 
 
 def changes(before: dict[str, str]) -> list[str]:
-    """Say in words what is another now."""
+    """Return a sentence for each component that has changed."""
     now = provenance()
-    computing = [name for name in now if name not in libraries()]  # what decodes shows in the images alone
+    computing = [name for name in now if name not in libraries()]  # decoders only matter through the images
     return [
         f"{name} was {before.get(name, 'unknown')} and is {now[name]}"
         for name in computing
@@ -51,19 +61,19 @@ def changes(before: dict[str, str]) -> list[str]:
     ]
 
 
-def other_data(where: Path, before: dict[str, str], differing: Sequence[str]) -> str:
-    """Say that a run cannot use its data, for they differ, and what decoded images otherwise where that may be why.
+def data_mismatch(run: Path, before: dict[str, str], differing: Sequence[str]) -> str:
+    """Return a sentence on data that are not those of a run, with the image decoder named if it may be the cause.
 
     Args:
-        where: The run's folder.
-        before: The origin of its checkpoint.
-        differing: In which parts, as ``data.fingerprint.differences`` says.
+        run: Run folder.
+        before: Provenance in the run's checkpoint.
+        differing: What differs, as returned by ``data.fingerprint.differences``.
     """
-    text = f"{where}: the data are not those that this run began with: {', '.join(differing)}"
+    text = f"{run}: the data are not those that this run started with: {', '.join(differing)}"
     now = libraries()
-    others = [name for name in now if name in before and now[name] != before[name]]
-    if not others or not all(part.endswith("images differ") for part in differing):
+    changed = [name for name in now if name in before and now[name] != before[name]]
+    if not changed or not all(part.endswith("images differ") for part in differing):
         return text
-    was = " and ".join(f"{name} was {before[name]} and is {now[name]}" for name in others)
-    earlier = " and ".join(f"{name} {before[name]}" for name in others)
-    return f"{text}; {was}, and may decode image files to other pixels; install {earlier} again to resume"
+    was = " and ".join(f"{name} was {before[name]} and is {now[name]}" for name in changed)
+    earlier = " and ".join(f"{name} {before[name]}" for name in changed)
+    return f"{text}; {was}, and may decode images to different pixels; install {earlier} again to resume"

@@ -1,4 +1,4 @@
-"""What a checkpoint says is believed only if a run can stand there: anybody may have written the file."""
+"""Validation of checkpoints: the file may have been edited, so its content is checked for consistency."""
 
 import json
 from collections.abc import Mapping
@@ -20,53 +20,53 @@ if TYPE_CHECKING:
     from cnntrain.training.checkpointing.checkpoint import Checkpoint
 
 MAX_SHOWN = 80
-"""Characters of what a file says that are shown."""
+"""Maximum number of characters of a file's content in messages."""
 PREFIX = weights.CHECKPOINT_PREFIX
-"""Names of tensors that are not the network's weights begin with it."""
+"""Prefix of the names of tensors that are not weights."""
 
 
 def check_shapes(shapes: Mapping[str, Shape], rows: int, size: int) -> None:
-    """Raise ValueError, before anything is read, unless the optimizer has its states and every vector is like theta."""
-    wanted = {f"{PREFIX}states": (rows, size), f"{PREFIX}before": (size,), f"{PREFIX}best": (size,)}
+    """Raise ValueError unless the additional tensors have the expected names and shapes; no tensor is read."""
+    expected = {f"{PREFIX}states": (rows, size), f"{PREFIX}before": (size,), f"{PREFIX}best": (size,)}
     found = {name: shape for name, shape in shapes.items() if name.startswith(PREFIX)}
     for name, shape in found.items():
-        if name not in wanted:
+        if name not in expected:
             raise ValueError(f"{name[:MAX_SHOWN]} is unknown")
-        if shape != wanted[name]:
-            raise ValueError(f"{name} has shape {shape}, and not {wanted[name]}")
+        if shape != expected[name]:
+            raise ValueError(f"{name} has shape {shape}, expected {expected[name]}")
 
 
 def check_vectors(checkpoint: "Checkpoint", layout: ParameterLayout) -> None:
-    """Raise ValueError unless every vector is there that is needed, and holds finite numbers of theta's type."""
+    """Raise ValueError unless all vectors are present and hold finite numbers of theta's dtype."""
     for name, vector in checkpoint.tensors().items():
         if vector.dtype != checkpoint.theta.dtype:
-            raise ValueError(f"{name} holds {vector.dtype}, and the network {checkpoint.theta.dtype}")
+            raise ValueError(f"{name} holds {vector.dtype}, but the network {checkpoint.theta.dtype}")
     if not checkpoint.is_finite():
-        raise ValueError("it holds numbers that are infinite or NaN")
-    state, best = checkpoint.progress, checkpoint.best
+        raise ValueError("it holds infinite or NaN numbers")
+    state, best = checkpoint.state, checkpoint.best
     if (state.before is not None) != (state.batch > 0):
-        raise ValueError("the weights at the beginning of its epoch are missing, or there though none has begun")
+        raise ValueError("the weights at the beginning of the epoch are missing, or present though no epoch has begun")
     if (best is not None) != (checkpoint.outcome.best_epoch > 0):
-        raise ValueError("its best weights are missing, or there though no epoch has ended")
-    for place in layout.buffers.values():
+        raise ValueError("the best weights are missing, or present though no epoch has ended")
+    for slot in layout.buffers.values():
         for saved in (state.before, best):
-            if place.key == "running_var" and saved is not None and (saved[place.slice] < 0).any():
-                raise ValueError("a variance is below 0")
+            if slot.key == "running_var" and saved is not None and (saved[slot.slice] < 0).any():
+                raise ValueError("a variance is negative")
 
 
-def check_progress(checkpoint: "Checkpoint") -> None:
-    """Raise ValueError unless counts and losses fit each other; what needs the data is in ``check_position``."""
-    state, outcome, done = checkpoint.progress, checkpoint.outcome, checkpoint.progress.epoch - 1
+def check_state(checkpoint: "Checkpoint") -> None:
+    """Raise ValueError unless counts and losses are consistent; ``check_position`` checks those that need the data."""
+    state, outcome, done = checkpoint.state, checkpoint.outcome, checkpoint.state.epoch - 1
     begun = done + (state.batch > 0)
     counts = {
         "epoch": state.epoch > 0 and begun <= checkpoint.config.training.Max,
         "batch": state.batch > 0 or not (state.loss or state.correct or state.seen),
-        "right": state.correct <= state.seen,
+        "correct": state.correct <= state.seen,
         "loss": isfinite(state.loss),
         "seconds": 0 <= state.seconds < inf and 0 <= outcome.seconds < inf,
         "max_change": state.max_change >= 0,
         "best": not isnan(state.best),
-        "waited": state.epochs_without_improvement <= done,
+        "epochs_without_improvement": state.epochs_without_improvement <= done,
         "rollbacks": state.rollbacks <= MAX_ROLLBACKS,
         "restarted_after": state.restarted_after <= done,
         "best_epoch": 0 <= outcome.best_epoch <= done,
@@ -74,64 +74,64 @@ def check_progress(checkpoint: "Checkpoint") -> None:
     }
     wrong = [name for name, is_possible in counts.items() if not is_possible]
     if wrong:
-        raise ValueError(f"no run stands where it says: {', '.join(wrong)}")
+        raise ValueError(f"impossible training state: {', '.join(wrong)}")
 
 
 def check_position(checkpoint: "Checkpoint", samples: int) -> None:
-    """Raise WeightsError unless so many training samples have the batches that a checkpoint says were learned."""
-    state, size = checkpoint.progress, checkpoint.config.training.batch_size
+    """Raise WeightsError unless the batch and sample counts are possible with this number of training samples."""
+    state, size = checkpoint.state, checkpoint.config.training.batch_size
     seen = samples if size == "all" and state.batch else min(samples, state.batch * (1 if size == "all" else size))
     if state.batch > batch_count(samples, size) or state.seen != seen:
-        raise WeightsError("the checkpoint contradicts itself: no run stands where it says")
+        raise WeightsError("the checkpoint contradicts itself: its batch and sample counts are impossible")
 
 
 def checked_mark(content: Any) -> FileMark:
-    """Return what a checkpoint says of metrics.jsonl; raise ValueError unless it is a length and a digest."""
+    """Return the mark of metrics.jsonl; raise ValueError unless it is a length and a digest."""
     mark = FileMark(**content)
     if type(mark.length) is not int or mark.length < 0 or not isinstance(mark.digest, str):
-        raise ValueError("its mark in metrics.jsonl is none")
+        raise ValueError("its mark of metrics.jsonl is malformed")
     return mark
 
 
 def checked_lines(content: Any, epoch: int) -> list[str]:
-    """Return lines that metrics.jsonl still lacks; raise ValueError unless they are of epochs before that one."""
+    """Return the lines not yet in metrics.jsonl; raise ValueError unless they belong to epochs before ``epoch``."""
     if not isinstance(content, list) or len(content) >= epoch:
-        raise ValueError("the lines that wait for metrics.jsonl are no list, or too many")
+        raise ValueError("the pending lines of metrics.jsonl are not a list, or too many")
     last = 0
     for line in content:
         if not isinstance(line, str) or len(line) > MAX_LENGTH:
-            raise ValueError("a line that waits for metrics.jsonl is no text, or too long")
+            raise ValueError("a pending line of metrics.jsonl is not text, or too long")
         row = json.loads(line)
         if not isinstance(row, dict) or row.keys() != {field.name for field in fields(EpochEnded)}:
-            raise ValueError("a line that waits for metrics.jsonl does not have its keys")
+            raise ValueError("a pending line of metrics.jsonl has the wrong keys")
         number = row.pop("epoch")
         if type(number) is not int or not last < number < epoch:
-            raise ValueError("a line that waits for metrics.jsonl is of no epoch that has ended")
+            raise ValueError("a pending line of metrics.jsonl has an impossible epoch")
         nullable = ("validation_loss", "validation_accuracy", "monitor_loss")
         for name, value in row.items():
             is_number = type(value) in (int, float) and isfinite(value)
             if not (is_number or (value is None and name in nullable)):
-                raise ValueError(f"{name} of a line that waits for metrics.jsonl is no number")
+                raise ValueError(f"{name} in a pending line of metrics.jsonl is not a number")
         if line != json.dumps({"epoch": number, **row}):
-            raise ValueError("a line that waits for metrics.jsonl is not as a run writes it")
+            raise ValueError("a pending line of metrics.jsonl is not in the format of cnntrain")
         last = number
     return content
 
 
 def checked_fingerprint(content: Any) -> dict[str, Any]:
-    """Return what a checkpoint says of the data; raise ValueError unless it is numbers, shapes and digests."""
+    """Return the fingerprint of the data; raise ValueError unless it holds numbers, shapes and digests."""
     found = {str(part)[:MAX_SHOWN]: value for part, value in dict(content).items()}
     for part, value in found.items():
         if not part.isprintable():
-            raise ValueError("its fingerprint of the data is none")
+            raise ValueError("its fingerprint of the data is malformed")
         numbers = value if isinstance(value, list) else [value]
         if not isinstance(value, str) and not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
-            raise ValueError("its fingerprint of the data is none")
+            raise ValueError("its fingerprint of the data is malformed")
     return found
 
 
 def checked_settings(content: Any) -> dict[str, Any]:
-    """Return the keys of ``training`` that a weights file lacks; raise ValueError unless they are just these."""
+    """Return the keys of ``training`` that a weights file lacks; raise ValueError if any is missing or unknown."""
     if not isinstance(content, dict) or content.keys() != set(weights.NOT_STORED):
         raise ValueError(f"expected the settings {', '.join(weights.NOT_STORED)}")
     return content

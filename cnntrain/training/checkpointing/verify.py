@@ -1,4 +1,4 @@
-"""Repeating the last steps of a run, to see whether they give the same bits."""
+"""Verification of a run: do its last steps, repeated, give the same bits?"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,70 +6,68 @@ from pathlib import Path
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError, ReplayError, WeightsError
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
-from cnntrain.runs.folder import NEWEST, PREVIOUS
+from cnntrain.runs.folder import CHECKPOINT_FILE, PREVIOUS_FILE
 from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.checkpointing.validation import check_position
-from cnntrain.training.events import BatchEnded, Verified, Warned
+from cnntrain.training.events import BatchEnded, StepsVerified, WarningIssued
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import train_loop
 from cnntrain.training.state import TrainState
-from cnntrain.training.workers import number_of_workers, ranks
+from cnntrain.training.workers import process_group
 
 
 def verify_last_steps(
     folder: Path, newest: Checkpoint, network: Network, data: Data, interrupts: Interrupts | None
-) -> Iterator[Verified | Warned]:
-    """Go from the previous checkpoint to the newest once more, and compare what comes out.
+) -> Iterator[StepsVerified | WarningIssued]:
+    """Repeat the steps from the previous checkpoint to the newest one, and compare the results.
 
     Raises:
-        WeightsError: The previous checkpoint is damaged, or of another run.
-        ReplayError: Something else comes out.
-        KeyboardInterrupt: It is asked to stop.
+        WeightsError: The previous checkpoint is damaged, or belongs to another run.
+        ReplayError: The results differ.
+        KeyboardInterrupt: A signal arrived.
     """
-    if not (folder / PREVIOUS).exists():
-        yield Warned(f"{folder}: there is no checkpoint before the last one, so there are no steps to repeat")
+    if not (folder / PREVIOUS_FILE).exists():
+        yield WarningIssued(f"{folder}: there is only one checkpoint, so there are no steps to repeat")
         return
-    old = checkpoints.load(folder / PREVIOUS)
+    old = checkpoints.load(folder / PREVIOUS_FILE)
     sizes = [(one.theta.shape, one.theta.dtype, one.states.shape) for one in (old, newest)]
     if sizes[0] != sizes[1]:
-        raise WeightsError(f"{folder / PREVIOUS}: this checkpoint is of another run than {NEWEST}")
+        raise WeightsError(f"{folder / PREVIOUS_FILE}: this checkpoint and {CHECKPOINT_FILE} are from different runs")
     check_position(old, len(data.train))
-    if old.progress.rollbacks != newest.progress.rollbacks:
-        yield Warned(f"{folder}: the run rolled back between its last two checkpoints, so there are no steps to repeat")
+    if old.state.rollbacks != newest.state.rollbacks:
+        yield WarningIssued(f"{folder}: the run rolled back between its last two checkpoints: no steps to repeat")
         return
-    first, last = position_text(old.progress), position_text(newest.progress)
-    told = f"from epoch {first[0]}, batch {first[1]} to epoch {last[0]}, batch {last[1]}"
+    first, last = position_of(old.state), position_of(newest.state)
+    steps_text = f"from epoch {first[0]}, batch {first[1]} to epoch {last[0]}, batch {last[1]}"
     config, steps = newest.config, 0
     network.theta[...] = old.theta
-    size = number_of_workers(config, network, data)
-    with one_blas_thread(), ranks(config, network, data, size, old.progress, old.states, interrupts) as (comm, shared):
-        events = train_loop(network, shared, config.training, comm, old.progress)
+    with process_group(config, network, data, None, old.state, old.states, interrupts) as (comm, shared):
+        events = train_loop(network, shared, config.training, comm, old.state)
         try:
             for event in events if first != last else ():
                 steps += isinstance(event, BatchEnded)
-                if position_text(old.progress) >= last:
+                if position_of(old.state) >= last:
                     break
                 if interrupts is not None and interrupts.signal is not None:
                     raise KeyboardInterrupt(interrupts.signal)
-        except DivergedError as error:  # the run did not
-            raise ReplayError(f"{folder}: the steps {told}, repeated, diverged: {error}") from error
-        now = Checkpoint(**(vars(newest) | {"theta": network.theta, "states": comm.states, "progress": old.progress}))
+        except DivergedError as error:  # the original steps did not
+            raise ReplayError(f"{folder}: repeating the steps {steps_text} diverged: {error}") from error
+        now = Checkpoint(**(vars(newest) | {"theta": network.theta, "states": comm.states, "state": old.state}))
         differing = differing_tensors(newest, now)
     if differing:
-        raise ReplayError(f"{folder}: the steps {told}, repeated, gave other bits: {', '.join(differing)}")
-    yield Verified(steps)
+        raise ReplayError(f"{folder}: repeating the steps {steps_text} gave different bits: {', '.join(differing)}")
+    yield StepsVerified(steps)
 
 
-def position_text(state: TrainState) -> tuple[int, int]:
-    """Where a run stands."""
+def position_of(state: TrainState) -> tuple[int, int]:
+    """Return epoch and batch."""
     return state.epoch, state.batch
 
 
 def differing_tensors(one: Checkpoint, other: Checkpoint) -> list[str]:
-    """Name what differs between two checkpoints of the same moment."""
-    names = {"theta": (one.theta, other.theta), "the optimizer's states": (one.states, other.states)}
-    found = [name for name, (old, new) in names.items() if old.tobytes() != new.tobytes()]
-    counts = [state.to_json() | {"seconds": ""} for state in (one.progress, other.progress)]
-    return found + [f"{key} of the epoch" for key in counts[0] if counts[0][key] != counts[1][key]]
+    """Return the names of what differs between two checkpoints of the same position."""
+    tensors = {"theta": (one.theta, other.theta), "the optimizer's states": (one.states, other.states)}
+    names = [name for name, (old, new) in tensors.items() if old.tobytes() != new.tobytes()]
+    counts = [state.to_json() | {"seconds": ""} for state in (one.state, other.state)]
+    return names + [f"{key} of the epoch" for key in counts[0] if counts[0][key] != counts[1][key]]

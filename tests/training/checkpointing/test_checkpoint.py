@@ -27,7 +27,7 @@ from cnntrain.weights.safetensors_file import read_header, read_tensors, seriali
 
 @pytest.fixture
 def run(tiny_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
     list(fit(tiny_config(optimizer="adam", Max=2), tmp_path / "run"))
     return tmp_path / "run"
 
@@ -194,7 +194,7 @@ def stopped(tmp_path_factory):
     }
     stop = Interrupts()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+        patch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
         for event in fit(config_from_dict(content, "a test"), folder / "run", stop):
             if (getattr(event, "epoch", 0), getattr(event, "batch", 0)) == (3, 1):
                 stop.signal = 2
@@ -268,10 +268,10 @@ def test_whatever_a_checkpoint_says_there_is_no_traceback(stopped, quick, data):
         (("progress", "max_change"), "nan"),
         (("progress", "epoch"), 2**61),
         (("progress", "epoch"), 6),
-        (("progress", "waited"), 3),
+        (("progress", "epochs_without_improvement"), 3),
         (("progress", "rollbacks"), 4),
         (("progress", "restarted_after"), 3),
-        (("progress", "right"), 7),
+        (("progress", "correct"), 7),
         (("settings",), {}),
         (("settings", "optimizer"), "adam"),
         (("settings", "momentum"), 0.5),
@@ -310,4 +310,4 @@ def test_a_variance_below_0_is_refused(stopped, quick):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))

@@ -34,7 +34,7 @@ def test_it_stops_after_the_batch_and_saves(stop_at, tmp_path, epoch, batch, who
     run = stop_at(epoch, batch)
     last = run.of("BatchEnded")[-1]
     assert (last.epoch, last.batch) == (epoch, batch)
-    assert type(run.events[-1]).__name__ == "Finished"
+    assert type(run.events[-1]).__name__ == "TrainingEnded"
     assert (run.result["stop"], run.result["epochs"]) == ("interrupted", whole)
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == run.result
     saved = cnntrain.load(tmp_path / "run").parameters()

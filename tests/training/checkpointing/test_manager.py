@@ -16,7 +16,7 @@ from cnntrain.errors import StorageError
 from cnntrain.storage import FolderLock
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.training.checkpointing import checkpoint, manager
-from cnntrain.training.checkpointing.manager import period
+from cnntrain.training.checkpointing.manager import parse_period
 from cnntrain.training.fit import fit
 from cnntrain.training.resume import last_checkpoint, resume_run
 
@@ -48,7 +48,7 @@ def trouble(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)  # no loss of power here
     monkeypatch.setattr(DISK, "__class__", Trouble)
     monkeypatch.setattr(Trouble, "error", None)
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
     return Trouble
 
 
@@ -67,7 +67,7 @@ def watched(events, at, found=None):
 
 
 def warnings_of(events):
-    return [event.text for event in events if type(event).__name__ == "Warned"]
+    return [event.text for event in events if type(event).__name__ == "WarningIssued"]
 
 
 def results(folder):
@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(tiny_config, tmp_path, tr
     at = {(1, 3): lambda: setattr(trouble, "error", full()), (4, 1): lambda: setattr(trouble, "error", None)}
     told = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
     assert len(told) == 2
-    assert "No space left on device; the run goes on, and saving is tried again" in told[0]
+    assert "No space left on device; training continues, and saving is tried again later" in told[0]
     assert told[1] == "saving works again"
     assert results(tmp_path / "run") == expected
     assert not list((tmp_path / "run").glob("*.tmp"))
@@ -95,14 +95,14 @@ def test_a_disk_that_stays_full_ends_the_run_with_a_sentence(tiny_config, tmp_pa
     events = []
     with pytest.raises(
         StorageError,
-        match=r"could be saved: .*No space left on device; cnntrain resume goes on from epoch 2, batch 2",
+        match=r"saving failed: .*No space left on device; .* cnntrain resume continues from epoch 2, batch 2",
     ):
         watched(
             fit(tiny_config(**OPTIONS), tmp_path / "run"), {(2, 3): lambda: setattr(trouble, "error", full())}, events
         )
     assert events[-1].result["stop"] == "max"
     assert events[-1].result["epochs"] == 5
-    progress = last_checkpoint(tmp_path / "run").checkpoint.progress
+    progress = last_checkpoint(tmp_path / "run").checkpoint.state
     assert (progress.epoch, progress.batch) == (2, 2)
     trouble.error = None
     list(resume_run(tmp_path / "run"))
@@ -176,7 +176,7 @@ def test_numbers_that_ran_away_are_in_no_checkpoint(tiny_config, tmp_path):
     ("said", "meant"), [(60.0, (60.0, "seconds")), ("1 batch", (1, "batches")), ("100 batches", (100, "batches"))]
 )
 def test_how_often_a_checkpoint_is_written(said, meant):
-    assert period(said) == meant
+    assert parse_period(said) == meant
 
 
 @pytest.mark.parametrize(("every", "least"), [("1 batch", 30), ("3 batches", 12), (0.0001, 30), (60.0, 1)])

@@ -67,7 +67,7 @@ def test_replay_tells_where_it_comes_out_elsewhere(tmp_path):
     run = diverge(tmp_path / "a")
     path = run / "postmortem" / "report.json"
     path.write_text(json.dumps(report_of(run) | {"sentence": "another"}), encoding="utf-8")
-    with pytest.raises(ReplayError, match="diverged otherwise"):
+    with pytest.raises(ReplayError, match="diverged differently"):
         replay(run)
     path.write_text(json.dumps(report_of(run) | {"epoch": 0}), encoding="utf-8")
     with pytest.raises(ReplayError, match="did not diverge again in epoch 0, batch 2"):

@@ -17,7 +17,14 @@ from cnntrain.config import config_from_dict
 from cnntrain.errors import DivergedError, ReplayError, WeightsError
 from cnntrain.parallel import SingleProcess
 from cnntrain.training.checkpointing.restore import last_checkpoint
-from cnntrain.training.events import BatchEnded, EpochEnded, Finished, Started, Verified, Warned
+from cnntrain.training.events import (
+    BatchEnded,
+    EpochEnded,
+    StepsVerified,
+    TrainingEnded,
+    TrainingStarted,
+    WarningIssued,
+)
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import train_loop
@@ -29,7 +36,7 @@ from cnntrain.training.update import Update
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)  # no loss of power here
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "complete", lambda *_, **__: iter(()))
+    monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
 
 
 def config(alpha, data=None, **training):
@@ -57,7 +64,7 @@ def results(folder):
 
 
 def warned(events):
-    return [event.text for event in events if isinstance(event, Warned)]
+    return [event.text for event in events if isinstance(event, WarningIssued)]
 
 
 def test_half_the_alpha_saves_a_run(tmp_path):
@@ -65,9 +72,9 @@ def test_half_the_alpha_saves_a_run(tmp_path):
         list(fit(config(0.1, on_divergence="stop"), tmp_path / "stop"))
     events = list(fit(config(0.1), tmp_path / "a"))
     (told,) = warned(events)
-    assert "going back to the beginning, and on with 0.5 of alpha (time 1 of 3 at most)" in told
-    assert sum(isinstance(event, Started) for event in events) == 1
-    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert "rolling back to the initial weights, and continuing with 0.5 of alpha (rollback 1 of at most 3)" in told
+    assert sum(isinstance(event, TrainingStarted) for event in events) == 1
+    (finished,) = [event for event in events if isinstance(event, TrainingEnded)]
     assert (finished.result["stop"], finished.result["epochs"]) == ("max", 200)
     assert (finished.result["rollbacks"], finished.result["alpha_factor"]) == (1, 0.5)
     assert [row["epoch"] for row in rows(tmp_path / "a")] == list(range(1, 201))
@@ -79,9 +86,11 @@ def test_a_run_goes_back_to_its_best_iteration(tmp_path):
     """Alpha rises until its steps are too long: before that they were good."""
     events = list(fit(config(0.4, warmup=40, Max=60), tmp_path / "a"))
     told, _ = warned(events)
-    best = int(told.split("going back to the end of epoch ")[1].split(",")[0])
+    best = int(told.split("rolling back to epoch ")[1].split(",")[0])
     assert best > 1
-    before = [event.monitor_loss for event in events[: indices_of(events, Warned)[0]] if isinstance(event, EpochEnded)]
+    before = [
+        event.monitor_loss for event in events[: indices_of(events, WarningIssued)[0]] if isinstance(event, EpochEnded)
+    ]
     assert best == int(np.argmin(before)) + 1
     after = [row["monitor_loss"] for row in rows(tmp_path / "a")]
     assert after[:best] == before[:best]
@@ -97,7 +106,7 @@ def test_weights_that_the_first_step_ruined_are_not_what_a_run_goes_back_to(tmp_
     """The loss of the first epoch is that of the untrained network, whose one step was far too long."""
     told = warned(fit(config(0.4, data, Max=60), tmp_path / "a"))
     assert len(told) == 3
-    assert all("going back to the beginning" in text for text in told)
+    assert all("rolling back to the initial weights" in text for text in told)
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert (summary["stop"], summary["alpha_factor"]) == ("max", 0.125)
     split = "validation" if data else "train"
@@ -218,7 +227,7 @@ def stopped_at_each_batch(run):
     """Run until a batch has ended; whether it was stopped there."""
     stop = Interrupts()
     for event in whole(run(stop)):
-        if isinstance(event, Finished):
+        if isinstance(event, TrainingEnded):
             result = event.result
     return result["stop"] == "interrupted"
 
@@ -235,7 +244,7 @@ def test_a_run_that_is_killed_at_any_event_goes_back_as_if_it_were_not(tiny_conf
         for _ in range(count):
             next(coming)
         coming.close()  # as after a kill, nothing more is saved
-        assert all("going back to" in text for text in warned(whole(resume_run(folder))))
+        assert all("rolling back to" in text for text in warned(whole(resume_run(folder))))
         assert results(folder) == expected
 
 
@@ -258,12 +267,12 @@ def test_what_the_optimizer_remembers_begins_anew(tiny_config, tmp_path, breakin
     events, thetas = [], []
     for event in fit(options, tmp_path / "a"):
         events.append(event)
-        if isinstance(event, Started):
+        if isinstance(event, TrainingStarted):
             network = event.network
         if isinstance(event, EpochEnded):
             thetas.append(network.theta.copy())
     (told,) = warned(events)
-    assert "going back to the end of epoch 3" in told
+    assert "rolling back to epoch 3" in told
     data = load_config_data(options)
     network = build_for(options, data)
     network.theta[...] = thetas[2]
@@ -301,13 +310,13 @@ def test_at_the_beginning_the_weights_are_those_of_the_beginning(tiny_config, tm
     folder = tmp_path / "a"
     coming = fit(options, folder)
     for event in coming:
-        if isinstance(event, Warned):
-            assert "going back to the beginning" in event.text
+        if isinstance(event, WarningIssued):
+            assert "rolling back to the initial weights" in event.text
             next(coming)  # a batch, or the first event behind the checkpoint
             coming.close()
     saved = last_checkpoint(folder).checkpoint
     np.testing.assert_array_equal(saved.theta, untrained)
-    assert saved.progress == TrainState(rollbacks=1)
+    assert saved.state == TrainState(rollbacks=1)
     assert (saved.best, saved.outcome.best_epoch) == (None, 0)
     assert not (folder / "metrics.jsonl").exists()
 
@@ -319,10 +328,10 @@ def test_lines_beyond_the_place_gone_back_to_are_forgotten_at_once(tiny_config, 
     options = tiny_config(**OPTIONS | {"alpha": 10.0})  # so long that nothing is better than the beginning
     gone_back = False
     for event in fit(options, tmp_path / "a", stop):
-        gone_back = gone_back or isinstance(event, Warned)
+        gone_back = gone_back or isinstance(event, WarningIssued)
         if gone_back and isinstance(event, BatchEnded):
             stop.signal = signal.SIGINT
-    done = last_checkpoint(tmp_path / "a").checkpoint.progress.epoch - 1
+    done = last_checkpoint(tmp_path / "a").checkpoint.state.epoch - 1
     assert len((tmp_path / "a" / "metrics.jsonl").read_text().splitlines()) == done
 
 
@@ -333,7 +342,7 @@ def test_verify_sees_that_a_rollback_lies_between_two_checkpoints(tiny_config, t
     list(fit(options, tmp_path / "whole"))
     coming = fit(options, tmp_path / "killed")
     for event in coming:
-        if isinstance(event, Warned):
+        if isinstance(event, WarningIssued):
             next(coming)
             coming.close()
     told = warned(resume_run(tmp_path / "killed", verify=True))
@@ -344,14 +353,14 @@ def test_verify_sees_that_a_rollback_lies_between_two_checkpoints(tiny_config, t
 def test_verify_repeats_the_steps_behind_a_rollback(tiny_config, tmp_path, breaking):
     breaking((8, 1.0))
     list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
-    (verified,) = [event for event in resume_run(tmp_path / "a", verify=True) if isinstance(event, Verified)]
+    (verified,) = [event for event in resume_run(tmp_path / "a", verify=True) if isinstance(event, StepsVerified)]
     assert verified.steps > 0
 
 
 def test_steps_that_diverge_only_when_they_are_repeated_are_other_bits(tiny_config, tmp_path, breaking):
     list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
     breaking((12, 1.0))
-    with pytest.raises(ReplayError, match=r"from epoch 4, batch 2 to epoch 5, batch 0, repeated, diverged: "):
+    with pytest.raises(ReplayError, match=r"repeating the steps from epoch 4, batch 2 to epoch 5, batch 0 diverged: "):
         list(resume_run(tmp_path / "a", verify=True))
 
 

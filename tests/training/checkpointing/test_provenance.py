@@ -1,4 +1,4 @@
-"""What a change of the program means for a run: any source that its weights depend on is noticed."""
+"""Provenance: a change of any code that the weights of a run depend on is noticed."""
 
 import re
 import shutil
@@ -8,11 +8,11 @@ import pytest
 
 import cnntrain
 from cnntrain.training.checkpointing.provenance import (
-    DECIDING,
-    SHOWN_ONLY,
+    EXCLUDED_PACKAGES,
+    INCLUDED_MODULES,
     changes,
     code_digest,
-    other_data,
+    data_mismatch,
     provenance,
 )
 
@@ -33,11 +33,14 @@ def package(tmp_path):
         ("training/monitoring.py", True),
         ("ops/losses.py", True),
         ("network/network.py", True),
+        ("optimizers/adam.py", True),
         ("evaluation/metrics.py", False),
         ("cli/commands/train.py", False),
+        ("runs/compare.py", False),
+        ("inference/predictor.py", False),
     ],
 )
-def test_a_change_of_what_decides_is_noticed(package, name, is_noticed):
+def test_a_change_of_code_that_weights_depend_on_is_noticed(package, name, is_noticed):
     before = code_digest(package)
     assert before == code_digest()
     with (package / name).open("a") as file:
@@ -45,15 +48,15 @@ def test_a_change_of_what_decides_is_noticed(package, name, is_noticed):
     assert (code_digest(package) != before) == is_noticed
 
 
-def test_what_training_imports_of_the_parts_that_only_show_is_counted():
-    """Of modules that decide something; what saves, draws or describes a run does not."""
-    showing = {"runs/environment.py", "evaluation/run_artifacts.py"}
-    found = set()
+def test_modules_of_excluded_packages_that_training_imports_are_included():
+    """Except for those that save, draw or describe a run."""
+    unrelated = {"runs/compare.py", "runs/environment.py", "runs/folder.py", "evaluation/artifacts.py"}
+    imported = set()
     for path in (PACKAGE / "training").rglob("*.py"):
         for part, module in re.findall(r"from cnntrain\.(\w+)\.(\w+) import", path.read_text()):
-            if part in SHOWN_ONLY:
-                found.add(f"{part}/{module}.py")
-    assert found - showing == set(DECIDING)
+            if part in EXCLUDED_PACKAGES:
+                imported.add(f"{part}/{module}.py")
+    assert imported - unrelated == set(INCLUDED_MODULES)
 
 
 IMAGES = ["train images differ", "test images differ"]
@@ -73,12 +76,12 @@ IMAGES = ["train images differ", "test images differ"]
     ],
 )
 def test_another_decoder_is_named_where_only_images_differ(before, differing, words):
-    text = other_data(Path("run"), provenance() | before, differing)
-    assert text.startswith("run: the data are not those that this run began with: ")
+    text = data_mismatch(Path("run"), provenance() | before, differing)
+    assert text.startswith("run: the data are not those that this run started with: ")
     assert re.search(words.format(**provenance()), text)
 
 
 def test_another_decoder_is_no_reason_to_warn_of_last_bits():
     assert changes(provenance() | {"Pillow": "11.1", "libjpeg": "1.0"}) == []
     assert changes(provenance() | {"NumPy": "1.0"})[0].startswith("NumPy was 1.0 and is ")
-    assert other_data(Path("run"), {"NumPy": "1.0"}, IMAGES).endswith("test images differ")
+    assert data_mismatch(Path("run"), {"NumPy": "1.0"}, IMAGES).endswith("test images differ")
