@@ -100,6 +100,20 @@ def test_the_readme_links_absolutely_and_stays_short():
     assert len(README.splitlines()) <= 160
 
 
+def test_the_site_has_every_page():
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert {f"docs/{page}" for page in re.findall(r": (\w+\.md)$", site, re.MULTILINE)} == {
+        str(page.relative_to(ROOT).as_posix()) for page in PAGES if page.parent.name == "docs"
+    }
+
+
+def test_the_api_page_has_every_public_name():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {name.rpartition(".")[2] for name in re.findall(r"^::: (cnntrain\.[\w.]+)$", page, re.MULTILINE)}
+    assert set(cnntrain.__all__) - {"CnntrainError"} <= shown
+    assert "errors" in shown
+
+
 @every_page
 def test_paths_of_the_project_exist(page):
     """A path begins with a folder of the project; those of the user, such as runs/ and data/, do not."""
