@@ -1,1 +1,1 @@
-"""The way into cnntrain: looking at data, and writing a config for them."""
+"""``cnntrain init``: inspect data, recommend a network, and write a config."""

@@ -1,4 +1,4 @@
-"""``cnntrain init``: look at data, choose, write."""
+"""``cnntrain init``: inspect the data, recommend a config, write it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,75 +21,76 @@ def init(
     """Write a config for the data that ``word`` names.
 
     Args:
-        word: A folder of images or data files, a file, or the name of a data set.
-        out: The file; by default ``NAME.yaml`` in the current folder.
-        reporter: Who is told how far it is.
-        overrides: ``KEY=VALUE`` words with keys of ``data``; they are used, and written into the config.
+        word: A folder of images or data files, a file, or the name of a dataset.
+        out: The file to write; by default ``NAME.yaml`` in the current folder.
+        reporter: The receiver of progress and notes.
+        overrides: ``KEY=VALUE`` overrides of keys of ``data``, which are also written into the config.
 
     Returns:
-        What ``cnntrain init --json`` prints.
+        The JSON object that ``cnntrain init --json`` prints.
 
     Raises:
-        UsageError: The file is there already, or cannot be written.
+        UsageError: The file exists or cannot be written.
         DataError: The data are missing or malformed.
     """
     source = source_of(word, overrides)
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
-    found = inspect(source, image_size, FIT, reporter)
-    header = [f"{summary(found)}. Written by cnntrain init.", *found.choices]
-    write(path, render(found, recommend(found), path, header))
+    findings = inspect(source, image_size, FIT, reporter)
+    header = [f"{summary(findings)}. Written by cnntrain init.", *findings.choices]
+    write(path, render(findings, recommend(findings), path, header))
     schema = write_schema(path.absolute().parent)
     config = load_config(path)
-    channels = 1 if found.is_gray and found.image_size else found.shape[0]
-    network = build_shaped(config, (channels, *found.shape[1:]), len(found.classes))
+    channels = 1 if findings.is_gray and findings.image_size else findings.shape[0]
+    network = build_shaped(config, (channels, *findings.shape[1:]), len(findings.classes))
     return {
         "config": str(path),
         "schema": None if schema is None else str(schema),
-        "found": summary(found),
-        "choices": list(found.choices),
-        "source": found.source["source"],
-        "path": found.source.get("path"),
-        "image_shape": [channels, *found.shape[1:]],
-        "samples": found.samples,
-        "classes": dict(zip(found.classes, found.counts, strict=True)),
-        "has_test": found.has_test,
-        "has_validation": found.has_validation,
+        "found": summary(findings),
+        "choices": list(findings.choices),
+        "source": findings.source["source"],
+        "path": findings.source.get("path"),
+        "image_shape": [channels, *findings.shape[1:]],
+        "samples": findings.samples,
+        "classes": dict(zip(findings.classes, findings.counts, strict=True)),
+        "has_test": findings.has_test,
+        "has_validation": findings.has_validation,
         "parameters": network.layout.trainable_count,
         "Max": config.training.Max,
     }
 
 
-def summary(found: Findings) -> str:
-    """What was found, in a line."""
-    fewest, most = min(found.present), max(found.present)
+def summary(findings: Findings) -> str:
+    """Return the findings in one line."""
+    fewest, most = min(findings.present), max(findings.present)
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    color = "gray" if found.is_gray else "color" if found.shape[0] == 3 else f"{found.shape[0]} channels"
-    H, W = found.image_size or found.shape[1:]
-    sizes = f"about {H} x {W}" if found.image_size else f"{H} x {W}"
-    return f"{found.name}: {found.samples:,} images of {len(found.present):,} classes, {each} each; {color}, {sizes}"
+    color = "gray" if findings.is_gray else "color" if findings.shape[0] == 3 else f"{findings.shape[0]} channels"
+    H, W = findings.image_size or findings.shape[1:]
+    sizes = f"about {H} x {W}" if findings.image_size else f"{H} x {W}"
+    counts = f"{findings.samples:,} images of {len(findings.present):,} classes, {each} each"
+    return f"{findings.name}: {counts}; {color}, {sizes}"
 
 
 def check(path: Path) -> None:
-    """Raise UsageError if ``path`` cannot become a new file."""
+    """Raise UsageError if ``path`` exists or its folder does not."""
     if is_taken(path):
-        raise UsageError(f"{path} is there already, and no file is overwritten; name another with --out FILE")
+        raise UsageError(f"{path} exists; cnntrain init overwrites no file: name another with --out FILE")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
 
 
 def write_schema(folder: Path) -> Path | None:
-    """Write the schema that the config names beside it, and return its path; None if there is such a file already."""
+    """Write the JSON schema next to the config and return its path; None if the file exists."""
     path = folder / SCHEMA
     try:
         write_new(path, schema_text().encode())
-    except OSError:  # only editors miss it
+    except OSError:  # only editors use it
         return None
     return path
 
 
 def write(path: Path, text: str) -> None:
-    """Write a new file; one that has come in the meantime stays as it is."""
+    """Write a new file; never overwrite one that was created in the meantime."""
     try:
         write_new(path, text.encode())
     except FileExistsError:

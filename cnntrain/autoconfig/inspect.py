@@ -1,4 +1,4 @@
-"""What there is to know about data before a network for them is chosen."""
+"""Inspect data: the facts from which a network is recommended."""
 
 import os
 import re
@@ -21,70 +21,71 @@ from cnntrain.errors import DataError, UsageError, visible
 from cnntrain.parallel import available_cores
 
 MAX_SAMPLES = 500
-"""Images whose size is read, and images that are searched for colors."""
+"""Maximum number of images whose size or colors are examined."""
 GRAY_TOLERANCE = 8
-"""Of 255: channels that differ by less look gray."""
+"""Maximum difference of channels, of 255, at which an image counts as gray."""
 Size = tuple[int, int]
 NO_NETWORK = {"input": [1, 1, 1], "layers": [{"fc": {"units": 1}}]}
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found."""
+    """The facts about the data."""
 
     source: dict[str, Any]
-    """Keys of the section ``data`` that say where the samples are: ``source``, perhaps ``path``."""
+    """The keys of the data section that locate the samples: ``source`` and perhaps ``path``."""
     name: str
     shape: tuple[int, int, int]
-    """(C, H, W) of an image, as the network will see it."""
+    """(C, H, W) of an image, as the network will get it."""
     image_size: Size | None
-    """Rows and columns of a middling image; None where no images are brought to another size."""
+    """Median rows and columns of the images; None if images are not resized."""
     is_gray: bool
-    """Whether the images are gray, though they may be stored in color."""
+    """Whether the images are gray, even if stored in color."""
     classes: tuple[str, ...]
     counts: tuple[int, ...]
-    """Samples of each class that are not set apart by the source itself."""
+    """Samples of each class, without those of the source's own test and validation split."""
     has_test: bool
-    """Whether the source itself says which samples are for the test."""
+    """Whether the source has a test split."""
     has_validation: bool
+    """Whether the source has a validation split."""
     has_unreadable: bool
-    """Whether there are images that cannot be read."""
+    """Whether some images cannot be read."""
     choices: tuple[str, ...] = ()
-    """How the data were read where they could have been read otherwise, a line each."""
+    """How ambiguous data were read, a line for each choice."""
 
     @property
     def samples(self) -> int:
-        """Samples that can be trained on, before any are held out."""
+        """Number of samples for training, before any are held out."""
         return sum(self.counts)
 
     @property
     def present(self) -> tuple[int, ...]:
-        """Samples of each class that has any."""
+        """Samples of each class that has samples."""
         return tuple(count for count in self.counts if count)
 
     @property
     def imbalance(self) -> float:
-        """How many times larger the largest class is than the smallest."""
+        """Ratio of the largest class to the smallest."""
         present = self.present
         return max(present) / min(present)
 
     @property
     def can_hold_out_test(self) -> bool:
-        """Whether the source can set test samples apart."""
+        """Whether the source supports holding out test samples."""
         return "test" in SOURCES[self.source["source"]].model_fields
 
 
 def source_of(word: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The keys of the section ``data`` for the samples that ``word`` names; paths are absolute.
+    """Return the keys of the data section that locate the data named ``word``; paths are absolute.
 
     Args:
-        word: A folder, a file or the name of a data set.
-        overrides: ``KEY=VALUE`` words with keys of ``data``, which the section then holds, too.
+        word: A folder, a file or the name of a dataset.
+        overrides: ``KEY=VALUE`` overrides of keys of ``data``, which are added to the section.
 
     Raises:
-        DataError: It names no data.
-        ConfigError: An override is not understood.
-        UsageError: An override is about something else.
+        DataError: ``word`` does not name data.
+        ConfigError: An override is invalid.
+        UsageError: An override is not about ``data``.
     """
     section = detect_source(word)
     if "path" in section:
@@ -107,24 +108,24 @@ def _resolved(section: dict[str, Any], name: str, overrides: Sequence[str]) -> d
 
 
 def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, reporter: ProgressReporter) -> Findings:
-    """Look at data.
+    """Inspect data.
 
     Args:
-        source: Of ``source_of``.
-        size_for: Chooses the (H, W) that images are brought to, from that of a middling one.
-        fit: How they are brought to it, if that is not their own size.
-        reporter: Who is told how far it is.
+        source: The result of ``source_of``.
+        size_for: Function from the median (H, W) to the (H, W) that images are resized to.
+        fit: How images are resized.
+        reporter: The receiver of progress and notes.
 
     Raises:
-        DataError: There are none, or they cannot be used.
+        DataError: There are no data, or they cannot be used.
     """
     extra: dict[str, Any] = {"validation": 0}
     image_size, has_validation, has_unreadable = None, False, False
     if source["source"] == "images":
         folder = Path(source["path"])
-        names = names_to_look_at(folder, source)
+        names = sample_names(folder, source)
         image_size = median_size(folder, names)
-        # The images are decoded as in training, which then finds them in the cache.
+        # The images are decoded as in training, which will find them in the cache.
         H, W = source.get("size") or size_for(image_size)
         fit = source.get("fit") or (fit if image_size != (H, W) else "crop")
         spec = ImageSpec(3, H, W, fit)  # type: ignore[arg-type]
@@ -161,7 +162,7 @@ def inspect(source: dict[str, Any], size_for: Callable[[Size], Size], fit: str, 
 
 
 def name_of(source: dict[str, Any]) -> str:
-    """What to call the data: the folder, the file without its endings, or the name by which they are known."""
+    """Return a name for the data: that of the folder, of the file without suffixes, or of the dataset."""
     if "path" not in source:
         return str(source["source"])
     path = Path(source["path"])
@@ -169,21 +170,21 @@ def name_of(source: dict[str, Any]) -> str:
 
 
 def loaded(section: dict[str, Any], reporter: ProgressReporter) -> Data:
-    """The data of a section ``data``."""
+    """Load the data of a data section."""
     options = SOURCES[section["source"]].model_validate(section)
     return load_data(**options.model_dump(), seed=0, reporter=reporter)
 
 
-def names_to_look_at(folder: Path, source: dict[str, Any]) -> list[str]:
-    """Some of the images in a folder that are trained on, evenly taken from all."""
+def sample_names(folder: Path, source: dict[str, Any]) -> list[str]:
+    """Return the names of some training images in a folder, at even intervals."""
     labels = source.get("labels")
-    found = discover(folder, labels and Path(labels), source.get("label"), source.get("group"))
-    names = [image.name for image in found.images if image.split in ("", "train")]
+    discovered = discover(folder, labels and Path(labels), source.get("label"), source.get("group"))
+    names = [image.name for image in discovered.images if image.split in ("", "train")]
     return names[:: -(-len(names) // MAX_SAMPLES)]
 
 
 def median_size(folder: Path, names: Sequence[str]) -> Size:
-    """Medians of the rows and of the columns of images in a folder."""
+    """Return the median rows and the median columns of images in a folder."""
     from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
     sizes = sample_sizes(folder, names, MAX_SAMPLES)
@@ -192,19 +193,19 @@ def median_size(folder: Path, names: Sequence[str]) -> Size:
 
 
 def colors(folder: Path, names: Sequence[str], spec: ImageSpec) -> Images:
-    """The pixels of images in a folder; black where one cannot be read."""
+    """Return the pixels of images in a folder; unreadable images are black."""
     from cnntrain.data.image_folder.parallel_decode import decode  # imported late, for Pillow
 
     return np.concatenate([part.pixels for part in decode(folder, names, spec, available_cores())])
 
 
 def sample_of(dataset: Dataset) -> Images:
-    """The pixels of some samples, evenly taken from all."""
+    """Return the pixels of some samples, at even intervals."""
     return dataset.gather(np.arange(0, len(dataset), -(-len(dataset) // MAX_SAMPLES)))
 
 
 def is_gray(pixels: Images) -> bool:
-    """Whether the channels of all images agree."""
+    """Return whether the channels of all images are nearly equal."""
     if pixels.dtype.kind != "u":
         pixels = np.rint(pixels * 255)
     difference = pixels.max(axis=1).astype(np.int16) - pixels.min(axis=1)

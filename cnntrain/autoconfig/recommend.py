@@ -1,8 +1,8 @@
-"""Which network and which settings suit which data: rules that have proven good, each with its reason.
+"""Recommend a network and training settings for data: proven rules, each with its reason.
 
-The network is a row of blocks, convolution, batch normalization, relu, that a max pool halves again and again until
-about 4 x 4 pixels are left. What is left goes into one fully connected layer: for photographs the mean of each channel,
-as a thing may be anywhere in the image; for letters and digits, which fill theirs, each pixel.
+The network is a sequence of blocks (convolution, batch normalization, relu, max pooling) down to about 4 x 4 pixels.
+One fully connected layer follows: for photographs on the mean of each channel, since an object may be anywhere in the
+image; for letters and digits, which fill the image, on all pixels.
 """
 
 import math
@@ -12,23 +12,22 @@ from typing import Any
 from cnntrain.autoconfig.inspect import Findings, Size
 
 SIDE = 64
-"""Rows and columns that images are brought to, at most."""
+"""Maximum side of resized images."""
 FIT = "stretch"
-"""How images of other proportions are brought to that size."""
+"""How images of another aspect ratio are resized."""
 SMALLEST = 4
-"""Rows and columns below which no image is pooled."""
+"""Side at which pooling stops."""
 CHARACTER = 32
-"""Gray images up to this side count as letters and digits."""
+"""Maximum side of gray images that count as letters or digits."""
 EPOCHS = 2_500
-"""Passes over the samples, times the square root of their number: fewer samples bear more passes, but not as many more
-as would make up for it."""
+"""Epochs times the square root of the number of samples: fewer samples get more epochs, but fewer steps in total."""
 IMBALANCE = 3
-"""A class that is so many times larger than another would drown it."""
+"""Ratio of the largest to the smallest class above which classes are weighted."""
 FEW = 30
-"""Of so few samples none can be spared to judge each epoch by."""
+"""With fewer samples than this, none are held out for validation."""
 
-NORMALISED = "keeps values in a good range, which makes training faster and steadier"
-POOLED = "of each 2 x 2 pixels the strongest answer: half the rows and columns"
+NORMALIZED = "keeps values in a good range; training is faster and more stable"
+POOLED = "the maximum of each 2 x 2 pixels: half the rows and columns"
 
 
 @dataclass(frozen=True)
@@ -49,105 +48,106 @@ class Recommendation:
     training: list[Line] = field(default_factory=list)
 
 
-def image_size(middling: Size) -> Size:
-    """Rows and columns that images are brought to, given those of a middling one."""
-    H, W = middling
+def image_size(median: Size) -> Size:
+    """Return the rows and columns that images are resized to, given their median size."""
+    H, W = median
     if max(H, W) <= SIDE:
         return H, W
     side = min(SIDE, H, W)
     return side, side
 
 
-def recommend(found: Findings) -> Recommendation:
-    """Choose."""
-    return Recommendation(data_lines(found), layer_lines(found), training_lines(found))
+def recommend(findings: Findings) -> Recommendation:
+    """Return the recommended config."""
+    return Recommendation(data_lines(findings), layer_lines(findings), training_lines(findings))
 
 
-def is_character(found: Findings) -> bool:
-    """Whether the images are taken for letters or digits: small and gray."""
-    return found.is_gray and max(found.shape[1:]) <= CHARACTER
+def is_character(findings: Findings) -> bool:
+    """Return whether the images count as letters or digits: small and gray."""
+    return findings.is_gray and max(findings.shape[1:]) <= CHARACTER
 
 
-def data_lines(found: Findings) -> list[Line]:
-    """``data``, but for where the samples are."""
+def data_lines(findings: Findings) -> list[Line]:
+    """Return the lines of ``data``, without the source."""
     lines = []
-    if found.image_size is not None:
-        H, W = found.shape[1:]
-        lines.append(Line("size", [H, W], "every image is brought to so many rows and columns; more take longer"))
-        if found.image_size != (H, W):
-            lines.append(Line("fit", FIT, "the whole image is seen, if distorted; crop would cut off its sides"))
-        if found.is_gray:
+    if findings.image_size is not None:
+        H, W = findings.shape[1:]
+        lines.append(Line("size", [H, W], "rows and columns that images are resized to; larger is slower"))
+        if findings.image_size != (H, W):
+            lines.append(Line("fit", FIT, "keeps the whole image, distorted; crop would cut off its sides"))
+        if findings.is_gray:
             lines.append(Line("channels", 1, "the images have no colors"))
-        if found.has_unreadable:
-            lines.append(Line("on_bad", "skip", "some images cannot be read, and training goes on without them"))
-    if not found.has_test and found.can_hold_out_test:
-        lines.append(Line("test", 0.2, "a fifth is never trained on: it shows how good the network really is"))
-    if not found.has_validation:
-        few = found.samples < FEW
-        share = 0 if few else 0.1 if found.has_test or found.can_hold_out_test else 0.2
-        reason = "so few samples are all needed to train on" if few else "held out, to judge each epoch by"
+        if findings.has_unreadable:
+            lines.append(Line("on_bad", "skip", "some images cannot be read and are skipped"))
+    if not findings.has_test and findings.can_hold_out_test:
+        lines.append(Line("test", 0.2, "a fifth is held out for testing: it shows how good the network really is"))
+    if not findings.has_validation:
+        few = findings.samples < FEW
+        share = 0 if few else 0.1 if findings.has_test or findings.can_hold_out_test else 0.2
+        reason = "all of so few samples are needed for training" if few else "held out to evaluate each epoch"
         lines.append(Line("validation", share, reason))
     return lines
 
 
-def layer_lines(found: Findings) -> list[Line]:
-    """``network.layers``."""
-    _, H, W = found.shape
+def layer_lines(findings: Findings) -> list[Line]:
+    """Return the lines of ``network.layers``."""
+    _, H, W = findings.shape
     pools = int(math.log2(max(min(H, W), SMALLEST) / SMALLEST))
-    twice = max(H, W) <= CHARACTER
-    what = "edges" if found.is_gray else "edges and colors"
+    double = max(H, W) <= CHARACTER
+    what = "edges" if findings.is_gray else "edges and colors"
     of_conv = {
         0: f"filters of 3 x 3 pixels look for {what}",
-        1: "more kinds of patterns, each over a larger part of the image",
+        1: "more filters, for patterns in a larger part of the image",
     }
     lines: list[Line] = []
     for stage in range(max(1, pools)):
         K = min(32 * 2**stage, 256)
-        for first in (True, False) if twice else (True,):
+        for first in (True, False) if double else (True,):
             lines += [
                 Line("conv", {"K": K, "F": 3, "P": 1}, of_conv.get(stage, "") if first else ""),
-                Line("batch_norm", {"activation": "relu"}, NORMALISED if len(lines) == 0 else ""),
+                Line("batch_norm", {"activation": "relu"}, NORMALIZED if len(lines) == 0 else ""),
             ]
         if pools:
             lines.append(Line("pool", {"k": 2, "type": "max"}, POOLED if stage == 0 else ""))
-    if not is_character(found):
-        says = "the mean of each channel, wherever in the image a thing is"
-        lines.append(Line("pool", {"k": "all", "type": "average"}, says))
-    lines.append(Line("dropout", {"rate": 0.3}, "leaves values out at random, so that no single one is relied on"))
-    lines.append(Line("fc", {"activation": "softmax"}, f"a probability for each of the {len(found.classes)} classes"))
+    if not is_character(findings):
+        reason = "the mean of each channel: objects may be anywhere in the image"
+        lines.append(Line("pool", {"k": "all", "type": "average"}, reason))
+    lines.append(Line("dropout", {"rate": 0.3}, "drops values at random, against overfitting"))
+    classes = len(findings.classes)
+    lines.append(Line("fc", {"activation": "softmax"}, f"a probability for each of the {classes} classes"))
     return lines
 
 
-def training_lines(found: Findings) -> list[Line]:
-    """``training``."""
-    n = found.samples
-    passes = min(100, max(10, round(EPOCHS / math.sqrt(n))))
+def training_lines(findings: Findings) -> list[Line]:
+    """Return the lines of ``training``."""
+    n = findings.samples
+    epochs = min(100, max(10, round(EPOCHS / math.sqrt(n))))
     batch_size = 16 if n < 200 else 32 if n < 5_000 else 64 if n < 20_000 else 128
     lines = [
-        Line("optimizer", "adamw", "adapts the step of each weight, and needs little tuning"),
-        Line("alpha", 0.002, "the largest step size; raise or lower it first when training goes badly"),
-        Line("weight_decay", 0.05, "pulls weights towards 0, against learning by heart"),
-        Line("schedule", "one_cycle", "small steps at first, then large ones, then smaller and smaller"),
-        Line("Max", passes, "passes over the training samples; more take longer and may be better"),
-        Line("batch_size", batch_size, "samples a step"),
+        Line("optimizer", "adamw", "adapts the step size of each weight; needs little tuning"),
+        Line("alpha", 0.002, "the largest learning rate; the first thing to tune"),
+        Line("weight_decay", 0.05, "shrinks weights toward 0, against overfitting"),
+        Line("schedule", "one_cycle", "learning rate: warmup, maximum, then decay"),
+        Line("Max", epochs, "number of epochs; more take longer and may be better"),
+        Line("batch_size", batch_size, "samples per step"),
     ]
-    if len(found.present) > 2:
-        lines.append(Line("label_smoothing", 0.1, "does not let the network become too sure of itself"))
-    if found.imbalance > IMBALANCE:
-        reason = f"the largest class is {found.imbalance:.1f} times the smallest; each counts the same"
+    if len(findings.present) > 2:
+        lines.append(Line("label_smoothing", 0.1, "against overconfidence"))
+    if findings.imbalance > IMBALANCE:
+        reason = f"the largest class is {findings.imbalance:.1f} times the smallest; weights balance them"
         lines.append(Line("class_weights", "balanced", reason))
-    lines.append(Line("augmentation", augmentation(found), "each image is changed a little, at random, each time"))
-    lines.append(Line("seed", 0, "the same seed gives the same network"))
+    lines.append(Line("augmentation", augmentation(findings), "random small changes, against overfitting"))
+    lines.append(Line("seed", 0, "the same seed gives the same result"))
     return lines
 
 
-def augmentation(found: Findings) -> dict[str, Any]:
-    """``training.augmentation``: changes after which an image is still of its class."""
-    side = min(found.shape[1:])
+def augmentation(findings: Findings) -> dict[str, Any]:
+    """Return ``training.augmentation``: changes that preserve the class of an image."""
+    side = min(findings.shape[1:])
     crop = min(max(1, round(side / 8)), side - 1)
-    if is_character(found):  # which mean something else when they are mirrored
+    if is_character(findings):  # mirrored, they would mean something else
         return {"crop": min(max(1, side // 14), side - 1), "rotation": 10}
     changes: dict[str, Any] = {"crop": crop}
-    if not found.is_gray:
+    if not findings.is_gray:
         changes = {"horizontal_flip": True, "crop": crop, "brightness": 0.2, "contrast": 0.2}
     return changes

@@ -1,4 +1,4 @@
-"""A recipe as a YAML file with a reason beside each choice."""
+"""Render a recommendation as YAML, with the reason for each choice in a comment."""
 
 import json
 import os
@@ -13,39 +13,39 @@ from cnntrain.config.schema.config import SOURCES
 from cnntrain.errors import visible
 
 SCHEMA = "cnntrain.schema.json"
-"""The file, beside the config, by which editors complete it; so the config can be passed on together with it."""
+"""The JSON schema next to the config, from which editors complete and check it."""
 PLAIN = re.compile(r"(\.{0,2}/|~/)?[A-Za-z_]([\w./ +-]*[\w/])?")
-"""Text that means itself in YAML without quotes."""
+"""Text that needs no quotes in YAML."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
 MAX_WIDTH = 48
-"""Columns left of the reasons, at most."""
+"""Maximum width of the columns left of the reasons."""
 
 
-def render(found: Findings, recipe: Recommendation, out: Path, header: list[str]) -> str:
+def render(findings: Findings, recommendation: Recommendation, out: Path, header: list[str]) -> str:
     """Return the YAML text.
 
     Args:
-        found: Where the samples are.
-        recipe: What was chosen.
-        out: Where the file will be; a path beside or below it is written relative to it.
-        header: Comment lines at the beginning.
+        findings: The facts about the data, with their source.
+        recommendation: The recommended config.
+        out: The path of the file; paths in or near its folder are written relative to it.
+        header: Comment lines at the top.
     """
     section = []
-    for key, of in sorted(found.source.items(), key=lambda item: item[0] not in ("source", "path")):
+    for key, of in sorted(findings.source.items(), key=lambda item: item[0] not in ("source", "path")):
         reason = "" if key in ("source", "path") else "as given"
-        if is_path(SOURCES[found.source["source"]].model_fields[key].annotation):
+        if is_path(SOURCES[findings.source["source"]].model_fields[key].annotation):
             of, is_relative = path_from(Path(of), out.absolute().parent)
             reason = "relative to the folder of this file" if is_relative and key == "path" else reason
         section.append(Line(key, of, reason))
-    section += [line for line in recipe.data if line.key not in found.source]
+    section += [line for line in recommendation.data if line.key not in findings.source]
     rows = [
         ("data:", ""),
         *((f"  {line.key}: {value(line.value)}", line.reason) for line in section),
         ("network:", ""),
         ("  layers:", ""),
-        *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recipe.layers),
+        *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recommendation.layers),
         ("training:", ""),
-        *((f"  {line.key}: {value(line.value)}", line.reason) for line in recipe.training),
+        *((f"  {line.key}: {value(line.value)}", line.reason) for line in recommendation.training),
     ]
     width = min(MAX_WIDTH, max(len(left) for left, reason in rows if reason)) + 2
     lines = []
@@ -63,19 +63,19 @@ def render(found: Findings, recipe: Recommendation, out: Path, header: list[str]
 
 
 def path_from(path: Path, folder: Path) -> tuple[str, bool]:
-    """A path as it is written in a file in ``folder``, and whether it is relative: if it lies in it, or close by."""
+    """Return how a file in ``folder`` writes a path, and whether that is relative: for paths in or near the folder."""
     try:
         relative = os.path.relpath(path, folder)
-    except ValueError:  # another drive of Windows
+    except ValueError:  # another Windows drive
         return str(path), False
     if relative.count("..") > 1:
         return str(path), False
     text = Path(relative).as_posix()
-    return f"./{text}" if text.startswith("~") else text, True  # a config's ~ is the home folder
+    return f"./{text}" if text.startswith("~") else text, True  # in a config, ~ is the home folder
 
 
 def value(of: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     match of:
         case dict():
             return "{" + ", ".join(f"{key}: {value(item)}" for key, item in of.items()) + "}"
@@ -92,6 +92,6 @@ def value(of: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text in double quotes, on one line: a name may hold quotes, line breaks and all that YAML gives a meaning."""
+    """Return text in double quotes, on one line: a name may hold quotes, line breaks and YAML syntax."""
     escaped = (f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
     return f'"{"".join(escaped)}"'

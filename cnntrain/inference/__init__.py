@@ -1,1 +1,1 @@
-"""A trained network in use: images in, classes and probabilities out."""
+"""Inference with a trained network: images in, classes and probabilities out."""

@@ -1,4 +1,4 @@
-"""Pixels in arrays, as people have them -> those that a network takes."""
+"""Images in NumPy arrays of any common layout -> arrays with the layout of the network."""
 
 import math
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from cnntrain.errors import DataError
 from cnntrain.types import Shape
 
 CHANNELS = (1, 3, 4)
-"""Of an image: gray; red, green, blue; and these with transparency."""
+"""Channels of an image: gray, RGB or RGBA."""
 
 
 def images_in(array: NDArray[Any], in_shape: Shape, spec: ImageSpec | None, scale: Scale) -> Iterator[Images]:
-    """Yield the images of an array, ``(C, H, W)`` as the network takes them.
+    """Yield the images of an array, ``(C, H, W)``.
 
-    Images that have the network's shape are used as they are; others are brought to it as image files are.
+    Images that have the network's shape are used as they are; others are resized like image files.
 
     Args:
         array: One image ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, or a batch ``(N, H, W, C)`` or ``(N, C, H, W)``,
             for a gray network also ``(N, H, W)``, or rows of pixels ``(N, C * H * W)``.
-        in_shape: Of the network.
-        spec: What images are brought to; None if the network takes none.
-        scale: What the array's numbers mean, as in training.
+        in_shape: The input shape of the network.
+        spec: The shape and fit of resized images; None if the network does not take 1 or 3 channels.
+        scale: The scale of the pixels, as in training.
 
     Raises:
-        DataError: The array is none of these.
+        DataError: The array has another shape or type.
     """
     batch = as_batch(array, in_shape)
     if batch.size == 0:
@@ -56,10 +56,10 @@ def images_in(array: NDArray[Any], in_shape: Shape, spec: ImageSpec | None, scal
 
 
 def as_batch(array: NDArray[Any], in_shape: Shape) -> NDArray[Any]:
-    """``array`` as ``(N, C, H, W)``: where several readings are possible, the one with the network's own shape.
+    """Return ``array`` as ``(N, C, H, W)``; an ambiguous shape is read as the network's own.
 
     Raises:
-        DataError: It is no array of images, or could be one image as well as rows of pixels.
+        DataError: It is not an array of images, or could be both one image and rows of pixels.
     """
     if array.dtype.kind not in "buif":
         raise DataError(f"an array of images holds numbers, not {array.dtype}")

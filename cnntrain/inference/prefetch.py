@@ -1,6 +1,6 @@
-"""Images read ahead of the network: several threads decode, and hand over in order.
+"""Prefetching: several threads decode images ahead of the network and deliver them in order.
 
-Pillow decodes without Python's lock, so threads share that work among the cores. Only a few images are ever ahead.
+Pillow releases the GIL while it decodes, so threads use all cores. Only a few images are prefetched at a time.
 """
 
 import math
@@ -27,22 +27,22 @@ from cnntrain.parallel.ordered_results import ordered_results
 from cnntrain.types import Shape
 
 MAX_THREADS = 8
-"""The network runs on one thread; more than this cannot be needed to feed it."""
-AHEAD = 16
-"""Images that each thread may be ahead,"""
-BYTES_AHEAD = 1 << 26
-"""but for one each no more than so many bytes of pixels."""
+"""Maximum number of threads: more are not needed to feed the network, which runs on one."""
+MAX_PREFETCHED = 16
+"""Maximum number of prefetched images per thread."""
+MAX_PREFETCHED_BYTES = 1 << 26
+"""Maximum bytes of prefetched pixels, if there is more than one image per thread."""
 
 
 class Image(NamedTuple):
-    """One image."""
+    """An image."""
 
     name: str | None
-    """Its file, if it has one."""
+    """Its file; None if it has none."""
     pixels: Images | ImageError
-    """``(C, H, W)``, or why there are none."""
+    """``(C, H, W)``, or why it cannot be read."""
     sample: int | None = None
-    """Its place in a file of many, counted from 0."""
+    """Its index in a file of many images."""
 
 
 def read_images(
@@ -53,27 +53,27 @@ def read_images(
     on_note: Callable[[str], None],
     label: int | str | None = None,
 ) -> Iterator[Image]:
-    """Yield the images that a caller gives, in order.
+    """Yield the given images in order.
 
     Args:
-        images: One of the following or an iterable of them: the path of an image or of a folder with images,
-            an image of Pillow, an array as ``images_in`` takes it.
-        in_shape: Of the network.
-        spec: What images are brought to; None if the network takes none.
-        scale: What the numbers of an array mean.
-        on_note: Called with a sentence on what is left out of a folder or file.
-        label: The column of labels in the data of the run, if they are a CSV file.
+        images: One of the following or an iterable of them: the path of an image, of a folder of images or of a table,
+            a Pillow image, or an array that ``images_in`` accepts.
+        in_shape: The input shape of the network.
+        spec: The shape and fit of resized images; None if the network does not take 1 or 3 channels.
+        scale: The scale of the pixels in an array.
+        on_note: Called with a sentence on what is skipped in a folder or file.
+        label: The label column of the run's data, if they are a CSV file.
 
     Raises:
-        DataError: An array is not what is wanted, or images are given to a network that takes none.
-        UsageError: Something else is given.
+        DataError: An array has a wrong shape or type, or the network cannot take images.
+        UsageError: An item has another type.
     """
     is_one = isinstance(images, (str, os.PathLike, np.ndarray)) or is_pillow_image(images)
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
     sources = _sources([images] if is_one else images, in_shape, spec, scale, on_note, label)
     threads = min(available_cores(), MAX_THREADS)
-    ahead = threads * max(1, min(AHEAD, BYTES_AHEAD // (threads * math.prod(in_shape))))
+    ahead = threads * max(1, min(MAX_PREFETCHED, MAX_PREFETCHED_BYTES // (threads * math.prod(in_shape))))
     pool = ThreadPoolExecutor(threads)
     tasks = (
         pool.submit(_read, source, spec, scale == BYTES) if isinstance(source, str) else source for source in sources
@@ -101,7 +101,7 @@ def _sources(
     on_note: Callable[[str], None],
     label: int | str | None,
 ) -> Iterator[str | Image]:
-    """Yield the file of each image that is to be read, and images that need no reading."""
+    """Yield the paths of images to decode, and images that need no decoding."""
     for item in images:
         if isinstance(item, np.ndarray):
             yield from (Image(None, pixels) for pixels in images_in(item, in_shape, spec, scale))
@@ -132,12 +132,12 @@ def _shown(image: Any, spec: ImageSpec, takes_bytes: bool) -> Image:
 
 
 def is_deep(image: Any) -> bool:
-    """Whether an image of Pillow has 16 bits a channel, also where Pillow is going to read 8 of them."""
+    """Return whether a Pillow image has 16 bits per channel, even if Pillow will read only 8 of them."""
     return image.mode.startswith("I") or ";16" in str(getattr(image, "tile", ""))
 
 
 def check_depth(deep: bool, name: str) -> None:
-    """Raise PictureError for an image of 16 bits a channel: read as 8, it is not what the network was trained on."""
+    """Raise ImageError for an image of 16 bits per channel: with 8 bits it would differ from the training data."""
     if deep:
         raise ImageError(
             name, "reading it would keep 8 of its 16 bits, and the network was trained on arrays; give an array"
@@ -145,12 +145,12 @@ def check_depth(deep: bool, name: str) -> None:
 
 
 def wrong_type(given: object) -> str:
-    """A sentence on something that is no image."""
+    """Return the message for something that is not an image."""
     return f"images are paths, images of Pillow or NumPy arrays, but one is of type {type(given).__name__}"
 
 
 def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
-    if not os.path.lexists(path):  # a list from another system may write the same name in another form of Unicode
+    if not os.path.lexists(path):  # a list from another system may use another Unicode normalization
         path = next(filter(os.path.lexists, unicode_forms(path)), path)
     if not os.path.isdir(path):
         yield path

@@ -1,4 +1,4 @@
-"""Images in tables: CSV and npz files, of which labels do not matter; a test set without labels has none."""
+"""Images in CSV and npz files; labels are ignored and may be missing."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ from cnntrain.inference.arrays import as_batch
 from cnntrain.types import Array
 
 ENDINGS = (".csv", ".csv.gz", ".npz")
-AT_A_TIME = 4096
-"""Images that are brought to pixels at a time."""
+CHUNK = 4096
+"""Images that are converted to pixels at a time."""
 
 
 def is_table(path: str) -> bool:
-    """Whether a path is that of a CSV or npz file."""
+    """Return whether a path names a CSV or npz file."""
     return path.lower().endswith(ENDINGS) and not os.path.isdir(path)
 
 
@@ -36,13 +36,13 @@ def table_images(
 
     Args:
         path: The file.
-        in_shape: Of the network.
-        scale: What numbers mean, as in training.
-        label: The column of labels in the data of the run, if they are a CSV file.
-        on_note: Called with a sentence on what is taken, where there is more in the file.
+        in_shape: The input shape of the network.
+        scale: The scale of the pixels, as in training.
+        label: The label column of the run's data, if they are a CSV file.
+        on_note: Called with a sentence on what is read, if the file holds more.
 
     Raises:
-        DataError: The file is malformed, or does not hold images of the network's shape.
+        DataError: The file is malformed, or its images do not have the network's shape.
     """
     if path.lower().endswith(".npz"):
         images, name = _of_archive(path, on_note)
@@ -52,26 +52,26 @@ def table_images(
         name = "its pixels"
         if others:
             on_note(f"{path}: not read: {join_names(others, sort=False)}")
-        if scale.floats:  # text has no types: whole numbers may be fractions that are 0 and 1
+        if scale.floats:  # text has no types: integers may be fractions that are 0 and 1
             batch = batch.astype(np.float32)
     if batch.shape[1:] != in_shape:
         raise DataError(
             f"{path}: {name} are {' x '.join(map(str, batch.shape[1:]))} (channels x rows x columns), but the network "
             f"takes {' x '.join(map(str, in_shape))}"
         )
-    for start in range(0, len(batch), AT_A_TIME):
-        yield from to_pixels(batch[start : start + AT_A_TIME], f"{path}: {name}", scale)
+    for start in range(0, len(batch), CHUNK):
+        yield from to_pixels(batch[start : start + CHUNK], f"{path}: {name}", scale)
 
 
 def _of_archive(path: str, on_note: Callable[[str], None]) -> tuple[Array, str]:
-    """The images of an npz file, those for the test if there are such, and the name of their array."""
+    """Return the images of an npz file (the test images if there are any) and the name of their array."""
     with Archive(Path(path)) as archive:
-        found = images_of(archive.names)
-        if "test" in found:
-            name = found["test"]
-        elif len(found) == 1:
-            (name,) = found.values()
-        elif not found and len(archive.names) == 1:
+        arrays = images_of(archive.names)
+        if "test" in arrays:
+            name = arrays["test"]
+        elif len(arrays) == 1:
+            (name,) = arrays.values()
+        elif not arrays and len(archive.names) == 1:
             (name,) = archive.names
         else:
             raise DataError(

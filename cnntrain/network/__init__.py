@@ -1,4 +1,4 @@
-"""Sequential networks: layers, their parameters in one vector, and what is minimized."""
+"""Sequential networks: layers, their parameters in one vector, and the objective."""
 
 from cnntrain.network.network import Network
 

@@ -1,4 +1,4 @@
-"""Between the arrays of callers and files, samples first, and those inside the network, samples last."""
+"""Conversion between arrays at the edges (callers and files, samples first) and inside (samples last)."""
 
 import math
 
@@ -9,7 +9,7 @@ from cnntrain.types import Array, Labels, Shape
 
 
 def edge_shape(shape: Shape) -> Shape:
-    """``(H, C, W)`` -> ``(C, H, W)``; a vector's shape stays."""
+    """``(H, C, W)`` -> ``(C, H, W)``; the shape of a vector is unchanged."""
     return (shape[1], shape[0], shape[2]) if len(shape) == 3 else shape
 
 
@@ -24,21 +24,21 @@ def from_edge(batch: Array) -> Array:
 
 
 def class_indices(shape: Shape) -> Labels:
-    """Where the output of each class stands: an image's values are numbered in C, H, W order but lie in H, C, W."""
-    places = np.arange(math.prod(shape))
-    return places.reshape(shape).transpose(1, 0, 2).ravel() if len(shape) == 3 else places
+    """Return the index of each class among the outputs: classes of an image count in C, H, W order, not H, C, W."""
+    indices = np.arange(math.prod(shape))
+    return indices.reshape(shape).transpose(1, 0, 2).ravel() if len(shape) == 3 else indices
 
 
 def checked_images(x: Array, in_shape: Shape) -> Array:
     """Return ``x`` as an array.
 
     Raises:
-        ShapeError: Its samples do not have the shape that the network takes, or there are none.
+        ShapeError: The samples do not have the network's input shape, or there are none.
     """
     x = np.asarray(x)
     if x.ndim != len(in_shape) + 1 or x.shape[1:] != in_shape or len(x) == 0:
-        wanted = ", ".join(map(str, ("N", *in_shape)))
-        raise ShapeError(f"the network takes arrays of shape ({wanted}) with at least one sample, not {x.shape}")
+        expected = ", ".join(map(str, ("N", *in_shape)))
+        raise ShapeError(f"the network takes arrays of shape ({expected}) with at least one sample, not {x.shape}")
     return x
 
 
@@ -46,7 +46,7 @@ def checked_labels(y: Labels, count: int, classes: int) -> Labels:
     """Return ``y`` as an array.
 
     Raises:
-        DataError: There are not ``count`` labels, or one is no whole number or no class.
+        DataError: There are not ``count`` labels, or one is not an integer or not a class.
     """
     y = np.asarray(y)
     if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):

@@ -1,4 +1,4 @@
-"""What is minimized: J of a batch, from the losses of its samples and the size of W."""
+"""The objective J of a batch: the losses of its samples, and penalties on W."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,14 +11,14 @@ from cnntrain.ops.losses import Loss, training_loss
 from cnntrain.types import Array, Labels, Shape
 
 CHUNK = 2**14
-"""Entries of W that are penalised at a time: what is made on the way stays small."""
+"""Entries of W per step of the penalty, which keeps temporary arrays small."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
     """J = the samples' losses, summed or averaged, + l2/2 sum W² + l1 sum |W|.
 
-    A sample's loss is that of its smoothed label, times the weight of its class.
+    The loss of a sample is computed with its smoothed label and multiplied by its class weight.
     """
 
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
@@ -27,23 +27,23 @@ class Objective:
     l2: float = 0.0
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None
-    """Of each class; None where all weigh 1."""
+    """The weight of each class; None if all are 1."""
 
     def scale(self, batch: int) -> float:
-        """Weight of one sample's loss in J."""
+        """Return the factor of one sample's loss in J."""
         return 1 / batch if self.reduction == "mean" else 1.0
 
     def training_loss(self, out_shape: Shape, dtype: DTypeLike) -> Loss:
-        """Return the loss of a sample in J, for outputs of a shape inside the network."""
+        """Return the loss function of a sample, for outputs with the network's internal shape."""
         weights = None
         if self.class_weights is not None:
             weights = np.empty(len(self.class_weights), dtype)
-            with np.errstate(over="ignore"):  # what overflows is found by the next loss
+            with np.errstate(over="ignore"):  # the next loss detects an overflow
                 weights[class_indices(out_shape)] = self.class_weights
         return training_loss(self.loss, self.label_smoothing, weights)
 
     def penalty(self, W: Array) -> float:
-        """Return the penalties, l2/2 sum W² + l1 sum |W|, over all W, in one vector."""
+        """Return the penalties, l2/2 sum W² + l1 sum |W|, of all W in one vector."""
         J = 0.0
         if self.l2:
             J += self.l2 / 2 * float(np.dot(W, W))
@@ -64,9 +64,9 @@ class Objective:
 
 
 def balanced_weights(labels: Labels, classes: int) -> tuple[float, ...]:
-    """Return weights N / (C n_c), n_c being the samples of class c, C the classes with samples: all count alike.
+    """Return balanced weights N / (C n_c), with n_c samples of class c and C classes with samples (as scikit-learn).
 
-    The mean weight of a sample is 1. A class without samples gets the weight 1, which only samples of other splits use.
+    The mean weight of a sample is 1. A class without samples gets weight 1, which only other splits use.
     """
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)

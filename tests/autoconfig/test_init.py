@@ -165,9 +165,9 @@ def test_nothing_is_overwritten(images, monkeypatch):
     init(folder)
     before = Path("photos.yaml").read_bytes()
     monkeypatch.setattr("cnntrain.autoconfig.init.inspect", None)  # told before anything is decoded
-    with pytest.raises(UsageError, match=r"photos\.yaml is there already"):
+    with pytest.raises(UsageError, match=r"photos\.yaml exists"):
         init(folder)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists"):
         init(folder, Path("photos.yaml"))
     with pytest.raises(UsageError, match="there is no folder"):
         init(folder, Path("nowhere/a.yaml"))

@@ -102,5 +102,5 @@ def folder(tmp_path_factory):
 @given(at_a_time=st.integers(1, 70))
 def test_the_order_does_not_depend_on_how_many_are_held(folder, at_a_time):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk_module, "AT_A_TIME", at_a_time)
+        patch.setattr(walk_module, "CHUNK", at_a_time)
         assert list(names_in(str(folder))) == sorted(os.listdir(folder))
