@@ -91,7 +91,7 @@ def load_config_data(
         raise ConfigError(f"{config.where(())}: a data section is needed here")
     options = config.data.model_dump()
     if run is not None and isinstance(config.data, ImagesOptions):
-        options["split"] = split_file.chosen(config.data.split, run / split_file.NAME, config.data.path, reporter)
+        options["split"] = split_file.choose(config.data.split, run / split_file.NAME, config.data.path, reporter)
     return load_data(**options, seed=config.training.seed, reporter=reporter, scale=scale)
 
 

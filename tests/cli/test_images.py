@@ -51,7 +51,7 @@ def test_a_run_keeps_its_splits(folder):
         (folder / "photos" / "light" / f"{i}.png").write_bytes((folder / "photos" / "light" / "0.png").read_bytes())
     code, stdout, stderr = run("eval", "one", "--json")
     assert (code, json.loads(stdout)["samples"]) == (0, 4)
-    assert "note: 30 images that one/split.csv does not name are left out" in stderr
+    assert "note: skipped 30 images not listed in one/split.csv" in stderr
     code, *_ = run("train", "a.yaml", "data.split=one/split.csv", "training.seed=9", "--out", "two", "--json")
     assert code == 0
     assert rows(folder / "two" / "split.csv") == split
@@ -71,7 +71,7 @@ def test_a_run_judged_on_another_folder(folder):
             path.rename(path.with_name(f"new{path.name}"))
     code, stdout, stderr = run("eval", "one", "data.path=moved", "--json")
     assert (code, json.loads(stdout)["samples"]) == (0, 4)
-    assert "note: one/split.csv names no image in" in stderr
+    assert "note: one/split.csv lists no image in" in stderr
 
 
 def test_a_run_keeps_its_split_when_the_file_that_it_came_from_is_gone(folder):
@@ -95,14 +95,14 @@ def test_unreadable_pictures_end_it_before_anything_is_written(folder):
     code, stdout, stderr = run("train", "a.yaml", "--out", "one")
     assert (code, stdout) == (4, "")
     assert [line for line in stderr.splitlines() if line.startswith("error:")][:2] == [
-        f"error: {folder}/photos/dark/{i}.png: it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning "
+        f"error: {folder}/photos/dark/{i}.png: it is not a JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its header "
         "is damaged"
         for i in (3, 7)
     ]
     assert not (folder / "one").exists()
     code, _, stderr = run("train", "a.yaml", "data.on_bad=skip", "--out", "one")
     assert code == 0
-    assert "note: 2 unreadable images are left out" in stderr
+    assert "note: skipped 2 unreadable images" in stderr
 
 
 def test_a_split_in_the_file_is_relative_to_it(folder, monkeypatch):

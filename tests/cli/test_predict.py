@@ -80,7 +80,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run, images, form):
     assert shown.exit_code == 4
     assert shown.stdout.count("in/") == 2
     assert shown.stderr.splitlines() == [
-        "error: bad.png: it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged",
+        "error: bad.png: it is not a JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its header is damaged",
         "error: no\\nsuch: it cannot be read: No such file or directory",
     ]
     if form == ["--json"]:
@@ -107,7 +107,7 @@ def test_what_is_left_out_of_a_folder_is_noted(run, images):
     assert len(json.loads(shown.stdout)["predictions"]) == 2
     assert shown.stderr.splitlines() == [
         "note: in: 1 JPEG 2000 image cannot be read: convert it to JPEG or PNG",
-        "note: in: skipped 1 file that is no image (.txt 1)",
+        "note: in: skipped 1 file that is not an image (.txt 1)",
     ]
 
 

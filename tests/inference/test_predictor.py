@@ -123,7 +123,7 @@ def test_a_picture_that_cannot_be_read_is_an_error_that_names_it(model, draw, tm
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
     good = draw(tmp_path / "good.png")
-    with pytest.raises(ImageError, match=r"bad\.jpg: it is no JPEG"):
+    with pytest.raises(ImageError, match=r"bad\.jpg: it is not a JPEG"):
         model.predict([good, bad])
     cut = tmp_path / "cut.png"
     cut.write_bytes(good.read_bytes()[:-100])

@@ -40,7 +40,7 @@ def test_what_is_left_out_is_counted(tmp_path):
     assert [os.path.relpath(item, tmp_path) for item in walk(str(tmp_path), skipped)] == ["a.jpg"]
     assert list(skipped.sentences()) == [
         "2 JPEG 2000 images cannot be read: convert them to JPEG or PNG",
-        "skipped 1 file that is no image (.txt 1)",
+        "skipped 1 file that is not an image (.txt 1)",
     ]
 
 

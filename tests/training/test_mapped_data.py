@@ -106,7 +106,7 @@ def test_a_file_that_was_cut_off_is_said_before_it_is_read(make_config, decoded,
     network = build_for(config, data)
     os.truncate(f"/proc/self/fd/{decoded.images.descriptor}", 1000)
     with (
-        pytest.raises(DataError, match="was cut off while it was in use"),
+        pytest.raises(DataError, match="was truncated while in use"),
         process_group(config, network, data, workers),
     ):
         pass

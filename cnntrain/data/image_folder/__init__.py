@@ -1,1 +1,1 @@
-"""Folders of images: found, read, decoded once, split."""
+"""Folders of images: discovery, decoding, cache and splits."""

@@ -1,7 +1,7 @@
-"""The images of a folder as pixels: decoded once, then mapped from a file in the user's cache folder.
+"""Decoded images of a folder: decoded once, then memory-mapped from a file in the user's cache folder.
 
-The file's name says which folder and spec it is for, and of which files: their names, sizes and times of change. So
-an image that is added, changed or removed makes another file, and the old one goes. Nothing else is ever removed
+The file name encodes the folder, the image spec, and the names, sizes and change times of all files. An added, changed
+or removed image therefore gives a new file, and the old one is removed. Nothing else is ever removed
 (``cache_cleanup.py``).
 """
 
@@ -26,22 +26,22 @@ from cnntrain.data.progress import ProgressReporter
 from cnntrain.parallel.cores import available_cores
 
 FORMAT = 2
-"""Of the files, and of what ``images`` makes of the same bytes: to be raised when either changes."""
+"""Version of the cache files and of the decoded pixels; increase it when either changes."""
 
 
 class CachedImages(NamedTuple):
-    """The images of a folder."""
+    """The decoded images of a folder."""
 
     images: NDArray[np.uint8]
-    """(N, C, H, W); zeros where an image cannot be read."""
+    """(N, C, H, W); zeros for unreadable images."""
     unreadable: dict[int, str]
-    """Places of those, and why."""
+    """Index -> reason of unreadable images."""
     duplicates: list[list[int]]
-    """Places of images whose pixels are the same."""
+    """Groups of indices of images with identical pixels."""
 
 
 def load_images(root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporter: ProgressReporter) -> CachedImages:
-    """The pixels of ``files`` in the folder ``root``; nothing is decoded where the cache holds them already."""
+    """Return the decoded images of ``files`` in the folder ``root``, from the cache if possible."""
     shape = (len(files), spec.channels, spec.H, spec.W)
     slot = _digest([os.path.abspath(root), spec.channels, spec.H, spec.W, spec.fit])
     path = cache_cleanup.images_folder() / f"{slot}-{_digest([FORMAT, decoders(), list(files)])}.npy"
@@ -58,10 +58,9 @@ def load_images(root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporte
         cached = cache_file.read(path, shape)
     except OSError as error:
         reporter.note(
-            f"the decoded images are kept in memory alone, and will be decoded again next time: "
+            f"the decoded images are kept in memory only and will be decoded again next time: "
             f"{error.filename or path}: {error.strerror or error}; "
-            f"the environment variable {ENVIRONMENT_VARIABLE} names another "
-            "folder for them"
+            f"set the environment variable {ENVIRONMENT_VARIABLE} to another cache folder"
         )
     if cached is not None:
         return _pixels(*cached)
@@ -74,7 +73,7 @@ def load_images(root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporte
 
 
 def _is_readable_again(root: Path, files: Sequence[FileStamp], spec: ImageSpec, found: CachedImages) -> bool:
-    """Whether an image can be read that could not: permissions and memory come back without a trace in the file."""
+    """Return whether an unreadable image is readable now: permissions and free memory may change without a trace."""
     if not found.unreadable:
         return False
     from cnntrain.data.image_folder.parallel_decode import decode  # imported late, as below
@@ -98,10 +97,8 @@ def _decode(
     reporter: ProgressReporter,
     keep: Callable[[int, NDArray[np.uint8]], None],
 ) -> cache_file.DecodeReport:
-    """Decode all ``files``; ``keep`` is given the pixels from each place on."""
-    from cnntrain.data.image_folder.parallel_decode import (
-        decode,  # imported late: Pillow is not needed where the cache has the pixels
-    )
+    """Decode all ``files``; call ``keep`` with the start index and the pixels of each chunk."""
+    from cnntrain.data.image_folder.parallel_decode import decode  # imported late: a warm cache needs no Pillow
 
     unreadable: list[tuple[int, str]] = []
     indices: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -110,17 +107,17 @@ def _decode(
     for pixels, failed in decode(root, [file.name for file in files], spec, available_cores()):
         keep(done, pixels)
         reasons = dict(failed)
-        unreadable += [(done + place, reason) for place, reason in failed]
-        for place, image in enumerate(pixels):
-            if place not in reasons:
-                indices[blake2b(image, digest_size=16).digest()].append(done + place)
+        unreadable += [(done + i, reason) for i, reason in failed]
+        for i, image in enumerate(pixels):
+            if i not in reasons:
+                indices[blake2b(image, digest_size=16).digest()].append(done + i)
         done += len(pixels)
         reporter.progress(done, len(files), "decoding images")
     return cache_file.DecodeReport(unreadable, [group for group in indices.values() if len(group) > 1])
 
 
 def _write(path: Path, root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporter: ProgressReporter) -> None:
-    """Decode into a new file, which takes its name when it is whole: two processes at once do no harm."""
+    """Decode to a temporary file and rename it when complete; safe with concurrent processes."""
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(0o700, exist_ok=True)
     cache_cleanup.remove_leftovers(path.parent)

@@ -1,7 +1,7 @@
-"""Which files in the cache folder are decoded images that cnntrain wrote: only those are ever removed.
+"""Finds and removes files in the cache folder that cnntrain wrote, and no others.
 
-The folder may be anyone's, and hold anything. A file counts as ours by the exact form of its name, if it is a regular
-file of this user and no link, in a folder that is no link either.
+The folder may hold anything. A file counts as ours if its name has exactly our format and it is a regular file of this
+user, not a link, in a folder that is not a link.
 """
 
 import os
@@ -18,31 +18,31 @@ from cnntrain.storage import lock_file
 
 NAME = re.compile(r"(?P<slot>[0-9a-f]{24})-[0-9a-f]{24}\.npy(?P<temporary>\.[0-9a-f]{8}\.tmp)?")
 MAX_UNUSED = 60 * 86400
-"""Seconds after which a file that nobody used goes."""
+"""Seconds after which an unused file is removed."""
 MAX_WRITTEN = 86400
-"""Seconds after which a file that is still being written is left over, where locks do not say so."""
+"""Seconds after which a temporary file counts as left over if the file system has no locks."""
 
 
 class CacheFile(NamedTuple):
-    """A file of ours."""
+    """A cache file that cnntrain wrote."""
 
     path: Path
     bytes: int
     age: float
-    """Seconds since it was written, or used."""
+    """Seconds since it was written or used."""
     slot: str
-    """Which folder and form of images it is for."""
+    """Digest of the image folder and image spec."""
     is_temporary: bool
-    """Whether it is being written, or was left over."""
+    """Whether it is incomplete: being written, or left over."""
 
 
 def images_folder() -> Path:
-    """Where decoded images are kept."""
+    """Return the folder of decoded images."""
     return cache_folder() / "images"
 
 
 def own_files(folder: Path) -> Iterator[CacheFile]:
-    """The files of ours in ``folder``; none if it is a link, or not there."""
+    """Yield the cache files in ``folder``; none if it is a link or missing."""
     if folder.is_symlink():
         return
     try:
@@ -61,12 +61,12 @@ def own_files(folder: Path) -> Iterator[CacheFile]:
 
 
 def is_ours(found: os.stat_result) -> bool:
-    """Whether a file belongs to this user, or to the system."""
+    """Return whether a file belongs to this user or to root."""
     return not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), 0)
 
 
 def remove(files: Iterable[CacheFile]) -> list[CacheFile]:
-    """Remove files; return those that are gone. What is being written stays, and on Windows what is being used."""
+    """Remove files and return those removed. Files being written stay, and on Windows files in use."""
     gone = []
     for file in files:
         with suppress(OSError), _unwritten(file) if file.is_temporary else nullcontext():
@@ -76,7 +76,7 @@ def remove(files: Iterable[CacheFile]) -> list[CacheFile]:
 
 
 def remove_unused(kept: Path) -> None:
-    """Remove what the file ``kept`` replaces, what was not used for long, and what a killed process left."""
+    """Remove files that ``kept`` replaces, unused files, and leftovers of killed processes."""
     slot = kept.name.partition("-")[0]
     remove(
         file
@@ -86,15 +86,15 @@ def remove_unused(kept: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left: each file takes as much room as all of its images."""
+    """Remove leftovers of killed processes."""
     remove(file for file in own_files(folder) if file.is_temporary)
 
 
 def create(path: Path) -> BinaryIO:
-    """Make a new file that this user alone can read, locked for as long as it is open.
+    """Create a file that only this user can read, locked while it is open.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
@@ -106,7 +106,7 @@ def create(path: Path) -> BinaryIO:
 
 
 def _lock(descriptor: int) -> None:
-    """Lock a new file; one that removes what was left over may have it for a moment."""
+    """Lock a new file; a process that removes leftovers may hold it for a moment."""
     while True:
         with suppress(BlockingIOError):
             lock_file(descriptor)
@@ -119,7 +119,7 @@ def _unwritten(file: CacheFile) -> Iterator[None]:
     """Context in which no process writes a temporary file.
 
     Raises:
-        OSError: One does, or may.
+        OSError: A process writes it, or may.
     """
     if os.name == "nt":  # an open file cannot be removed
         yield

@@ -1,4 +1,4 @@
-"""Rows of a CSV file about images, within limits: what a file claims must not fill the memory."""
+"""Rows of a CSV file about images, with limits that protect the memory."""
 
 import csv
 import io
@@ -9,27 +9,27 @@ from cnntrain.errors import DataError
 from cnntrain.storage import read_file
 
 MAX_BYTES = 64_000_000
-"""Bytes of a file, at most."""
+"""Maximum size of a file in bytes."""
 MAX_COUNT = 1_000_000
-"""Rows, at most."""
+"""Maximum number of rows."""
 MAX_LENGTH = 1_000_000
-"""Characters of a line, at most."""
+"""Maximum length of a line in characters."""
 MAX_WIDTH = 2_000
-"""Values of a row, at most."""
+"""Maximum number of values in a row."""
 SEPARATORS = ",;\t"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line and the values of each row that is not empty. Bytes that are no text are kept as surrogates.
+    """Yield line number and values of each non-empty row. Bytes that are not text become surrogates.
 
     Args:
         path: The file.
-        what: What it is called in a message: ``split file``.
-        separators: What may stand between values; the first line shows which does.
+        what: The kind of file for messages, such as ``split file``.
+        separators: Possible separators; the first line decides.
 
     Raises:
-        DataError: There is no such file, it is too large, or a row is malformed.
+        DataError: The file is missing or too large, or a row is malformed.
     """
     try:
         content = read_file(path, MAX_BYTES)
@@ -48,9 +48,9 @@ def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tup
             if row:
                 count += 1
                 if count > MAX_COUNT + 1:
-                    raise DataError(f"{path}: line {rows.line_num} is one too many: {MAX_COUNT:,} images are possible")
+                    raise DataError(f"{path}: line {rows.line_num} is too many: at most {MAX_COUNT:,} rows are allowed")
                 if len(row) > MAX_WIDTH:
-                    raise DataError(f"{path}: line {rows.line_num} has {len(row):,} values; {MAX_WIDTH:,} are possible")
+                    raise DataError(f"{path}: line {rows.line_num} has {len(row):,} values; the limit is {MAX_WIDTH:,}")
                 yield rows.line_num, row
     except csv.Error as error:
         raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None

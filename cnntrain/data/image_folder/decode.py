@@ -1,11 +1,11 @@
-"""Reading one image: any file that Pillow can open -> uint8 pixels of a given size, or why it cannot be read.
+"""Decodes one image file to uint8 pixels of a given size.
 
-Training, predict and export all read images here, so that the same file always gives the same bits.
+Training, predict and export all decode images here, so the same file always gives the same bits.
 
-- What a file is, its bytes say, not its name (``opening.py``). Of an animation the first frame counts.
-- EXIF orientation is applied. Alpha is laid on white; 16-bit pixels keep their upper 8 bits.
-- A JPEG at least twice as large as needed is decoded at a half, quarter or eighth of its size, which is much faster.
-- The size is read from the header, and an image beyond ``MAX_PIXELS`` is never decoded.
+- The first bytes of a file decide its format, not its name (``open_image.py``). An animation gives its first frame.
+- EXIF orientation is applied. Transparent pixels are blended with white; 16-bit pixels keep their upper 8 bits.
+- A JPEG at least twice as large as needed is decoded at 1/2, 1/4 or 1/8 of its size, which is much faster.
+- The size is read from the header; an image larger than ``MAX_PIXELS`` is never decoded.
 """
 
 import struct
@@ -24,7 +24,7 @@ from cnntrain.data.image_spec import FitMode, ImageSpec
 from cnntrain.errors import ImageError
 
 ORIENTATION = 0x0112
-"""The EXIF tag. Its values 2..8 and what undoes them."""
+"""The EXIF tag."""
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,32 +34,33 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""Orientation -> the operation that undoes it."""
 FIRST_TRANSPOSED = 5
-"""From this orientation on, rows and columns are exchanged."""
+"""From this orientation on, rows and columns are swapped."""
 
 
 def read_image(file: AnyFile, spec: ImageSpec) -> NDArray[np.uint8]:
-    """Read an image.
+    """Decode an image file.
 
     Shape:
         -> ``(C, H, W)``, uint8
 
     Raises:
-        PictureError: The file is missing, no image, damaged or too large.
+        ImageError: The file is missing, damaged, too large or not an image.
     """
     with open_image(file) as image:
         return decode_pixels(image, spec)
 
 
 def decode_pixels(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
-    """``(C, H, W)`` of an open image, of which not all may be decoded. Errors are those of Pillow."""
+    """Decode an open image to ``(C, H, W)``. Raises Pillow's errors."""
     with reserve_memory(image):
-        orientation = orientation_of(image)  # of a PNG it may stand behind all pixels
+        orientation = orientation_of(image)  # in a PNG it may follow the pixels
         H, W = (spec.W, spec.H) if orientation >= FIRST_TRANSPOSED else (spec.H, spec.W)
         drafted = _draft(image, spec, H, W)
         check_memory(image)
         image.load()
-        if image.format == "TIFF":  # Pillow has turned it already, on loading
+        if image.format == "TIFF":  # Pillow has rotated it on loading
             orientation, H, W = 1, spec.H, spec.W
         plain = _plain(image, spec.channels)
         fitted = _resized(plain, drafted or plain.size, spec.fit, H, W)
@@ -70,10 +71,10 @@ def decode_pixels(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
 
 
 def read_size(file: AnyFile) -> tuple[int, int]:
-    """(H, W) of an upright image, from the header alone.
+    """Return (H, W) of the upright image, from the header alone.
 
     Raises:
-        PictureError: As ``read_image``, as far as the header shows it.
+        ImageError: As for ``read_image``, as far as the header shows.
     """
     try:
         return _size_of(file, HEADER)
@@ -82,7 +83,7 @@ def read_size(file: AnyFile) -> tuple[int, int]:
 
 
 def sample_sizes(root: Path, names: Sequence[str], count: int) -> list[tuple[int, int]]:
-    """(H, W) of at most ``count`` of the images, evenly spaced; unreadable ones are skipped."""
+    """Return (H, W) of at most ``count`` of the images, evenly spaced; unreadable ones are skipped."""
     sizes = []
     for name in names[:: max(1, -(-len(names) // count))]:
         with suppress(ImageError):
@@ -93,55 +94,53 @@ def sample_sizes(root: Path, names: Sequence[str], count: int) -> list[tuple[int
 def _size_of(file: AnyFile, most: int) -> tuple[int, int]:
     with open_image(file, most) as image:
         W, H = image.size
-        # Pillow would decode a PNG to look for an orientation behind its pixels, and has turned a TIFF already.
+        # Pillow would decode a PNG to find an orientation after its pixels, and has rotated a TIFF already.
         is_upright = image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info)
         return (H, W) if is_upright or orientation_of(image) < FIRST_TRANSPOSED else (W, H)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1..8; 1, upright, where there is none or it cannot be read."""
+    """Return the EXIF orientation, 1..8; 1 (upright) if it is missing or unreadable."""
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, TypeError, EOFError):
-        return 1  # the image may still be whole
+        return 1  # the image itself may be intact
     return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
 
 
 def _draft(image: Image.Image, spec: ImageSpec, H: int, W: int) -> tuple[float, float] | None:
-    """Have a JPEG decoded at the smallest scale that still has every pixel needed; return its size then.
+    """Set the smallest JPEG scale that still has all pixels needed; return the size at that scale.
 
-    Its last column and row may be pixels in part: 517 become 64.6 at an eighth.
+    The last column and row may be partial pixels: 517 become 64.6 at 1/8.
     """
     width, height = image.size
     if spec.fit == "pad":  # the longer side decides how far it shrinks
         shrink = max(width / W, height / H)
         W, H = max(1, round(width / shrink)), max(1, round(height / shrink))
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):  # a HEIC file would give its preview
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):  # a HEIC file would return its preview
         return None
     drafted = image.draft("L" if spec.channels == 1 and image.mode == "RGB" else None, (W, H))
     return drafted and drafted[1][2:]
 
 
 def _plain(image: Image.Image, channels: int) -> Image.Image:
-    """Any mode -> gray or color, 8 bits, nothing transparent."""
+    """Convert any mode to opaque 8-bit gray or color."""
     mode = image.mode
     if mode.startswith("I;16"):
         image = _upper_bits(image)
     elif mode in ("I", "F"):
-        raise ImageRefused(
-            "its pixels are 32-bit numbers, whose range nothing tells; save it with 8 or 16 bits a channel"
-        )
+        raise ImageRefused("its pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits per channel")
     elif "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     if image.mode == "L" or (image.mode == "RGB" and channels == 3):
-        return image  # gray is made color when it is small
+        return image  # gray becomes color after resizing
     return image.convert("L" if channels == 1 or image.mode == "1" else "RGB")
 
 
 def _upper_bits(image: Image.Image) -> Image.Image:
-    """16-bit gray -> its upper 8 bits, as Pillow does for 16-bit color; TIFF also stores 12 bits."""
+    """Convert 16-bit gray to its upper 8 bits, as Pillow does for 16-bit color; TIFF may also have 12 bits."""
     numbers = np.asarray(image).astype(np.uint16)
     tags = getattr(image, "tag_v2", {})
     gray = (numbers >> (4 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 8)).astype(np.uint8)
@@ -154,12 +153,12 @@ def _upper_bits(image: Image.Image) -> Image.Image:
 
 
 def fit_to_size(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
-    """The first ``size`` columns and rows of the image at H x W, antialiased."""
+    """Resize the first ``size`` columns and rows of the image to H x W, antialiased."""
     return _bordered(_resized(image, size, fit, H, W), H, W)
 
 
 def _resized(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int, W: int) -> Image.Image:
-    """As ``fit_to_size``, but without the black borders of the fit ``pad``."""
+    """As ``fit_to_size``, but without the black borders of the mode ``pad``."""
     width, height = size
     box = (0.0, 0.0, width, height)
     if fit == "crop":
@@ -173,7 +172,7 @@ def _resized(image: Image.Image, size: tuple[float, float], fit: FitMode, H: int
 
 
 def _bordered(image: Image.Image, H: int, W: int) -> Image.Image:
-    """In the middle of H x W black pixels. An upright image: the odd row or column is below or right."""
+    """Center an image on H x W black pixels; an odd row or column goes below or to the right."""
     if image.size == (W, H):
         return image
     canvas = Image.new(image.mode, (W, H))  # black

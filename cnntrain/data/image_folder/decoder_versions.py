@@ -1,4 +1,4 @@
-"""The libraries that the pixels of image files depend on."""
+"""Versions of the libraries that decode images."""
 
 from contextlib import suppress
 from importlib import import_module
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def decoders() -> dict[str, str]:
-    """Names of the packages that decode images, and which version of each."""
+    """Return package -> version of the image decoders."""
     found = {"Pillow": version("pillow")}
     with suppress(PackageNotFoundError):
         found["pillow-heif"] = version("pillow-heif")
@@ -14,7 +14,7 @@ def decoders() -> dict[str, str]:
 
 
 def libraries() -> dict[str, str]:
-    """The same, and of the library in Pillow that decodes JPEGs, which a build of Pillow may take from the system."""
+    """As ``decoders``, plus Pillow's JPEG library, which may be the system's."""
     features = import_module("PIL.features")  # imported late: it loads Pillow
     turbo, plain = features.version("libjpeg_turbo"), features.version("jpg")
     return decoders() | {"libjpeg": f"{turbo} (turbo)" if turbo else plain or "none"}

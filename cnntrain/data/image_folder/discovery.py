@@ -1,8 +1,8 @@
-"""Finding the images of ``source: images``: which files there are, of which class, of which split.
+"""Discovery for ``source: images``: finds the image files, their classes and their splits.
 
-``folder_layout.py`` decides which folders are splits and which are classes, unless a file of labels
-(``labels_file.py``) says of which class an image is. Files are found however deep they lie. Only names and a few first
-bytes are read here.
+``folder_layout.py`` decides which folders are splits and which are classes, unless a labels file
+(``labels_file.py``) gives each image its class. Files are found at any depth. Only names and the first bytes of some
+files are read here.
 """
 
 from collections.abc import Iterator
@@ -20,49 +20,50 @@ from cnntrain.data.labels import quoted, to_class_names
 from cnntrain.data.names import join_names, similar_names
 from cnntrain.errors import DataError, visible
 
-DEEPEST_HINT = 8
-"""Folders with a single folder in them that are looked into for what was probably meant."""
+MAX_HINT_DEPTH = 8
+"""Maximum depth of nested single folders to search for the folder that was probably meant."""
 
 
 class ImageFolder(NamedTuple):
-    """What a folder holds."""
+    """The images of a folder."""
 
     images: list[ImageFile]
     classes: tuple[str, ...]
     splits: frozenset[str]
-    """The splits that have a folder of their own."""
+    """Splits that the folder or the labels file defines."""
     choices: tuple[str, ...]
-    """How it was read, a line each."""
+    """How the folder was interpreted, one line each."""
     notes: tuple[str, ...]
-    """Sentences that the user should know."""
+    """Warnings for the user."""
 
 
 def discover(root: Path, labels: Path | None = None, label: str | None = None, group: str | None = None) -> ImageFolder:
-    """Look through the folder ``root``.
+    """Find the images in a folder.
 
     Args:
         root: The folder.
-        labels: A CSV file with the labels of the images. Without it, folders are classes; where there are none, a CSV
-            file in the folder that names its images is taken.
-        label: The column of the labels.
-        group: A column of groups, or a regular expression, as ``data.group`` has it.
+        labels: A CSV file with the labels of the images. By default folders are classes; without class folders, a CSV
+            file in the folder that lists its images is used.
+        label: The label column.
+        group: A group column or a regular expression, as in ``data.group``.
 
     Raises:
-        DataError: There is no such folder, it has fewer than two classes, its splits contradict each other, or it can
-            be read in more than one way.
+        DataError: The folder is missing or ambiguous, has fewer than two classes, or its splits contradict each other.
     """
     is_column = group is not None and "(" not in group
     if labels is None:
         try:
             found = _find_folders(root)
         except NoClasses:
-            labels = labels_file.detected(root, [file.name for file in _find_all(root, Walk(root))])
+            labels = labels_file.detect(root, [file.name for file in _find_all(root, Walk(root))])
             if labels is None:
                 raise
         else:
             problem = labels_file.contradiction(root, {each.name: found.classes[each.label] for each in found.images})
             if not problem and (label or is_column):
-                problem = f"data.{'label' if label else 'group'} names a column, but no file of labels: add data.labels"
+                problem = (
+                    f"data.{'label' if label else 'group'} names a column, but there is no labels file: add data.labels"
+                )
             if problem:
                 raise DataError(problem)
     if labels is not None:
@@ -71,79 +72,81 @@ def discover(root: Path, labels: Path | None = None, label: str | None = None, g
 
 
 def _find_folders(root: Path) -> ImageFolder:
-    """The images in folders, whose names are the classes."""
+    """Find images in class folders."""
     walk = Walk(root)
     layout = layout_of(root, walk.folders(root))
-    for folder in layout.parts.values():
-        walk.folders(folder)  # counts what lies beside the classes
-    held = walk.images(layout.trees)
-    _check_lost(layout, held, walk)
-    train = "train" if layout.parts else ""
-    names = sorted(name for name, images in held[train].items() if images)
+    for folder in layout.split_folders.values():
+        walk.folders(folder)  # counts files next to the class folders
+    by_split = walk.images(layout.class_folders)
+    _check_unreadable(layout, by_split, walk)
+    train = "train" if layout.split_folders else ""
+    names = sorted(name for name, images in by_split[train].items() if images)
     if len(names) < 2:
-        raise NoClasses(_too_few(layout.parts.get(train, root), names, walk.skipped))
-    for split, images in held.items():
+        raise NoClasses(_too_few(layout.split_folders.get(train, root), names, walk.skipped))
+    for split, images in by_split.items():
         unknown = sorted(name for name, files in images.items() if files and name not in names)
         if unknown:
-            folders = f"{layout.parts[split]} holds classes that {layout.parts['train']} does not have"
+            folders = f"{layout.split_folders[split]} holds classes that {layout.split_folders['train']} does not have"
             raise DataError(f"{folders}: {join_names(unknown)}")
     classes = to_class_names(names, str(root))
     number = {name: label for label, name in enumerate(classes)}
     found = [
         ImageFile(name, number[class_name], split, size, mtime)
-        for split, images in held.items()
+        for split, images in by_split.items()
         for class_name in sorted(images)
         for name, size, mtime in sorted(images[class_name])
     ]
-    notes = [*walk.skipped.sentences(), *layout.notes, *_notes_of_classes(held, classes)]
+    notes = [*walk.skipped.sentences(), *layout.notes, *_notes_on_classes(by_split, classes)]
     choices = [*layout.choices, *_merged(layout)]
-    return ImageFolder(found, classes, frozenset(layout.parts), tuple(choices), tuple(notes))
+    return ImageFolder(found, classes, frozenset(layout.split_folders), tuple(choices), tuple(notes))
 
 
 def _find_labelled(root: Path, path: Path, label: str | None, group: str | None) -> ImageFolder:
-    """The images that a file of labels names."""
+    """Find the images that a labels file lists."""
     walk = Walk(root)
     files = _find_all(root, walk)
     labels = labels_file.read(root, path, [file.name for file in files], label, group)
-    classes = to_class_names(sorted({entry.label for entry in labels.of.values()}), str(path))
+    classes = to_class_names(sorted({entry.label for entry in labels.by_image.values()}), str(path))
     if len(classes) < 2:
-        raise DataError(f"{path}: two classes are needed, and all images have the label {quoted(classes[0])}")
+        raise DataError(f"{path}: at least two classes are needed, but all images have the label {quoted(classes[0])}")
     number = {name: i for i, name in enumerate(classes)}
     images = []
     for name, size, times in files:
-        if name in labels.of:
-            of = labels.of[name]
-            images.append(ImageFile(name, number[of.label], of.split, size, times, of.group))
-    notes = (*walk.skipped.sentences(), *labels.notes, *_notes_of_names(classes))
+        if name in labels.by_image:
+            entry = labels.by_image[name]
+            images.append(ImageFile(name, number[entry.label], entry.split, size, times, entry.group))
+    notes = (*walk.skipped.sentences(), *labels.notes, *_notes_on_names(classes))
     splits = frozenset(image.split for image in images) - {""}
     if splits and "train" not in splits:
-        raise DataError(f"{path}: its column of splits names no image to train on")
+        raise DataError(f"{path}: its split column has no training images")
     return ImageFolder(images, classes, splits, labels.choices, notes)
 
 
 def _find_all(root: Path, walk: Walk) -> list[FileStamp]:
-    """All images in a folder, however deep."""
+    """Return all images in a folder, at any depth."""
     return sorted(walk.images({"": {"": [root]}})[""][""])
 
 
-def _check_lost(layout: Layout, held: dict[str, dict[str, list[FileStamp]]], walk: Walk) -> None:
-    """Raise DataError where none of the images of a class can be read, for their format is not."""
+def _check_unreadable(layout: Layout, by_split: dict[str, dict[str, list[FileStamp]]], walk: Walk) -> None:
+    """Raise DataError if a class has only images in unsupported formats."""
     for (split, name), formats in walk.unread.items():
-        if not held[split][name]:
-            folder = visible(str(layout.trees[split][name][0]))
+        if not by_split[split][name]:
+            folder = visible(str(layout.class_folders[split][name][0]))
             images = ", ".join(f"{count:,} {kind}" for kind, count in sorted(formats.items()))
             fix = "; ".join(how_to_read(kind, formats[kind]) for kind in sorted(formats))
             raise DataError(f"{folder}: none of the images of this class can be read ({images}): {fix}")
 
 
-def _notes_of_classes(held: dict[str, dict[str, list[FileStamp]]], classes: tuple[str, ...]) -> Iterator[str]:
-    empty = sorted(f"{split}/{name}".lstrip("/") for split in held for name, files in held[split].items() if not files)
+def _notes_on_classes(by_split: dict[str, dict[str, list[FileStamp]]], classes: tuple[str, ...]) -> Iterator[str]:
+    empty = sorted(
+        f"{split}/{name}".lstrip("/") for split in by_split for name, files in by_split[split].items() if not files
+    )
     if empty:
-        yield f"without images, and so no class: {join_names(map(quoted, empty))}"
-    yield from _notes_of_names(classes)
+        yield f"not a class, because there are no images in it: {join_names(map(quoted, empty))}"
+    yield from _notes_on_names(classes)
 
 
-def _notes_of_names(classes: tuple[str, ...]) -> Iterator[str]:
+def _notes_on_names(classes: tuple[str, ...]) -> Iterator[str]:
     for names in similar_names(classes):
         yield (
             f"{join_names(map(quoted, names))} are {len(names)} different classes, but their names are nearly the "
@@ -152,8 +155,10 @@ def _notes_of_names(classes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _merged(layout: Layout) -> Iterator[str]:
-    """A line for each class that several folders make, whose names are one in two forms of Unicode."""
-    merged = sorted({name for classes in layout.trees.values() for name, folders in classes.items() if folders[1:]})
+    """Yield a line on classes merged from folders whose names differ only in their Unicode form."""
+    merged = sorted(
+        {name for classes in layout.class_folders.values() for name, folders in classes.items() if folders[1:]}
+    )
     if merged:
         names = join_names(merged)
         yield f"classes: merged folders whose names differ only in their Unicode form (NFC or NFD): {names}"
@@ -161,20 +166,19 @@ def _merged(layout: Layout) -> Iterator[str]:
 
 def _too_few(folder: Path, names: list[str], skipped: SkippedFiles) -> str:
     there = f"only one, {quoted(names[0])}" if names else "none"
-    more = _hint(folder, names[0]) if names else ""
-    told = [sentence for sentence in skipped.sentences() if not more]
+    hint = _hint(folder, names[0]) if names else ""
     return f"{folder}: two classes are needed, each a subfolder that holds its images, and there is {there}" + (
-        more or "".join(f"; {sentence}" for sentence in told)
+        hint or "".join(f"; {sentence}" for sentence in skipped.sentences())
     )
 
 
 def _hint(folder: Path, only: str) -> str:
-    """What was probably meant where a folder holds a single one, which may hold a single one again."""
-    here = unwrap(folder / only)
-    for _ in range(DEEPEST_HINT):
-        if here.has_images or len(here.folders) != 1:
+    """Suggest the folder that was probably meant, below a chain of single folders."""
+    contents = unwrap(folder / only)
+    for _ in range(MAX_HINT_DEPTH):
+        if contents.has_images or len(contents.folders) != 1:
             break
-        here = unwrap(next(iter(here.folders.values())))
-    if len(here.folders) < 2:
+        contents = unwrap(next(iter(contents.folders.values())))
+    if len(contents.folders) < 2:
         return ""
-    return f"; was {here.path} meant, which holds {join_names(map(quoted, here.folders))}?"
+    return f"; was {contents.path} meant, which holds {join_names(map(quoted, contents.folders))}?"

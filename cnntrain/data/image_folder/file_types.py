@@ -1,4 +1,4 @@
-"""Which files in a folder are images, and of which format, by their names and first bytes alone."""
+"""Detects image files and their formats by names and first bytes."""
 
 import os
 import re
@@ -17,9 +17,9 @@ ALWAYS = {
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""The formats that are always read, and the endings of their files."""
+"""Supported formats and their file extensions."""
 SOMETIMES = {"AVIF": (".avif", ".avifs"), "HEIC": (".heic", ".heics", ".heif", ".heifs", ".hif")}
-"""Those that are read where Pillow, or an installed plugin of it, can."""
+"""Formats supported if Pillow or an installed plugin can read them."""
 NEVER = {
     "JPEG 2000": (".jp2", ".j2k", ".jpx", ".jpf"),
     "JPEG XL": (".jxl",),
@@ -28,18 +28,18 @@ NEVER = {
     "SVG": (".svg", ".svgz"),
     "camera raw": (".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
 }
-"""Images in formats that are not read; they are called so, and not passed over as something else."""
+"""Unsupported image formats; reported by name."""
 KNOWN = ALWAYS | SOMETIMES | NEVER
-FORMAT_OF_ENDING = {ending: name for name, endings in KNOWN.items() for ending in endings}
+FORMAT_OF_EXTENSION = {extension: name for name, extensions in KNOWN.items() for extension in extensions}
 HOW_TO_READ = {
     "AVIF": "update Pillow to 11.3 or later",
     "HEIC": "install the plugin with pip install pillow-heif",
 }
-"""What makes files of a format readable, other than to convert them."""
+"""How to make a format readable without converting the files."""
 
 HEAD = 1024
-"""First bytes of a file that tell its format."""
-BEGINNINGS = {
+"""Number of first bytes that decide the format."""
+SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"GIF87a": "GIF",
@@ -59,43 +59,43 @@ PNM = re.compile(
     rb"(?(bytes)" + SPACE + rb"(?P<most>\d{1,5}))\s"
 )
 BMP = re.compile(rb"BM.{4}\0\0\0\0.{4}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
-"""With the length of the header that follows: two letters alone begin many texts."""
+"""Includes the header length, because many texts begin with these two letters."""
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 AVIF_BRANDS = {b"avif", b"avis"}
 
-NOT_OURS = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
-"""What operating systems leave in folders, hidden on their own grounds."""
+SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"}
+"""Files and folders that operating systems create and hide."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is not meant to be seen."""
-    return name.startswith(".") or name.lower() in NOT_OURS
+    """Return whether a file or folder is hidden."""
+    return name.startswith(".") or name.lower() in SYSTEM_FILES
 
 
 def has_image_name(name: str) -> bool:
-    """Whether a file's name says that it is an image of a format that is read."""
-    found = FORMAT_OF_ENDING.get(os.path.splitext(name)[1].lower())
+    """Return whether the extension is that of a supported image format."""
+    found = FORMAT_OF_EXTENSION.get(os.path.splitext(name)[1].lower())
     return found is not None and is_read(found)
 
 
 def has_image_signature(path: str) -> bool:
-    """Whether a file that is not named like an image is one, in a format that is read, by its first bytes."""
-    named = FORMAT_OF_ENDING.get(os.path.splitext(path)[1].lower())
-    found = named if named in NEVER else format_of_file(path)  # many raw files begin as TIFF does
+    """Return whether the first bytes are those of a supported image format, whatever the name."""
+    named = FORMAT_OF_EXTENSION.get(os.path.splitext(path)[1].lower())
+    found = named if named in NEVER else format_of_file(path)  # many raw formats begin like TIFF
     return found is not None and is_read(found)
 
 
 def unread_format(path: str) -> str | None:
-    """The format of an image that is not read here, by its first bytes or else its name; None of all other files."""
-    named = FORMAT_OF_ENDING.get(os.path.splitext(path)[1].lower())
+    """Return the unsupported image format of a file, by first bytes or name; None for all other files."""
+    named = FORMAT_OF_EXTENSION.get(os.path.splitext(path)[1].lower())
     found = named if named in NEVER else format_of_file(path) or named
     return None if found is None or is_read(found) else found
 
 
 def format_of(head: bytes) -> str | None:
-    """The image format that a file's first ``HEAD`` bytes are of; None if they are of no format known here."""
-    for beginning, name in BEGINNINGS.items():
-        if head.startswith(beginning):
+    """Return the image format by the first ``HEAD`` bytes; None if unknown."""
+    for signature, name in SIGNATURES.items():
+        if head.startswith(signature):
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
@@ -110,7 +110,7 @@ def format_of(head: bytes) -> str | None:
 
 @cache
 def is_read(name: str) -> bool:
-    """Whether images of a format can be read here."""
+    """Return whether a format is supported here."""
     if name == "AVIF":
         try:
             return bool(import_module("PIL.AvifImagePlugin").SUPPORTED)
@@ -126,18 +126,18 @@ def is_read(name: str) -> bool:
 
 
 def how_to_read(name: str, count: int = 1) -> str:
-    """What the user can do about ``count`` images of a format that is not read."""
+    """Tell the user what to do with ``count`` images in an unsupported format."""
     convert = f"convert {'it' if count == 1 else 'them'} to JPEG or PNG"
     return f"{HOW_TO_READ[name]}, or {convert}" if name in HOW_TO_READ else convert
 
 
 def format_of_file(path: str) -> str | None:
-    """The image format of a file, by its first bytes."""
+    """Return the image format of a file by its first bytes."""
     return format_of(_head(path))
 
 
 def _head(path: str) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
+    """Return the first bytes of a file; none if it is unreadable."""
     try:
         with open_regular(Path(path)) as file:
             return file.read(HEAD)

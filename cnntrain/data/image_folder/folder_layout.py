@@ -1,12 +1,12 @@
-"""Which folders are splits and which are classes: settled by what they hold, and by names that people give splits.
+"""Decides which folders are splits and which are classes, by their contents and by common names for splits.
 
 ::
 
-    folder/cat/1.jpg                  a folder for each class, or
-    folder/train/cat/1.jpg            such folders in those of the splits, whatever these are called
+    folder/cat/1.jpg                  one folder per class, or
+    folder/train/cat/1.jpg            class folders inside split folders
 
-Names alone decide nothing: ``train`` may be a class beside ``bus``. Folders without images of their own that hold the
-same folders look like splits, whatever they are called.
+A name alone decides nothing: ``train`` may be a class next to ``bus``. Folders that hold no images themselves but the
+same subfolders look like splits, whatever their names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,89 +21,91 @@ from cnntrain.errors import DataError, visible
 
 SPLITS = ("train", "validation", "test")
 COMPARED = 20
-"""Folders in a folder that are compared with those in others."""
+"""Maximum number of subfolders to compare with those of other folders."""
 RENAME = "rename the folders of splits to train, validation and test"
 
 
 class NoClasses(DataError):
-    """A folder holds no folders of classes, so that only a file can say which image is of which."""
+    """There are no class folders, so the labels must come from a file."""
 
 
 class Layout(NamedTuple):
-    """How a folder is read."""
+    """The interpretation of a folder."""
 
-    trees: dict[str, dict[str, list[Path]]]
-    """Split -> class -> its folders; the split is empty where there are none."""
-    parts: dict[str, Path]
-    """The folder of each split."""
+    class_folders: dict[str, dict[str, list[Path]]]
+    """Split -> class -> folders of the class; the split is "" if there are no splits."""
+    split_folders: dict[str, Path]
+    """Split -> its folder."""
     choices: list[str]
     notes: list[str]
 
 
-class Top(NamedTuple):
-    """A folder in the folder."""
+class Subfolder(NamedTuple):
+    """A direct subfolder."""
 
     name: str
     path: Path
-    inside: FolderContents
+    contents: FolderContents
     split: str | None
-    """The split that its name says."""
+    """The split that its name stands for."""
 
     @property
     def folders(self) -> set[str]:
-        """Names of the folders in it that hold images."""
-        return set(self.inside.folders)
+        """Names of the subfolders that hold images."""
+        return set(self.contents.folders)
 
 
-def layout_of(root: Path, tops: dict[str, Path]) -> Layout:
-    """Decide how the folder ``root`` is read, which holds the folders ``tops``.
+def layout_of(root: Path, folders: dict[str, Path]) -> Layout:
+    """Decide how to interpret the folder ``root`` with the subfolders ``paths``.
 
     Raises:
-        NoClasses: Its splits hold no folders of classes.
-        DataError: It can be read in more than one way.
+        NoClasses: Its splits have no class folders.
+        DataError: The folder is ambiguous.
     """
-    contents = {name: unwrap(path) for name, path in tops.items()}
-    holding = [Top(name, path, contents[name], split_of(name)) for name, path in tops.items()]
-    holding = sorted((top for top in holding if not top.inside.is_empty), key=lambda top: top.name)
-    splits = [top for top in holding if top.split and _has_class_folders(top, holding)]
-    if any(top.split == "train" for top in splits):
-        return _split_layout(root, splits, [top for top in holding if top not in splits])
-    _check_not_splits(root, holding, splits)
-    return _class_layout(tops, holding)
+    contents = {name: unwrap(path) for name, path in folders.items()}
+    with_images = [Subfolder(name, path, contents[name], split_of(name)) for name, path in folders.items()]
+    with_images = sorted(
+        (folder for folder in with_images if not folder.contents.is_empty), key=lambda folder: folder.name
+    )
+    splits = [folder for folder in with_images if folder.split and _has_class_folders(folder, with_images)]
+    if any(folder.split == "train" for folder in splits):
+        return _split_layout(root, splits, [folder for folder in with_images if folder not in splits])
+    _check_not_splits(root, with_images, splits)
+    return _class_layout(folders, with_images)
 
 
-def _has_class_folders(top: Top, holding: Sequence[Top]) -> bool:
-    """Whether a folder whose name is that of a split is one. It may also be a class, or images without classes."""
-    is_wrapped = len(top.folders) == 1 and is_wrapper(next(iter(top.folders)), top.inside.path.name)
-    if not top.folders or is_wrapped:
+def _has_class_folders(folder: Subfolder, with_images: Sequence[Subfolder]) -> bool:
+    """Return whether a folder named like a split is one; it may also be a class, or hold images without classes."""
+    is_wrapped = len(folder.folders) == 1 and is_wrapper(next(iter(folder.folders)), folder.contents.path.name)
+    if not folder.folders or is_wrapped:
         return False
-    others = [other for other in holding if other is not top and other.split]
-    return not top.inside.has_images or len(holding) == 1 or any(_share(top, other) for other in others)
+    others = [other for other in with_images if other is not folder and other.split]
+    return not folder.contents.has_images or len(with_images) == 1 or any(_share(folder, other) for other in others)
 
 
-def _share(one: Top, other: Top) -> bool:
-    """Whether two folders hold the same folders: two at least, or all that one of them has."""
+def _share(one: Subfolder, other: Subfolder) -> bool:
+    """Return whether two folders share at least two subfolders, or all subfolders of one of them."""
     common = one.folders & other.folders
     return bool(common) and len(common) >= min(2, len(one.folders), len(other.folders))
 
 
-def _split_layout(root: Path, splits: list[Top], others: list[Top]) -> Layout:
-    """The layout with ``splits``, a training split among them, after the ``others`` are looked at."""
-    by_split = {split: [top for top in splits if top.split == split] for split in SPLITS}
+def _split_layout(root: Path, splits: list[Subfolder], others: list[Subfolder]) -> Layout:
+    """Return the layout with ``splits``, which include a training split; check the ``others``."""
+    by_split = {split: [folder for folder in splits if folder.split == split] for split in SPLITS}
     for split, found in by_split.items():
         if len(found) > 1:
             raise DataError(
                 f"{root} holds {_names(found)}, and only one can be the {split} split; move the other elsewhere"
             )
     train, test = by_split["train"][0], next(iter(by_split["test"]), None)
-    either = next((top for top in by_split["validation"] if is_either(top.name)), None)
+    either = next((folder for folder in by_split["validation"] if is_either(folder.name)), None)
     if either and test:
         raise DataError(
-            f"{root}: {visible(either.name)} beside {visible(test.name)} may be meant for validation or for the test; "
-            f"rename it to validation, or move it elsewhere"
+            f"{root}: {visible(either.name)} next to {visible(test.name)} may be a validation or a test split; "
+            "rename it to validation, or move it elsewhere"
         )
     for other in others:
-        if other.split is None and not other.inside.has_images and _share(train, other):
+        if other.split is None and not other.contents.has_images and _share(train, other):
             raise DataError(
                 f"{root}: {visible(other.name)} holds the same folders as {visible(train.name)} "
                 f"({join_names(train.folders & other.folders)}), but its name is not that of a split; rename it to "
@@ -111,77 +113,81 @@ def _split_layout(root: Path, splits: list[Top], others: list[Top]) -> Layout:
             )
     unnamed = [other for other in others if other.split is None]
     are_classes = [other for other in unnamed if other.name in train.folders]
-    if are_classes or (len(splits) == 1 and (len(unnamed) > 1 or any(not top.inside.has_images for top in unnamed))):
+    if are_classes or (
+        len(splits) == 1 and (len(unnamed) > 1 or any(not folder.contents.has_images for folder in unnamed))
+    ):
         raise DataError(
             f"{root}: {visible(train.name)} holds folders of images ({join_names(train.folders)}), but "
             f"{_names(are_classes or unnamed)} next to it also holds images: is {visible(train.name)} a split or a "
             "class? Move what should not be read elsewhere, or set data.path to the folder to read"
         )
-    parts = {split: found[0].inside.path for split, found in by_split.items() if found}
+    parts = {split: found[0].contents.path for split, found in by_split.items() if found}
     trees = {split: _class_folders(path) for split, path in parts.items()}
-    told = ", ".join(f"{_below(root, path)} as {split}" for split, path in parts.items())
-    return Layout(trees, parts, [f"splits: {told}"], [_not_read(root, other) for other in others])
+    assigned = ", ".join(f"{_below(root, path)} as {split}" for split, path in parts.items())
+    return Layout(trees, parts, [f"splits: {assigned}"], [_not_read(root, other) for other in others])
 
 
-def _not_read(root: Path, other: Top) -> str:
-    """A note on a folder beside the splits."""
+def _not_read(root: Path, other: Subfolder) -> str:
+    """Return a note on a folder next to the splits."""
     count = count_images(other.path)
     images = "1 image" if count == 1 else f"{count:,} images"
-    why = "it holds no folders of classes" if other.split else "its name says no split"
+    why = "it has no class folders" if other.split else "its name is not that of a split"
     return f"{_below(root, other.path)} ({images}) is not read: {why}"
 
 
-def _check_not_splits(root: Path, holding: list[Top], named: list[Top]) -> None:
-    """Raise DataError where folders that would be read as classes look like splits."""
-    no_train = DataError(f"{root} holds {_names(named)}, but no folder to train on; call that folder 'train'")
-    flat = [top for top in holding if top.split and top not in named]
-    if len({top.split for top in flat}) > 1 or (flat and len(holding) == 1):
-        counts = ", ".join(f"{visible(top.name)} {count_images(top.path):,}" for top in flat)
+def _check_not_splits(root: Path, with_images: list[Subfolder], named: list[Subfolder]) -> None:
+    """Raise DataError if folders that would be read as classes look like splits."""
+    no_train = DataError(f"{root} holds {_names(named)}, but no training split; call its folder 'train'")
+    flat = [folder for folder in with_images if folder.split and folder not in named]
+    if len({folder.split for folder in flat}) > 1 or (flat and len(with_images) == 1):
+        counts = ", ".join(f"{visible(folder.name)} {count_images(folder.path):,}" for folder in flat)
         raise NoClasses(
-            f"{root}: the images of {'these splits' if len(flat) > 1 else 'this split'} lie in no folders of classes "
-            f"({counts}); give every class a folder, or name a CSV file with a label for each image by data.labels"
+            f"{root}: the images of {'these splits' if len(flat) > 1 else 'this split'} are not in class folders "
+            f"({counts}); give every class a folder, or set data.labels to a CSV file with a label for each image"
         )
-    if named and len(named) == len(holding):
+    if named and len(named) == len(with_images):
         raise no_train
-    same = _with_same_folders([top for top in holding if not top.inside.has_images])
+    same = _with_same_folders([folder for folder in with_images if not folder.contents.has_images])
     if same:
-        common = set.intersection(*(top.folders for top in same)) or same[0].folders & same[1].folders
+        common = set.intersection(*(folder.folders for folder in same)) or same[0].folders & same[1].folders
         if all(split_of(name) for name in common):
-            fix = "splits must be above the classes: train/CLASS, and not CLASS/train"
+            fix = "put classes inside splits: train/CLASS, not CLASS/train"
         else:
-            fix = f"if they are splits, {RENAME}; otherwise name one of them by data.path, or move their images up"
+            fix = f"if they are splits, {RENAME}; otherwise set data.path to one of them, or move their images up"
         raise DataError(f"{root}: {_names(same)} hold the same folders ({join_names(common)}): {fix}")
-    if named and not any(top.inside.has_images for top in holding):
+    if named and not any(folder.contents.has_images for folder in with_images):
         raise no_train
-    names = {top.name for top in holding}
-    copy = next((top for top in holding if not top.inside.has_images and len(top.folders & names) > 1), None)
+    names = {folder.name for folder in with_images}
+    copy = next(
+        (folder for folder in with_images if not folder.contents.has_images and len(folder.folders & names) > 1), None
+    )
     if copy:
         raise DataError(
-            f"{root}: {visible(copy.name)} holds folders of the same names as beside it "
-            f"({join_names(copy.folders & names)}): is it a copy? Move it elsewhere, or name the folder to read by "
-            "data.path"
+            f"{root}: {visible(copy.name)} holds folders with the same names as those next to it "
+            f"({join_names(copy.folders & names)}): is it a copy? Move it elsewhere, or set data.path to the "
+            "folder to read"
         )
 
 
-def _with_same_folders(tops: list[Top]) -> list[Top]:
-    """The folders that hold two folders of the same names as another, all of those that share the first two."""
-    seen: dict[tuple[str, str], list[Top]] = {}
-    for top in tops:
-        for pair in combinations(sorted(top.folders)[:COMPARED], 2):
-            seen.setdefault(pair, []).append(top)
+def _with_same_folders(folders: list[Subfolder]) -> list[Subfolder]:
+    """Return folders that share two subfolder names."""
+    seen: dict[tuple[str, str], list[Subfolder]] = {}
+    for folder in folders:
+        for pair in combinations(sorted(folder.folders)[:COMPARED], 2):
+            seen.setdefault(pair, []).append(folder)
     return next((found for found in seen.values() if len(found) > 1), [])
 
 
-def _class_layout(tops: dict[str, Path], holding: list[Top]) -> Layout:
-    """The layout in which every folder is a class."""
+def _class_layout(folders: dict[str, Path], with_images: list[Subfolder]) -> Layout:
+    """Return the layout in which every folder is a class."""
     choices = []
-    named = [top for top in holding if top.split]
-    if named and len(holding) > 1:
+    named = [folder for folder in with_images if folder.split]
+    if named and len(with_images) > 1:
         choices.append(f"classes: {_names(named)} as {'a class' if len(named) == 1 else 'classes'}, not as a split")
-    nested = [top for top in holding if not top.inside.has_images and len(top.folders) > 1]
-    if nested and len(holding) > 1:
-        choices.append(f"classes: {_names(nested)} with the images of all folders inside")
-    return Layout({"": _by_name(tops.values())}, {}, choices, [])
+    nested = [folder for folder in with_images if not folder.contents.has_images and len(folder.folders) > 1]
+    if nested and len(with_images) > 1:
+        choices.append(f"classes: {_names(nested)} with the images of all their subfolders")
+    return Layout({"": _by_name(folders.values())}, {}, choices, [])
 
 
 def _class_folders(path: Path) -> dict[str, list[Path]]:
@@ -189,15 +195,15 @@ def _class_folders(path: Path) -> dict[str, list[Path]]:
 
 
 def _by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
-    """Folders by the name that they have in both forms of Unicode."""
+    """Group folders by NFC name."""
     found: dict[str, list[Path]] = {}
     for folder in folders:
         found.setdefault(nfc(folder.name), []).append(folder)
     return found
 
 
-def _names(tops: Sequence[Top]) -> str:
-    return join_names(top.name for top in tops)
+def _names(folders: Sequence[Subfolder]) -> str:
+    return join_names(folder.name for folder in folders)
 
 
 def _below(root: Path, path: Path) -> str:

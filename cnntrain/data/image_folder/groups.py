@@ -1,4 +1,4 @@
-"""Groups of images that are never divided among the splits: all images of one person, or of one burst of a camera."""
+"""Groups of images that must stay in one split: all images of one person, or of one camera burst."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -14,26 +14,26 @@ from cnntrain.errors import DataError, visible
 
 
 class ImageFile(NamedTuple):
-    """A file that is to be decoded."""
+    """An image file with its label, split and group."""
 
     name: str
-    """Its path in the folder, with slashes."""
+    """Path relative to the folder, with slashes."""
     label: int
     split: str
-    """``train``, ``validation`` or ``test``; empty where the folder has no splits."""
+    """``train``, ``validation`` or ``test``; "" if the folder has no splits."""
     size: int
     """Bytes."""
     times_ns: tuple[int, int]
     """As in ``FileStamp``."""
     group: str = ""
-    """What is never divided among the splits; empty where there are no groups."""
+    """Name of the group; "" if there are no groups."""
 
 
 def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
-    """The images with their groups: what the one group in parentheses of ``pattern`` finds in their paths.
+    """Return the images with their groups: what the capturing group of ``pattern`` matches in their paths.
 
     Raises:
-        DataError: It is no such regular expression, or finds nothing in a path.
+        DataError: ``pattern`` is not a regular expression with one capturing group, or does not match a path.
     """
     where = f"data.group: {quoted(pattern)}"
     expression = GroupPattern(pattern, where)
@@ -48,21 +48,21 @@ def grouped(images: Sequence[ImageFile], pattern: str) -> list[ImageFile]:
     return [image._replace(group=group) for image, group in zip(images, groups, strict=True)]
 
 
-def numbers(images: Sequence[ImageFile], chosen: Iterable[int]) -> NDArray[np.intp]:
-    """The number of the group of each image that is chosen, ``(n,)``."""
+def group_ids(images: Sequence[ImageFile], chosen: Iterable[int]) -> NDArray[np.intp]:
+    """Return the group number of each chosen image, ``(n,)``."""
     return np.unique([images[i].group for i in chosen], return_inverse=True)[1]
 
 
-def check_whole(parts: Mapping[str, Dataset], images: Sequence[ImageFile]) -> None:
-    """Raise DataError where folders or files that split the data divide a group."""
+def check_groups(parts: Mapping[str, Dataset], images: Sequence[ImageFile]) -> None:
+    """Raise DataError if given splits divide a group."""
     split_of: dict[int, str] = {}
     for split, dataset in parts.items():
         if dataset.groups is None or dataset.names is None:
             continue
         for group, name in zip(dataset.groups.tolist(), dataset.names, strict=True):
             if split_of.setdefault(group, split) != split:
-                said = next(image.group for image in images if image.name == name)
+                name_of_group = next(image.group for image in images if image.name == name)
                 raise DataError(
-                    f"data.group: the folders or files that split the data have the group {quoted(said)} in "
-                    f"{split_of[group]} and in {split}: {visible(name)}"
+                    f"data.group: the given splits divide the group {quoted(name_of_group)} between "
+                    f"{split_of[group]} and {split}: {visible(name)}"
                 )

@@ -1,4 +1,4 @@
-"""Images that are in memory already -> the pixels that reading their file would have given."""
+"""Resizes images in memory to the same pixels that reading their file would give."""
 
 from io import BytesIO
 from typing import Any
@@ -8,42 +8,42 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from cnntrain.data.image_folder.decode import decode_pixels, fit_to_size
-from cnntrain.data.image_folder.file_content import essential
+from cnntrain.data.image_folder.file_content import strip_metadata
 from cnntrain.data.image_folder.open_image import FORMATS, as_image_error
 from cnntrain.data.image_folder.pillow_warnings import PILLOW_QUIET
 from cnntrain.data.image_spec import ImageSpec
 
 
 def is_pillow_image(thing: object) -> bool:
-    """Whether ``thing`` is an image of Pillow."""
+    """Return whether ``thing`` is a Pillow image."""
     return isinstance(thing, Image.Image)
 
 
 def fit_image(image: Any, spec: ImageSpec) -> NDArray[np.uint8]:
-    """Bring an image of Pillow to ``spec``, as ``read_picture`` does a file; the image stays as it is.
+    """Resize a Pillow image to ``spec``, as ``read_image`` does for a file, without changing the image.
 
-    A JPEG that Pillow has decoded already is resized from its whole size, which gives slightly other pixels than
+    A JPEG that Pillow has already decoded is resized from its full size, which gives slightly different pixels than
     reading its file.
 
     Shape:
         -> ``(C, H, W)``, uint8
 
     Raises:
-        PictureError: It is damaged, or of a kind that is not read.
+        ImageError: The image is damaged or of an unsupported kind.
     """
     with as_image_error(getattr(image, "filename", "") or "an image"), PILLOW_QUIET:
         if isinstance(image, JpegImagePlugin.JpegImageFile) and image.tile and image.fp:
-            # Not decoded yet: read it as from its file, at a smaller scale, which must not happen to the caller's.
+            # Not decoded yet: reopen it like a file, because a smaller scale must not affect the caller's image.
             at = image.fp.tell()
             image.fp.seek(0)
             content = image.fp.read()
             image.fp.seek(at)
-            image = Image.open(BytesIO(essential(content, "JPEG")), formats=FORMATS)
+            image = Image.open(BytesIO(strip_metadata(content, "JPEG")), formats=FORMATS)
         return decode_pixels(image, spec)
 
 
 def fit_array(image: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
-    """Bring pixels to ``spec``.
+    """Resize pixels to ``spec``.
 
     Shape:
         image ``(H, W, C)``, gray, RGB or RGBA -> ``(C, H, W)``
@@ -53,7 +53,7 @@ def fit_array(image: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
 
 
 def fit_floats(image: NDArray[np.float32], spec: ImageSpec) -> NDArray[np.float32]:
-    """Bring pixels in 0..1 to ``spec``, each channel for itself and without rounding.
+    """Resize pixels in 0..1 to ``spec``, channel by channel and without rounding.
 
     Shape:
         image ``(C, H, W)``, with as many channels as ``spec`` -> ``(C, H, W)``

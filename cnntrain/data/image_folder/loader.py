@@ -1,7 +1,7 @@
-"""``source: images``: a folder of images, one subfolder a class.
+"""``source: images``: a folder of images, one subfolder per class.
 
-Without split folders, and without a split file of an earlier run, the images to test with are drawn at random, of
-each class alike.
+Without split folders, and without a split file of an earlier run, a stratified random share of the images becomes the
+test split.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cnntrain.data.dataset import Dataset, PredefinedSplits, Splits
 from cnntrain.data.image_folder import split_file
 from cnntrain.data.image_folder.cache import CachedImages, load_images
 from cnntrain.data.image_folder.discovery import ImageFolder, discover
-from cnntrain.data.image_folder.groups import ImageFile, check_whole, numbers
+from cnntrain.data.image_folder.groups import ImageFile, check_groups, group_ids
 from cnntrain.data.image_folder.walk import FileStamp
 from cnntrain.data.image_spec import FitMode, ImageSpec
 from cnntrain.data.labels import to_class_names
@@ -26,16 +26,17 @@ from cnntrain.data.stratified import describe_missing_classes, sample_mask
 from cnntrain.errors import DataError, visible
 
 TEST = 0.2
-"""Share of the images that is set apart for the test where the folder has no splits."""
+"""Share of the images held out for testing if the folder has no splits."""
 TEST_STREAM = 6
-"""The spawn key of the random numbers that draw the test samples."""
+"""Spawn key of the random group_ids that choose the test samples."""
 SIDE = 64
-"""Rows and columns where the config names no size and the images are not smaller."""
+"""Default rows and columns, unless the images are smaller."""
 SAMPLE = 500
-"""Images whose headers are read to see whether they are smaller."""
+"""Maximum number of images whose headers are read to find out their size."""
 MAX_NAMED = 1000
-"""Unreadable images that are named, each on a line of its own."""
+"""Maximum number of unreadable images in an error, one per line."""
 FEW_NAMED = 5
+"""Maximum number of images in a note."""
 OnBad = Literal["error", "skip"]
 
 
@@ -53,40 +54,46 @@ def load(
     seed: int = 0,
     reporter: ProgressReporter = NO_PROGRESS,
 ) -> Splits | PredefinedSplits:
-    """Read the images in the folder ``path``.
+    """Load a folder of images.
 
     Args:
         path: The folder.
-        size: (H, W) that every image is brought to; by default 64 x 64, or smaller where the images are.
+        size: (H, W) to which every image is resized; by default 64 x 64, or smaller if the images are.
         channels: 1 or 3.
-        fit: How images of other proportions are brought to size.
-        test: Share of the images that is drawn for the test, where the folder has none of its own.
-        split: A split file; images that it does not name are left out.
+        fit: How images with a different aspect ratio are resized.
+        test: Share of the images to hold out for testing, if the folder has no test split.
+        split: A split file; images that it does not list are skipped.
         labels: A CSV file with the labels of the images.
-        label: Its column of labels.
-        group: Its column of groups, or a regular expression that finds the group in an image's path.
-        on_bad: What to do about unreadable images.
-        seed: Decides which images are drawn.
-        reporter: Who is told how far it is, and what was left out.
+        label: The label column of that file.
+        group: The group column of that file, or a regular expression that finds the group in an image's path.
+        on_bad: What to do with unreadable images.
+        seed: Seed of the split.
+        reporter: Receives progress and notes, such as what was skipped.
 
     Raises:
-        DataError: The folder, an image or the split file cannot be used.
+        DataError: The folder, an image or the split file is unusable.
     """
     found = discover(path, labels, label, group)
     for note in found.notes:
         reporter.note(note)
-    known, gone = _known(split, found)
+    known, gone = _read_split_file(split, found)
     H, W = size or size_of(path, found.images)
     files = [FileStamp(image.name, image.size, image.times_ns) for image in found.images]
     pixels = load_images(path, files, ImageSpec(channels, H, W, fit), reporter)
-    chosen = _chosen(path, found, pixels, known, gone, split, on_bad, reporter)
+    chosen = _usable_images(path, found, pixels, known, gone, split, on_bad, reporter)
     names = tuple(found.images[i].name for i in chosen.tolist())
     class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
     classes = found.classes if known is None else to_class_names(sorted(set(class_of.values())), str(split))
     number = {class_name: label for label, class_name in enumerate(classes)}
-    of = [found.images[i].label if known is None else number[class_of[found.images[i].name]] for i in chosen]
+    labels_of_chosen = [
+        found.images[i].label if known is None else number[class_of[found.images[i].name]] for i in chosen
+    ]
     everything = Dataset(
-        pixels.images, np.array(of, np.int64), chosen, names, numbers(found.images, chosen) if group else None
+        pixels.images,
+        np.array(labels_of_chosen, np.int64),
+        chosen,
+        names,
+        group_ids(found.images, chosen) if group else None,
     )
     if known is not None:
         parts = _parts(everything, [known[name][1] for name in names])
@@ -94,34 +101,34 @@ def load(
         parts = _parts(everything, [found.images[i].split or "train" for i in chosen.tolist()])
         if "test" not in parts:
             share = (0.0 if found.splits else TEST) if test is None else test
-            parts |= _test_drawn(parts["train"], share, seed)
+            parts |= _hold_out_test(parts["train"], share, seed)
             if note := describe_missing_classes(parts["train"], parts.get("test"), classes, "test", share):
                 reporter.note(f"data.test: {note}")
         elif test:
-            reporter.note(f"data.test: {test:g} plays no part, for the folder has images to test with")
+            reporter.note(f"data.test: {test:g} has no effect, because the folder has its own test images")
     _check_classes(path, parts["train"], classes)
-    check_whole(parts, found.images)
+    check_groups(parts, found.images)
     choices = found.choices
     if everything.groups is not None:
-        choices += (f"groups: {len(np.unique(everything.groups)):,} by data.group, none of them in two splits",)
+        choices += (f"groups: {len(np.unique(everything.groups)):,} by data.group, each within one split",)
     _note_duplicates(found.images, pixels, parts, reporter)
     if known is None and "validation" not in parts:
         return Splits(parts["train"], parts.get("test"), classes, choices)
     return PredefinedSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices)
 
 
-def _known(split: Path | None, found: ImageFolder) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
-    """Class and split of each image that a split file names, and the names that no image has any more."""
+def _read_split_file(split: Path | None, found: ImageFolder) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
+    """Return class and split of each image in a split file, and the listed images that no longer exist."""
     if split is None:
         return None, []
     known = split_file.read(split)
     names = match_names(known, (image.name for image in found.images))
-    return {there: known[name] for name, there in names.items()}, sorted(known.keys() - names.keys())
+    return {image: known[name] for name, image in names.items()}, sorted(known.keys() - names.keys())
 
 
 def size_of(root: Path, images: Sequence[ImageFile]) -> tuple[int, int]:
-    """(H, W) where the config names none: that of the images if all have one, and it is at most ``SIDE`` a side;
-    otherwise a square of ``SIDE``, or of the middle one (median) of their shorter sides if that is less.
+    """Default (H, W): the size of the images if they all share one and no side exceeds ``SIDE``; otherwise a square of
+    ``SIDE``, or of the median of their shorter sides if that is less.
     """
     from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
@@ -134,7 +141,7 @@ def size_of(root: Path, images: Sequence[ImageFile]) -> tuple[int, int]:
     return side, side
 
 
-def _chosen(
+def _usable_images(
     root: Path,
     found: ImageFolder,
     pixels: CachedImages,
@@ -144,41 +151,41 @@ def _chosen(
     on_bad: OnBad,
     reporter: ProgressReporter,
 ) -> NDArray[np.intp]:
-    """The places of the images that are used."""
+    """Return the indices of the images to use."""
     images = found.images
     wanted = [i for i, image in enumerate(images) if known is None or image.name in known]
     bad = [f"{visible(str(root / images[i].name))}: {pixels.unreadable[i]}" for i in wanted if i in pixels.unreadable]
-    lost = [f"{visible(str(root / name))}: it is gone, but {split} names it" for name in gone[: MAX_NAMED + 1]]
+    missing = [f"{visible(str(root / name))}: it is gone, but {split} lists it" for name in gone[: MAX_NAMED + 1]]
     if known is not None:
         for i in wanted:
             class_name = known[images[i].name][0]
             if class_name != found.classes[images[i].label]:
                 raise DataError(
-                    f"{split}: {images[i].name!r} is of the class {class_name!r} there, but lies in the folder of "
+                    f"{split}: {images[i].name!r} has the class {class_name!r} there, but is in the folder of "
                     f"{found.classes[images[i].label]!r}"
                 )
         if len(wanted) < len(images):
             left = len(images) - len(wanted)
-            what = "1 image that" if left == 1 else f"{left:,} images that"
-            reporter.note(f"{what} {split} does not name {'is' if left == 1 else 'are'} left out")
+            what = "1 image" if left == 1 else f"{left:,} images"
+            reporter.note(f"skipped {what} not listed in {split}")
     if (bad or gone) and on_bad == "error":
-        lines = _cut(sorted(bad + lost), MAX_NAMED, len(bad) + len(gone))
+        lines = _cut(sorted(bad + missing), MAX_NAMED, len(bad) + len(gone))
         raise DataError("\n".join([*lines, _fix(len(bad), len(gone))]))
     if bad:
-        reporter.note(f"{_count(len(bad))} left out: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
+        reporter.note(f"skipped {_count(len(bad))}: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
     if gone:
-        reporter.note(f"{_missing(len(gone))}: {'; '.join(_cut(lost, FEW_NAMED, len(gone)))}")
+        reporter.note(f"{_missing(len(gone))}: {'; '.join(_cut(missing, FEW_NAMED, len(gone)))}")
     return np.array([i for i in wanted if i not in pixels.unreadable], np.intp)
 
 
 def _cut(texts: list[str], most: int, count: int | None = None) -> list[str]:
-    """The first texts, and how many there are beyond them; ``count`` is that of all, where not all are made."""
+    """Return the first texts and how many more there are; ``count``: the total, if ``texts`` is already shortened."""
     count = len(texts) if count is None else count
     return texts if count <= most else [*texts[:most], f"and {count - most:,} more"]
 
 
 def _count(number: int) -> str:
-    return "1 unreadable image is" if number == 1 else f"{number:,} unreadable images are"
+    return "1 unreadable image" if number == 1 else f"{number:,} unreadable images"
 
 
 def _missing(number: int) -> str:
@@ -187,39 +194,39 @@ def _missing(number: int) -> str:
 
 def _fix(bad: int, gone: int) -> str:
     it = "it" if bad + gone == 1 else "them"
-    what = f"{_count(bad)} in the folder; fix or remove {it}" if bad else f"{_missing(gone)}; put {it} back"
-    return f"data.path: {what}, or go on without {it} by data.on_bad=skip"
+    what = f"{_count(bad)} in the folder; fix or remove {it}" if bad else f"{_missing(gone)}; restore {it}"
+    return f"data.path: {what}, or skip {it} with data.on_bad=skip"
 
 
 def _parts(everything: Dataset, split: list[str]) -> dict[str, Dataset]:
-    """The samples in the splits that ``split`` names for each; ``train`` is one of them."""
+    """Group the samples by split; ``split`` holds one name per sample. ``train`` is always a key."""
     names = np.array(split)
     parts = {name: everything.take(np.flatnonzero(names == name)) for name in sorted({"train", *split})}
     if len(parts["train"]) == 0:
-        raise DataError("data.path: none of the images to train on can be read")
+        raise DataError("data.path: none of the training images can be read")
     return parts
 
 
-def _test_drawn(train: Dataset, share: float, seed: int) -> dict[str, Dataset]:
-    """``train`` and ``test``, once a share of the samples is drawn; of each class one at least remains."""
+def _hold_out_test(train: Dataset, share: float, seed: int) -> dict[str, Dataset]:
+    """Split ``train`` and ``test``; at least one sample of each class stays in ``train``."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(TEST_STREAM,)))
-    held = sample_mask(train, round(share * len(train)), rng, keep=1) if share else np.zeros(len(train), bool)
-    if not held.any():
+    held_out = sample_mask(train, round(share * len(train)), rng, keep=1) if share else np.zeros(len(train), bool)
+    if not held_out.any():
         return {}
-    return {"train": train.take(np.flatnonzero(~held)), "test": train.take(np.flatnonzero(held))}
+    return {"train": train.take(np.flatnonzero(~held_out)), "test": train.take(np.flatnonzero(held_out))}
 
 
 def _check_classes(root: Path, train: Dataset, classes: tuple[str, ...]) -> None:
     counts = np.bincount(train.labels, minlength=len(classes))
     missing = [classes[i] for i in np.flatnonzero(counts == 0)]
     if missing:
-        raise DataError(f"{root}: there is no image to train on of {join_names(map(repr, missing))}; add some")
+        raise DataError(f"{root}: no training images of {join_names(map(repr, missing))}; add some")
 
 
 def _note_duplicates(
     images: Sequence[ImageFile], pixels: CachedImages, parts: dict[str, Dataset], reporter: ProgressReporter
 ) -> None:
-    """Note images that are in train and in test or validation, or under two classes."""
+    """Note identical images in more than one split or class."""
     where = {name: split for split, dataset in parts.items() for name in dataset.names or ()}
     both: list[str] = []
     mixed: list[str] = []
@@ -232,7 +239,10 @@ def _note_duplicates(
         for duplicate, pairs in ((elsewhere, both), (otherwise, mixed)):
             if duplicate is not None:
                 pairs.append(f"{duplicates[0].name!r} = {duplicate.name!r}")
-    for found, place in ((both, "in more than one of train, validation and test"), (mixed, "in more than one class")):
+    for found, where_found in (
+        (both, "in more than one of train, validation and test"),
+        (mixed, "in more than one class"),
+    ):
         if found:
             count = "1 image is" if len(found) == 1 else f"{len(found):,} images are"
-            reporter.note(f"{count} {place}: {', '.join(_cut(found, FEW_NAMED))}")
+            reporter.note(f"{count} {where_found}: {', '.join(_cut(found, FEW_NAMED))}")

@@ -1,4 +1,4 @@
-"""How much memory decoding an image takes: never more than a limit, and large ones one after the other."""
+"""Limits the memory that decoding takes: a maximum per image, and only one large image at a time."""
 
 import threading
 from collections.abc import Iterator
@@ -7,38 +7,38 @@ from contextlib import contextmanager, nullcontext
 from PIL import Image
 
 MAX_DECODED_BYTES = 320_000_000
-"""Bytes that an image may take while it is decoded and made plain."""
+"""Maximum bytes to decode and convert one image."""
 LARGE = 32_000_000
-"""Bytes from which on an image waits for other large ones."""
+"""From this many bytes on, images are decoded one at a time."""
 BYTES = {"1": 2, "L": 2, "P": 5, "RGB": 5, "I;16": 10, "I;16B": 10, "I;16L": 10, "I;16N": 10}
-"""A pixel takes, with the copies that are made on the way."""
+"""Bytes per pixel by mode, temporary copies included."""
 OTHER, TRANSPARENT, UNFINISHED = 8, 16, 3
-"""The same of other modes, of what is laid on white, and of a JPEG that comes in scans."""
-MORE = {"WEBP": 11, "AVIF": 5, "HEIF": 3}
-"""What decoders of some formats take beside, a pixel."""
+"""Bytes per pixel of other modes, of transparent images, and of a progressive JPEG."""
+DECODER_BYTES = {"WEBP": 11, "AVIF": 5, "HEIF": 3}
+"""Additional bytes per pixel of some decoders."""
 
 _one_large = threading.RLock()
 
 
 class ImageRefused(Exception):
-    """A reason of our own not to read a file."""
+    """cnntrain refuses to read a file, and why."""
 
 
 @contextmanager
 def reserve_for_file(size: int) -> Iterator[None]:
-    """Context in which a file of ``size`` bytes is read whole and decoded: large ones one after the other."""
+    """Context to read and decode a file of ``size`` bytes; large files one at a time."""
     with _one_large if size > LARGE else nullcontext():
         yield
 
 
 @contextmanager
 def reserve_memory(image: Image.Image) -> Iterator[None]:
-    """Context in which an image is decoded, of which the header is read.
+    """Context to decode an open image; large images one at a time.
 
-    A JPEG is not refused here: the scale is not chosen yet at which it is decoded.
+    A JPEG is not refused here, because its scale is not chosen yet.
 
     Raises:
-        Refused: It would take too much.
+        ImageRefused: The image takes too much memory.
     """
     in_scans = UNFINISHED * image.size[0] * image.size[1]
     need = in_scans if image.format == "JPEG" else check_memory(image)
@@ -47,17 +47,17 @@ def reserve_memory(image: Image.Image) -> Iterator[None]:
 
 
 def check_memory(image: Image.Image) -> int:
-    """Return the bytes that an image takes at the scale at which it is decoded.
+    """Return the bytes needed to decode an image at its current scale.
 
     Raises:
-        Refused: They are too many.
+        ImageRefused: The image takes too much memory.
     """
     W, H = image.size
     clear = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-    need = W * H * ((TRANSPARENT if clear else BYTES.get(image.mode, OTHER)) + MORE.get(image.format or "", 0))
+    need = W * H * ((TRANSPARENT if clear else BYTES.get(image.mode, OTHER)) + DECODER_BYTES.get(image.format or "", 0))
     if need > MAX_DECODED_BYTES:
         raise ImageRefused(
-            f"it has {W:,} x {H:,} pixels of mode {image.mode}, which take {need:,} bytes to decode, and "
-            f"{MAX_DECODED_BYTES:,} are allowed"
+            f"it has {W:,} x {H:,} pixels of mode {image.mode}, which take {need:,} bytes to decode, but "
+            f"at most {MAX_DECODED_BYTES:,} are allowed"
         )
     return need

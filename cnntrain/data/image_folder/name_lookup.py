@@ -1,4 +1,4 @@
-"""Finding the image that a row of a table means: by its path, its name alone, with or without ending."""
+"""Finds the image that a CSV row refers to: by path or file name, with or without extension."""
 
 import os
 from collections.abc import Iterable
@@ -10,43 +10,43 @@ from cnntrain.errors import DataError
 
 
 class ImageLookup:
-    """The images in a folder, by all that a table may call them."""
+    """Images of a folder by all the names that a CSV file may use."""
 
     def __init__(self, images: Iterable[str], split: str) -> None:
-        """Take the names.
+        """Index the names.
 
         Args:
             images: Paths in the folder, with slashes.
-            split: Where two images have one name, that in the folder of this split is meant.
+            split: The split whose folder wins if two images have the same name.
         """
         self._found: dict[str, str] = {}
-        self._twice: set[str] = set()
-        there = list(images)
-        self.count = len(there)
-        preferred = [name for name in there if "/" in name and split_of(name.partition("/")[0]) == split]
-        for names in (preferred, set(there).difference(preferred)):
+        self._ambiguous: set[str] = set()
+        paths = list(images)
+        self.count = len(paths)
+        preferred = [name for name in paths if "/" in name and split_of(name.partition("/")[0]) == split]
+        for names in (preferred, set(paths).difference(preferred)):
             found: dict[str, str] = {}
             for name in names:
                 for key in _keys(nfc(name)):
                     if found.setdefault(key, name) != name and key not in self._found:
-                        self._twice.add(key)
+                        self._ambiguous.add(key)
             self._found = found | self._found
 
     def find(self, value: str, where: str = "") -> str | None:
-        """Return the path of the image that ``value`` means; None if there is none.
+        """Return the path of the image that ``value`` refers to; None if there is none.
 
         Args:
-            value: A path or a name. Folders before those in our folder count for nothing.
-            where: To begin a message with. Without it, a name that two images have means none.
+            value: A path or a file name; leading folders are ignored.
+            where: Start of the error message; without it an ambiguous name finds nothing.
 
         Raises:
-            DataError: Two images have this name.
+            DataError: The name is ambiguous.
         """
         key = nfc(value.strip()).replace("\\", "/").removeprefix("./")
         while key:
-            if key in self._twice:
+            if key in self._ambiguous:
                 if where:
-                    raise DataError(f"{where} names {quoted(value)}, and there are several such images")
+                    raise DataError(f"{where} names {quoted(value)}, but there are several such images")
                 return None
             if key in self._found:
                 return self._found[key]

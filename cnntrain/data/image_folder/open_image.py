@@ -1,6 +1,6 @@
-"""Opening an image's file: its format, its size, and Pillow's errors in our own words.
+"""Opens image files: checks format and size, and turns Pillow's errors into clear messages.
 
-Metadata are left out before Pillow sees a file, but the orientation (``content.py``).
+All metadata except the orientation are removed before Pillow sees a file (``file_content.py``).
 """
 
 import os
@@ -24,7 +24,7 @@ from PIL import (
 )
 
 from cnntrain.data.image_folder import file_types
-from cnntrain.data.image_folder.file_content import essential
+from cnntrain.data.image_folder.file_content import strip_metadata
 from cnntrain.data.image_folder.memory_limit import ImageRefused, reserve_for_file
 from cnntrain.data.image_folder.pillow_warnings import PILLOW_QUIET, silence_libtiff
 from cnntrain.data.image_folder.tiff import check_tiff
@@ -43,28 +43,28 @@ PLUGINS = (
     TiffImagePlugin,
     PpmImagePlugin,
 )
-"""Imported above: to find one that is missing, ``Image.open`` would import all that Pillow has."""
-FURTHER_FORMATS = {"PPM": "PPM", "AVIF": "AVIF", "HEIC": "HEIF"}
-"""What Pillow calls those that are opened by their first bytes alone, where they can be read at all."""
+"""Imported explicitly: if one were missing, ``Image.open`` would import every plugin."""
+OPTIONAL_FORMATS = {"PPM": "PPM", "AVIF": "AVIF", "HEIC": "HEIF"}
+"""Formats that depend on the Pillow build or a plugin, with Pillow's names for them."""
 MAX_PIXELS = 100_000_000
-"""Of an image, before it is brought to size."""
+"""Maximum number of pixels of an image before resizing."""
 MAX_BYTES = 1 << 28
-"""Of a file, which is read whole."""
+"""Maximum size of a file, which is read into memory."""
 MAX_TIFF_BYTES = 1 << 32
-"""Of a TIFF file, of which only the first image is read."""
+"""Maximum size of a TIFF file, of which only the first image is read."""
 DECODER_ERROR = re.compile(r"decoder error -\d+|broken data stream when reading image file|unrecognized data stream.*")
-"""What Pillow says where it knows no more; it means nothing to users."""
+"""Pillow messages that mean nothing to users."""
 HEADER = 1 << 20
-"""Bytes of a file that are read to find its image's size."""
+"""Bytes to read to find the size of an image."""
 
 
 @contextmanager
 def open_image(file: AnyFile, most: int = MAX_BYTES) -> Iterator[Image.Image]:
-    """Context of an image whose header is read; whatever goes wrong in it becomes a ``ImageError``.
+    """Context with an open image, header read but not decoded; any exception becomes an ``ImageError``.
 
     Args:
-        file: The image's.
-        most: Take only so many of its first bytes, for the header.
+        file: The image file.
+        most: Read at most this many bytes, for the header alone.
     """
     with (
         as_image_error(file),
@@ -75,38 +75,38 @@ def open_image(file: AnyFile, most: int = MAX_BYTES) -> Iterator[Image.Image]:
     ):
         W, H = image.size
         if W * H > MAX_PIXELS:
-            raise ImageRefused(f"it has {W:,} x {H:,} pixels, and {MAX_PIXELS:,} are allowed")
+            raise ImageRefused(f"it has {W:,} x {H:,} pixels, but at most {MAX_PIXELS:,} are allowed")
         yield image
 
 
 def _prepared(stream: BinaryIO, most: int) -> tuple[BinaryIO, Literal["r"], list[str]]:
-    """What Pillow is given of an open file, and which formats it may be."""
+    """Return the arguments for ``Image.open``: the stream, its mode and the allowed formats."""
     head = stream.read(file_types.HEAD)
     format = file_types.format_of(head)
     size, allowed = os.fstat(stream.fileno()).st_size, MAX_TIFF_BYTES if format == "TIFF" else MAX_BYTES
     if size > allowed:
-        raise ImageRefused(f"it has {size:,} bytes, and {allowed:,} are allowed")
-    if format == "TIFF":  # its parts lie anywhere, and may be much more than the first image
+        raise ImageRefused(f"it has {size:,} bytes, but at most {allowed:,} are allowed")
+    if format == "TIFF":  # its parts may be anywhere, and much larger than the first image
         silence_libtiff()
         check_tiff(stream)
         stream.seek(0)
-    else:  # decoders take a file in small bites
-        stream = BytesIO(essential(head + stream.read(max(0, min(most, size) - len(head))), format))
-    is_further = format in FURTHER_FORMATS and file_types.is_read(format)
-    return stream, "r", [FURTHER_FORMATS[format]] if format is not None and is_further else FORMATS
+    else:  # decoders read in small chunks
+        stream = BytesIO(strip_metadata(head + stream.read(max(0, min(most, size) - len(head))), format))
+    is_optional = format in OPTIONAL_FORMATS and file_types.is_read(format)
+    return stream, "r", [OPTIONAL_FORMATS[format]] if format is not None and is_optional else FORMATS
 
 
 @contextmanager
 def as_image_error(file: AnyFile) -> Iterator[None]:
-    """Context in which whatever goes wrong becomes a ``ImageError`` about ``file``."""
+    """Context that turns any exception into an ``ImageError`` about ``file``."""
     try:
         yield
-    except Exception as error:  # decoders raise whatever there is: SyntaxError, struct.error, zlib.error, ...
+    except Exception as error:  # decoders raise anything: SyntaxError, struct.error, zlib.error, ...
         raise ImageError(file, _reason(error, file)) from error
 
 
 def _checked_size(file: AnyFile) -> int:
-    """Bytes of a file. A pipe is never opened: it could wait for ever."""
+    """Return the size of a regular file. A pipe is never opened: it could block forever."""
     found = os.stat(file)
     if stat.S_ISDIR(found.st_mode):
         raise ImageRefused("it is a folder")
@@ -123,14 +123,14 @@ def _reason(error: Exception, file: AnyFile) -> str:
     if isinstance(error, UnidentifiedImageError):
         unread = file_types.unread_format(os.fspath(file))
         if file_types.format_of_file(os.fspath(file)) == "TIFF":
-            return "it is damaged, or a kind of TIFF that cannot be read; save it as PNG with 8 or 16 bits a channel"
+            return "it is damaged or an unsupported kind of TIFF; save it as PNG with 8 or 16 bits a channel"
         if unread is not None:
             return f"it is an image in the format {unread}, which cannot be read; {file_types.how_to_read(unread)}"
-        return "it is no JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its beginning is damaged"
+        return "it is not a JPEG, PNG, BMP, GIF, WebP, TIFF or PPM image, or its header is damaged"
     if isinstance(error, Image.DecompressionBombError):
         return f"it has more than {MAX_PIXELS:,} pixels"
     if isinstance(error, MemoryError):
-        return "it does not fit into this computer's memory"
+        return "it does not fit into memory"
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be read: {error.strerror}"
     words = " ".join(DECODER_ERROR.sub("", str(error)).split())[:80]

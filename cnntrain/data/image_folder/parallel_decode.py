@@ -1,6 +1,6 @@
-"""Reading many images at once: on all cores, in order, with no more in memory than is being worked on.
+"""Decodes many images in parallel, in order, with a bounded number in memory.
 
-Pillow lets go of Python's lock while it decodes and resizes, so threads are enough.
+Pillow releases the GIL while it decodes and resizes, so threads are enough.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,34 +17,34 @@ from cnntrain.errors import ImageError
 from cnntrain.parallel.ordered_results import ordered_results
 
 CHUNK = 32
-"""Images that a thread takes at a time."""
+"""Images per task."""
 AHEAD = 3
-"""Chunks a thread that may wait for whoever takes them."""
+"""Tasks per thread that may be decoded ahead of the consumer."""
 
 
 class Decoded(NamedTuple):
-    """Some of the images, one after the other."""
+    """A chunk of decoded images."""
 
     pixels: NDArray[np.uint8]
-    """(n, C, H, W); zeros where an image cannot be read."""
+    """(n, C, H, W); zeros for unreadable images."""
     unreadable: list[tuple[int, str]]
-    """Places in ``pixels`` of those, and why."""
+    """Index in ``pixels`` and reason of each unreadable image."""
 
 
 def decode(root: Path, names: Sequence[str], spec: ImageSpec, threads: int) -> Iterator[Decoded]:
-    """Read the images ``names`` of the folder ``root``, in their order, a chunk after the other."""
+    """Decode images of the folder ``root``; yield them in order, in chunks."""
     chunks = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     pool = ThreadPoolExecutor(threads, "cnntrain-decode")
     return ordered_results(pool, (pool.submit(decode_chunk, root, chunk, spec) for chunk in chunks), AHEAD * threads)
 
 
 def decode_chunk(root: Path, names: Sequence[str], spec: ImageSpec) -> Decoded:
-    """Read some images, one after the other."""
+    """Decode one chunk of images."""
     pixels = np.zeros((len(names), spec.channels, spec.H, spec.W), np.uint8)
     unreadable = []
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         try:
-            pixels[place] = read_image(root / name, spec)
+            pixels[index] = read_image(root / name, spec)
         except ImageError as error:
-            unreadable.append((place, error.reason))
+            unreadable.append((index, error.reason))
     return Decoded(pixels, unreadable)

@@ -1,4 +1,4 @@
-"""Silence about what Pillow and its libraries warn of: it is repaired, or reported in our own words."""
+"""Silences warnings of Pillow and libtiff about problems that cnntrain repairs or reports itself."""
 
 import ctypes
 import sys
@@ -12,9 +12,9 @@ import PIL
 
 
 class _Quiet:
-    """Context without warnings, for any number of threads at once: Python's own is not made for threads.
+    """Thread-safe context without warnings; ``warnings.catch_warnings`` is not thread-safe.
 
-    Pillow warns of what is repaired or told in our own words: odd metadata, and sizes of which it is not sure.
+    Pillow warns about odd metadata and large sizes, which cnntrain repairs or reports itself.
     """
 
     def __init__(self) -> None:
@@ -41,10 +41,10 @@ PILLOW_QUIET = _Quiet()
 
 @cache
 def silence_libtiff() -> None:
-    """Have libtiff write nothing to stderr by itself: of each odd tag it does, past everything that Python knows of.
+    """Stop libtiff from writing to stderr about odd tags, which bypasses Python.
 
-    Pillow has no way to say so, hence libtiff is asked itself, where it is a library of its own: not on Windows, whose
-    Pillow holds it inside. Its errors still reach Pillow.
+    Pillow has no option for it, so this calls libtiff directly if it is a shared library (not on Windows, where Pillow
+    links it statically). Pillow still sees its errors.
     """
     for path in _libtiff():
         with suppress(OSError, AttributeError):
@@ -54,7 +54,7 @@ def silence_libtiff() -> None:
 
 
 def _libtiff() -> list[str]:
-    """Where the libtiff lies that Pillow has loaded."""
+    """Return the paths of the libtiff that Pillow has loaded."""
     if sys.platform == "linux":
         with suppress(OSError):
             lines = Path("/proc/self/maps").read_text("utf-8", "surrogateescape").splitlines()

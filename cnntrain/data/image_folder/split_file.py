@@ -1,4 +1,4 @@
-"""``split.csv``: which image was in which split, so that a run can be repeated and judged on the same images.
+"""``split.csv``: the split of each image, so a run can be repeated and evaluated on the same images.
 
 ::
 
@@ -23,12 +23,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def split_text(data: Data) -> str | None:
-    """What ``split.csv`` says of ``data``; None where the samples come from no files of their own."""
+    """Return the contents of ``split.csv``; None if the samples are not separate files."""
     if data.train.names is None:
         return None
     text = io.StringIO()
     names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
-    # Left to itself, csv puts names with a carriage return into no quotes, and could not read them.
+    # By default csv does not quote carriage returns, and could not read such names back.
     is_odd = any("\r" in name for name in names)
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL)
     writer.writerow(COLUMNS)
@@ -40,28 +40,28 @@ def split_text(data: Data) -> str | None:
 
 
 def write(path: Path, data: Data) -> None:
-    """Write ``split.csv``, if the samples come from files of their own. Names need not be valid text."""
+    """Write ``split.csv``, if the samples are separate files. Names need not be valid text."""
     text = split_text(data)
     if text is not None:
         write_file(path, text.encode("utf-8", "surrogateescape"))
 
 
-def chosen(given: Path | None, of_run: Path, folder: Path, reporter: ProgressReporter) -> Path | None:
-    """The split file for a run's images in ``folder``: the one that the config names, or that in the run's folder."""
+def choose(given: Path | None, of_run: Path, folder: Path, reporter: ProgressReporter) -> Path | None:
+    """Return the split file for a run: the one in the config, or the one in the run folder."""
     if not of_run.is_file() or (given is not None and given.is_file()):
         return given
-    if is_of(of_run, folder):
+    if matches(of_run, folder):
         return of_run
-    if folder.is_dir():  # otherwise there will be worse to tell
-        reporter.note(f"{of_run} names no image in {folder}: these are split anew; eval --all takes all of them")
+    if folder.is_dir():  # otherwise there is a worse error to report
+        reporter.note(f"{of_run} lists no image in {folder}: its images are split anew; eval --all uses all of them")
     return None
 
 
-def is_of(path: Path, folder: Path) -> bool:
-    """Whether an image that a split file names is in a folder.
+def matches(path: Path, folder: Path) -> bool:
+    """Return whether any image in a split file exists in a folder.
 
     Raises:
-        DataError: As ``read``.
+        DataError: As for ``read``.
     """
     return any(_is_file(folder / form) for name in read(path) for form in unicode_forms(name))
 
@@ -69,25 +69,25 @@ def is_of(path: Path, folder: Path) -> bool:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # no file system takes such a name
+    except OSError:  # not a valid file name
         return False
 
 
 def read(path: Path) -> dict[str, tuple[str, str]]:
-    """File -> its class and split.
+    """Read a split file: image -> class and split.
 
     Raises:
-        DataError: There is no such file, or it is malformed: the first line that is.
+        DataError: The file is missing or malformed; the message names the first wrong line.
     """
     rows = rows_of(path, "split file", separators=",")
     if next(rows, (1, None))[1] != COLUMNS:
-        raise DataError(f"{path} is no split file: its first line is not {','.join(COLUMNS)}")
+        raise DataError(f"{path} is not a split file: its first line is not {','.join(COLUMNS)}")
     found: dict[str, tuple[str, str]] = {}
-    kinds: dict[tuple[str, str], tuple[str, str]] = {}  # each pair is kept once, and not once a file
+    kinds: dict[tuple[str, str], tuple[str, str]] = {}  # share equal tuples to save memory
     for line, row in rows:
         where = f"{path}: line {line}"
         if len(row) != len(COLUMNS):
-            raise DataError(f"{where} has {len(row)} values, and not {', '.join(COLUMNS)}")
+            raise DataError(f"{where} has {len(row)} values instead of {', '.join(COLUMNS)}")
         name, class_name, split = row
         if split not in SPLITS:
             raise DataError(f"{where} names the split {split[:80]!r}; there are {', '.join(SPLITS)}")
@@ -96,5 +96,5 @@ def read(path: Path) -> dict[str, tuple[str, str]]:
         kind = nfc(class_name), split
         found[name] = kinds.setdefault(kind, kind)
     if not any(split == "train" for _, split in found.values()):
-        raise DataError(f"{path} names no image to train on")
+        raise DataError(f"{path} lists no training images")
     return found

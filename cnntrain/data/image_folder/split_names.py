@@ -1,4 +1,4 @@
-"""Names of folders that say which split is in them, as people call them: ``train``, ``training_set``, ``seg_train``."""
+"""Common names of split folders: ``train``, ``training_set``, ``seg_train``."""
 
 import re
 
@@ -10,34 +10,34 @@ WORDS = {
 }  # fmt: skip
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 EITHER = {"eval", "evaluation"}
-"""Words for a validation split that also mean a test split: beside one, they may be either."""
+"""Words for a validation split that may also mean the test split."""
 FILLERS = ("dataset", "datasets", "set", "sets", "data", "images", "image", "imgs", "img", "images", "pics", "photos",
            "folder", "folders", "files", "dir", "split")  # fmt: skip
-"""What else such names hold; a folder of such a name alone is no class."""
+"""Other words in such names; a single folder with such a name is not a class."""
 LETTERS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 
 
 def split_of(name: str) -> str | None:
-    """``train``, ``validation`` or ``test`` if a folder's name says so, in any case, with whatever around it.
+    """Return ``train``, ``validation`` or ``test`` if the name contains a word for it, in any case.
 
-    A name that says two of them, such as ``train_val``, says none.
+    A name with words for two splits, such as ``train_val``, stands for none.
     """
     found = {SPLIT_OF[word] for word in _words(name) if word in SPLIT_OF}
     return found.pop() if len(found) == 1 else None
 
 
 def is_either(name: str) -> bool:
-    """Whether a name may say validation or test."""
+    """Return whether a name may mean validation or test."""
     return not EITHER.isdisjoint(_words(name))
 
 
 def is_wrapper(name: str, parent: str) -> bool:
-    """Whether a folder alone in another looks like a mere wrapper: ``seg_train/seg_train``, ``train/images``."""
+    """Return whether a single subfolder only wraps the data: ``seg_train/seg_train``, ``train/images``."""
     return name.casefold() == parent.casefold() or name.lower() in FILLERS or split_of(name) is not None
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters; ``trainset`` counts as ``train``."""
+    """Return the lowercase words of a name; ``trainset`` counts as ``train``."""
     words = [word.lower() for word in LETTERS.findall(name)]
     return [_without_filler(word) for word in words]
 

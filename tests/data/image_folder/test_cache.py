@@ -42,13 +42,13 @@ def test_a_picture_that_could_not_be_read_is_tried_again(flat, monkeypatch, Told
         return real(file, spec)
 
     monkeypatch.setattr(parallel_decode, "read_image", read)
-    assert Told(flat, on_bad="skip").notes[0].startswith("2 unreadable images are left out")
+    assert Told(flat, on_bad="skip").notes[0].startswith("skipped 2 unreadable images")
     again = Told(flat, on_bad="skip")
-    assert again.notes[0].startswith("2 unreadable images are left out")
+    assert again.notes[0].startswith("skipped 2 unreadable images")
     assert not again.progress
     refused.clear()
     mended = Told(flat, on_bad="skip")
-    assert mended.notes[0].startswith("1 unreadable image is left out")
+    assert mended.notes[0].startswith("skipped 1 unreadable image:")
     assert sum(len(mended.names(split)) for split in mended.data.splits()) == 35
     assert not Told(flat, on_bad="skip").progress
 
@@ -91,7 +91,7 @@ def test_without_a_cache_folder_the_pictures_stay_in_memory(flat, monkeypatch, t
     (tmp_path / "file").touch()
     monkeypatch.setenv("CNNTRAIN_CACHE", str(tmp_path / "file"))
     told = Told(flat)
-    assert told.notes[0].startswith("the decoded images are kept in memory alone")
+    assert told.notes[0].startswith("the decoded images are kept in memory only")
     assert not told.data.test.is_mapped
     np.testing.assert_array_equal(told.data.test.gather(np.arange(7)), expected.gather(np.arange(7)))
 

@@ -69,9 +69,9 @@ def test_what_is_no_picture_is_skipped_and_counted(flat, Told):
     told = Told(flat, validation=0.2)
     assert sum(len(told.names(split)) for split in ("train", "validation", "test")) == 35
     assert told.notes == [
-        "skipped 4 files that are no images (others 2, .png 1, .txt 1), 4 hidden, "
-        "1 other file beside the class folders",
-        "without images, and so no class: 'empty'",
+        "skipped 4 files that are not images (others 2, .png 1, .txt 1), 4 hidden, "
+        "1 other file next to the class folders",
+        "not a class, because there are no images in it: 'empty'",
     ]
 
 
@@ -94,10 +94,10 @@ def test_pictures_lie_deeper_and_links_are_followed_once(photos, tmp_path, Told)
     told = Told(folder, test=0.0, validation=0.0)
     assert told.names("train") == ("cat/1.png", "cat/more/deep/2.png", "dog/1.png", "dog/linked.png", "hare/7.png")
     assert told.data.classes == ("cat", "dog", "hare")
-    assert "5 links to folders that are read already" in told.notes[0]
+    assert "5 links to folders that are already read" in told.notes[0]
     for link in ("cat/loop", "cat/more/up", "cat/all", "dog/twin"):
         (folder / link).unlink()
-    assert "1 link to a folder that is read already" in Told(folder).notes[0]
+    assert "1 link to a folder that is already read" in Told(folder).notes[0]
     assert told.notes[-1] == "1 image is in more than one class: 'dog/linked.png' = 'hare/7.png'"
 
 
@@ -125,10 +125,10 @@ def test_links_between_splits(photos, Told):
         (["a/b/1.png", "a/c/1.png"], r"there is only one, 'a'; was \S+/a meant, which holds 'b', 'c'\?"),
         (
             ["Test/b/1.png", "Test/c/1.png"],
-            "holds Test, but no folder to train on; call that folder 'train'",
+            "holds Test, but no training split; call its folder 'train'",
         ),
-        (["1.png", "2.png"], "there is none; 2 images in .*photos lie in no class folder"),
-        (["train/1.png", "train/2.png", "test/2.png"], r"lie in no folders of classes \(test 1, train 2\)"),
+        (["1.png", "2.png"], "there is none; 2 images in .*photos are not in a class folder"),
+        (["train/1.png", "train/2.png", "test/2.png"], r"are not in class folders \(test 1, train 2\)"),
     ],
 )
 def test_fewer_than_two_classes(photos, names, words, Told):
@@ -142,7 +142,7 @@ def test_what_was_skipped_is_told_where_nothing_is_left(photos, tmp_path, Told):
     for name in ("a", "b"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         (tmp_path / "photos" / name / "1.txt").touch()
-    with pytest.raises(DataError, match=r"there is none; skipped 2 files that are no images \(\.txt 2\)"):
+    with pytest.raises(DataError, match=r"there is none; skipped 2 files that are not images \(\.txt 2\)"):
         Told(tmp_path / "photos")
 
 

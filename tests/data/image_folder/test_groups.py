@@ -62,7 +62,7 @@ def test_a_group_by_the_name(photos, Told):
         persons = {split: {name[4:6] for name in told.names(split)} for split in ("train", "validation", "test")}
         assert [len(persons[split]) for split in ("train", "validation", "test")] == [5, 1, 2]
         assert len(set.union(*persons.values())) == 8
-        assert told.data.choices == ("groups: 8 by data.group, none of them in two splits",)
+        assert told.data.choices == ("groups: 8 by data.group, each within one split",)
 
 
 def test_a_group_by_a_column(photos, Told):
@@ -77,9 +77,9 @@ def test_a_group_by_a_column(photos, Told):
 @pytest.mark.parametrize(
     ("group", "words"),
     [
-        ("person", "data.group names a column, but no file of labels"),
-        (r"(\d", "is no regular expression"),
-        (r"(p)(\d)", "has 2 groups in parentheses, and one is needed"),
+        ("person", "data.group names a column, but there is no labels file"),
+        (r"(\d", "is not a regular expression"),
+        (r"(p)(\d)", "has 2 groups in parentheses, but exactly one is needed"),
         (r"(?:p)", "has 0 groups"),
         (r"/(q)", "finds no group in 48 of 48 paths, such as 'cat/p0_0.png'"),
         (r"/(p0)", "finds no group in 42 of 48"),
@@ -94,7 +94,7 @@ def test_groups_that_are_none(photos, Told, group, words):
 
 def test_splits_that_divide_a_group(photos, Told):
     folder = photos("train/a/p1_1.png", "train/b/p2_1.png", "test/a/p1_2.png", "test/b/p3_1.png")
-    with pytest.raises(DataError, match=r"have the group 'p1' in test and in train: train/a/p1_1\.png"):
+    with pytest.raises(DataError, match=r"divide the group 'p1' between test and train: train/a/p1_1\.png"):
         Told(folder, group=r"/(p\d)_")
 
 

@@ -47,22 +47,22 @@ READ = {
 
 REFUSED = {
     "no column of labels by name": (SKIN_FILES[:1], {"m.csv": "image_id,site,age\nI1,arm,20\n"},
-                                    "nothing tells which column holds the labels of the images; the columns are 'age', "
-                                    "'image_id', 'site'; name it by data.label=COLUMN"),
+                                    "cannot tell which column holds the labels of the images; the columns are 'age', "
+                                    "'image_id', 'site'; set data.label=COLUMN"),
     "labels unlike folders": (SKIN_FILES, {"metadata.csv": "image_id,dx\nI1,nv\nI2,mel\nI3,mel\n"},
-                              "metadata.csv gives the images other classes than their folders do; read its labels by"),
+                              "metadata.csv contradicts the class folders; use its labels with"),
     "two files": (DOG_FILES, {"labels.csv": DOGS, "more.csv": DOGS}, "labels.csv, more.csv name the images; choose"),
     "two columns": (("i/x.png", "i/y.png", "i/z.png"), {"l.csv": "id,class,species\nx,a,1\ny,a,2\nz,b,1\n"},
-                    "the columns 'class', 'species' may hold the labels; name one by data.label=COLUMN"),
+                    "the columns 'class', 'species' may hold the labels; set data.label=COLUMN"),
     "two classes of an image": (LEAF_FILES, {"l.csv": LEAVES + "T2,1,1,0\n"}, "line 5 marks 2 of the classes"),
     "no class of an image": (LEAF_FILES, {"l.csv": LEAVES.replace("T1,0,1,0", "T1,0,0,0")}, "line 3 marks 0 of the"),
     "an empty label": (DOG_FILES, {"l.csv": DOGS.replace("b2,corgi", "b2,")}, "line 3 has no label in the column"),
     "two labels": (DOG_FILES, {"l.csv": DOGS + "a1,corgi\n"}, "line 5 names the image 'train/a1.png' a second time"),
     "too few values": (DOG_FILES, {"l.csv": DOGS + "a1\n"}, "line 5 has 1 values, and not 2"),
-    "one class": (DOG_FILES, {"l.csv": "id,breed\na1,pug\nb2,pug\n"}, "two classes are needed, and all images have"),
+    "one class": (DOG_FILES, {"l.csv": "id,breed\na1,pug\nb2,pug\n"}, "two classes are needed, but all images have"),
     "a name of two images": (("i/a/1.png", "i/b/1.png", "i/2.png", "i/3.png"), {"l.csv": "id,label\n2,x\n3,y\n1,y\n"},
-                             "line 4 names '1', and there are several such images"),
-    "ids without labels": (("i/x.png",), {"test.csv": "id\nx\n"}, "nothing tells which column holds the labels"),
+                             "line 4 names '1', but there are several such images"),
+    "ids without labels": (("i/x.png",), {"test.csv": "id\nx\n"}, "cannot tell which column holds the labels"),
 }  # fmt: skip
 
 
@@ -106,14 +106,14 @@ def test_a_file_and_a_column_that_are_named(folder, tmp_path, Told):
     ):
         with pytest.raises(DataError, match=message):
             discover(root, tmp_path / "m.csv", **options)
-    with pytest.raises(DataError, match="the file of labels cannot be read: No such file"):
+    with pytest.raises(DataError, match="the labels file cannot be read: No such file"):
         discover(root, tmp_path / "none.csv")
 
 
 def test_what_a_file_and_a_folder_do_not_share_is_noted(folder):
     found = discover(folder(DOG_FILES, {"labels.csv": DOGS + "zz,pug\nyy,pug\n"}))
     assert found.notes[1].startswith("2 rows name no image in the folder: ")
-    assert found.notes[2].startswith("1 image is left out: ")
+    assert found.notes[2].startswith("skipped 1 image without a label in ")
 
 
 def test_splits_of_a_file(folder):
@@ -127,7 +127,7 @@ def test_splits_of_a_file(folder):
 def test_limits(folder, monkeypatch):
     root = folder(DOG_FILES, {"labels.csv": DOGS})
     monkeypatch.setattr(csv_rows, "MAX_COUNT", 2)
-    with pytest.raises(DataError, match="line 4 is one too many"):
+    with pytest.raises(DataError, match="line 4 is too many"):
         discover(root, root / "labels.csv")
 
 
@@ -145,5 +145,5 @@ def test_few_of_the_images_of_a_long_file(folder):
 
 def test_too_many_columns(folder):
     root = folder(DOG_FILES, {"l.csv": "id,label" + ",x" * 2000 + "\na1,pug\n"})
-    with pytest.raises(DataError, match="line 1 has 2,002 values; 2,000 are possible"):
+    with pytest.raises(DataError, match="line 1 has 2,002 values; the limit is 2,000"):
         discover(root, root / "l.csv")

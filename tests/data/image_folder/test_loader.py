@@ -55,7 +55,7 @@ def test_every_class_keeps_a_picture_to_train_on(photos, Told):
 def test_a_share_for_the_test_plays_no_part_where_there_are_pictures_to_test_with(photos, Told):
     folder = photos("train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/2.png")
     told = Told(folder, test=0.3, validation=0.0)
-    assert told.notes == ["data.test: 0.3 plays no part, for the folder has images to test with"]
+    assert told.notes == ["data.test: 0.3 has no effect, because the folder has its own test images"]
     assert Told(folder, test=0.0, validation=0.0).notes == Told(folder, validation=0.0).notes == []
 
 
@@ -79,17 +79,17 @@ def test_unreadable_pictures_are_all_named(flat, Told):
         f"{flat}/cat/gone.jpg: it cannot be read: No such file or directory",
         *(f"{path}: it is empty" for path in bad),
     ]
-    assert mend.startswith("data.path: 16 unreadable images are in the folder")
+    assert mend.startswith("data.path: 16 unreadable images in the folder")
     told = Told(flat, on_bad="skip")
     assert sum(len(told.names(split)) for split in ("train", "validation", "test")) == 20
-    assert told.notes[0].startswith("16 unreadable images are left out: ")
+    assert told.notes[0].startswith("skipped 16 unreadable images: ")
     assert told.notes[0].endswith("; and 11 more")
 
 
 def test_a_class_without_readable_pictures(flat, Told):
     for path in (flat / "hare").iterdir():
         path.write_bytes(b"x")
-    with pytest.raises(DataError, match="no image to train on of 'hare'"):
+    with pytest.raises(DataError, match="no training images of 'hare'"):
         Told(flat, on_bad="skip")
 
 
@@ -121,11 +121,11 @@ def test_a_split_file_repeats_the_splits(flat, photos, tmp_path, Told):
     again = Told(flat, seed=4, split=tmp_path / "split.csv", validation=0.5)
     for split in ("train", "validation", "test"):
         assert first.names(split) == again.names(split)
-    assert again.notes == [f"3 images that {tmp_path / 'split.csv'} does not name are left out"]
+    assert again.notes == [f"skipped 3 images not listed in {tmp_path / 'split.csv'}"]
     assert again.data.classes == ("cat", "dog", "hare")
     os.unlink(flat / "dog" / "00.png")
     with pytest.raises(
-        DataError, match=r"dog/00\.png: it is gone, .*split\.csv names it\ndata.path: 1 image is gone; put it "
+        DataError, match=r"dog/00\.png: it is gone, .*split\.csv lists it\ndata.path: 1 image is gone; restore it"
     ):
         Told(flat, split=tmp_path / "split.csv")
     notes = Told(flat, split=tmp_path / "split.csv", on_bad="skip").notes
@@ -140,9 +140,9 @@ def test_a_split_file_repeats_the_splits(flat, photos, tmp_path, Told):
         ("file,class,split\ncat/00.png,cat\n", "line 2 has 2 values"),
         ("file,class,split\ncat/00.png,cat,tset\n", "line 2 names the split 'tset'"),
         ("file,class,split\na,b,train\na,b,test\n", "line 3 names 'a' a second time"),
-        ("file,class,split\na,b,test\n", "names no image to train on"),
+        ("file,class,split\na,b,test\n", "lists no training images"),
         ('file,class,split\n"a,b,test\n', "is malformed"),
-        ("file,class,split\ncat/00.png,dog,train\n", "is of the class 'dog' there"),
+        ("file,class,split\ncat/00.png,dog,train\n", "has the class 'dog' there"),
     ],
 )
 def test_a_split_file_that_is_wrong(flat, tmp_path, content, words, Told):

@@ -70,7 +70,7 @@ def test_more_names_than_are_possible(tmp_path, monkeypatch):
     path.write_text("file,class,split\n" + "".join(lines[:3]))
     assert len(split_file.read(path)) == 3
     path.write_text("file,class,split\n" + "".join(lines))
-    with pytest.raises(DataError, match=r"split\.csv: line 5 is one too many: 3 images are possible"):
+    with pytest.raises(DataError, match=r"split\.csv: line 5 is too many: at most 3 rows are allowed"):
         split_file.read(path)
 
 
@@ -97,7 +97,7 @@ def test_names_in_the_other_form_of_unicode(photos, tmp_path, Told):
     split_file.write(tmp_path / "split.csv", first.data)
     os.rename(folder / "r\u00f6t", folder / "ro\u0308t")
     os.rename(folder / "ro\u0308t" / "gr\u00fcn.png", folder / "ro\u0308t" / "gru\u0308n.png")
-    assert split_file.is_of(tmp_path / "split.csv", folder)
+    assert split_file.matches(tmp_path / "split.csv", folder)
     again = Told(folder, split=tmp_path / "split.csv")
     assert again.notes == first.notes
     assert again.data.classes == first.data.classes == ("blau", "r\u00f6t")
