@@ -1,4 +1,4 @@
-"""Labelled images from files: one format a file, all of them giving the same ``Data``."""
+"""Loading of labeled images: one loader per format, all of which return ``Data``."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,12 +33,12 @@ SOURCES: dict[str, Callable[..., Splits | PredefinedSplits]] = {
     "csv": csv_file.load,
     "images": loader.load,
 }
-"""What ``data.source`` may say; a loader takes the source's own keys as keyword arguments."""
+"""``data.source`` -> its loader, which takes the source's own keys as keyword arguments."""
 
 ARRAYS = ("npz", "csv", "idx")
-"""Sources whose numbers may mean other things than bytes do."""
+"""Sources whose pixels may have another scale than 0..255."""
 VALIDATION_STREAM = 1
-"""The spawn key of the random numbers that draw the validation samples; others are free for other uses of the seed."""
+"""Spawn key of the random numbers that choose the validation samples."""
 
 
 def load_data(
@@ -51,17 +51,17 @@ def load_data(
     scale: Scale | None = None,
     **options: Any,
 ) -> Data:
-    """Read a data set, hold out the validation samples, and measure what is needed to standardize.
+    """Load a data set, hold out the validation samples and compute the standardization.
 
     Args:
         source: A key of ``SOURCES``.
-        validation: Share of the training samples to hold out, 0..1, where the source does not say which they are.
-        standardize: Whether preprocessing subtracts the mean and divides by the deviation of the training samples
-            that remain; otherwise pixels stay in 0..1.
-        seed: Decides which samples are held out.
-        reporter: Who is told how far it is, and what the user should know.
-        scale: What numbers mean to the network that is to see the images; by default the training images decide.
-        options: The source's own keys, as ``config/schema/config.py`` has them.
+        validation: Share of the training samples to hold out, 0..1, if the source has no validation split.
+        standardize: Whether preprocessing subtracts the mean and divides by the standard deviation of the remaining
+            training samples; otherwise pixels stay in 0..1.
+        seed: Seed of the split.
+        reporter: Receives progress and notes.
+        scale: Pixel scale of a trained network; by default it is measured on the training images.
+        options: The source's own keys, as in ``config/schema/config.py``.
 
     Raises:
         DataError: The data are missing or malformed.
@@ -79,18 +79,18 @@ def load_data(
             options["scale"] = scale
         splits = SOURCES[source](**options)
         if isinstance(splits, PredefinedSplits):
-            train, held = splits.train, splits.validation
+            train, held_out = splits.train, splits.validation
         else:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(VALIDATION_STREAM,)))
-            train, held = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
-            if note := describe_missing_classes(train, held, splits.classes, "validation", validation):
+            train, held_out = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
+            if note := describe_missing_classes(train, held_out, splits.classes, "validation", validation):
                 reporter.note(f"data.validation: {note}")
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
-        raise DataError(f"{options.get('path', source)}: the data do not fit into this computer's memory") from None
+        raise DataError(f"{options.get('path', source)}: the data do not fit into memory") from None
     preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale)
     if dark := check_darkness(train, source == "images", standardize):
         reporter.note(dark)
-    data = Data(train, held, splits.test, splits.classes, preprocessing, splits.choices)
+    data = Data(train, held_out, splits.test, splits.classes, preprocessing, splits.choices)
     check_classes(data, str(options.get("path") or source), reporter)
     return data

@@ -1,4 +1,4 @@
-"""The folder for what can be made or fetched again: downloads, and images that are decoded already."""
+"""The cache folder for downloads and decoded images."""
 
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from cnntrain.errors import UsageError
 
 ENVIRONMENT_VARIABLE = "CNNTRAIN_CACHE"
-"""The environment variable that names another folder."""
+"""Environment variable that overrides the cache folder."""
 
 
 def cache_folder() -> Path:
-    """The folder that ``CNNTRAIN_CACHE`` names; else the one that the operating system sets aside for this user.
+    """Return the folder in ``CNNTRAIN_CACHE``, or the user's cache folder of the operating system.
 
-    That is ``~/.cache/cnntrain`` on Linux, ``~/Library/Caches/cnntrain`` on macOS, and
-    ``%LOCALAPPDATA%\\\\cnntrain\\\\Cache`` on Windows. It need not exist yet.
+    By default that is ``~/.cache/cnntrain`` on Linux, ``~/Library/Caches/cnntrain`` on macOS, and
+    ``%LOCALAPPDATA%\\\\cnntrain\\\\Cache`` on Windows. It may not exist yet.
 
     Raises:
         UsageError: There is no home folder.
@@ -22,15 +22,15 @@ def cache_folder() -> Path:
     if named:
         path = os.path.expanduser(named)
     else:
-        import platformdirs  # imported late: most commands ask for no cache
+        import platformdirs  # imported late: most commands need no cache
 
         try:
             path = platformdirs.user_cache_dir("cnntrain", appauthor=False)
         except (RuntimeError, KeyError):  # no HOME, and no such user
             path = "~"
-    if path.startswith("~"):  # it would become a folder of that name
+    if path.startswith("~"):  # otherwise a folder named ~ would be created
         raise UsageError(
-            f"the cache has no place, since there is no home folder{f' for {named}' if named else ''}; set the "
+            f"there is no cache folder, because there is no home folder{f' for {named}' if named else ''}; set the "
             f"environment variable {ENVIRONMENT_VARIABLE} to a folder"
         )
     return Path(os.path.abspath(path))

@@ -1,4 +1,4 @@
-"""Classes that exist: those that a network can learn, because there is a training sample of them."""
+"""Checks that classes have training samples."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from cnntrain.errors import DataError, visible
 
 
 def check_classes(data: Data, where: str, reporter: ProgressReporter) -> None:
-    """Note the classes that no training sample is of, and the samples of other splits that are of those.
+    """Report classes without training samples, and samples of such classes in other splits.
 
     Args:
-        data: With the validation samples held out.
-        where: The source, to begin a message with.
-        reporter: Who hears the notes.
+        data: The data, validation samples already held out.
+        where: The source, for error messages.
+        reporter: Receives the notes.
 
     Raises:
         DataError: Fewer than two classes have training samples.
@@ -27,7 +27,7 @@ def check_classes(data: Data, where: str, reporter: ProgressReporter) -> None:
         name = data.classes[int(counts["train"].argmax())]
         samples = len(data.train)
         raise DataError(
-            f"{where}: two classes are needed, and {'the only' if samples == 1 else f'all {samples:,}'} training "
+            f"{where}: two classes are needed, but {'the only' if samples == 1 else f'all {samples:,}'} training "
             f"{'sample has' if samples == 1 else 'samples have'} the label {name[:80]!r}"
         )
     if not len(absent):
@@ -41,19 +41,17 @@ def check_classes(data: Data, where: str, reporter: ProgressReporter) -> None:
         seen = [(data.classes[i], int(of_class[i])) for i in absent if of_class[i]]
         if seen:
             each = ", ".join(f"{visible(name)} ({count:,} {_samples(count)})" for name, count in seen)
-            reporter.note(
-                f"{split} holds classes without training samples, which no network can learn: {truncate(each)}"
-            )
+            reporter.note(f"{split} has classes without training samples, which cannot be learned: {truncate(each)}")
 
 
 def _runs(numbers: np.ndarray) -> list[tuple[int, int]]:
-    """The first and the last of each run of consecutive numbers."""
+    """Return the first and last number of each run of consecutive numbers."""
     parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
     return [(int(part[0]), int(part[-1])) for part in parts]
 
 
 def _run(classes: Sequence[str], first: int, last: int) -> str:
-    """Classes in a row: ``2 to 98`` where their names are numbers that count, otherwise all of their names."""
+    """Format consecutive classes: ``2 to 98`` if their names are consecutive numbers, otherwise all names."""
     names = classes[first : last + 1]
     if len(names) > 2 and all(name.isdigit() for name in names) and int(names[-1]) - int(names[0]) == last - first:
         return f"{names[0]} to {names[-1]}"

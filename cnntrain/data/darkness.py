@@ -1,4 +1,4 @@
-"""Training images that are all nearly black: their white is another number than it was read as."""
+"""Detects training images that are all nearly black, usually because of a wrong pixel scale."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from cnntrain.data.dataset import Dataset
 from cnntrain.data.pixels import white_of
 
 DARK = 1 / 16
-"""Images with a brighter pixel than this are taken as they are."""
+"""Images with a brighter pixel than this are fine."""
 CHUNK = 1 << 20
-"""Pixels that are looked at a time: the first of them nearly always suffice."""
+"""Pixels to check at a time; the first chunk nearly always suffices."""
 
 
 def check_darkness(train: Dataset, are_files: bool, standardize: bool) -> str | None:
     """Return a note if no pixel of the training images is above 1/16 of white, and that matters.
 
-    Floats that are standardized lose nothing; bytes lose what lies between their few shades.
+    Standardized floats lose nothing; bytes have only a few distinct values left.
 
     Args:
         train: The training samples.
-        are_files: Whether the images are files, of which 16 bits a channel are read as 8.
-        standardize: Whether the mean is subtracted, and what remains is divided by the standard deviation.
+        are_files: Whether the images are files, whose 16-bit channels are read as 8 bits.
+        standardize: Whether the pixels are standardized.
     """
     top = white_of(train.images.dtype)
     if top == 1 and standardize:
@@ -33,5 +33,5 @@ def check_darkness(train: Dataset, are_files: bool, standardize: bool) -> str | 
             return None
     found = f"all training images are nearly black: no pixel is above {highest:.3g} of {top}"
     if are_files:
-        return f"{found}; 16-bit images keep their upper 8 bits only: multiply their pixels, so that white is 65,535"
+        return f"{found}; 16-bit images keep only their upper 8 bits: rescale their pixels so that white is 65,535"
     return f"{found}; if another number is white, scale the pixels to 0..{top}"

@@ -1,4 +1,4 @@
-"""What a data set is, and the one place where its parts are checked against each other."""
+"""Data sets, and the consistency checks of images and labels."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,48 +16,48 @@ from cnntrain.types import Array, Labels
 class Dataset:
     """Samples: images and their labels.
 
-    Pixels are read by ``gather`` alone: ``images`` may be the ``np.memmap`` of a whole file, larger than the memory,
-    that holds more samples in another order.
+    Read pixels only through ``gather``: ``images`` may be an ``np.memmap`` larger than the memory, with more samples
+    and in another order.
 
     Shape:
-        images ``(M, C, H, W)``, uint8 or float32 in 0..1; labels ``(N,)``, int64, each the number of a class.
+        images ``(M, C, H, W)``, uint8 or float32 in 0..1; labels ``(N,)``, int64, class indices.
     """
 
     images: Images
     labels: Labels
     rows: NDArray[np.intp] | None = None
-    """``(N,)``: where in ``images`` each sample lies; None: sample i is ``images[i]``, and M = N."""
+    """``(N,)``: index into ``images`` of each sample; None: sample i is ``images[i]``, and M = N."""
     names: tuple[str, ...] | None = None
-    """The file that each sample is from, for messages; None where they come from no files of their own."""
+    """File of each sample; None if the samples are not separate files."""
     groups: NDArray[np.intp] | None = None
-    """``(N,)``: the number of the group that each sample belongs to; None where there are no groups."""
+    """``(N,)``: group number of each sample; None if there are no groups."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def is_mapped(self) -> bool:
-        """Whether the images stay in a file."""
+        """Whether the images are memory-mapped."""
         return isinstance(self.images, np.memmap)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
+        """Shape of an image, (C, H, W)."""
         _, C, H, W = self.images.shape
         return C, H, W
 
     def gather(self, indices: NDArray[np.intp]) -> Images:
-        """The pixels of the samples at ``indices``, ``(n, C, H, W)``, in that order, copied."""
-        images: Any = np.asarray(self.images)  # without what a memmap does on every access
+        """Return a copy of the pixels of the samples at ``indices``, ``(n, C, H, W)``, in that order."""
+        images: Any = np.asarray(self.images)  # avoids the overhead of memmap
         pixels: Images = images.take(indices if self.rows is None else self.rows[indices], axis=0)
         return pixels
 
     def counts(self, classes: int) -> NDArray[np.int64]:
-        """How many samples of each class there are, ``(classes,)``."""
+        """Return the number of samples of each class, ``(classes,)``."""
         return np.bincount(self.labels, minlength=classes)
 
     def take(self, indices: NDArray[np.intp]) -> "Dataset":
-        """The samples at ``indices``, in that order. Images that lie in a file stay there; others are copied."""
+        """Return the samples at ``indices``, in that order. Memory-mapped images stay mapped; others are copied."""
         names = None if self.names is None else tuple(self.names[i] for i in indices.tolist())
         groups = None if self.groups is None else self.groups[indices]
         if self.is_mapped:
@@ -67,7 +67,7 @@ class Dataset:
 
 
 def concatenate(parts: list[Dataset]) -> Dataset:
-    """All samples of several data sets from one source, in order."""
+    """Concatenate data sets from one source."""
     if len(parts) == 1:
         return parts[0]
     labels = np.concatenate([part.labels for part in parts])
@@ -78,25 +78,25 @@ def concatenate(parts: list[Dataset]) -> Dataset:
         rows = [np.arange(len(part)) if part.rows is None else part.rows for part in parts]
         return Dataset(parts[0].images, labels, np.concatenate(rows), names)
     images: list[Any] = [part.gather(np.arange(len(part))) for part in parts]
-    if len({each.dtype for each in images}) > 1:  # bytes beside floats in 0..1
+    if len({each.dtype for each in images}) > 1:  # bytes and floats in 0..1
         images = [each / np.float32(white_of(each.dtype)) for each in images]
     return Dataset(np.concatenate(images), labels, None, names)
 
 
 class Splits(NamedTuple):
-    """What a source holds."""
+    """Training and test samples of a source."""
 
     train: Dataset
     test: Dataset | None
     classes: tuple[str, ...]
     choices: tuple[str, ...] = ()
-    """How the source was read where it could have been read otherwise, a line each: ``labels: column 64, 'digit'``."""
+    """How an ambiguous source was interpreted, one line each: ``labels: column 64, 'digit'``."""
     scale: Scale = BYTES
-    """What the numbers of the source's images mean."""
+    """Pixel scale of the source's images."""
 
 
 class PredefinedSplits(NamedTuple):
-    """What a source holds that also says which samples are for validation; none are drawn."""
+    """Splits of a source that has its own validation split."""
 
     train: Dataset
     validation: Dataset | None
@@ -109,7 +109,7 @@ class PredefinedSplits(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """One split as a file holds it: numbers of any type, and what to call them in a message."""
+    """The raw arrays of one split, with names for error messages."""
 
     images: Array
     """(N, C, H, W)"""
@@ -127,19 +127,19 @@ def assemble(
     choices: tuple[str, ...] = (),
     scale: Scale | None = None,
 ) -> Splits | PredefinedSplits:
-    """Check the arrays of a file or folder, alone and against each other, and make data sets of them.
+    """Check the arrays of a file or folder and build data sets from them.
 
     Args:
-        where: The file or folder, to begin a message with.
+        where: The file or folder, for error messages.
         train: The training samples.
-        test: The test samples, if there are any.
-        names: Names of the classes; by default their labels.
-        validation: The validation samples, if the source says which they are.
-        choices: How the source was read; how its labels were is added.
-        scale: That of a network that is to see the images; by default it is measured.
+        test: The test samples, if any.
+        names: Class names; by default the labels.
+        validation: The validation samples, if the source has such a split.
+        choices: How the source was interpreted; extended with how its labels were.
+        scale: Pixel scale of a trained network; by default it is measured.
 
     Raises:
-        DataError: The first thing that is wrong: counts, shapes, pixels or labels.
+        DataError: Counts, shapes, pixels or labels are wrong.
     """
     splits = {"train": train, "validation": validation, "test": test}
     parts = {split: arrays for split, arrays in splits.items() if arrays is not None}

@@ -1,9 +1,9 @@
-"""``source: digits``: the data set that ships with the package.
+"""``source: digits``: the data set bundled with the package.
 
 1,797 handwritten digits of 8 x 8 pixels, UCI "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak;
 CC BY 4.0, doi:10.24432/C50P49; see digits.LICENSE.txt). The originals have 17 shades, 0..16; they are stored as
-``rint(shade * 255 / 16)``, so that 16 becomes 1 like white elsewhere. The same 360 samples, of each class alike, are
-always set apart for test.
+``rint(shade * 255 / 16)``, so 16 becomes 1 like white elsewhere. A fixed stratified set of 360 samples is the
+test split.
 """
 
 from pathlib import Path
@@ -15,6 +15,6 @@ FILE = Path(__file__).with_name("digits.npz")
 
 
 def load() -> Splits:
-    """1,437 training and 360 test samples of 1 x 8 x 8, ten classes."""
+    """Load 1,437 training and 360 test samples of 1 x 8 x 8 in ten classes."""
     splits = npz.load(FILE)
     return Splits(splits.train, splits.test, splits.classes)

@@ -1,4 +1,4 @@
-"""The entries of a folder that a config names."""
+"""Lists a data folder."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from cnntrain.errors import DataError, reason_of
 
 
 def entries(path: Path, instead: str) -> list[Path]:
-    """All files and folders in ``path``, in order of their names.
+    """Return all files and folders in ``path``, sorted by name.
 
     Args:
         path: The folder.
-        instead: What a source reads, for the message where ``path`` is a file.
+        instead: What the source reads, for the error message.
 
     Raises:
-        DataError: There is no such folder, or it cannot be read.
+        DataError: The folder is missing or unreadable.
     """
     try:
         return sorted(path.iterdir())
@@ -23,5 +23,5 @@ def entries(path: Path, instead: str) -> list[Path]:
         ) from None
     except NotADirectoryError:
         raise DataError(f"{path} is a file, but {instead}") from None
-    except (OSError, ValueError) as error:  # ValueError: no path can be so written
+    except (OSError, ValueError) as error:  # ValueError: not a valid path
         raise DataError(f"{path}: the folder cannot be read: {reason_of(error)}") from None

@@ -1,16 +1,16 @@
-"""What images of any size and colors are brought to before a network sees them."""
+"""The size and channels to which images are converted before a network sees them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 FitMode = Literal["stretch", "crop", "pad"]
-"""How an image of other proportions is brought to size: distorted; its middle cut out; or with black borders."""
+"""How to resize an image with a different aspect ratio: distort it, crop its center, or pad it with black."""
 FIT_MODES: tuple[FitMode, ...] = get_args(FitMode)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """Channels, rows, columns, and the way to them."""
+    """Channels, rows, columns and fit mode."""
 
     channels: int
     """1 (gray) or 3 (red, green, blue)."""

@@ -1,7 +1,7 @@
-"""Names of classes and files: which are allowed, and which are the same.
+"""Names of classes and files: validity, Unicode forms and formatting.
 
 Unicode can write one name in two ways: ``ü`` as one character or, as macOS archives have it, as ``u`` and two dots.
-Names are compared in the first form (NFC). The name of a file on the disk stays as it is.
+Names are compared in the first form (NFC). File names on disk stay unchanged.
 """
 
 import unicodedata
@@ -15,31 +15,31 @@ MAX_SHOWN = 80
 
 
 def nfc(name: str) -> str:
-    """Return a name in the form in which names are compared."""
+    """Return a name in NFC, the form in which names are compared."""
     return unicodedata.normalize("NFC", name)
 
 
 def unicode_forms(name: str) -> set[str]:
-    """Return the ways in which a name may be written on a disk."""
+    """Return the Unicode forms in which a name may be stored on disk."""
     return {name, nfc(name), unicodedata.normalize("NFD", name)}
 
 
 def is_allowed(name: str) -> bool:
-    """Whether a class may have a name: it can be shown, and there is something to see."""
-    return can_be_shown(name) and bool(_seen(name))
+    """Return whether a name is valid for a class: printable and visible."""
+    return can_be_shown(name) and bool(_visible_part(name))
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
-    """The names that differ only in what is easily overlooked: capital letters, spaces, invisible characters."""
+    """Group names that differ only in case, spaces or invisible characters."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[_seen(name)].append(name)
+        groups[_visible_part(name)].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def match_names(wanted: Iterable[str], there: Iterable[str]) -> Mapping[str, str]:
-    """Which of the names that are ``there`` each ``wanted`` name means: itself, or else the one in its other form."""
-    exact = set(there)
+def match_names(wanted: Iterable[str], existing: Iterable[str]) -> Mapping[str, str]:
+    """Match each wanted name to an existing one, exactly or in its other Unicode form."""
+    exact = set(existing)
     by_form = {nfc(name): name for name in exact}
     pairs = ((name, name if name in exact else by_form.get(nfc(name))) for name in wanted)
     return {name: found for name, found in pairs if found is not None}
@@ -56,7 +56,7 @@ def truncate(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
-def _seen(name: str) -> str:
-    """What remains of a name without differences that are easily overlooked."""
+def _visible_part(name: str) -> str:
+    """Return a name without case, spaces and invisible characters."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(c for c in folded if unicodedata.category(c) not in ("Zs", "Cf"))

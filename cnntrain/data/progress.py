@@ -1,21 +1,21 @@
-"""How a loader tells what it is at: those who start it decide who hears."""
+"""Progress and notes of a loader, reported through callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 
 def _silent(*_: object) -> None:
-    """Tell nobody."""
+    """Ignore the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressReporter:
-    """Who is told while data are loaded. Whatever these functions raise ends the loading."""
+    """Callbacks while data are loaded. An exception in one of them stops the loading."""
 
     progress: Callable[[int, int, str], None] = _silent
-    """Called with what is done, the total, and what is being done."""
+    """Called with the amount done, the total (0 if unknown) and a description."""
     note: Callable[[str], None] = _silent
-    """Called with a sentence that the user should read, though nothing is wrong enough to stop."""
+    """Called with a message for the user that is not an error."""
 
 
 NO_PROGRESS = ProgressReporter()

@@ -1,4 +1,4 @@
-"""What a run is given: samples in their splits, the names of the classes, and how pixels are standardized."""
+"""The data of a run: splits, class names and preprocessing."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from cnntrain.data.preprocessing import Preprocessing
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """All that a run needs to know about its data."""
+    """The data of a run."""
 
     train: Dataset
-    """Without the samples that are held out for validation."""
+    """Without the samples held out for validation."""
     validation: Dataset | None
     test: Dataset | None
     classes: tuple[str, ...]
     """Name of each class; label i is ``classes[i]``."""
     preprocessing: Preprocessing
     choices: tuple[str, ...] = ()
-    """How the source was read where it could have been read otherwise, a line each."""
+    """How an ambiguous source was interpreted, one line each."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
+        """Shape of an image, (C, H, W)."""
         return self.train.image_shape
 
     def splits(self) -> dict[str, Dataset | None]:
-        """The splits by name; None where there is none."""
+        """Return the splits by name; None for a missing split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}

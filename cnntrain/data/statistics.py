@@ -1,4 +1,4 @@
-"""What there is in a data set: how many of which class, how large, how bright."""
+"""Statistics of a data set: class counts, image sizes, mean and standard deviation."""
 
 from pathlib import Path
 from statistics import median
@@ -9,16 +9,16 @@ from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.splits import Data
 
 SAMPLE = 1000
-"""Image files whose headers are read at most."""
+"""Maximum number of image files whose headers are read."""
 
 
 def describe_data(data: Data) -> dict[str, Any]:
-    """Count and measure ``data``: what ``cnntrain data info --json`` prints.
+    """Return the statistics that ``cnntrain data info --json`` prints.
 
     Returns:
-        ``samples`` by split, None where there is no such split; ``image_shape`` (C, H, W); ``pixels``, their type;
+        ``samples`` by split, None for a missing split; ``image_shape`` (C, H, W); ``pixels``, their type;
         ``mean`` and ``std`` of each channel of the training images, pixels in 0..1; ``classes``, each with its name and
-        how many samples of each split are of it; ``choices``, how the source was read.
+        its sample count per split; ``choices``, how the source was interpreted.
     """
     splits = data.splits()
     measured = Preprocessing.measure(data.train)
@@ -43,11 +43,11 @@ def _counts(dataset: Dataset | None, classes: int) -> list[int] | None:
 
 
 def image_sizes(data: Data, folder: Path) -> dict[str, Any] | None:
-    """How large the image files are before they are brought to one size; None where images are from no such files.
+    """Return the sizes of the image files before resizing; None if the images are not files.
 
     Returns:
-        ``smallest`` and ``largest`` by their pixels, and ``median``, each (H, W), the last of H and W by themselves;
-        ``files``, how many were looked at: a thousand at most, evenly taken from all.
+        ``smallest`` and ``largest`` by their pixels, and ``median``, each (H, W), the last of H and W separately;
+        ``files``, how many were read: at most 1,000, evenly spaced.
     """
     names = [name for dataset in data.splits().values() if dataset for name in dataset.names or ()]
     if not names:

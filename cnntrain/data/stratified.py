@@ -1,4 +1,4 @@
-"""Holding out a share of the training samples."""
+"""Stratified random splits of the training samples, optionally by group."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,21 @@ from cnntrain.types import Labels
 
 
 def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int = 0) -> tuple[Dataset, Dataset | None]:
-    """Split off a ``share`` of the samples, drawn at random, of each class alike; whole groups where there are some.
+    """Split off a stratified random ``share`` of the samples; groups, if any, stay whole.
 
-    Both parts keep the order of the samples.
+    Both parts keep the sample order.
 
     Args:
         dataset: The training samples.
-        share: 0..1; 0 holds out nothing. Rounded to whole samples, but one at least.
-        rng: Decides which samples of a class are held out.
-        keep: So many samples of each class remain, even if fewer are then held out.
+        share: Fraction to hold out, 0..1, rounded to at least one sample; 0 holds out nothing.
+        rng: Chooses the samples.
+        keep: Minimum number of samples of each class that remain, even if fewer are then held out.
 
     Returns:
-        The samples that remain, and those held out, or None.
+        The remaining samples, and those held out, or None.
 
     Raises:
-        DataError: No sample would remain to train on.
+        DataError: No training sample would remain.
     """
     if share == 0:
         return dataset, None
@@ -36,34 +36,33 @@ def hold_out(dataset: Dataset, share: float, rng: np.random.Generator, keep: int
             f"data.validation: {share:g} of {len(dataset):,} training samples leaves none to train on; choose a "
             "smaller share"
         )
-    held = sample_mask(dataset, total, rng, keep)
-    if not held.any():
+    held_out = sample_mask(dataset, total, rng, keep)
+    if not held_out.any():
         return dataset, None
-    return dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
+    return dataset.take(np.flatnonzero(~held_out)), dataset.take(np.flatnonzero(held_out))
 
 
 def sample_mask(dataset: Dataset, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
-    """Draw ``total`` samples, ``(N,)``, True for those drawn: by class, or about as many in whole groups."""
+    """Sample ``total`` samples, stratified by class, or about as many in whole groups; return a mask ``(N,)``."""
     if dataset.groups is not None:
         return grouped_mask(dataset.labels, dataset.groups, total, rng)
     return stratified_mask(dataset.labels, total, rng, keep)
 
 
 def stratified_mask(labels: Labels, total: int, rng: np.random.Generator, keep: int = 0) -> NDArray[np.bool_]:
-    """Draw ``total`` samples, of each class by its share, within one sample.
+    """Sample ``total`` samples, each class in proportion to its size, within one sample.
 
-    A class gives ``total * n_class / n`` samples, rounded down; those that are still missing come from the classes that
-    lost most by rounding (the method of the largest remainder), drawn at random where several lost as much. Of each
-    class, ``keep`` samples are never drawn.
+    A class gives ``total * n_class / n`` samples, rounded down; the rest comes from the classes with the largest
+    remainders, with ties broken at random. At least ``keep`` samples of each class are not chosen.
 
     Shape:
-        labels ``(N,)`` -> chosen ``(N,)``, True for the samples that are drawn
+        labels ``(N,)`` -> mask ``(N,)``, True for chosen samples
     """
     counts = np.bincount(labels)
     quotas, remainders = np.divmod(total * counts, len(labels))
     most = np.maximum(counts - keep, 0)
     shuffled = rng.permutation(len(labels))
-    # Drawn after the samples are shuffled: where no classes are tied, this order decides nothing.
+    # Drawn after the shuffle, so that it has no effect if there are no ties.
     order = np.lexsort((rng.permutation(len(counts)), -remainders))
     order = order[(quotas < most)[order]]
     quotas[order[: total - int(quotas.sum())]] += 1
@@ -76,13 +75,13 @@ def stratified_mask(labels: Labels, total: int, rng: np.random.Generator, keep: 
 
 
 def grouped_mask(labels: Labels, groups: Labels, total: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw about ``total`` samples, whole groups at random, of each class by its share as far as groups allow.
+    """Sample about ``total`` samples in whole random groups, stratified as far as groups allow.
 
-    A group is drawn if that brings the classes closer to their shares, then, where classes are too small for that, if
-    it brings the total closer. Every class keeps a sample that is not drawn.
+    A group is chosen if it brings the classes closer to their shares; then, for classes too small for that, if it
+    brings the total closer. At least one sample of each class is not chosen.
 
     Shape:
-        labels ``(N,)``; groups ``(N,)``, whole numbers -> chosen ``(N,)``, True for the samples drawn
+        labels ``(N,)``; groups ``(N,)``, integers -> mask ``(N,)``, True for chosen samples
     """
     counts = np.bincount(labels)
     wanted, taken = total * counts / len(labels), np.zeros(len(counts))
@@ -101,7 +100,7 @@ def grouped_mask(labels: Labels, groups: Labels, total: int, rng: np.random.Gene
         else:
             left.append((change / len(members[group]), group))
     raised = np.zeros(len(counts), bool)
-    for _, group in sorted(left, key=lambda item: item[0]):  # those that change alike stay in random order
+    for _, group in sorted(left, key=lambda item: item[0]):  # ties stay in random order
         classes, sizes = np.unique(labels[members[group]], return_counts=True)
         missing = total - taken.sum()
         fits = len(members[group]) < 2 * missing or not chosen.any()
@@ -113,16 +112,16 @@ def grouped_mask(labels: Labels, groups: Labels, total: int, rng: np.random.Gene
 
 
 def describe_missing_classes(
-    train: Dataset, held: Dataset | None, classes: Sequence[str], split: str, share: float
+    train: Dataset, held_out: Dataset | None, classes: Sequence[str], split: str, share: float
 ) -> str:
-    """A sentence about the classes that gave no sample to a ``share`` that was drawn; empty if each gave one."""
-    if held is None:
-        of = "group" if train.groups is not None else "sample"
-        return f"no class has a {of} to spare for {split}" if share else ""
-    there = np.union1d(train.labels, held.labels)
-    missing = np.setdiff1d(there, held.labels).tolist()
+    """Return a message on classes without a held-out sample; an empty string if every class has one."""
+    if held_out is None:
+        unit = "group" if train.groups is not None else "sample"
+        return f"no class has a {unit} to spare for {split}" if share else ""
+    present = np.union1d(train.labels, held_out.labels)
+    missing = np.setdiff1d(present, held_out.labels).tolist()
     if not missing:
         return ""
     names = join_names(classes[label] for label in missing)
     have = "has" if len(missing) == 1 else "have"
-    return f"{len(missing):,} of {len(there):,} classes {have} no {split} sample: {names}"
+    return f"{len(missing):,} of {len(present):,} classes {have} no {split} sample: {names}"

@@ -37,7 +37,7 @@ def load(write_npz, notes):
 
 @pytest.mark.parametrize("labels", [[0] * 4, [7] * 4, [1] * 4, ["cat"] * 4, [0]])
 def test_one_class_is_refused(load, labels):
-    with pytest.raises(DataError, match=f"two classes are needed, and .* training sample.* the label '{labels[0]}'"):
+    with pytest.raises(DataError, match=f"two classes are needed, but .* training sample.* the label '{labels[0]}'"):
         load(labels)
 
 
@@ -69,7 +69,7 @@ def test_samples_of_such_classes_are_counted(load, notes):
     load([0, 1, 4], [2, 2, 3, 4])
     assert notes == [
         "2 of 5 classes have no training sample: 2, 3",
-        "test holds classes without training samples, which no network can learn: 2 (2 samples), 3 (1 sample)",
+        "test has classes without training samples, which cannot be learned: 2 (2 samples), 3 (1 sample)",
     ]
 
 

@@ -39,4 +39,4 @@ def test_data_beyond_the_memory(monkeypatch, tmp_path):
     monkeypatch.setitem(SOURCES, "npz", load)
     with pytest.raises(DataError) as caught:
         load_data("npz", path=tmp_path)
-    assert str(caught.value) == f"{tmp_path}: the data do not fit into this computer's memory"
+    assert str(caught.value) == f"{tmp_path}: the data do not fit into memory"

@@ -218,4 +218,4 @@ def test_batches_beyond_the_memory(tmp_path):
             load_data("cifar10", path=tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
-    assert str(caught.value) == f"{tmp_path}: the data do not fit into this computer's memory"
+    assert str(caught.value) == f"{tmp_path}: the data do not fit into memory"
