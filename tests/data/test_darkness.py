@@ -20,7 +20,7 @@ def test_16_bit_images_that_use_the_lower_bits_are_noted(tmp_path):
                 tmp_path / "m" / name / f"{i}.png"
             )
     (note,) = notes_of("images", path=tmp_path / "m", validation=0.0)
-    assert "no pixel is above 1 of 255; 16-bit images keep their upper 8 bits only" in note
+    assert "no pixel is above 1 of 255; 16-bit images keep only their upper 8 bits" in note
 
 
 @pytest.mark.parametrize(

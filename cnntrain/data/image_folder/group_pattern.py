@@ -43,9 +43,9 @@ class GroupPattern:
             self._walk(tree, False)
             self.expression = re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            raise DataError(f"{where} is no regular expression: {_reason(error)}") from None
+            raise DataError(f"{where} is not a regular expression: {_reason(error)}") from None
         if self.expression.groups != 1:
-            raise DataError(f"{where} has {self.expression.groups} groups in parentheses, and one is needed")
+            raise DataError(f"{where} has {self.expression.groups} groups in parentheses, but exactly one is needed")
 
     def check_length(self, length: int) -> None:
         """Check that a search through a path of so many characters ends soon.
