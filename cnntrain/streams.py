@@ -1,7 +1,7 @@
-"""Text streams whose reader may leave, and may lack some characters.
+"""Text streams that survive a closed reader and missing characters.
 
-Messages are worth less than the work that they are about. A terminal that closes, a log on a full disk or the end of a
-pipe drops them, and the work goes on.
+Messages matter less than the work they report. If a terminal closes, a disk with a log is full or a pipe ends, messages
+are dropped and the work continues.
 """
 
 import codecs
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 READABLE = "cnntrain.readable"
-"""Name of the error handler that replaces what an encoding lacks: symbols by their like, all else by escapes."""
+"""Name of the codec error handler that replaces missing characters: symbols by ASCII, others by escapes."""
 
 SYMBOLS = {
     "·": ".",
@@ -23,13 +23,13 @@ SYMBOLS = {
     "–": "-",
     "—": "-",
     **dict.fromkeys("━╸╺─", "-"),
-    **{frame: "|/-\\"[place % 4] for place, frame in enumerate("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")},
+    **{frame: "|/-\\"[i % 4] for i, frame in enumerate("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")},
 }
-"""Symbols that cnntrain and Rich print, as ASCII; those of tables and bars in as many columns as before."""
+"""ASCII for the symbols of cnntrain and Rich; symbols in tables and bars keep their width."""
 
 
 def readable(error: UnicodeError) -> tuple[str, int]:
-    """Replace what cannot be encoded; see ``READABLE``."""
+    """Replace characters that cannot be encoded; see ``READABLE``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = error.object[error.start : error.end]
@@ -40,12 +40,12 @@ codecs.register_error(READABLE, readable)
 
 
 class TolerantWriter(io.RawIOBase):
-    """The end of a stream that may be gone.
+    """A raw stream that drops what it cannot write.
 
     Args:
-        raw: Where the bytes go.
-        owner: Closes ``raw`` when it is dropped.
-        needed: Whether to raise what stands in the way of writing; otherwise the bytes are dropped in silence.
+        raw: The stream to write to.
+        owner: The object that closes ``raw`` when it is garbage-collected.
+        needed: Whether to raise write errors; otherwise the bytes are silently dropped.
     """
 
     def __init__(self, raw: io.RawIOBase, owner: TextIO, needed: bool) -> None:
@@ -53,19 +53,19 @@ class TolerantWriter(io.RawIOBase):
         self.name = getattr(raw, "name", "")
 
     def writable(self) -> bool:
-        """Return that it is."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the file descriptor."""
         return self._raw.fileno()
 
     def isatty(self) -> bool:
-        """Return whether this is a terminal."""
+        """Return whether the stream is a terminal."""
         return self._raw.isatty()
 
     def write(self, content: Any) -> int:
-        """Write what can be written; return how many bytes are done with."""
+        """Write what can be written; return the number of bytes written or dropped."""
         try:
             while (written := self._raw.write(content)) is None:  # another program made it non-blocking, and it is full
                 select.select([], [self.fileno()], [])
@@ -77,16 +77,16 @@ class TolerantWriter(io.RawIOBase):
 
 
 def tolerant_stream(stream: TextIO, needed: bool = False) -> TextIO:
-    """Return ``stream`` as one that drops what cannot be written, or raises it where it is ``needed``.
+    """Wrap ``stream`` so that it drops what it cannot write, or raises the error if ``needed``.
 
-    A stream that is not of this process's own descriptors, such as a notebook's, is returned as it is.
+    A stream without a file descriptor of this process, such as a notebook's, is returned unchanged.
     """
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     raw = getattr(stream.buffer, "raw", stream.buffer)
     if not isinstance(raw, io.RawIOBase):
         return stream
-    with suppress(OSError):  # it keeps what it cannot write
+    with suppress(OSError):  # unwritten data stay in its buffer
         stream.flush()
     return io.TextIOWrapper(
         io.BufferedWriter(TolerantWriter(raw, stream, needed)),

@@ -1,4 +1,4 @@
-"""One program on several cores, in lock step, with the same bits on any number of them."""
+"""One program on several cores in lock step, with the same bits on any number of cores."""
 
 from cnntrain.parallel.communicator import Communicator
 from cnntrain.parallel.cores import available_cores, one_blas_thread, worker_count

@@ -1,4 +1,4 @@
-"""The control groups of this process, whose limits are those of its container or its job (Linux, version 2 or 1)."""
+"""The cgroups of this process, which hold the limits of its container or job (Linux, cgroups v2 and v1)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,14 @@ OWN = Path("/proc/self/cgroup")
 
 
 def groups(controller: str, root: Path = ROOT, own: Path = OWN) -> Iterator[Path]:
-    """Yield the folder of each group that limits this process: its own, and those around it.
+    """Yield the folder of each cgroup that limits this process: its own and its parents.
 
-    A container often sees its own group as the root of all; elsewhere every group up to the root has its say.
+    A container often sees its own cgroup as the root; elsewhere every cgroup up to the root applies.
 
     Args:
-        controller: Such as ``cpu``; version 1 has a tree of groups for each.
-        root: Where the groups are.
-        own: Names those of this process.
+        controller: The controller, such as ``cpu``; cgroups v1 has one hierarchy for each.
+        root: Where cgroups are mounted.
+        own: File that lists the cgroups of this process.
     """
     try:
         lines = own.read_text().splitlines()

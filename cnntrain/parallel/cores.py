@@ -1,4 +1,4 @@
-"""The cores that a process may use, and how many workers a training takes."""
+"""The available CPU cores, and the default number of workers."""
 
 import math
 import os
@@ -9,11 +9,11 @@ from threadpoolctl import threadpool_limits
 from cnntrain.parallel import control_groups
 
 WORTH_SHARING = 3e7
-"""Floating-point operations of a batch from which on a second worker makes it faster."""
+"""Minimum floating-point operations of a batch for which a second worker pays off."""
 
 
 def available_cores() -> int:
-    """Cores that this process may really use: CPU affinity, control group limits and ``OMP_NUM_THREADS`` counted."""
+    """Return the cores this process may use, by CPU affinity, cgroup limits and ``OMP_NUM_THREADS``."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, thread_limit() or cores)
     quota = cgroup_quota()
@@ -21,19 +21,19 @@ def available_cores() -> int:
 
 
 def thread_limit() -> int | None:
-    """Return how many threads the environment variable ``OMP_NUM_THREADS`` asks for: 4 of ``4,2``; None without it."""
+    """Return the threads that ``OMP_NUM_THREADS`` asks for (4 for ``4,2``); None if it is not set."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() and 0 < len(first) < 10 and int(first) > 0 else None
 
 
 def cgroup_quota(root: Path = control_groups.ROOT, own: Path = control_groups.OWN) -> float | None:
-    """Cores that the limits of this process's control groups allow; None without a limit."""
+    """Return the CPU limit of this process's cgroups in cores; None without a limit."""
     quotas = [group_quota(group) for group in control_groups.groups("cpu", root, own)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def group_quota(folder: Path) -> float | None:
-    """Cores that one group may use: microseconds of work by microseconds of time."""
+    """Return the CPU limit of one cgroup in cores: quota / period."""
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
@@ -45,15 +45,15 @@ def group_quota(folder: Path) -> float | None:
 
 
 def worker_count(micro_batches: int, operations: float) -> int:
-    """Workers for ``auto``: a core each, no more than a batch has slices, one where sharing costs more than it brings.
+    """Return the number of workers for ``auto``: one per core, at most one per micro-batch, one if a batch is small.
 
     Args:
-        slices: Of a batch.
+        micro_batches: Number of micro-batches in a batch.
         operations: Floating-point operations of a batch, forward and backward.
     """
     return 1 if operations < WORTH_SHARING else max(1, min(available_cores(), micro_batches))
 
 
 def one_blas_thread() -> threadpool_limits:
-    """Context in which a product runs on one thread: its bits then never depend on the number of cores."""
+    """Context with single-threaded BLAS, so that the bits do not depend on the number of cores."""
     return threadpool_limits(limits=1, user_api="blas")

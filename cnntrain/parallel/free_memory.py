@@ -1,4 +1,4 @@
-"""The memory that this process and its workers may still take: by the computer, control groups and limits."""
+"""The memory still available to this process and its workers: free memory, cgroups and ulimits."""
 
 import ctypes
 import os
@@ -9,23 +9,23 @@ from cnntrain.parallel import control_groups
 
 PROC = Path("/proc")
 NO_LIMIT = 2**62
-"""A control group of version 1 without a limit says a number as large as that."""
+"""cgroups v1 reports numbers at least this large if there is no limit."""
 
 
 def free_memory(proc: Path = PROC, root: Path = control_groups.ROOT) -> int | None:
-    """Return the bytes that this process and others that it starts may take together; None if the system is silent."""
-    groups = [group_headroom(group) for group in control_groups.groups("memory", root, proc / "self" / "cgroup")]
-    found = [room for room in (machine_memory(proc), *groups) if room is not None]
+    """Return the bytes that this process and its children may still allocate; None if unknown."""
+    headroom = [group_headroom(group) for group in control_groups.groups("memory", root, proc / "self" / "cgroup")]
+    found = [limit for limit in (machine_memory(proc), *headroom) if limit is not None]
     return max(0, min(found)) if found else None
 
 
 def machine_memory(proc: Path = PROC) -> int | None:
-    """Return the bytes that are free on this computer, or all that it has where nothing else is known."""
+    """Return the free bytes of this machine, or its total memory if that is all the system reports."""
     facts = kilobytes(proc / "meminfo")
     if "MemAvailable" in facts:
         return facts["MemAvailable"] + facts.get("SwapFree", 0)
     if sys.platform == "win32":
-        # MEMORYSTATUSEX: its length, a percentage, then eight numbers of bytes, of which the second is what is free.
+        # MEMORYSTATUSEX: its length, a percentage, then byte counts; the second one is the free memory.
         status = (ctypes.c_uint64 * 8)()
         ctypes.cast(status, ctypes.POINTER(ctypes.c_uint32))[0] = ctypes.sizeof(status)
         return int(status[2]) if ctypes.windll.kernel32.GlobalMemoryStatusEx(status) else None
@@ -36,7 +36,7 @@ def machine_memory(proc: Path = PROC) -> int | None:
 
 
 def group_headroom(group: Path) -> int | None:
-    """Return the bytes that a control group leaves: its limit less what it has taken and could not drop."""
+    """Return the bytes left in a cgroup: its limit minus its usage without reclaimable cache."""
     for limit, taken, cached in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -52,7 +52,7 @@ def group_headroom(group: Path) -> int | None:
 
 
 def process_memory(proc: Path = PROC) -> int | None:
-    """Return the bytes that this process may still take by itself (``ulimit -v`` and ``-d``); None without a limit."""
+    """Return the bytes left by this process's own limits (``ulimit -v`` and ``-d``); None without a limit."""
     if sys.platform == "win32":
         return None
     import resource  # not on Windows
@@ -67,12 +67,12 @@ def process_memory(proc: Path = PROC) -> int | None:
 
 
 def resident_memory(proc: Path = PROC) -> int:
-    """Return the bytes that this process has in memory; 0 where the system does not say."""
+    """Return the resident memory of this process in bytes; 0 if unknown."""
     return kilobytes(proc / "self" / "status").get("VmRSS", 0)
 
 
 def kilobytes(path: Path) -> dict[str, int]:
-    """Return the lines ``name:  number kB`` of a file, in bytes; nothing where there is no such file."""
+    """Parse lines ``name:  number kB`` of a file to bytes; empty if the file is missing."""
     try:
         lines = path.read_text().splitlines()
     except OSError:  # not Linux

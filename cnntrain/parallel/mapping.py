@@ -1,8 +1,8 @@
-"""Memory that processes share and that nobody can forget to clean up.
+"""Shared memory that needs no cleanup.
 
-On Linux it is an anonymous file in memory (``memfd_create``), elsewhere a temporary file that has lost its name before
-anything is in it, on Windows a named mapping that goes with its last user. None of them outlives the processes, however
-these end, and none needs room in ``/dev/shm``, which has only 64 MB in many containers.
+On Linux it is an anonymous file in memory (``memfd_create``), on other Unix systems an unlinked temporary file, on
+Windows a named mapping that vanishes with its last user. None of them outlives the processes, however these end, and
+none needs ``/dev/shm``, which has only 64 MB in many containers.
 """
 
 import mmap
@@ -17,7 +17,7 @@ from cnntrain.errors import WorkerError
 from cnntrain.types import Array
 
 ALIGNMENT = 4096
-"""Each array begins on a page of its own, so that no two ranks write to one cache line."""
+"""Each array starts on its own page, so no two ranks write to the same cache line."""
 
 Fields = AnyMapping[str, tuple[tuple[int, ...], str]]
 """Name -> shape and dtype of an array."""
@@ -27,8 +27,8 @@ class SharedArrays:
     """Arrays in shared memory, by name.
 
     Args:
-        fields: Their shapes and types.
-        handle: Of the memory that another process made; None makes it.
+        fields: Shapes and types of the arrays.
+        handle: Handle of existing shared memory; None creates new memory.
 
     Raises:
         WorkerError: There is not enough memory.
@@ -55,17 +55,17 @@ class SharedArrays:
         return self.arrays[name]
 
     def to_json(self) -> dict[str, Any]:
-        """What another process needs to open it."""
+        """Return what another process needs to open the arrays, as plain JSON types."""
         return {"fields": {name: [list(shape), dtype] for name, (shape, dtype) in self.fields.items()}}
 
     def close(self) -> None:
-        """Give the name away; the memory itself goes when no array is left."""
+        """Close the handle; the memory is freed with the last array."""
         if isinstance(self.handle, int):
             os.close(self.handle)
 
 
 def new_memory(size: int) -> int | str:
-    """Make memory of ``size`` bytes, all of it reserved; return a file descriptor, on Windows a name."""
+    """Create and reserve ``size`` bytes of memory; return a file descriptor, or a name on Windows."""
     if os.name == "nt":
         return f"cnntrain-{os.urandom(16).hex()}"
     problem: OSError | None = None
@@ -76,7 +76,7 @@ def new_memory(size: int) -> int | str:
             problem = error
             continue
         try:
-            # Reserved now: a page that is missing later would kill the process (SIGBUS).
+            # Reserve now: a page missing later would kill the process (SIGBUS).
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(descriptor, 0, size)
             else:
@@ -90,7 +90,7 @@ def new_memory(size: int) -> int | str:
 
 
 def out_of_memory(size: int, problem: Exception | None) -> WorkerError:
-    """Say that the memory is not there."""
+    """Return the error for missing memory."""
     reason = problem.strerror if isinstance(problem, OSError) else problem
     return WorkerError(
         f"the workers need {size / 1e6:,.0f} MB of shared memory, and there is no room for it ({reason}); "
@@ -99,14 +99,14 @@ def out_of_memory(size: int, problem: Exception | None) -> WorkerError:
 
 
 def memory_file() -> int:
-    """An anonymous file in memory."""
+    """Create an anonymous file in memory."""
     if not hasattr(os, "memfd_create"):
         raise OSError("no memfd_create")
     return above_stdio(os.memfd_create("cnntrain"))
 
 
 def unnamed_file() -> int:
-    """A temporary file on disk, without a name."""
+    """Create an unlinked temporary file on disk."""
     import tempfile  # seldom needed
 
     with tempfile.TemporaryFile() as file:
@@ -114,7 +114,7 @@ def unnamed_file() -> int:
 
 
 def above_stdio(descriptor: int) -> int:
-    """Move a descriptor away from 0, 1 and 2, which are free where streams are closed: a new process has its own."""
+    """Move a descriptor above 0, 1 and 2, which may be free if streams are closed; a child uses its own."""
     if sys.platform == "win32" or descriptor > 2:
         return descriptor
     import fcntl  # not on Windows
@@ -125,7 +125,7 @@ def above_stdio(descriptor: int) -> int:
 
 
 def open_memory(handle: int | str, size: int) -> mmap.mmap:
-    """Map the memory behind a handle."""
+    """Map the memory of a handle."""
     if isinstance(handle, str):
         return mmap.mmap(-1, size, tagname=handle)  # type: ignore[call-arg, unused-ignore]
     return mmap.mmap(handle, size)

@@ -1,8 +1,8 @@
-"""Processes that one process starts, watches and ends.
+"""Worker processes: start, monitor and stop them.
 
-They are new interpreters that get everything through their standard input: nothing is forked, and the user's own script
-or notebook is not run again in them. None of them outlives the first process: it ends them all, however it ends itself;
-should it be killed, their standard input closes, and that ends them.
+Workers are new interpreters that receive everything through standard input: nothing is forked, and the user's script or
+notebook does not run again in them. None of them outlives the parent: it kills them all at its end, and if it is killed
+itself, their standard input closes, which ends them.
 """
 
 import json
@@ -25,26 +25,26 @@ module, sys.path[:] = json.loads(sys.stdin.buffer.readline())
 from importlib import import_module
 import_module(module).main()
 """
-"""What the interpreter of a process runs."""
+"""The program of a worker's interpreter."""
 
 MAX_REASON = 80
-"""Characters shown of a process's last words."""
+"""Maximum characters of a worker's last line of stderr in a message."""
 
 MAX_END = 5.0
-"""Seconds to wait for the end of a process that is killed."""
+"""Seconds to wait for a killed process to end."""
 
 
 class Processes:
-    """Workers 1, 2, ... as a context; at its end none of them is left.
+    """Workers 1, 2, ... as a context manager that stops them all on exit.
 
     Args:
-        module: Its ``main()`` is what they run.
+        module: The module whose ``main()`` the workers run.
     """
 
     def __init__(self, module: str) -> None:
         self.module = module
         self.files: tuple[int, ...] = ()
-        """Descriptors of open files that those to be started may use; on Windows they get none."""
+        """File descriptors that new workers inherit; unused on Windows."""
         self.processes: list[subprocess.Popen[bytes]] = []
         self.errors: list[IO[bytes]] = []
 
@@ -52,23 +52,23 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # They have nothing to save, and wait for this when their work is done.
+        # Workers have nothing to save, and wait for this when they are done.
         for process in self.processes:
             process.kill()
         for process in self.processes:
-            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends when it comes out of there
+            with suppress(subprocess.TimeoutExpired):  # stuck in the kernel: it ends later
                 process.wait(MAX_END)
             assert process.stdin is not None
-            with suppress(OSError):  # of words that were never read
+            with suppress(OSError):  # unread input
                 process.stdin.close()
         for file in self.errors:
             file.close()
 
     def start(self, handle: int | str) -> None:
-        """Start one more worker, which may open the shared memory behind ``handle``.
+        """Start a worker that may open the shared memory ``handle``.
 
         Raises:
-            WorkerError: It could not be started.
+            WorkerError: The worker could not be started.
         """
         worker = len(self.processes) + 1
         if not sys.executable or getattr(sys, "frozen", False):
@@ -78,7 +78,7 @@ class Processes:
             self.errors.append(file)
             with ignore_signals():
                 process = subprocess.Popen(
-                    # Neither option lets the worker import what lies in the current folder, a json.py perhaps.
+                    # With either option the worker does not import modules from the current folder, such as a json.py.
                     [sys.executable, "-I" if sys.flags.ignore_environment else "-P", "-c", START],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ class Processes:
         """Send a worker a line of JSON."""
         stdin = self.processes[worker - 1].stdin
         assert stdin is not None
-        with suppress(OSError):  # it has ended already: ``check_alive`` says how
+        with suppress(OSError):  # it has already ended: ``check_alive`` reports it
             stdin.write(json.dumps(message).encode() + b"\n")
             stdin.flush()
 
@@ -108,13 +108,13 @@ class Processes:
                 raise WorkerError(f"worker {worker} {self.exit_reason(worker)}; the run is stopped")
 
     def wake(self) -> None:
-        """Let workers run that somebody has stopped."""
+        """Continue stopped workers."""
         for process in self.processes:
             if sys.platform != "win32":
                 process.send_signal(signal.SIGCONT)
 
     def exit_reason(self, worker: int) -> str:
-        """How a worker ended, in words."""
+        """Describe how a worker ended."""
         code = self.processes[worker - 1].returncode
         if code < 0:
             memory = ", as the system does when memory runs out" if code == -9 else ""
@@ -126,7 +126,7 @@ class Processes:
 
 @contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Context in which a wish to stop waits, and new processes never hear one: the first process answers for all."""
+    """Context that blocks stop signals, so new processes inherit the block: only the parent handles them."""
     if sys.platform == "win32":  # see ``options``
         yield
         return
@@ -138,19 +138,19 @@ def ignore_signals() -> Iterator[None]:
 
 
 def options(handle: int | str, files: tuple[int, ...] = ()) -> dict[str, Any]:
-    """Options of a new process that depend on the system."""
+    """Return platform-specific options of ``Popen``."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}  # a console of its own: Ctrl-C does not reach it
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}  # its own console, so Ctrl-C does not reach it
     return {"pass_fds": (handle, *files)}
 
 
 def search_path() -> list[str]:
-    """Where a worker looks for modules: where this process does, and where cnntrain was found in any case."""
+    """Return the module search path of a worker: that of this process, plus the folder of cnntrain."""
     package = str(Path(__file__).parents[2])
     return [*(entry for entry in sys.path if isinstance(entry, str) and entry), package]
 
 
 def same_kernels() -> dict[str, str]:
-    """Environment in which a worker's OpenBLAS takes the kernels that NumPy has here, on one thread."""
-    here = kernels()
-    return {"OPENBLAS_NUM_THREADS": "1", **({} if here is None else {"OPENBLAS_CORETYPE": here})}
+    """Return environment variables that select the same OpenBLAS kernels in a worker, on one thread."""
+    core_type = kernels()
+    return {"OPENBLAS_NUM_THREADS": "1", **({} if core_type is None else {"OPENBLAS_CORETYPE": core_type})}

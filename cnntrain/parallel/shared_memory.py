@@ -1,4 +1,4 @@
-"""Ranks that are processes of one machine, with parameters and gradients in shared memory."""
+"""Ranks as processes of one machine, with parameters and gradients in shared memory."""
 
 import math
 import threading
@@ -13,27 +13,27 @@ from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.types import Array
 
 SPIN_COUNT = 2_000
-"""Looks at another's counter before the core is given away: about a tenth of a millisecond."""
+"""Reads of another rank's counter before sleeping: about 0.1 ms."""
 MIN_NAP, MAX_NAP = 0.00005, 0.002
-"""Seconds of sleep between two looks from then on, each a tenth longer than the last: a tenth of the wait so far."""
+"""Seconds to sleep between two reads, growing by 10 % each: about a tenth of the wait so far."""
 CHECK_SECONDS = 0.5
-"""Seconds between two looks at the other processes while there is work to do."""
+"""Seconds between two checks of the other processes while working."""
 CACHE_LINE = 8
-"""Counters that lie in one cache line; each rank's has a line of its own."""
+"""Counters per cache line; each rank has its own line."""
 
 
 def fields(
     layout: VectorParts, dtype: str, size: int, max_micro_batches: int, micro_batches: int, rows: int = 0
 ) -> Fields:
-    """What the ranks share: counters, theta, a gradient for each group, and the slices' losses and right answers.
+    """Return the arrays that ranks share: counters, theta, gradients, optimizer state, losses and correct counts.
 
     Args:
-        layout: Of theta.
-        dtype: Of theta.
-        size: Ranks.
-        most_slices: Slices that are judged at a time, at most.
-        batch_slices: Slices of a batch, at most.
-        rows: Of the optimizer's states.
+        layout: Layout of theta.
+        dtype: Type of theta.
+        size: Number of ranks.
+        max_micro_batches: Maximum number of micro-batches evaluated at a time.
+        micro_batches: Maximum number of micro-batches of a batch.
+        rows: Rows of the optimizer state.
     """
     return {
         "counters": ((size, CACHE_LINE), "int64"),
@@ -51,11 +51,11 @@ class SharedMemory(Communicator):
     """One rank of several processes.
 
     Args:
-        rank: This one's number.
-        size: How many there are.
-        arrays: Of ``fields``.
-        layout: Of theta.
-        check_alive: Called now and then while waiting; raises if there is nobody to wait for.
+        rank: This rank.
+        size: Number of ranks.
+        arrays: The arrays of ``fields``.
+        layout: Layout of theta.
+        check_alive: Called from time to time while waiting; raises if another rank has died.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SharedMemory(Communicator):
         theta = arrays["theta"]
         super().__init__(layout, theta.dtype)
         self.rank, self.size, self.check_alive = rank, size, check_alive
-        # Whole blocks, and so whole cache lines.
+        # Whole blocks are whole cache lines.
         bounds = [min(layout.size, r * blocks(layout.size) // size * BLOCK) for r in range(size + 1)]
         self.part = slice(bounds[rank], bounds[rank + 1] if rank + 1 < size else layout.size)
         self.gradients = arrays["gradients"]
@@ -76,7 +76,7 @@ class SharedMemory(Communicator):
         self.lock = threading.Lock()
         self.next_check = 0.0
         self.waiting_since: float | None = None
-        """Since when this rank waits for another one."""
+        """When this rank began to wait for another."""
 
     def group_views(self, group: int) -> Views:
         return self.views[group]
@@ -108,11 +108,11 @@ class SharedMemory(Communicator):
         return result
 
     def totals(self, count: int) -> tuple[float, int]:
-        """Sum what the ranks said of ``count`` slices."""
+        """Return the total loss and correct predictions of ``count`` micro-batches."""
         return math.fsum(self.losses[:count].tolist()), int(np.sum(self.corrects[:count]))
 
     def barrier(self) -> None:
-        """Wait until every rank has come as far: microseconds while all run, the core given away while one does not."""
+        """Wait for all ranks: spin for microseconds, then sleep."""
         self.step += 1
         self.fence()
         self.counters[self.rank * CACHE_LINE] = self.step
@@ -122,23 +122,23 @@ class SharedMemory(Communicator):
         self.fence()
 
     def fence(self) -> None:
-        """Keep reads and writes before it from trading places with those after it, on processors that reorder them.
+        """Memory fence: reads and writes before it are not reordered with those after it.
 
-        What comes before stays before the first giving back of the lock, what comes after stays behind the second
-        taking, and these two keep their order.
+        Operations before stay before the first release of the lock, operations after stay after the second acquire, and
+        these two keep their order.
         """
         for _ in range(2):
             with self.lock:
                 pass
 
-    def wait_for(self, place: int) -> None:
-        """Wait until a counter has reached this step."""
+    def wait_for(self, index: int) -> None:
+        """Wait until a counter reaches this step."""
         counters, step = self.counters, self.step
         for _ in range(SPIN_COUNT):
-            if counters[place] >= step:
+            if counters[index] >= step:
                 return
         nap, self.waiting_since = MIN_NAP, time.monotonic()
-        while counters[place] < step:
+        while counters[index] < step:
             self.check_alive()
             time.sleep(nap)
             nap = min(1.1 * nap, MAX_NAP)

@@ -1,4 +1,4 @@
-"""A program on one process: the only rank."""
+"""The communicator of a single process."""
 
 import math
 from typing import Any, final
@@ -11,12 +11,12 @@ from cnntrain.types import Array
 
 @final
 class SingleProcess(Communicator):
-    """The only rank: adds a group to the sum as soon as the next one begins.
+    """The only rank; adds each group to the sum when the next one starts.
 
     Args:
-        layout: Of theta.
-        dtype: Of gradients.
-        rows: Of ``states``.
+        layout: Layout of theta.
+        dtype: Type of the gradients.
+        rows: Rows of ``states``.
     """
 
     def __init__(self, layout: VectorParts, dtype: np.dtype[Any], rows: int = 0):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever happens while they are written."""
+"""Crash-safe files: complete or absent, whatever happens during a write."""
 
 from cnntrain.storage.atomic import is_taken, is_temporary, sweep, write_file, write_json, write_new, write_text
 from cnntrain.storage.disk import Disk

@@ -1,11 +1,11 @@
-"""A file takes another's place whole, or not at all.
+"""Atomic file writes: a file is replaced completely or not at all.
 
 ::
 
-    make a temporary file beside it -> write -> fsync -> read back and compare -> rename -> fsync of the folder
+    create a temporary file next to it -> write -> fsync -> read back and compare -> rename -> fsync the folder
 
-Only a file that has been read back takes a name. Without the first fsync a loss of power could leave the name with
-nothing behind it, without the second the old file in its place.
+A file is renamed only after it has been verified. Without the first fsync a power failure could leave an empty file;
+without the second, the old file.
 """
 
 import errno
@@ -23,10 +23,10 @@ _TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
 
 
 def write_file(path: Path, content: bytes, disk: Disk = DISK) -> None:
-    """Write ``content`` to ``path``.
+    """Write ``content`` to ``path`` atomically.
 
     Raises:
-        OSError: It could not be written; what was at ``path`` is still there.
+        OSError: The file could not be written; the old file is still there.
     """
     with new_file(path, content, disk) as temporary:
         disk.replace(temporary, path)
@@ -35,9 +35,9 @@ def write_file(path: Path, content: bytes, disk: Disk = DISK) -> None:
 
 @contextmanager
 def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
-    """Context with a temporary file beside ``path`` that holds ``content`` for certain; it takes the name of ``path``.
+    """Context with a verified temporary file next to ``path`` that holds ``content``, to be renamed to ``path``.
 
-    If the block does not rename it, it is taken away.
+    If the block raises, the file is removed.
     """
     temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
     try:
@@ -48,28 +48,28 @@ def new_file(path: Path, content: bytes, disk: Disk = DISK) -> Iterator[Path]:
         finally:
             disk.close(file)
         if not disk.holds(temporary, content):
-            raise OSError(errno.EIO, "what was read back is not what was written")
+            raise OSError(errno.EIO, "the data read back differ from the data written")
         yield temporary
     except BaseException as error:
         with suppress(OSError):
             disk.unlink(temporary)
-        if isinstance(error, OSError):  # nobody knows the temporary name
+        if isinstance(error, OSError):  # hide the temporary name
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
 def write_new(path: Path, content: bytes, disk: Disk = DISK) -> None:
-    """Write ``content`` to ``path``, where nothing may be: no file, no folder, and no link, wherever it leads.
+    """Write ``content`` to ``path``, which must not exist, not even as a broken link.
 
     Raises:
-        FileExistsError: Something is there, perhaps only since a moment ago.
-        OSError: It could not be written; nothing is at ``path``.
+        FileExistsError: ``path`` exists.
+        OSError: The file could not be written; ``path`` does not exist.
     """
     if is_taken(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     with new_file(path, content, disk) as temporary:
         try:
-            os.link(temporary, path)  # a renamed file would take the place of another
+            os.link(temporary, path)  # a rename would replace an existing file
         except FileExistsError:
             raise
         except OSError:  # a file system without hard links
@@ -85,7 +85,7 @@ def write_new(path: Path, content: bytes, disk: Disk = DISK) -> None:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether there is anything at ``path``, a link that leads nowhere included."""
+    """Return whether ``path`` exists, even as a broken link."""
     return os.path.lexists(path)
 
 
@@ -95,12 +95,12 @@ def write_text(path: Path, text: str, disk: Disk = DISK) -> None:
 
 
 def write_json(path: Path, content: Any, disk: Disk = DISK) -> None:
-    """Write ``content`` as JSON that people can read; see ``write_file``."""
+    """Write ``content`` as indented JSON; see ``write_file``."""
     write_text(path, json.dumps(content, indent=2) + "\n", disk)
 
 
 def sweep(folder: Path, names: Collection[str], disk: Disk = DISK) -> None:
-    """Take away the temporary files of ``names`` that a process left in ``folder`` when it was killed."""
+    """Remove temporary files of ``names`` that a killed process left in ``folder``."""
     for path in folder.iterdir():
         if is_temporary(path, names):
             with suppress(FileNotFoundError):
@@ -108,5 +108,5 @@ def sweep(folder: Path, names: Collection[str], disk: Disk = DISK) -> None:
 
 
 def is_temporary(path: Path, names: Collection[str]) -> bool:
-    """Whether ``path`` has a name that ``new_file`` gives to one of ``names`` for a moment, and is a file."""
+    """Return whether ``path`` is a temporary file that ``new_file`` creates for one of ``names``."""
     return bool(_TEMPORARY.fullmatch(path.name)) and path.name[: -len(".0123abcd.tmp")] in names and path.is_file()

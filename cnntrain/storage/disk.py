@@ -1,4 +1,4 @@
-"""The few things that are done to a disk, one method each, so that a test can record and repeat them."""
+"""The disk operations, one method each, so tests can record and replay them."""
 
 import errno
 import os
@@ -6,30 +6,30 @@ import sys
 from pathlib import Path
 
 NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
-"""What a file system answers that cannot fsync a folder."""
+"""Errors of file systems that cannot fsync a folder."""
 
-PIECE = 1 << 24
-"""Bytes that are read back at a time."""
+CHUNK = 1 << 24
+"""Bytes to read back at a time."""
 
 
 class Disk:
-    """The operating system's files.
+    """The file operations of the operating system.
 
     Raises:
         OSError: From every method; it names the file.
     """
 
     def create(self, path: Path) -> int:
-        """Make a new file, which must not be there, and open it for writing."""
+        """Create a new file and open it for writing; fail if it exists."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
 
     def open(self, path: Path) -> int:
-        """Open a file for writing anywhere in it; make it if it is not there. A link is not followed."""
+        """Open or create a file for writing at any position. Links are not followed."""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         return os.open(path, flags, 0o666)
 
     def write(self, file: int, content: bytes, path: Path) -> None:
-        """Write all of ``content`` where the file stands."""
+        """Write all of ``content`` at the current position."""
         rest = memoryview(content)
         try:
             while rest:
@@ -38,15 +38,15 @@ class Disk:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
     def size(self, file: int) -> int:
-        """Return how many bytes a file has."""
+        """Return the size of a file in bytes."""
         return os.fstat(file).st_size
 
     def links(self, file: int) -> int:
-        """Return how many names a file has: with more than one, others see what is written into it."""
+        """Return the number of hard links; with more than one, writes are visible elsewhere."""
         return os.fstat(file).st_nlink
 
     def cut(self, file: int, length: int, path: Path) -> None:
-        """Cut a file off, and stand at its end."""
+        """Truncate a file and seek to its end."""
         try:
             os.ftruncate(file, length)
             os.lseek(file, length, os.SEEK_SET)
@@ -54,9 +54,9 @@ class Disk:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
     def sync(self, file: int, path: Path) -> None:
-        """Wait until what was written would survive a loss of power."""
+        """Wait until the data would survive a power failure."""
         try:
-            if sys.platform == "darwin":  # its fsync leaves the content in the disk's cache
+            if sys.platform == "darwin":  # its fsync leaves data in the disk's cache
                 import fcntl
 
                 fcntl.fcntl(file, fcntl.F_FULLFSYNC)
@@ -70,29 +70,29 @@ class Disk:
         os.close(file)
 
     def read(self, path: Path) -> bytes:
-        """Return all that is in a file."""
+        """Return the contents of a file."""
         return path.read_bytes()
 
     def holds(self, path: Path, content: bytes) -> bool:
-        """Return whether just ``content`` is in a file."""
+        """Return whether a file holds exactly ``content``."""
         rest = memoryview(content)
         with path.open("rb") as file:
-            while piece := file.read(PIECE):
-                if rest[: len(piece)] != piece:
+            while chunk := file.read(CHUNK):
+                if rest[: len(chunk)] != chunk:
                     return False
-                rest = rest[len(piece) :]
+                rest = rest[len(chunk) :]
         return not rest
 
     def replace(self, source: Path, target: Path) -> None:
-        """Give ``source`` the name of ``target``, which is gone then: one step, not two."""
+        """Atomically replace ``target`` by ``source``."""
         os.replace(source, target)
 
     def unlink(self, path: Path) -> None:
-        """Take a file away."""
+        """Remove a file."""
         path.unlink()
 
     def sync_folder(self, path: Path) -> None:
-        """Wait until the names in a folder would survive a loss of power, where the system can do that."""
+        """Wait until the entries of a folder would survive a power failure, if the system supports it."""
         if os.name == "nt":
             return
         try:

@@ -1,4 +1,4 @@
-"""A file that grows line by line, and of which it is known how much is right."""
+"""An append-only file of lines with a verified length."""
 
 import errno
 from collections.abc import Iterator
@@ -11,31 +11,31 @@ from cnntrain.storage.atomic import write_file
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.storage.regular_file import open_regular
 
-PIECE = 1 << 20
-"""Bytes that are read at a time."""
+CHUNK = 1 << 20
+"""Bytes to read at a time."""
 MAX_LENGTH, MAX_BYTES = 200_000, 256_000_000
-"""Bytes of a line and of a file, at most, where they are read by ``lines_of``."""
+"""Maximum bytes of a line and of a file that ``lines_of`` reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileMark:
-    """A place in the file: everything before it is right."""
+    """A position in the file, with the digest of everything before it."""
 
     length: int
     """Bytes."""
     digest: str
-    """BLAKE2b of them."""
+    """BLAKE2b of these bytes."""
 
 
 class LineFile:
-    """Lines of text, added at the end.
+    """Lines of text, appended at the end.
 
-    A line that could not be written waits in ``waiting`` and is written with the next. What a process wrote before it
-    died may be half a line, so a file is first cut off where it is known to be right.
+    A line that could not be written stays in ``waiting`` and is written with the next one. A process that died may have
+    left half a line, so the file is first truncated to its verified length.
 
     Args:
-        path: The file; made with the first line.
-        disk: Where it is.
+        path: The file, created with the first line.
+        disk: The disk to write to.
     """
 
     def __init__(self, path: Path, disk: Disk = DISK):
@@ -45,20 +45,20 @@ class LineFile:
 
     @property
     def mark(self) -> FileMark:
-        """The end of what is written."""
+        """The current end of the file."""
         return FileMark(self.length, self._hash.hexdigest())
 
     def rewind(self, mark: FileMark, waiting: list[str]) -> bool:
-        """Forget what was added behind a mark; say whether the file is there and right up to it."""
+        """Go back to a mark; return whether the file is intact up to it."""
         self.length, self._hash, self.waiting = 0, blake2b(), list(waiting)
         with suppress(FileNotFoundError), open_regular(self.path) as file:
-            while piece := file.read(min(PIECE, mark.length - self.length)):
-                self.length += len(piece)
-                self._hash.update(piece)
+            while chunk := file.read(min(CHUNK, mark.length - self.length)):
+                self.length += len(chunk)
+                self._hash.update(chunk)
         return self.mark == mark
 
     def cut(self) -> None:
-        """Take away what is behind the place that ``rewind`` went to."""
+        """Truncate the file to the position of ``rewind``."""
         if self.path.exists() and self.path.stat().st_size != self.length:
             file = self._open()
             try:
@@ -68,29 +68,29 @@ class LineFile:
                 self.disk.close(file)
 
     def add(self, line: str) -> None:
-        """Add a line, and write it with those that wait.
+        """Append a line and write all pending lines.
 
         Raises:
-            OSError: It could not be written; it waits.
+            OSError: The lines could not be written and stay pending.
         """
         self.waiting.append(line)
         self.write()
 
     def write(self, sync: bool = False) -> None:
-        """Write the lines that wait.
+        """Write all pending lines.
 
         Args:
-            sync: Wait until they would survive a loss of power.
+            sync: Wait until they would survive a power failure.
 
         Raises:
-            OSError: They could not be written, and still wait.
+            OSError: The lines could not be written and stay pending.
         """
         if not self.waiting and not (sync and self.length):
             return
         content = "".join(f"{line}\n" for line in self.waiting).encode()
         file = self._open()
         try:
-            if self.disk.size(file) < self.length:  # somebody has taken it away: what is there stays
+            if self.disk.size(file) < self.length:  # the file was truncated or replaced: keep what is there
                 self.rewind(FileMark(self.disk.size(file), ""), self.waiting)
             self.disk.cut(file, self.length, self.path)
             self.disk.write(file, content, self.path)
@@ -103,12 +103,12 @@ class LineFile:
         self.waiting.clear()
 
     def _open(self) -> int:
-        """Open the file for writing in place, once it is a file of its own.
+        """Open the file for writing; first replace it by a copy if it is hard-linked.
 
-        A snapshot made of hard links shares it with another folder, whose lines must stay: then a copy takes its name.
+        A snapshot made with hard links shares the file with another folder, whose copy must not change.
 
         Raises:
-            OSError: It could not be opened or copied, or is a link to somewhere else.
+            OSError: The file cannot be opened or copied, or is a symbolic link.
         """
         if self.path.is_symlink():
             raise OSError(errno.ELOOP, "this is a link, and nothing is written to where it leads", str(self.path))
@@ -123,10 +123,10 @@ class LineFile:
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file one by one, each with its line break; the last may have none.
+    """Yield the lines of a file with their line breaks; the last may have none.
 
     Raises:
-        OSError: It cannot be read, or it or a line of it is too long.
+        OSError: The file cannot be read, or it or a line is too long.
     """
     with open_regular(path) as file:
         while line := file.readline(MAX_LENGTH + 1):

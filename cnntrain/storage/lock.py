@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""A lock that admits one process at a time to a folder."""
 
 import errno
 import os
@@ -10,24 +10,24 @@ from cnntrain.errors import UsageError
 
 NAME = ".lock"
 MAX_TRIES = 100
-"""To lock a file that its owner removes at that moment."""
+"""Maximum attempts to lock a file that its owner is removing."""
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS}
-"""What a file system answers that has no locks: NFS without lockd, Lustre, some overlays and FUSE."""
+"""Errors of file systems without locks: NFS without lockd, Lustre, some overlays and FUSE."""
 
 
 class FolderLock:
-    """Keeps other processes out of a folder; the system lets them in when this one ends, however it ends.
+    """Exclusive lock on a folder; the system releases it when this process ends, however it ends.
 
     Args:
-        folder: It must be there.
+        folder: An existing folder.
 
     Attributes:
-        note: What the user should know: this file system has no locks. Otherwise empty.
+        note: A warning if the file system has no locks; otherwise empty.
 
     Raises:
-        UsageError: Another process is in it.
-        OSError: Nothing can be written there.
+        UsageError: Another process holds the lock.
+        OSError: The lock file cannot be written.
     """
 
     def __init__(self, folder: Path):
@@ -53,11 +53,11 @@ class FolderLock:
                 self._unlink(file)
                 os.close(file)
                 raise
-            os.close(file)  # its process took the name away between our opening and locking it
-        raise UsageError(f"{self.path}: other processes make and remove this file without end")
+            os.close(file)  # its owner unlinked the file before we locked it
+        raise UsageError(f"{self.path}: other processes keep creating and removing this file")
 
     def holds(self) -> bool:
-        """Whether the folder is still the one that was locked."""
+        """Return whether the locked folder is still in place."""
         return self._is_mine(self._file)
 
     def _is_mine(self, file: int) -> bool:
@@ -67,19 +67,19 @@ class FolderLock:
             return False
 
     def check(self) -> None:
-        """Make sure that the folder is still there and ours: it may have been deleted, and another made in its place.
+        """Check that the lock still holds, and take it again if the folder was deleted and recreated.
 
         Raises:
             UsageError, OSError: As for a new lock.
         """
         if not self.holds():
-            lost = self._file  # kept until the new one is there: its number is not given to another meanwhile
+            lost = self._file  # closed only after the new lock is taken, so its inode number is not reused
             self._file = self._take()
             os.close(lost)
 
     def release(self) -> None:
-        """Let others in."""
-        # Unlinked first: a process that has opened the file meanwhile finds that it has no name, and tries again.
+        """Release the lock."""
+        # Unlink first: a process that has opened the file meanwhile sees that it is unlinked and retries.
         if sys.platform != "win32":
             self._unlink(self._file)
         with suppress(OSError):
@@ -95,18 +95,18 @@ class FolderLock:
 
 
 def is_lock(path: Path) -> bool:
-    """Whether a file may be one that ``FolderLock`` has left: it holds nothing."""
+    """Return whether a file may be a leftover of ``FolderLock``: it is empty."""
     return path.name == NAME and path.is_file() and not path.is_symlink() and path.stat().st_size == 0
 
 
 def open_lock(path: Path) -> int:
-    """Open a file to be locked; make it if it is not there. A link is not followed, and nothing is written."""
+    """Open or create a lock file. Links are not followed, and nothing is written."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     return os.open(path, flags, 0o666)
 
 
 def lock_file(file: int) -> bool:
-    """Lock an open file until it is closed; return whether its file system can do that.
+    """Lock an open file until it is closed; return whether the file system supports locks.
 
     Raises:
         BlockingIOError: Another process has locked it.

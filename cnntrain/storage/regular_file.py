@@ -1,4 +1,4 @@
-"""Files and folders of which nothing is known: a name may lead to a pipe, a device, too much, or somewhere else."""
+"""Safe access to untrusted paths, which may be pipes, devices, huge files or links."""
 
 import errno
 import os
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading.
+    """Open a regular file for reading.
 
     Raises:
-        OSError: It cannot be opened, or is a pipe or a device, which could keep the program waiting for ever.
+        OSError: The file cannot be opened, or is a pipe or a device, which could block forever.
     """
-    _check(path, path.stat().st_mode)  # opening a device may do something already
+    _check(path, path.stat().st_mode)  # even opening a device may have side effects
     file = open(path, "rb", opener=without_waiting)  # noqa: SIM115 - the caller's
     try:
-        _check(path, os.fstat(file.fileno()).st_mode)  # another may have come into its place
+        _check(path, os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
     except OSError:
         file.close()
         raise
@@ -24,20 +24,20 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def _check(path: Path, mode: int) -> None:
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder says by itself that it is one
-        raise OSError(errno.EINVAL, "this is no file, but a pipe or a device", str(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises a clear error
+        raise OSError(errno.EINVAL, "this is a pipe or a device, not a file", str(path))
 
 
 def without_waiting(path: str, flags: int) -> int:
-    """Open a file for ``open``, whose ``opener`` this is: a pipe in its place does not keep the program waiting."""
+    """Open a file without blocking on a pipe; an ``opener`` for ``open``."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """Return all that is in a file.
+    """Return the contents of a file.
 
     Raises:
-        OSError: As ``open_regular``, or there are more than ``most`` bytes.
+        OSError: As for ``open_regular``, or the file has more than ``most`` bytes.
     """
     with open_regular(path) as file:
         content = file.read(most + 1)
@@ -47,10 +47,10 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def make_subfolder(folder: Path) -> None:
-    """Make a folder inside another, if it is not there. A link in its place could lead anywhere, and is not followed.
+    """Create a folder inside another if it is missing. A link in its place is not followed.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "this is a link, and nothing is written to where it leads", str(folder))

@@ -58,7 +58,7 @@ def test_rows_in_another_order_are_other_data(make):
 
 def test_of_too_many_pixels_some_are_looked_at(make, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 10 * 16)
-    monkeypatch.setattr(module, "PIECE", 3 * 16)
+    monkeypatch.setattr(module, "CHUNK", 3 * 16)
 
     def every_third(images, labels):
         images[::3] ^= 1

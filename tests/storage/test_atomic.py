@@ -33,7 +33,7 @@ def test_after_any_crash_the_file_is_the_old_or_the_new_one(tmp_path, disk, cras
 
 @pytest.mark.parametrize("damaged", [OLD[:-1], OLD + b"x", b"x" + OLD[1:], b""])
 def test_what_is_read_back_is_compared_to_the_last_byte(tmp_path, damaged, monkeypatch):
-    monkeypatch.setattr(disk_module, "PIECE", 4)
+    monkeypatch.setattr(disk_module, "CHUNK", 4)
     (tmp_path / "a").write_bytes(OLD)
     assert DISK.holds(tmp_path / "a", OLD)
     assert not DISK.holds(tmp_path / "a", damaged)

@@ -15,7 +15,7 @@ def test_nobody_waits_for_a_pipe_or_reads_a_device(tmp_path, read):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     for name in ("pipe", "link"):
-        with pytest.raises(OSError, match="this is no file, but a pipe or a device"):
+        with pytest.raises(OSError, match="this is a pipe or a device, not a file"):
             read(tmp_path / name)
 
 

@@ -366,5 +366,5 @@ def test_nobody_waits_for_a_pipe(serve, contents, mnist, where):
 def test_nobody_reads_a_device(contents, mnist):
     folder_of(mnist).mkdir(parents=True)
     (folder_of(mnist) / "train-images-idx3-ubyte.gz").symlink_to("/dev/zero")
-    with pytest.raises(DataError, match="this is no file, but a pipe or a device"):
+    with pytest.raises(DataError, match="this is a pipe or a device, not a file"):
         fetch(mnist, patience=HASTE)

@@ -58,13 +58,13 @@ def test_a_file_that_may_not_be_read(write_npz, labels, monkeypatch):
 
 
 def test_a_device_in_place_of_the_file():
-    assert message(Path("/dev/zero")) == "/dev/zero: the file cannot be read: this is no file, but a pipe or a device"
+    assert message(Path("/dev/zero")) == "/dev/zero: the file cannot be read: this is a pipe or a device, not a file"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes of a name")
 def test_a_pipe_in_place_of_the_file(tmp_path):
     os.mkfifo(tmp_path / "a.npz")
-    assert message(tmp_path / "a.npz").endswith("this is no file, but a pipe or a device")
+    assert message(tmp_path / "a.npz").endswith("this is a pipe or a device, not a file")
 
 
 def test_a_list_of_very_many_arrays(tmp_path, memory_below):

@@ -259,5 +259,5 @@ def test_labels_without_number(tmp_path, monkeypatch):
 def test_pipes_and_devices(tmp_path):
     os.mkfifo(tmp_path / "train.csv")
     for path in (tmp_path / "train.csv", Path("/dev/zero")):
-        with pytest.raises(DataError, match="this is no file, but a pipe or a device"):
+        with pytest.raises(DataError, match="this is a pipe or a device, not a file"):
             csv_file.load(path)

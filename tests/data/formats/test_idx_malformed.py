@@ -237,4 +237,4 @@ def test_idx_files_of_other_types(idx_folder, header, words):
 def test_a_pipe_in_place_of_a_file(idx_folder):
     (idx_folder / IMAGES).unlink()
     os.mkfifo(idx_folder / IMAGES)
-    assert message(idx_folder).endswith("this is no file, but a pipe or a device")
+    assert message(idx_folder).endswith("this is a pipe or a device, not a file")
