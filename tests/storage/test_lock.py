@@ -112,5 +112,5 @@ def test_a_link_is_not_followed(tmp_path):
 
 def test_a_name_that_never_stays_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(FolderLock, "_is_mine", lambda self, file: False)
-    with pytest.raises(UsageError, match="without end"):
+    with pytest.raises(UsageError, match="keep creating and removing"):
         FolderLock(tmp_path)
