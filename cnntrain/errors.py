@@ -35,10 +35,14 @@ class CnntrainError(Exception):
     """Base of everything that a user can cause and fix."""
 
     exit_code: ClassVar[int] = 2
+    has_lines: bool = False
+    """Whether each line of the text is a fault of its own; otherwise a line break can only be part of a name."""
 
 
 class ConfigError(CnntrainError):
     """A config is invalid; the message has one line for each mistake."""
+
+    has_lines = True
 
 
 class ShapeError(ConfigError):

@@ -67,7 +67,21 @@ def with_absolute_path(root: Node, path: Place, folder: Path) -> tuple[Node, lis
         absolute = os.path.realpath(os.path.join(base, os.path.expanduser(text)))
         if is_text(absolute):
             return put(root, path, entry._replace(node=Scalar(mark, absolute, absolute))), []
+    if text and "\0" not in text and is_file_name(text):
+        sentence = (
+            f"the path {shown(entry.node)} is not UTF-8 and cannot be kept in a config; rename the folder or file"
+        )
+        return root, [Problem(mark, place(root, path), sentence)]
     return root, [Problem(mark, place(root, path), f"expected the path of a file or folder, got {shown(entry.node)}")]
+
+
+def is_file_name(path: str) -> bool:
+    """Return whether the system can have a file of this name, though it may not be text."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_text(path: str) -> bool:

@@ -33,5 +33,8 @@ def check_darkness(train: Dataset, are_files: bool, standardize: bool) -> str | 
             return None
     found = f"all training images are nearly black: no pixel is above {highest:.3g} of {top}"
     if are_files:
-        return f"{found}; 16-bit images keep only their upper 8 bits: rescale their pixels so that white is 65,535"
+        return (
+            f"{found}; rescale the pixels so that white is 255, or 65,535 in 16-bit images, which keep only "
+            "their upper 8 bits"
+        )
     return f"{found}; if another number is white, scale the pixels to 0..{top}"

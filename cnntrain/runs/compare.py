@@ -11,11 +11,13 @@ from typing import Any
 
 from cnntrain.config import load_config
 from cnntrain.errors import CnntrainError, UsageError, reason_of
-from cnntrain.runs.folder import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, RUN_MARKERS, SUMMARY_FILE
+from cnntrain.runs.folder import CHECKPOINT_FILE, CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, RUN_MARKERS, SUMMARY_FILE
 from cnntrain.storage import lines_of, read_file
+from cnntrain.weights import weights
 
 MAX_NUMBER = 1e30
-"""Larger numbers cannot be results of a run and are ignored."""
+"""Larger numbers cannot be results of a run and are ignored, except losses."""
+MAX_ROLLBACKS = 100
 MAX_JSON_BYTES = 1_000_000
 """Maximum size of summary.json and environment.json."""
 
@@ -54,6 +56,8 @@ def run_folders(folder: Path) -> list[Path]:
     except NotADirectoryError:
         raise UsageError(f"{folder}: this is a file, not a folder of runs") from None
     except OSError as error:
+        if folder.is_symlink():
+            raise UsageError(f"{folder}: this is a link that leads nowhere") from None
         raise UsageError(
             f"{folder}: no runs found: {error.strerror or error}; 'cnntrain train' creates the first one"
         ) from None
@@ -70,12 +74,13 @@ def is_unreadable(folder: Path) -> bool:
 def describe(folder: Path) -> dict[str, Any]:
     """Return the result of a run. ``problem`` names unreadable files, and ``config`` is flattened.
 
-    ``stop`` and ``rollbacks`` are None for a run that is still running or was killed.
+    ``stop`` is None for a run that is still running or was killed.
     """
     problems: list[str] = []
     config = _config(folder, problems)
     summary = _json(folder / SUMMARY_FILE, problems)
     counts = _numbers(summary)
+    rollbacks = counts.get("rollbacks") if summary else _rollbacks(folder)
     metrics = _metrics(folder, problems, _numbers(summary.get("best")).get("epoch"))
     started = _json(folder / ENVIRONMENT_FILE, problems).get("started")
     if not is_run(folder):
@@ -88,8 +93,8 @@ def describe(folder: Path) -> dict[str, Any]:
         "best": metrics.best,
         **{split: _numbers(summary.get(split)) or None for split in ("train", "validation", "test")},
         "seconds": counts.get("seconds", metrics.seconds),
-        "rollbacks": counts.get("rollbacks"),
-        "alpha_factor": counts.get("alpha_factor"),
+        "rollbacks": rollbacks,
+        "alpha_factor": counts.get("alpha_factor", None if rollbacks is None else 0.5**rollbacks),
         "started": started if isinstance(started, str) else _modified(folder),
         "problem": "; ".join(problems) or None,
         "config": config,
@@ -199,7 +204,22 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
 def _numbers(content: Any) -> dict[str, Any]:
     """Return the finite numbers of a mapping; the file may have been edited."""
     items = content.items() if isinstance(content, dict) else ()
-    return {key: value for key, value in items if type(value) in (int, float) and abs(value) < MAX_NUMBER}
+    limits = {True: math.inf, False: MAX_NUMBER}
+    return {
+        key: value
+        for key, value in items
+        if type(value) in (int, float) and abs(value) < limits[str(key).endswith("loss")]
+    }
+
+
+def _rollbacks(folder: Path) -> int | None:
+    """Return how often an unfinished run has rolled back, according to its last checkpoint."""
+    try:
+        _, about = weights.read_metadata(folder / CHECKPOINT_FILE)
+        count = about[weights.CHECKPOINT]["progress"]["rollbacks"]
+    except (CnntrainError, OSError, KeyError, TypeError):
+        return None
+    return count if type(count) is int and 0 <= count <= MAX_ROLLBACKS else None
 
 
 def _modified(folder: Path) -> str | None:

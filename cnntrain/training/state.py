@@ -84,7 +84,10 @@ class TrainState:
             if isinstance(getattr(state, name), float):
                 if not isinstance(value, str):
                     raise ValueError(f"{name} is not a hexadecimal number")
-                value = float.fromhex(value)
+                try:
+                    value = float.fromhex(value)
+                except (ValueError, OverflowError):
+                    raise ValueError(f"{name} is not a hexadecimal number") from None
             elif type(value) is not int or not 0 <= value < 2**62:
                 raise ValueError(f"{name} is not a count")
             setattr(state, name, value)

@@ -140,3 +140,12 @@ def test_the_console_shows_no_text_that_acts(capsys):
     assert "\x1b" not in text
     assert "\x07" not in text
     assert text.splitlines()[0] == SHOWN
+
+
+@pytest.mark.parametrize("words", [["eval"], ["predict"], ["data", "info"], ["init"], ["train"], ["runs"], ["export"]])
+def test_a_line_break_in_a_path_is_shown_in_one_line(folder, words):
+    options = ["--onnx", "x.onnx"] if words == ["export"] else ["x.png"] if words == ["predict"] else []
+    text = said(*words, f"no\nwhere{ODD}/x", *options)
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert r"no\nwhere" in errors[0]

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from cnntrain.config import config_from_dict, load_config, to_yaml
+from cnntrain.errors import ConfigError
 
 TEXT = "data: {{source: idx, path: {}}}\nnetwork: {{layers: [fc: {{activation: softmax}}]}}\n"
 
@@ -44,6 +45,15 @@ def test_a_linked_folder_is_followed_as_the_system_does(folder, elsewhere):
     (folder / "deep").mkdir()
     os.symlink(folder / "configs", folder / "deep" / "link", target_is_directory=True)
     assert load_config("deep/link/a.yaml").data.path == folder / "data"
+
+
+def test_a_name_that_is_not_utf_8_is_refused_for_that(folder, elsewhere):
+    elsewhere.write_text(TEXT.format("x"))
+    with pytest.raises(
+        ConfigError, match="is not UTF-8 and cannot be kept in a config; rename the folder or file"
+    ) as told:
+        load_config("configs/a.yaml", ["data.path=" + os.fsdecode(b"\xff")])
+    assert str(told.value).isprintable()
 
 
 @pytest.mark.parametrize("path", ['"a\\0b"', '"\\ud800"'])

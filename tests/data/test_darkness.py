@@ -20,7 +20,7 @@ def test_16_bit_images_that_use_the_lower_bits_are_noted(tmp_path):
                 tmp_path / "m" / name / f"{i}.png"
             )
     (note,) = notes_of("images", path=tmp_path / "m", validation=0.0)
-    assert "no pixel is above 1 of 255; 16-bit images keep only their upper 8 bits" in note
+    assert "no pixel is above 1 of 255; rescale the pixels so that white is 255, or 65,535 in 16-bit images" in note
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnntrain.errors import UsageError
+from cnntrain.runs import compare
 from cnntrain.runs.compare import MetricsSummary, config_differences, flatten, list_runs, run_folders
 
 
@@ -51,10 +52,50 @@ def test_a_run_without_an_end(two):
         file.write('{"epoch": 4, "trai')
     run = list_runs([two])["runs"][0]
     assert (run["stop"], run["epochs"], run["test"], run["problem"]) == (None, 3, None, None)
-    assert (run["rollbacks"], run["alpha_factor"]) == (None, None)
+    assert (run["rollbacks"], run["alpha_factor"]) == (0, 1.0), "as the checkpoint says"
     lines = [json.loads(line) for line in (two / "a" / "metrics.jsonl").read_text().splitlines()[:3]]
     assert run["best"]["monitor_loss"] == min(line["monitor_loss"] for line in lines)
     assert run["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        ({"rollbacks": 2}, (2, 0.25)),
+        ({"rollbacks": -1}, (None, None)),
+        ({"rollbacks": "2"}, (None, None)),
+        ([], (None, None)),
+    ],
+)
+def test_rollbacks_of_a_run_without_an_end(two, monkeypatch, progress, expected):
+    (two / "a" / "summary.json").unlink()
+    about = {compare.weights.CHECKPOINT: {"progress": progress}}
+    monkeypatch.setattr(compare.weights, "read_metadata", lambda path: (None, about))
+    run = list_runs([two])["runs"][0]
+    assert (run["rollbacks"], run["alpha_factor"]) == expected
+    (two / "a" / "summary.json").write_text("{}")
+    assert list_runs([two])["runs"][1]["rollbacks"] == 0
+
+
+def test_an_unfinished_run_without_a_checkpoint(two):
+    for name in ("summary.json", "checkpoint.safetensors"):
+        (two / "a" / name).unlink()
+    assert list_runs([two])["runs"][0]["rollbacks"] is None
+
+
+def test_losses_of_any_size_are_shown(two):
+    (two / "a" / "summary.json").write_text(
+        '{"test": {"loss": 7.4e36, "accuracy": 1e40}, "epochs": 1e40, "best": {"epoch": 1}}'
+    )
+    run = list_runs([two])["runs"][0]
+    assert run["test"] == {"loss": 7.4e36}
+    assert run["epochs"] == 3
+
+
+def test_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "runs").symlink_to("/gone")
+    with pytest.raises(UsageError, match="runs: this is a link that leads nowhere"):
+        list_runs([tmp_path / "runs"])
 
 
 @pytest.mark.parametrize(

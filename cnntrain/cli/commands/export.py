@@ -42,9 +42,8 @@ def export(
         report = result["verified"]
         if report:
             others = report["classes_that_differ"]
-            console.print(
+            console.print_sentence(
                 f"verified on {report['samples']:,} images of the {report['split']} split: largest difference "
                 f"{report['largest_difference']:.1e}, "
-                + (f"another class for {others:,} of them" if others else "the same class for all of them"),
-                soft_wrap=True,
+                + (f"another class for {others:,} of them" if others else "the same class for all of them")
             )

@@ -128,7 +128,8 @@ def errors_as_messages() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except CnntrainError as error:
-        print_failure(type(error).__name__, str(error), error.exit_code)
+        text = str(error) if error.has_lines else visible(str(error))
+        print_failure(type(error).__name__, text, error.exit_code)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as stop:
         status = 128 + (stop.args[0] if stop.args else signal.SIGINT)

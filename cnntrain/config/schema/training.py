@@ -94,8 +94,8 @@ class TrainingOptions(Options):
     )
     on_divergence: Literal["stop", "rollback"] = Field(
         "stop",
-        description="when the loss becomes infinite or not a number: stop, or go back to the best epoch so "
-        "far and on with half the alpha, three times at most",
+        description="when the loss becomes infinite or not a number: stop, or go back to the weights with the lowest "
+        "loss so far, the initial ones included, and resume with half the alpha, three times at most",
     )
     augmentation: AugmentationOptions = Field(
         AugmentationOptions(), description="how training images are changed at random, each time anew"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from cnntrain.data.downloads.registry import Member
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, reason_of
 
 CHUNK = 1 << 20
 DAMAGED = (
@@ -53,7 +53,10 @@ def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
         # An archive can name a place before its own beginning, and to read from there is EINVAL.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raise DataError(f"{archive}: the archive is damaged: {error}") from None
+        reason = reason_of(error)
+        if isinstance(error, RuntimeError):
+            reason = "it needs a password" if "password" in str(error) else "it is compressed in an unknown way"
+        raise DataError(f"{archive}: the archive is damaged: {reason}") from None
     if wanted:
         raise DataError(f"{archive}: there is no {next(iter(wanted))} in the archive")
 

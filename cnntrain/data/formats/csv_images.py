@@ -9,7 +9,7 @@ from cnntrain.data.formats.csv_columns import Shape, in_name_order, is_label_or_
 from cnntrain.data.formats.csv_edges import edges
 from cnntrain.data.formats.csv_lines import READ_ERRORS, open_csv
 from cnntrain.data.formats.csv_text import CsvText
-from cnntrain.errors import DataError
+from cnntrain.errors import DataError, reason_of
 from cnntrain.types import Array
 
 MAX_BYTES = 1 << 24
@@ -42,7 +42,7 @@ def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tup
                 is_whole = is_whole and bool((values == np.rint(values)).all())
                 content += values.clip(-MAX_BYTES, MAX_BYTES).astype(np.float32).tobytes()
     except READ_ERRORS as error:
-        raise DataError(f"{path}: the gzip file is damaged: {error}") from None
+        raise DataError(f"{path}: the gzip file is damaged: {reason_of(error)}") from None
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
     if not content:

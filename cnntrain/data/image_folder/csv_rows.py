@@ -53,7 +53,18 @@ def rows_of(path: Path, what: str, separators: str = SEPARATORS) -> Iterator[tup
                     raise DataError(f"{path}: line {rows.line_num} has {len(row):,} values; the limit is {MAX_WIDTH:,}")
                 yield rows.line_num, row
     except csv.Error as error:
-        raise DataError(f"{path}: line {rows.line_num} is malformed: {error}") from None
+        raise DataError(f"{path}: line {rows.line_num} {_reason(str(error))}") from None
+
+
+def _reason(error: str) -> str:
+    """What is wrong with a row, of what the module csv says about it."""
+    if "field limit" in error:
+        return f"has a value of more than {csv.field_size_limit():,} characters"
+    if "expected after" in error:
+        return "has text behind a closing quote"
+    if "unexpected end" in error:
+        return "is the last one, and a quote is not closed"
+    return "is malformed: quotes do not match, or a line ends within a value"
 
 
 def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:

@@ -170,7 +170,9 @@ def _usable_images(
             reporter.note(f"skipped {what} not listed in {split}")
     if (bad or gone) and on_bad == "error":
         lines = _cut(sorted(bad + missing), MAX_NAMED, len(bad) + len(gone))
-        raise DataError("\n".join([*lines, _fix(len(bad), len(gone))]))
+        error = DataError("\n".join(map(visible, [*lines, _fix(len(bad), len(gone))])))
+        error.has_lines = True
+        raise error
     if bad:
         reporter.note(f"skipped {_count(len(bad))}: {'; '.join(_cut(sorted(bad), FEW_NAMED))}")
     if gone:

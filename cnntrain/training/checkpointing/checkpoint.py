@@ -17,7 +17,7 @@ import numpy as np
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.pixels import UNKNOWN, Scale
-from cnntrain.errors import CnntrainError, WeightsError
+from cnntrain.errors import CnntrainError, WeightsError, reason_of
 from cnntrain.network.network import Network
 from cnntrain.runs.folder import CHECKPOINT_FILE, PREVIOUS_FILE
 from cnntrain.storage import FileMark
@@ -159,9 +159,14 @@ def load(path: Path) -> Checkpoint:
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except (CnntrainError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(str(error).splitlines())
+        reason = f"{error} is missing" if isinstance(error, KeyError) else "; ".join(own_words(error).splitlines())
         raise WeightsError(f"{path}: not a checkpoint of this version of cnntrain: {reason}") from error
     return checkpoint
+
+
+def own_words(error: Exception) -> str:
+    """Return the text of an error that a check here raised; what Python raises means nothing to the reader."""
+    return str(error) if type(error) is ValueError or isinstance(error, CnntrainError) else reason_of(error)
 
 
 def with_settings(about: dict[str, Any]) -> dict[str, Any]:

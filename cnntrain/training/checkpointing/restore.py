@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cnntrain.builder import build_for
 from cnntrain.config import Config
 from cnntrain.data import Data
-from cnntrain.errors import WeightsError
+from cnntrain.errors import WeightsError, visible
 from cnntrain.network.network import Network
 from cnntrain.runs.folder import CHECKPOINT_FILE, PREVIOUS_FILE, RunFolder
 from cnntrain.storage import FileMark, lines_of, write_file
@@ -60,7 +60,9 @@ def last_checkpoint(folder: Path) -> LoadedCheckpoint:
             problems.append(str(error))
     if not problems:
         raise WeightsError(f"{folder}: there is no checkpoint, so this run cannot be resumed")
-    raise WeightsError("\n".join(problems))
+    damaged = WeightsError("\n".join(map(visible, problems)))
+    damaged.has_lines = True
+    raise damaged
 
 
 def metrics_before(path: Path, epoch: int) -> bytes:

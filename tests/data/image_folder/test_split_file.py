@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.image_folder import csv_rows, split_file
+from cnntrain.data.image_folder.csv_rows import rows_of
 from cnntrain.data.names import nfc
 from cnntrain.errors import DataError
 
@@ -103,3 +104,17 @@ def test_names_in_the_other_form_of_unicode(photos, tmp_path, Told):
     assert again.data.classes == first.data.classes == ("blau", "r\u00f6t")
     for split in ("train", "test"):
         assert list(map(nfc, again.names(split))) == list(first.names(split))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"a"b,c\n', "line 1 has text behind a closing quote"),
+        ('"a,b\n', "line 1 is the last one, and a quote is not closed"),
+        ("a," + "x" * 200_000 + "\n", "line 1 has a value of more than 131,072 characters"),
+    ],
+)
+def test_malformed_rows_are_described_in_plain_words(tmp_path, text, words):
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(DataError, match=words):
+        list(rows_of(tmp_path / "s.csv", "split file"))
