@@ -1,4 +1,4 @@
-"""README.md and the pages beside it say what is so: links, paths, commands, examples, tables."""
+"""README.md and the pages beside it are true: links, paths, commands, examples, tables."""
 
 import re
 import runpy
@@ -55,7 +55,7 @@ def fences(text, kind):
 
 
 def spans(text):
-    """What stands between backticks, outside fences."""
+    """Text between backticks, outside fences."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
 
 
@@ -71,7 +71,7 @@ def rows(text, first):
 
 
 def anchors(page):
-    """The names that a page's headings can be linked by."""
+    """The anchors of a page's headings."""
     kept = string.ascii_lowercase + string.digits + " -_"
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {"".join(c for c in heading.lower() if c in kept).replace(" ", "-") for heading in headings}
@@ -83,12 +83,12 @@ def anchors(page):
 @every_page
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-        here = ROOT if ONLINE.match(target) else page.parent
+        base = ROOT if ONLINE.match(target) else page.parent
         path, _, anchor = ONLINE.sub("", target).partition("#")
         if urllib.parse.urlsplit(path).scheme:
             assert target.startswith("https://")
             continue
-        linked = here / path if path else page
+        linked = base / path if path else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked), target
 
@@ -194,9 +194,9 @@ def test_setting_up_takes_two_commands_of_a_line_each():
 
 
 def test_the_table_of_commands_names_them_all():
-    told = {command_in(row[0].strip("`").split()[1:]): row for row in rows(COMMANDS_PAGE, "command")}
-    assert list(told) == list(COMMANDS)
-    for name, row in told.items():
+    documented = {command_in(row[0].strip("`").split()[1:]): row for row in rows(COMMANDS_PAGE, "command")}
+    assert list(documented) == list(COMMANDS)
+    for name, row in documented.items():
         assert {span.split()[0] for span in spans(row[1]) if span.startswith("--")} <= OPTIONS[name]
 
 
@@ -207,9 +207,9 @@ def test_every_command_takes_what_is_said_of_all():
 
 
 def test_the_table_of_exit_codes_has_those_of_the_errors():
-    told = {int(code) for row in rows(COMMANDS_PAGE, "exit code") for code in row[0].split(",")}
+    documented = {int(code) for row in rows(COMMANDS_PAGE, "exit code") for code in row[0].split(",")}
     raised = {kind.exit_code for _, kind in getmembers(errors, isclass) if issubclass(kind, errors.CnntrainError)}
-    assert told == raised | {0, 1, 129, 130, 143}
+    assert documented == raised | {0, 1, 129, 130, 143}
 
 
 # --- examples --------------------------------------------------------------------------------------------------------
@@ -225,8 +225,8 @@ def test_the_yaml_example_is_a_config(tmp_path):
 def test_the_errors_shown_are_those_of_the_page_on_configs():
     page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
     (shown,) = fences(section(README, "The YAML file"), "text")
-    (told,) = fences(page, "text wrong")
-    assert set(shown.splitlines()) <= set(told.splitlines())
+    (documented,) = fences(page, "text wrong")
+    assert set(shown.splitlines()) <= set(documented.splitlines())
 
 
 def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys, plots):
@@ -254,8 +254,8 @@ def test_the_configs_look_where_the_page_says():
 
 def test_the_floors_are_those_that_a_test_holds():
     floors = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["FLOORS"]
-    told = [spans(row[0]) for row in rows(ARCHITECTURE, "floor")]
-    assert list(map(set, told)) == [set(floor) for floor in floors if floor != ["textbook"]]
+    documented = [spans(row[0]) for row in rows(ARCHITECTURE, "floor")]
+    assert list(map(set, documented)) == [set(floor) for floor in floors if floor != ["textbook"]]
 
 
 def named(text):
@@ -267,7 +267,7 @@ def named(text):
 
 
 @pytest.mark.parametrize("text", [ARCHITECTURE, NOTATION], ids=["architecture", "notation"])
-def test_the_files_and_names_told_are_there(text):
+def test_the_files_and_names_mentioned_exist(text):
     for span in spans(text):
         if re.fullmatch(r"[\w/]+\.py", span):
             assert (ROOT / "cnntrain" / span).exists() or (ROOT / span).exists(), span
@@ -278,9 +278,11 @@ def test_the_files_and_names_told_are_there(text):
     assert list(named(text))
 
 
-def test_every_formula_of_the_textbook_is_told():
+def test_every_formula_of_the_textbook_is_documented():
     tables = (("Where each formula runs", "§"), ("Training", "what"))
-    told = {name for title, first in tables for row in rows(section(NOTATION, title), first) for name in spans(row[2])}
-    assert all(hasattr(textbook, name) for name in told)
+    documented = {
+        name for title, first in tables for row in rows(section(NOTATION, title), first) for name in spans(row[2])
+    }
+    assert all(hasattr(textbook, name) for name in documented)
     helpers = {"activation_of", "region_shape", "sigmoid", "true_convolution"}
-    assert set(textbook.__all__) - helpers == told
+    assert set(textbook.__all__) - helpers == documented

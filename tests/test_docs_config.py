@@ -1,4 +1,4 @@
-"""docs/config.md says what the schema says: every key, its names, values and default; its examples do what it says."""
+"""docs/config.md agrees with the schema: every key, its names, values and default; its examples work."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ SECTIONS = {
     "training": (TrainingOptions, set()),
     "augmentation": (AugmentationOptions, set()),
 }
-"""By heading: the part of the schema, and the keys of it that stand in another table."""
+"""By heading: the part of the schema, and those of its keys that are in another table."""
 
 
 def table(heading):
@@ -84,7 +84,7 @@ def test_the_tables_have_the_keys_of_the_schema_in_its_order(heading):
 
 
 @pytest.mark.parametrize(("heading", "key"), KEYS)
-def test_each_key_is_told_with_its_names_values_and_default(heading, key):
+def test_each_key_is_documented_with_its_names_values_and_default(heading, key):
     model = SECTIONS[heading][0]
     also, value, default, meaning = table(heading)[key]
     assert re.findall(r"`(.*?)`", also) == [name for name, short in model.long_names.items() if short == key]
@@ -96,8 +96,8 @@ def test_each_key_is_told_with_its_names_values_and_default(heading, key):
     elif field.default is None:
         assert re.match(r"(as|by|from) |none$", default)
     else:
-        told = yaml.safe_load(default.strip("`"))
-        assert (type(field.default)(**told) if isinstance(told, dict) else told) == field.default
+        documented = yaml.safe_load(default.strip("`"))
+        assert (type(field.default)(**documented) if isinstance(documented, dict) else documented) == field.default
 
 
 @pytest.mark.parametrize("example", fences("yaml"))
@@ -114,17 +114,17 @@ def test_the_example_of_overrides_loads(tmp_path):
     assert load_config(tmp_path / "a.yaml", command.split()[3:]).training.alpha == 0.001
 
 
-def test_the_faulty_example_is_told_as_the_page_says(tmp_path, monkeypatch):
+def test_the_errors_of_the_faulty_example_are_those_of_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("configs").mkdir()
-    (text,), (told,) = fences("yaml wrong"), fences("text wrong")
+    (text,), (documented,) = fences("yaml wrong"), fences("text wrong")
     Path("configs/a.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_config("configs/a.yaml")
-    assert str(caught.value) == told.rstrip("\n")
+    assert str(caught.value) == documented.rstrip("\n")
 
 
 def test_the_limits_are_those_of_the_reader():
-    told = " ".join(PAGE.split())
-    assert f"at most {MAX_BYTES:,} bytes, {DEPTH} nested mappings and lists, {ALIASES} aliases" in told
-    assert f"and {VALUES:,} keys and values" in told
+    documented = " ".join(PAGE.split())
+    assert f"at most {MAX_BYTES:,} bytes, {DEPTH} nested mappings and lists, {ALIASES} aliases" in documented
+    assert f"and {VALUES:,} keys and values" in documented

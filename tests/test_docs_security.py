@@ -33,17 +33,17 @@ def test_limit_is_the_one_in_the_code(row):
 
 
 def test_no_limit_is_forgotten():
-    told = {row[2].strip("`") for row in ROWS}
-    assert len(told) == len(ROWS)
-    assert told >= {f"{part}.{name}" for part, names in LIMITS.items() for name in names}
+    documented = {row[2].strip("`") for row in ROWS}
+    assert len(documented) == len(ROWS)
+    assert documented >= {f"{part}.{name}" for part, names in LIMITS.items() for name in names}
 
 
 def test_other_figures_are_those_of_the_code():
     from cnntrain.data.formats.decompress import PICTURE_LIMIT_FROM
 
     assert f"images of more than {PICTURE_LIMIT_FROM:,} bytes" in PAGE
-    told = f"{ConfigError.exit_code} for configs, {DataError.exit_code} for data, 5 for weights"
-    assert told in " ".join(PAGE.split())
+    documented = f"{ConfigError.exit_code} for configs, {DataError.exit_code} for data, 5 for weights"
+    assert documented in " ".join(PAGE.split())
     assert WeightsError.exit_code == 5
     fuzzer = (Path(__file__).parent / "fuzz" / "fuzz.py").read_text(encoding="utf-8")
     assert re.search("^[A-Z_]+, [A-Z_]+ = 5, 500$", fuzzer, re.MULTILINE)

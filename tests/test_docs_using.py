@@ -1,4 +1,4 @@
-"""docs/using.md: its examples run, and its tables say what a file holds."""
+"""docs/using.md: its examples run, and its table describes the ONNX file."""
 
 import json
 import re
@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "using.md").read_text(encoding="
 
 @pytest.fixture(scope="module")
 def folder(make_config, tmp_path_factory):
-    """Where the examples find what they name: a run on the digits, and its ONNX file."""
+    """A folder with what the examples use: a run on the digits, and its ONNX file."""
     folder = tmp_path_factory.mktemp("using")
     layers = [{"fc": {"activation": "softmax"}}]
     cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder / "runs" / "digits")
@@ -67,9 +67,9 @@ def test_the_python_examples_run(example, folder, monkeypatch, capsys):
 
 def test_the_table_of_the_onnx_file(folder):
     made = onnx.load(folder / "digits.onnx")
-    told = set(re.findall(r"^\| (?:\w+) `(\w+)` \|", PAGE, re.MULTILINE))
+    documented = set(re.findall(r"^\| (?:\w+) `(\w+)` \|", PAGE, re.MULTILINE))
     names = {tensor.name for tensor in (*made.graph.input, *made.graph.output)}
     keys = {entry.key: entry.value for entry in made.metadata_props}
-    assert told == names | keys.keys() - {"cnntrain"}
-    assert all(json.loads(keys[key]) for key in told - names)
+    assert documented == names | keys.keys() - {"cnntrain"}
+    assert all(json.loads(keys[key]) for key in documented - names)
     assert f"opset {made.opset_import[0].version}" in PAGE
