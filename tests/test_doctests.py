@@ -18,7 +18,10 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-WITH_EXAMPLES = [cnntrain, Network, Predictor.predict, Row, cnntrain.build, cnntrain.gradcheck, cnntrain.load]
+WITH_EXAMPLES = [
+    *(cnntrain, Network, Predictor.predict, Row, cnntrain.build, cnntrain.gradcheck, cnntrain.load),
+    *(cnntrain.train, cnntrain.resume, cnntrain.evaluate),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

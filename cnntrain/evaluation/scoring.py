@@ -38,13 +38,13 @@ def score(
     parts = list(network.micro_batches(len(dataset)))
     for i in comm.micro_batches(len(parts)):
         part = parts[i]
-        memory = network.workspace(part.stop - part.start)
-        preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), memory.x)
+        workspace = network.workspace(part.stop - part.start)
+        preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), workspace.x)
         with np.errstate(over="ignore", invalid="ignore"):
-            output = network.infer_micro_batch(memory)
+            output = network.infer_micro_batch(workspace)
             loss, correct, _ = network.compute_loss(output, dataset.labels[part])
             if predictions is not None:
-                predictions.add(part, output.reshape(-1, memory.n), dataset.labels[part])
+                predictions.add(part, output.reshape(-1, workspace.n), dataset.labels[part])
         comm.record(i, loss, correct)
     loss, correct = comm.allreduce(len(parts))
     return Score(loss / len(dataset), correct / len(dataset), len(dataset))

@@ -67,8 +67,8 @@ def time_micro_batch(
     network: Network, data: Data, indices: Labels, grads: list[dict[str, Array]], seconds: Array
 ) -> None:
     """Add the time of each layer on the samples at ``indices``."""
-    memory = network.workspace(len(indices))
-    data.preprocessing.columns(data.train.gather(indices), memory.x)
+    workspace = network.workspace(len(indices))
+    data.preprocessing.columns(data.train.gather(indices), workspace.x)
     began = 0.0
 
     def lap(direction: int, layer: Layer[Any]) -> None:
@@ -77,11 +77,11 @@ def time_micro_batch(
         began = time.perf_counter()
 
     began = time.perf_counter()
-    y = network.forward_micro_batch(memory, lambda layer, _: lap(FORWARD, layer))
-    _, delta = network.loss(y.reshape(-1, memory.n), data.train.labels[indices])
+    y = network.forward_micro_batch(workspace, lambda layer, _: lap(FORWARD, layer))
+    _, delta = network.loss(y.reshape(-1, workspace.n), data.train.labels[indices])
     stop, delta = network.training_stop, delta.reshape(y.shape)
     began = time.perf_counter()
-    network.row.backward(delta, memory.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
+    network.row.backward(delta, workspace.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
 
 
 def entry_count(network: Network) -> int:

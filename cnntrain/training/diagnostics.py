@@ -44,10 +44,10 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
     The network does not change.
     """
     part = next(iter(network.micro_batches(len(samples))))
-    memory = network.workspace(part.stop - part.start)
+    workspace = network.workspace(part.stop - part.start)
     indices = np.arange(part.start, part.stop)
     with np.errstate(over="ignore", invalid="ignore"):
-        samples.load(memory, epoch, indices)
+        samples.load(workspace, epoch, indices)
         dead: dict[int, float] = {}
         saturated: dict[int, float] = {}
 
@@ -60,10 +60,12 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
                 case Tanh():
                     saturated[layer.index] = float(np.mean(np.abs(y) > 1 - SATURATION_MARGIN))
 
-        network.row.forward(memory.x, memory.caches, on_output=observe)
+        network.row.forward(workspace.x, workspace.caches, on_output=observe)
         gradient = np.zeros_like(network.theta)
-        labels = samples.load(memory, epoch, indices)
-        network.forward_backward(memory, labels, network.objective.scale(len(indices)), network.layout.views(gradient))
+        labels = samples.load(workspace, epoch, indices)
+        network.forward_backward(
+            workspace, labels, network.objective.scale(len(indices)), network.layout.views(gradient)
+        )
         weights = {
             slot.layer.index: (mean_abs(network.theta[slot.slice]), mean_abs(gradient[slot.slice]))
             for slot in network.layout.parameters.values()

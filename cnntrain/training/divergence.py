@@ -15,9 +15,9 @@ def of_batch(
     """Return a sentence on the batch after ``state``, whose loss is not finite."""
     where, hint = f"epoch {state.epoch}, batch {state.batch + 1}", advice(options, state)
     for part in network.micro_batches(len(indices)):
-        memory = network.workspace(part.stop - part.start)
-        samples.load(memory, state.epoch, indices[part])
-        layer = network.first_nonfinite(memory)
+        workspace = network.workspace(part.stop - part.start)
+        samples.load(workspace, state.epoch, indices[part])
+        layer = network.first_nonfinite(workspace)
         if layer:
             return f"{where}: the loss is not finite; the first non-finite output is that of {layer}; {hint}"
     return f"{where}: the loss is not finite, though the outputs of all layers are; {hint}"

@@ -124,10 +124,10 @@ def batch_gradient(
     scale = network.objective.scale(len(indices))
     parts = list(network.micro_batches(len(indices)))
     for i in comm.micro_batches(len(parts)):
-        memory = network.workspace(parts[i].stop - parts[i].start)
-        labels = samples.load(memory, epoch, indices[parts[i]])
+        workspace = network.workspace(parts[i].stop - parts[i].start)
+        labels = samples.load(workspace, epoch, indices[parts[i]])
         with np.errstate(over="ignore", invalid="ignore"):  # a non-finite loss is reported later
-            loss, correct, _ = network.forward_backward(memory, labels, scale, comm.gradient_views(i, len(parts)))
+            loss, correct, _ = network.forward_backward(workspace, labels, scale, comm.gradient_views(i, len(parts)))
         comm.add_gradient(i, len(parts), loss, correct)
     return comm.reduce_scatter(len(parts))
 

@@ -17,16 +17,16 @@ class TrainingSamples:
     def __len__(self) -> int:
         return len(self._data.train)
 
-    def load(self, memory: MicroBatchWorkspace, epoch: int, samples: Labels) -> Labels:
+    def load(self, workspace: MicroBatchWorkspace, epoch: int, samples: Labels) -> Labels:
         """Write samples, augmented as in ``epoch``, into the input of a micro-batch; return their labels.
 
         Args:
-            memory: Buffers of a micro-batch of this size.
+            workspace: Buffers of a micro-batch of this size.
             epoch: Epoch, from 1.
             samples: Indices in the training set, ``(N,)``.
         """
-        memory.sample_ids.epoch, memory.sample_ids.samples = epoch, samples
-        pixels = self._augment(self._data.train.gather(samples), memory.sample_ids)
-        self._data.preprocessing.columns(pixels, memory.x)
+        workspace.sample_ids.epoch, workspace.sample_ids.samples = epoch, samples
+        pixels = self._augment(self._data.train.gather(samples), workspace.sample_ids)
+        self._data.preprocessing.columns(pixels, workspace.x)
         labels: Labels = self._data.train.labels[samples]
         return labels

@@ -1,11 +1,11 @@
-"""Let runs find no room at random moments: they go on, or end with a sentence, and their last checkpoint is whole.
+"""Fill the disk at random moments: runs continue, or end with an error message, and their last checkpoint is intact.
 
 ::
 
     python tests/campaigns/full.py --moments 50 configs/digits.yaml training.Max=20
 
-Where a file system in memory can be mounted (by root), it is filled up and later perhaps emptied again; elsewhere the
-size of files is limited while the process runs, which the system tells it likewise. Linux only.
+As root, the disk is a tmpfs that is filled up and perhaps emptied later. Otherwise a limit on the file size gives the
+running process similar errors. Linux only.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from cnntrain.training.checkpointing.checkpoint import load
 from cnntrain.training.resume import last_checkpoint
 
 SIZE = 4_000_000
-"""Bytes of the file system."""
+"""Size of the file system in bytes."""
 CLEAN = (0, 2)
-"""Statuses of a run that could save after all, or could not."""
+"""Exit statuses of a run that saved after all, or failed to save."""
 
 
 class Full(Campaign):
@@ -41,12 +41,12 @@ class Full(Campaign):
             self.mounted = False
 
     def close(self) -> None:
-        """Give the disk back."""
+        """Unmount the disk."""
         if self.mounted:
             subprocess.run(["umount", str(self.disk)], check=False)
 
     def fill(self, process: int) -> None:
-        """Leave no room, or next to none."""
+        """Fill the disk, up to a few bytes."""
         if not self.mounted:
             limit = self.rng.randrange(0, 6000)
             resource.prlimit(process, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -59,14 +59,14 @@ class Full(Campaign):
                 return
 
     def empty(self, process: int) -> None:
-        """Make room again."""
+        """Free the disk."""
         if self.mounted:
             (self.disk / "filler").unlink(missing_ok=True)
         else:
             resource.prlimit(process, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def moment(self, run: Path, longest: float, ends_full: bool) -> int:
-        """Begin a run, or go on with it; leave no room at a random moment; return its status."""
+        """Start or resume a run; fill the disk at a random moment; return the exit status."""
         process = self.start(run)
         status = self.wait(process, self.rng.uniform(0, longest))
         if status is not None:
@@ -83,20 +83,20 @@ class Full(Campaign):
         return status
 
     def run_out(self, moments: int) -> dict[str, int]:
-        """Leave no room so often; return how often the runs could go on to the end, and how often not."""
-        longest = self.undisturbed() / 2
-        counts = {"saved in the end": 0, "ended with a sentence": 0}
+        """Fill the disk ``moments`` times; return how many runs saved after all, and how many failed with a message."""
+        longest = self.uninterrupted() / 2
+        counts = {"saved after all": 0, "ended with a message": 0}
         for number in range(moments):
             run = self.disk / "run"
             status = self.moment(run, longest, ends_full=number % 2 == 0)
-            counts["ended with a sentence" if status else "saved in the end"] += 1
+            counts["ended with a message" if status else "saved after all"] += 1
             if any(run.glob("checkpoint*")):
-                found = last_checkpoint(run)
-                if found.notes:
-                    raise RuntimeError(f"{run}: {found.notes[0]}")
-                load(run / found.name)
+                loaded = last_checkpoint(run)
+                if loaded.notes:
+                    raise RuntimeError(f"{run}: {loaded.notes[0]}")
+                load(run / loaded.name)
             if status and self.wait(self.start(run), 10 * WAIT) != 0:
-                raise RuntimeError(f"it does not go on once there is room; see {self.log}")
+                raise RuntimeError(f"resuming failed though the disk has space; see {self.log}")
             self.compare(run)
             shutil.rmtree(run)
             print(f"moment {number + 1}: status {status}, and the same bytes", file=sys.stderr, flush=True)
@@ -106,24 +106,24 @@ class Full(Campaign):
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="+", metavar="CONFIG [KEY=VALUE...]")
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-plots", action="store_true", help="draw none: they take longer than a small run")
-    given = parser.parse_args()
-    if given.no_plots:
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots: they take longer than a small run")
+    args = parser.parse_args()
+    if args.no_plots:
         draw_nothing()
     folder = Path(tempfile.mkdtemp(prefix="cnntrain-full-"))
-    campaign = Full(given.words, given.seed, folder)
+    campaign = Full(args.words, args.seed, folder)
     try:
-        counts = campaign.run_out(given.moments)
+        counts = campaign.run_out(args.moments)
     finally:
         campaign.close()
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    summary = ", ".join(f"{count} {what}" for what, count in counts.items())
     how = "a full disk" if campaign.mounted else "a limit on files"
-    print(f"{given.moments} times {how}: {told}; all went on to the same bytes as the undisturbed run")
+    print(f"{args.moments} times {how}: {summary}; all results have the same bytes as the uninterrupted run")
     shutil.rmtree(folder)
 
 

@@ -1,11 +1,11 @@
-"""Kill runs at random moments, go on with them, and compare what they come to with a run that nothing disturbed.
+"""Kill runs at random moments, resume them, and compare the results with an uninterrupted run.
 
 ::
 
     python tests/campaigns/kill.py --kills 200 --workers 2 configs/digits.yaml training.Max=60
 
-Each kill is a SIGKILL of the first process or of one of its workers. The number of workers changes from start to start
-if several are given: ``--workers 1,2``. Linux only.
+Each kill is a SIGKILL of the first process or of one of its workers. With several numbers of workers, ``--workers 1,2``,
+every start uses the next one. Linux only.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from cnntrain.cli.app import app
 
-FIT = import_module("cnntrain.training.fit")  # once, before processes are forked
+FIT = import_module("cnntrain.training.fit")  # before any fork
 
 SAME = ("weights.safetensors", "best.safetensors")
 WAIT = 120
@@ -34,10 +34,10 @@ class Campaign:
     """Runs of one config.
 
     Args:
-        words: The config and what overrides it.
-        workers: Numbers of workers, taken in turn.
-        seed: Of the moments and victims.
-        folder: Where the runs go.
+        words: Config and overrides.
+        workers: Numbers of workers, used in turn.
+        seed: Seed of moments and victims.
+        folder: Parent of the run folders.
     """
 
     def __init__(self, words: list[str], workers: list[int], seed: int, folder: Path):
@@ -47,7 +47,7 @@ class Campaign:
         self.starts = 0
 
     def start(self, run: Path) -> int:
-        """Begin a run, or go on with it, in a process of its own; return its number."""
+        """Start or resume a run in a new process; return its PID."""
         self.starts += 1
         workers = str(self.workers[self.starts % len(self.workers)])
         words = ["resume", str(run)] if (run / "config.yaml").exists() else ["train", *self.words, "--out", str(run)]
@@ -72,17 +72,17 @@ class Campaign:
         return 0
 
     def wait(self, process: int, seconds: float) -> int | None:
-        """Wait until a process has ended, or so long; return its status, None if it runs on."""
+        """Wait for the end of a process, or for a timeout; return its exit status, or None if it still runs."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found, status = os.waitpid(process, os.WNOHANG)
-            if found:
+            pid, status = os.waitpid(process, os.WNOHANG)
+            if pid:
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.002)
         return None
 
     def kill(self, process: int) -> str | None:
-        """Kill a process or one of its workers; say which, None if it had ended before the signal came."""
+        """Kill a process or one of its workers; return which one, or None if it had already ended."""
         workers = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         victim = self.rng.choice([process, *map(int, workers)])
         os.kill(victim, signal.SIGKILL)
@@ -93,17 +93,17 @@ class Campaign:
             raise RuntimeError(f"status {status} after a kill; see {self.log}")
         return "first process" if victim == process else "worker"
 
-    def undisturbed(self) -> float:
-        """Run to the end; return the seconds it took."""
+    def uninterrupted(self) -> float:
+        """Run to the end; return the duration in seconds."""
         began = time.monotonic()
-        status = self.wait(self.start(self.folder / "undisturbed"), 60 * WAIT)
+        status = self.wait(self.start(self.folder / "uninterrupted"), 60 * WAIT)
         if status != 0:
-            raise RuntimeError(f"status {status} of the undisturbed run; see {self.log}")
+            raise RuntimeError(f"status {status} of the uninterrupted run; see {self.log}")
         return time.monotonic() - began
 
     def run(self, kills: int) -> dict[str, int]:
-        """Kill so often; return how often what was killed, and how many runs came to the right end."""
-        longest = self.undisturbed() / 2
+        """Kill ``kills`` times; return the counts of victims and of completed runs."""
+        longest = self.uninterrupted() / 2
         counts = {"first process": 0, "worker": 0, "runs": 0}
         while counts["first process"] + counts["worker"] < kills:
             run = self.folder / f"run-{counts['runs'] + 1}"
@@ -128,44 +128,44 @@ class Campaign:
         return counts
 
     def compare(self, run: Path) -> None:
-        """Raise unless a run has come to what the undisturbed one has."""
-        expected = outcome(self.folder / "undisturbed")
+        """Raise RuntimeError unless a run has the same result as the uninterrupted one."""
+        expected = outcome(self.folder / "uninterrupted")
         differing = [name for name, content in outcome(run).items() if content != expected[name]]
         if differing:
-            raise RuntimeError(f"{run}: not as in the undisturbed run: {', '.join(differing)}")
+            raise RuntimeError(f"{run}: differs from the uninterrupted run: {', '.join(differing)}")
 
 
 def draw_nothing() -> None:
-    """Leave out metrics.csv and the plots from here on."""
+    """Disable metrics.csv and the plots."""
     FIT.write_run_artifacts = lambda *_, **__: iter(())
 
 
 def outcome(run: Path) -> dict[str, object]:
-    """What a run has come to, the seconds left out."""
-    found: dict[str, object] = {name: (run / name).read_bytes() for name in SAME}
+    """Return the results of a run, without timings."""
+    result: dict[str, object] = {name: (run / name).read_bytes() for name in SAME}
     lines = (run / "metrics.jsonl").read_text().splitlines()
-    found["metrics.jsonl"] = [json.loads(line) | {"seconds": 0} for line in lines]
-    found["summary.json"] = json.loads((run / "summary.json").read_text()) | {"seconds": 0, "run": ""}
-    return found
+    result["metrics.jsonl"] = [json.loads(line) | {"seconds": 0} for line in lines]
+    result["summary.json"] = json.loads((run / "summary.json").read_text()) | {"seconds": 0, "run": ""}
+    return result
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="+", metavar="CONFIG [KEY=VALUE...]")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workers", default="1", help="a number, or several with commas between them")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-plots", action="store_true", help="draw none: they take longer than a small run")
-    given = parser.parse_args()
-    if given.no_plots:
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots: they take longer than a small run")
+    args = parser.parse_args()
+    if args.no_plots:
         draw_nothing()
     folder = Path(tempfile.mkdtemp(prefix="cnntrain-kill-"))
-    campaign = Campaign(given.words, [int(number) for number in given.workers.split(",")], given.seed, folder)
-    counts = campaign.run(given.kills)
+    campaign = Campaign(args.words, [int(number) for number in args.workers.split(",")], args.seed, folder)
+    counts = campaign.run(args.kills)
     print(
-        f"{given.kills} kills ({counts['first process']} of the first process, {counts['worker']} of a worker): "
-        f"all {counts['runs']} runs came to the same bytes as the undisturbed one"
+        f"{args.kills} kills ({counts['first process']} of the first process, {counts['worker']} of a worker): "
+        f"all {counts['runs']} runs have the same bytes as the uninterrupted one"
     )
     shutil.rmtree(folder)
 

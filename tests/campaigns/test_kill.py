@@ -1,4 +1,4 @@
-"""Twenty kills at random moments: the runs come to the bytes of one that nothing disturbed."""
+"""Twenty kills at random moments: the results have the same bytes as an uninterrupted run."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the campaign finds workers in /proc")
-def test_killed_runs_come_to_the_same_bytes():
+def test_killed_runs_give_the_same_bytes():
     words = ["configs/digits.yaml", "training.Max=3", "training.checkpoint_every=9 batches", "--no-plots"]
     command = [sys.executable, "tests/campaigns/kill.py", "--kills", "20", "--workers", "1,1,1,1,1,2", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -27,7 +27,7 @@ class Case(NamedTuple):
     dataset: Dataset
     classes: tuple[str, ...]
 
-    def judge(self):
+    def evaluate(self):
         return evaluate_network(self.network, "test", self.dataset, Preprocessing.none(1), self.classes)
 
 
@@ -49,14 +49,14 @@ def case(make_config):
 def test_answers_are_those_of_forward(case, layers, loss):
     network, dataset, _ = this = case(layers, loss)
     output = network.forward(dataset.images).reshape(len(dataset), -1)
-    report = this.judge()
-    answers = report.predictions
-    np.testing.assert_array_equal(answers.predicted, output.argmax(axis=1))
-    np.testing.assert_allclose(answers.confidence, output.max(axis=1), rtol=1e-12)
+    report = this.evaluate()
+    predictions = report.predictions
+    np.testing.assert_array_equal(predictions.predicted, output.argmax(axis=1))
+    np.testing.assert_allclose(predictions.confidence, output.max(axis=1), rtol=1e-12)
     before = (output > output[np.arange(len(dataset)), dataset.labels][:, np.newaxis]).sum(axis=1)
-    np.testing.assert_array_equal(answers.rank, before)
-    assert report.score.accuracy == (answers.rank == 0).mean()
-    assert answers.are_probabilities == (layers is SOFTMAX)
+    np.testing.assert_array_equal(predictions.rank, before)
+    assert report.score.accuracy == (predictions.rank == 0).mean()
+    assert predictions.are_probabilities == (layers is SOFTMAX)
     result = report.result()
     assert (result["calibration_error"] is not None) == (layers is SOFTMAX)
     assert np.trace(result["confusion"]) / len(dataset) == report.score.accuracy
@@ -65,7 +65,7 @@ def test_answers_are_those_of_forward(case, layers, loss):
 @pytest.mark.parametrize(("layers", "loss"), CASES)
 def test_mistakes_begin_with_the_most_confident(case, layers, loss):
     _, dataset, classes = this = case(layers, loss, count=90)
-    report = this.judge()
+    report = this.evaluate()
     wrong = np.flatnonzero(report.predictions.predicted != dataset.labels)
     mistakes = report.result()["mistakes"]
     assert len(wrong) > len(mistakes) == MAX_MISTAKES
@@ -82,16 +82,16 @@ def test_mistakes_begin_with_the_most_confident(case, layers, loss):
 def test_the_first_of_equal_outputs_comes_first(case):
     network, dataset, _ = this = case(SOFTMAX)
     network.set_parameters({name: np.zeros_like(value) for name, value in network.parameters().items()})
-    answers = this.judge().predictions
-    assert not answers.predicted.any()
-    np.testing.assert_array_equal(answers.rank, dataset.labels)
+    predictions = this.evaluate().predictions
+    assert not predictions.predicted.any()
+    np.testing.assert_array_equal(predictions.rank, dataset.labels)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
 def test_outputs_that_overflow_give_no_calibration_and_no_warning(case, loss):
     network, dataset, _ = this = case(SOFTMAX, loss)
     network.set_parameters({name: np.full_like(value, 1e308) for name, value in network.parameters().items()})
-    report = this.judge()
+    report = this.evaluate()
     assert not np.isfinite(report.score.loss)
     assert report.result()["calibration_error"] is None
     assert (report.predictions.rank >= dataset.labels).all()

@@ -1,4 +1,4 @@
-"""Optimizers against the textbook, one parameter at a time, and the length to which gradients are cut."""
+"""Optimizers against the textbook, one parameter at a time, and gradient clipping."""
 
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ def test_steps_are_those_of_the_textbook(options, gradients):
     theta = np.array([1.0, -2.0, 0.5, 0.0])
     states = np.zeros((options.state_rows, 4))
     optimizer = optimizer_of(options, states, DECAYED)
-    literal = [Literal(options, place < DECAYED) for place in range(4)]
+    literal = [Literal(options, index < DECAYED) for index in range(4)]
     expected = theta.tolist()
     for t, gradient in enumerate(gradients, start=1):
         optimizer.step(theta, np.array(gradient), options.alpha, t)
@@ -80,8 +80,8 @@ EACH = [
 
 
 @pytest.mark.parametrize("keys", EACH, ids=str)
-def test_all_that_is_remembered_lies_in_the_states(keys):
-    """A new optimizer goes on from a copy of them as if nothing had happened."""
+def test_the_states_are_the_whole_state(keys):
+    """A new optimizer with a copy of the states continues with the same bits."""
     options, rng = TrainingOptions(**keys), np.random.default_rng(0)
     gradients = rng.normal(size=(6, 50)).astype("float32")
     theta, states = rng.normal(size=50).astype("float32"), np.zeros((options.state_rows, 50), "float32")
@@ -111,7 +111,7 @@ def test_chunks_change_nothing(keys, monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
-def test_the_size_of_the_gradients_plays_next_to_no_part(optimizer):
+def test_steps_hardly_depend_on_the_size_of_the_gradients(optimizer):
     """Steps of about alpha, for gradients of 1e-5 and of 1e5."""
     options = TrainingOptions(optimizer=optimizer)
     theta = np.zeros(2)

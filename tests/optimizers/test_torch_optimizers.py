@@ -57,7 +57,7 @@ def test_the_cosine_is_that_of_pytorch():
 
 
 def test_one_cycle_is_that_of_pytorch_between_its_ends():
-    """PyTorch's peak lies one step earlier and its end one step sooner; it is told of a run that is so much longer."""
+    """PyTorch's peak lies one step earlier and its end one step sooner; so it gets a run with one more step."""
     steps, Max, warmup = 10, 10, 3
     options = TrainingOptions(schedule="one_cycle", Max=Max, alpha=0.4, warmup=warmup)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.4)
@@ -79,7 +79,7 @@ def test_one_cycle_is_that_of_pytorch_between_its_ends():
 
 @pytest.mark.parametrize(("share", "weighted"), [(0.0, False), (0.0, True), (0.1, False), (0.7, False)])
 def test_the_loss_is_that_of_pytorch(share, weighted):
-    """With smoothed labels PyTorch weighs each class of the label by itself, so only one of both is compared."""
+    """With smoothed labels PyTorch weights each class of the label separately, so the two are compared separately."""
     rng = np.random.default_rng(1)
     z, y = rng.normal(0, 3, (5, 9)), rng.integers(0, 5, 9)
     weights = rng.uniform(0.1, 3, 5) if weighted else None

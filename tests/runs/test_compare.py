@@ -196,11 +196,11 @@ def test_a_folder_and_a_file_that_may_not_be_read_stop_no_list(two, monkeypatch)
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr("cnntrain.runs.compare.load_config", load_config)
-    told = list_runs([two])["runs"]
-    assert [run["problem"] for run in told] == [
+    runs = list_runs([two])["runs"]
+    assert [run["problem"] for run in runs] == [
         "this folder cannot be read", f"{config.name} cannot be read: Permission denied",
     ]  # fmt: skip
-    assert told[1]["epochs"] > 0
+    assert runs[1]["epochs"] > 0
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user whom permissions bind")

@@ -13,15 +13,15 @@ from cnntrain.runs import environment as environments
 
 
 def test_versions_processor_and_cores_are_told():
-    told = environments.environment()
-    assert told["numpy"] == told["packages"]["numpy"] == np.__version__
-    assert platform.python_version() in told["python"]
-    assert told["cores"] <= told["cores_of_machine"] == os.cpu_count()
-    assert {library["version"] for library in told["blas"]} >= {
+    content = environments.environment()
+    assert content["numpy"] == content["packages"]["numpy"] == np.__version__
+    assert platform.python_version() in content["python"]
+    assert content["cores"] <= content["cores_of_machine"] == os.cpu_count()
+    assert {library["version"] for library in content["blas"]} >= {
         library["version"] for library in threadpool_info() if library["user_api"] == "blas"
     }
-    assert {"numpy", "typer", "pyyaml"} <= told["packages"].keys()
-    assert "ruff" not in told["packages"]
+    assert {"numpy", "typer", "pyyaml"} <= content["packages"].keys()
+    assert "ruff" not in content["packages"]
 
 
 def test_no_names_of_people_or_computers_and_no_paths():
@@ -40,6 +40,6 @@ def test_the_processor_is_named_where_linux_names_it(tmp_path):
 
 def test_a_run_keeps_it(tiny_config, record, tmp_path):
     record(tiny_config(), tmp_path / "run")
-    told = json.loads((tmp_path / "run" / "environment.json").read_text())
-    assert datetime.fromisoformat(told.pop("started")) <= datetime.now().astimezone()
-    assert told == environments.environment()
+    content = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert datetime.fromisoformat(content.pop("started")) <= datetime.now().astimezone()
+    assert content == environments.environment()

@@ -10,12 +10,14 @@ import pytest
 
 import cnntrain
 from cnntrain.builder import load_config_data
+from cnntrain.data.image_folder import split_file
 from cnntrain.errors import DataError, UsageError
 from cnntrain.evaluation.report import evaluate_network
 from cnntrain.runs import folder as run_folder
-from cnntrain.runs.folder import RunFolder
+from cnntrain.runs.folder import SPLIT_FILE, WEIGHTS_FILE, RunFolder
 from cnntrain.storage import FolderLock
 from cnntrain.training import monitoring
+from cnntrain.weights import weights
 
 FILES = {
     "config.yaml",
@@ -134,7 +136,7 @@ def test_nothing_is_made_when_the_data_are_missing(make_config, record, tmp_path
 
 @pytest.fixture
 def overfitting(make_config, tmp_path):
-    """A config that learns 60 random labels by heart: what it says about others gets worse and worse."""
+    """A config that overfits 60 random labels, so that the validation loss rises."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 255, (60, 6, 6), dtype=np.uint8), rng.integers(0, 3, 60)
     np.savez(tmp_path / "noise.npz", images=images, labels=labels)
@@ -173,7 +175,7 @@ def with_parameters(network, parameters):
 @pytest.mark.parametrize("options", [{"batch_size": 4}, {"batch_size": "all"}, {"optimizer": "adam", "alpha": 0.3}])
 @pytest.mark.parametrize("validation", [0, 0.25])
 def test_best_weights_have_the_least_loss_of_their_own(tiny_config, record, tmp_path, options, validation):
-    """Steps this large go up and down, so that a loss measured before the last step is another."""
+    """Steps this large oscillate, so that the loss before the last step differs."""
     config = tiny_config(data={"validation": validation}, **({"alpha": 3.0, "Max": 8} | options))
     run, split = record(config, tmp_path / "run"), "validation" if validation else "train"
     losses = losses_after_each_iteration(run, config, split)
@@ -203,7 +205,7 @@ def test_a_link_that_leads_nowhere_is_told_at_once(monkeypatch, tmp_path, link, 
 
 
 @links
-def test_a_ring_of_links_is_told_at_once(monkeypatch, tmp_path):
+def test_a_ring_of_links_is_an_error(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("runs").symlink_to("runs")
     with pytest.raises(UsageError, match=r"broken symbolic link$"):
@@ -285,14 +287,14 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tiny_config, record, monkeypat
         raise OSError(errno.EIO, "Input/output error", "somewhere")
 
     config = tiny_config()
-    place = tmp_path / "place"
-    place.mkdir()
-    monkeypatch.chdir(place)
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    monkeypatch.chdir(cwd)
     name = "fcntl.flock" if failing == "lock" else "cnntrain.training.checkpointing.checkpoint.save"
     monkeypatch.setattr(name, fail)
     with pytest.raises((OSError, UsageError)):
         record(config, out)
-    assert list(place.iterdir()) == []
+    assert list(cwd.iterdir()) == []
 
 
 def test_a_run_that_cannot_begin_leaves_a_folder_that_was_there_as_it_was(tiny_config, record, monkeypatch, tmp_path):
@@ -332,3 +334,8 @@ def test_the_samples_that_say_which_weights_are_best_are_of_all_classes(make_con
     assert all(any((image == other).all() for other in images) for image in part.dataset.gather(np.arange(5)))
     again, other = (monitoring.MonitoredSplit.of(data, seed).dataset.rows for seed in (0, 1))
     assert again.tolist() == part.dataset.rows.tolist() != other.tolist()
+
+
+def test_packages_below_use_the_same_file_names():
+    assert WEIGHTS_FILE == weights.FILE_IN_RUN
+    assert SPLIT_FILE == split_file.NAME

@@ -1,4 +1,4 @@
-"""Once warm, a training step makes next to no new arrays."""
+"""After a warm-up, a training step allocates almost no memory."""
 
 import tracemalloc
 from pathlib import Path

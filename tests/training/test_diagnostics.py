@@ -1,4 +1,4 @@
-"""What is said of the layers' health."""
+"""Diagnostics of the layers."""
 
 import numpy as np
 import pytest

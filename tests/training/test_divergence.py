@@ -1,4 +1,4 @@
-"""A run whose numbers run away: one sentence, no warnings of NumPy's, nothing saved that is not finite."""
+"""A diverged run: one message, no NumPy warnings, and no non-finite numbers in saved files."""
 
 import json
 

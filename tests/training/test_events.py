@@ -1,4 +1,4 @@
-"""What a training tells, and in which order."""
+"""The events of training and their order."""
 
 import time
 
@@ -14,7 +14,7 @@ def test_events_come_in_order(tiny_config, record, tmp_path):
     ]
 
 
-def test_the_beginning_tells_what_is_known(tiny_config, record, tmp_path):
+def test_the_first_event_describes_the_run(tiny_config, record, tmp_path):
     run = record(tiny_config(data={"validation": 0.25}, Max=5, epsilon=0.125), tmp_path / "run")
     started = run.events[0]
     assert started.run == tmp_path / "run"

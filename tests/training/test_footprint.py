@@ -41,7 +41,7 @@ def test_each_worker_that_has_a_slice_has_memory_of_its_own(tiny_config, bare):
     one, two, three = (of(tiny_config(WIDE, batch_size=16), workers) for workers in (1, 2, 3))
     assert one.total == one.first
     assert two.total > 1.7 * one.total
-    assert 0 < three.total - two.total < one.total  # a batch has two slices: the third worker only evaluates
+    assert 0 < three.total - two.total < one.total  # a batch has two micro-batches: the third worker only evaluates
     assert three.first < two.first
 
 
@@ -53,7 +53,7 @@ def test_without_data_the_network_alone_counts(tiny_config):
 
 
 def test_the_last_batch_may_have_the_largest_slice(tiny_config, bare):
-    """Slices have 8 samples at most: of 40, batches of 11 have 6 and 5, but the rest is one slice of 7."""
+    """Micro-batches have at most 8 samples: batches of 11 of 40 samples have 6 and 5, but the last one has one of 7."""
     with_rest, without = (of(tiny_config(WIDE, batch_size=size)).total for size in (11, 12))
     assert with_rest > 1.05 * without
 

@@ -1,4 +1,4 @@
-"""Data are loaded while events tell how far it is."""
+"""Loading the data yields progress events."""
 
 import threading
 

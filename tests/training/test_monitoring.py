@@ -1,4 +1,4 @@
-"""Which losses may be compared: those of the weights, and what training alone does."""
+"""Which options make training and validation loss incomparable."""
 
 import pytest
 
@@ -17,9 +17,9 @@ SOFTMAX = {"fc": {"units": 3, "activation": "softmax"}}
         ([], {"label_smoothing": 0.1}, ("label smoothing",)),
         ([], {"class_weights": "balanced"}, ("class weights",)),
         ([], {"class_weights": [1, 2, 3]}, ("class weights",)),
-        ([], {"l2": 0.1, "optimizer": "adamw", "weight_decay": 0.1}, ()),  # penalties are in no loss that is shown
+        ([], {"l2": 0.1, "optimizer": "adamw", "weight_decay": 0.1}, ()),  # reported losses do not include penalties
         ([{"dropout": {}}], {"label_smoothing": 0.1}, ("dropout", "label smoothing")),
     ],
 )
-def test_what_makes_the_training_loss_another_measure_is_named(make_config, layers, training, names):
+def test_options_that_only_affect_the_training_loss_are_named(make_config, layers, training, names):
     assert only_in_training(make_config([*layers, SOFTMAX], (1, 4, 4), **training)) == names

@@ -1,4 +1,4 @@
-"""A run that was stopped anywhere goes on to the same bits, on any number of workers."""
+"""A run stopped at any time resumes to the same bits, with any number of workers."""
 
 import json
 import os
@@ -73,20 +73,20 @@ def results(folder):
 
 
 @pytest.fixture
-def undisturbed(config, tmp_path):
+def uninterrupted(config, tmp_path):
     """The results of the same run that nothing disturbed."""
 
     def run(**training):
-        list(fit(config(**training), tmp_path / "undisturbed"))
-        return results(tmp_path / "undisturbed")
+        list(fit(config(**training), tmp_path / "uninterrupted"))
+        return results(tmp_path / "uninterrupted")
 
     return run
 
 
 @pytest.mark.parametrize("options", [PLAIN, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("batches", [1, 4, 5, 6, 13, 20])
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(config, undisturbed, tmp_path, options, batches):
-    expected = undisturbed(**options)
+def test_a_run_that_was_stopped_resumes_to_the_same_bits(config, uninterrupted, tmp_path, options, batches):
+    expected = uninterrupted(**options)
     interrupts, watch = stop_at(batches)
     first = watch(fit(config(**options), tmp_path / "run", interrupts))
     assert first[-1].result["stop"] == "interrupted"
@@ -97,8 +97,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(config, undisturbed, tm
     assert len(ended) == 20
 
 
-def test_any_mixture_of_workers_and_stops_gives_the_same_bits(config, undisturbed, tmp_path):
-    expected = undisturbed(**EVERYTHING, workers=1)
+def test_any_mixture_of_workers_and_stops_gives_the_same_bits(config, uninterrupted, tmp_path):
+    expected = uninterrupted(**EVERYTHING, workers=1)
     interrupts, watch = stop_at(3)
     watch(fit(config(**EVERYTHING, workers=2), tmp_path / "run", interrupts))
     for workers, batches in ((1, 4), (3, 7), (1, 99)):
@@ -133,8 +133,8 @@ def test_the_best_weights_of_an_extended_run_are_those_of_the_long_one(config, t
     assert results(tmp_path / "run") == results(tmp_path / "long")
 
 
-def test_a_finished_run_that_goes_on_is_the_same_run(config, undisturbed, tmp_path):
-    expected = undisturbed(**PLAIN)
+def test_a_finished_run_that_is_resumed_is_the_same_run(config, uninterrupted, tmp_path):
+    expected = uninterrupted(**PLAIN)
     list(fit(config(**PLAIN), tmp_path / "run"))
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("checkpoint*")}
     assert not [event for event in resume_run(tmp_path / "run") if type(event).__name__ == "BatchEnded"]
@@ -144,8 +144,8 @@ def test_a_finished_run_that_goes_on_is_the_same_run(config, undisturbed, tmp_pa
 
 def test_patience_goes_on_waiting(config, tmp_path):
     options = {"batch_size": 7, "alpha": 3.0, "Max": 60, "patience": 4}
-    list(fit(config(**options), tmp_path / "undisturbed"))
-    expected = results(tmp_path / "undisturbed")
+    list(fit(config(**options), tmp_path / "uninterrupted"))
+    expected = results(tmp_path / "uninterrupted")
     assert expected["summary.json"]["stop"] == "patience"
     run, left = fit(config(**options), tmp_path / "run"), 99
     while left:
@@ -158,10 +158,10 @@ def test_patience_goes_on_waiting(config, tmp_path):
     assert results(tmp_path / "run") == expected
 
 
-def test_a_run_without_a_checkpoint_begins_anew(config, undisturbed, tmp_path):
-    expected = undisturbed(**PLAIN)
+def test_a_run_without_a_checkpoint_starts_from_scratch(config, uninterrupted, tmp_path):
+    expected = uninterrupted(**PLAIN)
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.yaml").write_bytes((tmp_path / "undisturbed" / "config.yaml").read_bytes())
+    (tmp_path / "run" / "config.yaml").write_bytes((tmp_path / "uninterrupted" / "config.yaml").read_bytes())
     list(resume_run(tmp_path / "run"))
     assert results(tmp_path / "run") == expected
 
@@ -179,7 +179,7 @@ def content(folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "texts"),
     [
         (["training.alpha=0.1"], "training.alpha is 0.05 in this run and cannot become 0.1"),
         (["network.layers.0.conv.K=4"], "network.layers.0.conv.K is 3 in this run and cannot become 4"),
@@ -188,11 +188,11 @@ def content(folder):
         (["training.alpha=many"], "expected a number above 0"),
     ],
 )
-def test_an_override_that_makes_another_run_is_refused_before_anything_is_touched(half, words, told):
+def test_an_override_that_makes_another_run_is_refused_before_anything_is_touched(half, words, texts):
     before = content(half)
     with pytest.raises(ConfigError) as caught:
         list(resume_run(half, words))
-    assert told in str(caught.value)
+    assert texts in str(caught.value)
     assert content(half) == before
 
 
@@ -206,8 +206,8 @@ def test_changed_data_are_refused_before_anything_is_touched(half, tiny):
     assert content(half) == before
 
 
-def test_data_that_have_moved_are_the_same_data(half, tiny, undisturbed, tmp_path):
-    expected = undisturbed(**PLAIN)
+def test_data_that_have_moved_are_the_same_data(half, tiny, uninterrupted, tmp_path):
+    expected = uninterrupted(**PLAIN)
     tiny.rename(tmp_path / "moved.npz")
     with pytest.raises(DataError):
         list(resume_run(half))
@@ -220,20 +220,20 @@ def test_another_version_is_told(half, monkeypatch):
 
     now = provenance.provenance() | {"NumPy": "99.1"}
     monkeypatch.setattr(provenance, "provenance", lambda: now)
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
-    assert len(told) == 1
-    assert f"NumPy was {np.__version__} and is 99.1" in told[0]
+    texts = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
+    assert len(texts) == 1
+    assert f"NumPy was {np.__version__} and is 99.1" in texts[0]
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(half, undisturbed):
+def test_a_damaged_checkpoint_gives_a_warning_and_the_previous_one_is_used(half, uninterrupted):
     newest = half / "checkpoint.safetensors"
     damaged = bytearray(newest.read_bytes())
     damaged[-5] ^= 1
     newest.write_bytes(damaged)
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
-    assert len(told) == 1
-    assert "damaged" in told[0]
-    assert results(half) == undisturbed(**PLAIN)
+    texts = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
+    assert len(texts) == 1
+    assert "damaged" in texts[0]
+    assert results(half) == uninterrupted(**PLAIN)
 
 
 def test_without_a_whole_checkpoint_nothing_is_touched(half):
@@ -271,20 +271,20 @@ def test_a_run_that_another_process_works_on_is_refused(half):
 def test_lines_of_metrics_that_somebody_changed_are_told(half):
     metrics = half / "metrics.jsonl"
     metrics.write_text(metrics.read_text().replace("0.", "1.", 1) + "{}")
-    told = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
-    assert len(told) == 1
-    assert "metrics.jsonl: this file was edited" in told[0]
+    texts = [event.text for event in resume_run(half) if type(event).__name__ == "WarningIssued"]
+    assert len(texts) == 1
+    assert "metrics.jsonl: this file was edited" in texts[0]
     assert [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("options", [PLAIN, EVERYTHING], ids=["plain", "everything"])
-def test_the_last_steps_are_verified(config, undisturbed, tmp_path, options):
+def test_the_last_steps_are_verified(config, uninterrupted, tmp_path, options):
     interrupts, watch = stop_at(8)
     watch(fit(config(**options), tmp_path / "run", interrupts))
     events = list(resume_run(tmp_path / "run", verify=True))
     assert type(events[0]).__name__ == "StepsVerified"
     assert 0 < events[0].steps <= 8
-    assert results(tmp_path / "run") == undisturbed(**options)
+    assert results(tmp_path / "run") == uninterrupted(**options)
 
 
 def test_steps_that_give_other_bits_are_found_out(half, monkeypatch):
@@ -305,18 +305,18 @@ def test_steps_that_give_other_bits_are_found_out(half, monkeypatch):
     assert content(half) == before
 
 
-def test_from_python(half, undisturbed):
+def test_from_python(half, uninterrupted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = cnntrain.resume(half)
     assert json.loads((half / "summary.json").read_text()) == result
-    assert results(half) == undisturbed(**PLAIN)
+    assert results(half) == uninterrupted(**PLAIN)
 
 
 @pytest.mark.parametrize("batches", [1, 5, 9])
-def test_a_run_that_is_ended_at_once_loses_no_checkpoint(config, undisturbed, tmp_path, batches):
+def test_a_run_that_is_ended_at_once_loses_no_checkpoint(config, uninterrupted, tmp_path, batches):
     """What a second Ctrl-C does: wherever it strikes, the exception goes through all that is open."""
-    expected = undisturbed(**EVERYTHING, checkpoint_every="2 batches")
+    expected = uninterrupted(**EVERYTHING, checkpoint_every="2 batches")
     events = fit(config(**EVERYTHING, checkpoint_every="2 batches"), tmp_path / "run")
     ended = 0
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012

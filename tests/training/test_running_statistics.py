@@ -40,7 +40,7 @@ def test_a_step_moves_them_towards_the_statistics_of_the_batch(config):
     before = network.state()
     x = np.empty((8, 1, 8, 40))
     data.preprocessing.columns(data.train.gather(np.arange(40)), x)
-    assert network.micro_batch_size >= 40  # one slice
+    assert network.micro_batch_size >= 40  # one micro-batch
     z = np.zeros((40, 3, 6, 6))
     W = before["layers.0.W"]
     for p, q in np.ndindex(3, 3):
@@ -54,7 +54,7 @@ def test_a_step_moves_them_towards_the_statistics_of_the_batch(config):
 
 
 def test_slices_count_by_their_samples(make_config, config):
-    """With momentum 0 the average is that of the last batch, here cut into slices of 32 and fewer."""
+    """With momentum 0 the average is that of the last batch, here cut into micro-batches of at most 32."""
     layers = [{"conv": {"K": 20, "F": 1}}, {"batch_norm": {"momentum": 0.0}}, {"fc": {"activation": "softmax"}}]
     network, data, steps = events(config(layers, batch_size=70))
     assert network.micro_batch_size < 70

@@ -43,7 +43,7 @@ def test_alpha_rises_to_its_value_and_never_rises_again(run):
 @given(runs(["constant", "cosine", "one_cycle"]))
 @settings(max_examples=50)
 def test_alpha_does_not_jump(run):
-    """From one step to the next it changes by no more than the steepest place of its curve allows."""
+    """Between two steps it changes by no more than the maximum slope of its curve."""
     options, steps = run
     warm = options.warmup * steps
     rest = options.Max * steps - warm

@@ -1,4 +1,4 @@
-"""When a run ends by itself: at Max, below epsilon, or when patience is over."""
+"""Stopping criteria: Max, epsilon and patience."""
 
 import json
 
@@ -11,7 +11,7 @@ from cnntrain.training.state import TrainState
 from cnntrain.training.stopping import reason_to_stop
 
 
-def told(losses, changes=None, **options):
+def reasons(losses, changes=None, **options):
     """What is said after each epoch, until the first that ends the run."""
     state, options, found = TrainState(), TrainingOptions(**options), []
     assert not reason_to_stop(state, options)
@@ -24,21 +24,21 @@ def told(losses, changes=None, **options):
 
 
 def test_max_is_the_last_iteration():
-    assert told([1.0, 2.0, 3.0], Max=3) == ["", "", "max"]
+    assert reasons([1.0, 2.0, 3.0], Max=3) == ["", "", "max"]
 
 
 def test_patience_counts_iterations_in_a_row_that_are_not_better():
-    assert told([5, 4, 4, 3.9, 6, 3.9, 3.95, 1], Max=99, patience=3) == [""] * 6 + ["patience"]
-    assert told([5, 6], Max=99, patience=1) == ["", "patience"]
+    assert reasons([5, 4, 4, 3.9, 6, 3.9, 3.95, 1], Max=99, patience=3) == [""] * 6 + ["patience"]
+    assert reasons([5, 6], Max=99, patience=1) == ["", "patience"]
 
 
 def test_without_patience_nothing_is_too_bad():
-    assert told([1.0] + [2.0] * 8, Max=9) == [""] * 8 + ["max"]
+    assert reasons([1.0] + [2.0] * 8, Max=9) == [""] * 8 + ["max"]
 
 
 def test_epsilon_comes_first_then_patience():
-    assert told([1, 2, 3], [1, 1, 0.01], Max=3, patience=2, epsilon=0.1) == ["", "", "epsilon"]
-    assert told([1, 2, 3], Max=3, patience=2) == ["", "", "patience"]
+    assert reasons([1, 2, 3], [1, 1, 0.01], Max=3, patience=2, epsilon=0.1) == ["", "", "epsilon"]
+    assert reasons([1, 2, 3], Max=3, patience=2) == ["", "", "patience"]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,4 +1,4 @@
-"""Smoothed labels and class weights belong to what is minimized, not to what is judged."""
+"""Label smoothing and class weights affect the objective, but not the evaluation."""
 
 import json
 

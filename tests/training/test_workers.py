@@ -20,7 +20,7 @@ from cnntrain.training.fit import fit
 from cnntrain.training.workers import number_of_workers
 
 FAILING = '''
-"""A worker whose 4th slice fails."""
+"""A worker whose 4th micro-batch fails."""
 from cnntrain.network.network import Network
 from cnntrain.training import worker
 
@@ -29,7 +29,7 @@ forward_backward, calls = Network.forward_backward, []
 def fail(*arguments):
     calls.append(1)
     if len(calls) == 4:
-        raise MemoryError("no room for another slice")
+        raise MemoryError("no memory for another micro-batch")
     return forward_backward(*arguments)
 
 def main():
@@ -108,7 +108,7 @@ def test_a_run_that_diverges_says_so_on_any_number_of_workers(tiny_config, tmp_p
 
 
 @pytest.mark.parametrize("how", ["closed", "dropped", "interrupted"])
-def test_a_run_that_is_given_up_leaves_nothing(tiny_config, tmp_path, started, how):
+def test_an_abandoned_run_leaves_nothing(tiny_config, tmp_path, started, how):
     run = fit(tiny_config(workers=3), tmp_path / "run")
     network = next(run).network
     next(run)
@@ -134,7 +134,7 @@ def test_the_network_can_be_used_after_the_run(tiny_config, tmp_path, record):
         assert shared_memory_in_use() == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
 def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
     """Not until the cycle collector runs, either."""
     most, config = 0, tiny_config(workers=2, alpha=1e30, on_divergence="rollback", loss="mse")
@@ -144,8 +144,8 @@ def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
         with suppress(DivergedError):
             for event in fit(config, tmp_path / "run"):
                 most = max(most, len(shared_memory_in_use()))
-                told = type(event).__name__
-        assert told == "TrainingEnded"
+                name = type(event).__name__
+        assert name == "TrainingEnded"
         assert most == 1
         assert shared_memory_in_use() == []
     finally:
@@ -171,7 +171,7 @@ def test_it_works_in_a_thread(tiny_config, tmp_path):
         ({"workers": 1000}, 12),
         ({"workers": "auto"}, 1),
         ({"workers": "auto", "batch_size": "all"}, 8),
-        ({"workers": "auto", "batch_size": 90}, "slices"),
+        ({"workers": "auto", "batch_size": 90}, "micro-batches"),
     ],
     ids=str,
 )
@@ -185,7 +185,7 @@ def test_number_of_workers(make_config, monkeypatch, options, count):
     config = make_config(layers, data={"source": "digits"}, **({"batch_size": 32} | options))
     data = load_config_data(config)
     network = build_for(config, data)
-    if count == "slices":
+    if count == "micro-batches":
         count = len(list(network.micro_batches(90)))
         assert count < 8
     assert number_of_workers(config, network, data) == count

@@ -99,15 +99,15 @@ def output_statistics(network: Network, samples: TrainingSamples, epoch: int, in
     """
     rows: list[dict[str, Any]] = []
     for part in network.micro_batches(len(indices)):
-        memory = network.workspace(part.stop - part.start)
-        samples.load(memory, epoch, indices[part])
+        workspace = network.workspace(part.stop - part.start)
+        samples.load(workspace, epoch, indices[part])
         rows = []
 
         def add(layer: Layer[Any], y: Array, rows: list[dict[str, Any]] = rows) -> None:
             rows.append({"index": layer.index, "type": layer.kind, "step": type(layer).__name__, **statistics(y)})
 
         with np.errstate(over="ignore", invalid="ignore"):
-            network.row.forward(memory.x, memory.caches, on_output=add)
+            network.row.forward(workspace.x, workspace.caches, on_output=add)
         if any(row["not_finite"] for row in rows):
             break
     return rows

@@ -1,4 +1,4 @@
-"""Checkpoints hold what they are given to the last bit, and believe nothing that does not fit."""
+"""Checkpoints are exact to the last bit, and inconsistent ones are rejected."""
 
 import json
 import math
@@ -69,12 +69,12 @@ def test_values_of_another_kind_are_no_progress(key, value):
         TrainState.from_json(TrainState().to_json() | {key: value})
 
 
-@pytest.mark.parametrize("place", range(0, 100, 7))
-def test_any_flipped_bit_is_found(run, place):
+@pytest.mark.parametrize("percent", range(0, 100, 7))
+def test_any_flipped_bit_is_found(run, percent):
     path = run / "checkpoint.safetensors"
     content = bytearray(path.read_bytes())
-    at = place * (len(content) - 1) // 100
-    content[at] ^= 1 << place % 8
+    at = percent * (len(content) - 1) // 100
+    content[at] ^= 1 << percent % 8
     path.write_bytes(content)
     with pytest.raises(WeightsError):
         load(path)

@@ -68,12 +68,12 @@ def stopped_api(tiny_config, monkeypatch, tmp_path):
     forward_backward = Network.forward_backward
 
     def train(number):
-        def learn_and_be_stopped(self, *arguments, **options):
+        def step_and_be_stopped(self, *arguments, **options):
             os.kill(os.getpid(), number)
             monkeypatch.setattr(Network, "forward_backward", forward_backward)
             return forward_backward(self, *arguments, **options)
 
-        monkeypatch.setattr(Network, "forward_backward", learn_and_be_stopped)
+        monkeypatch.setattr(Network, "forward_backward", step_and_be_stopped)
         return cnntrain.train(tiny_config(), tmp_path / "run")
 
     return train
@@ -121,12 +121,12 @@ def test_sigterm_saves_the_run_and_then_ends_the_program_that_trains(tiny, tmp_p
 import os, signal, cnntrain
 from cnntrain.config import config_from_dict
 from cnntrain.network.network import Network
-learn_slice = Network.learn_slice
-def learn_and_be_stopped(self, *arguments, **options):
+forward_backward = Network.forward_backward
+def step_and_be_stopped(self, *arguments, **options):
     os.kill(os.getpid(), signal.SIGTERM)
-    Network.learn_slice = learn_slice
-    return learn_slice(self, *arguments, **options)
-Network.learn_slice = learn_and_be_stopped
+    Network.forward_backward = forward_backward
+    return forward_backward(self, *arguments, **options)
+Network.forward_backward = step_and_be_stopped
 layers = [{{"fc": {{"activation": "softmax"}}}}]
 data = {{"source": "npz", "path": {str(tiny)!r}}}
 cnntrain.train(config_from_dict({{"data": data, "network": {{"layers": layers}}}}, "a test"), "run")

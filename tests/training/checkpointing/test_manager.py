@@ -1,4 +1,4 @@
-"""A run goes on while nothing can be saved, says so, and saves when it can again."""
+"""If saving fails, training continues with a warning, and saving is tried again."""
 
 import errno
 import json
@@ -83,10 +83,10 @@ def expected(tiny_config, tmp_path):
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(tiny_config, tmp_path, trouble, expected):
     at = {(1, 3): lambda: setattr(trouble, "error", full()), (4, 1): lambda: setattr(trouble, "error", None)}
-    told = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
-    assert len(told) == 2
-    assert "No space left on device; training continues, and saving is tried again later" in told[0]
-    assert told[1] == "saving works again"
+    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
+    assert len(texts) == 2
+    assert "No space left on device; training continues, and saving is tried again later" in texts[0]
+    assert texts[1] == "saving works again"
     assert results(tmp_path / "run") == expected
     assert not list((tmp_path / "run").glob("*.tmp"))
 
@@ -125,8 +125,8 @@ def test_a_folder_that_is_deleted_is_told_and_not_made_anew(tiny_config, tmp_pat
 
 def test_a_folder_that_comes_back_is_used(tiny_config, tmp_path, expected):
     at = {(2, 1): lambda: shutil.rmtree(tmp_path / "run"), (3, 1): (tmp_path / "run").mkdir}
-    told = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
-    assert told[-1] == "saving works again"
+    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
+    assert texts[-1] == "saving works again"
     weights, lines = results(tmp_path / "run")
     assert weights == expected[0]
     assert lines == expected[1][-len(lines) :]
@@ -159,10 +159,10 @@ def test_the_same_trouble_is_told_once(tiny_config, tmp_path, trouble):
             {(1, 3): lambda: setattr(trouble, "error", full()), (4, 1): other},
             events,
         )
-    told = warnings_of(events)
-    assert ["No space" in text for text in told] == [True] * (len(told) - 1) + [False]
-    assert "Disk quota exceeded" in told[-1]
-    assert len(told) <= 3
+    texts = warnings_of(events)
+    assert ["No space" in text for text in texts] == [True] * (len(texts) - 1) + [False]
+    assert "Disk quota exceeded" in texts[-1]
+    assert len(texts) <= 3
 
 
 def test_numbers_that_ran_away_are_in_no_checkpoint(tiny_config, tmp_path):
@@ -188,7 +188,7 @@ def test_checkpoints_are_written_so_often(tiny_config, tmp_path, monkeypatch, ev
 
 
 def test_saving_takes_no_more_than_a_twentieth_of_the_time(tiny_config, tmp_path, monkeypatch):
-    """By a clock that goes on by 0.1 s an epoch and 1 s a checkpoint."""
+    """With a clock that advances by 0.1 s per epoch and 1 s per checkpoint."""
     now, saved, save = [0.0], [], checkpoint.save
 
     def slow(*arguments):

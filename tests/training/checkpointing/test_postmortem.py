@@ -57,9 +57,9 @@ def test_replay_goes_to_the_same_end_and_leaves_the_run_as_it_is(tmp_path, worke
     found = replay(run)
     assert found.pop("steps") >= 1
     losses = found.pop("last_steps")
-    told = report_of(run)
-    assert losses == told.pop("last_steps")[-len(losses) :]
-    assert found == told
+    report = report_of(run)
+    assert losses == report.pop("last_steps")[-len(losses) :]
+    assert found == report
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 

@@ -71,8 +71,11 @@ def test_half_the_alpha_saves_a_run(tmp_path):
     with pytest.raises(DivergedError):
         list(fit(config(0.1, on_divergence="stop"), tmp_path / "stop"))
     events = list(fit(config(0.1), tmp_path / "a"))
-    (told,) = warned(events)
-    assert "rolling back to the initial weights, and continuing with 0.5 of alpha (rollback 1 of at most 3)" in told
+    (warning_texts,) = warned(events)
+    assert (
+        "rolling back to the initial weights, and continuing with 0.5 of alpha (rollback 1 of at most 3)"
+        in warning_texts
+    )
     assert sum(isinstance(event, TrainingStarted) for event in events) == 1
     (finished,) = [event for event in events if isinstance(event, TrainingEnded)]
     assert (finished.result["stop"], finished.result["epochs"]) == ("max", 200)
@@ -85,8 +88,8 @@ def test_half_the_alpha_saves_a_run(tmp_path):
 def test_a_run_goes_back_to_its_best_iteration(tmp_path):
     """Alpha rises until its steps are too long: before that they were good."""
     events = list(fit(config(0.4, warmup=40, Max=60), tmp_path / "a"))
-    told, _ = warned(events)
-    best = int(told.split("rolling back to epoch ")[1].split(",")[0])
+    warning_texts, _ = warned(events)
+    best = int(warning_texts.split("rolling back to epoch ")[1].split(",")[0])
     assert best > 1
     before = [
         event.monitor_loss for event in events[: indices_of(events, WarningIssued)[0]] if isinstance(event, EpochEnded)
@@ -104,9 +107,9 @@ def indices_of(events, kind):
 @pytest.mark.parametrize("data", [{}, {"validation": 0.1}], ids=str)
 def test_weights_that_the_first_step_ruined_are_not_what_a_run_goes_back_to(tmp_path, data):
     """The loss of the first epoch is that of the untrained network, whose one step was far too long."""
-    told = warned(fit(config(0.4, data, Max=60), tmp_path / "a"))
-    assert len(told) == 3
-    assert all("rolling back to the initial weights" in text for text in told)
+    warning_texts = warned(fit(config(0.4, data, Max=60), tmp_path / "a"))
+    assert len(warning_texts) == 3
+    assert all("rolling back to the initial weights" in text for text in warning_texts)
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert (summary["stop"], summary["alpha_factor"]) == ("max", 0.125)
     split = "validation" if data else "train"
@@ -126,8 +129,12 @@ def test_a_run_goes_back_three_times_at_most(tmp_path):
         warnings.simplefilter("always", UserWarning)
         with pytest.raises(DivergedError):
             cnntrain.train(config(1e30), tmp_path / "a")
-    told = [str(warning.message) for warning in caught]
-    assert [f"time {time} of 3" in text for time, text in enumerate(told, start=1)] == [True, True, True]
+    warning_texts = [str(warning.message) for warning in caught]
+    assert [f"rollback {time} of at most 3" in text for time, text in enumerate(warning_texts, start=1)] == [
+        True,
+        True,
+        True,
+    ]
 
 
 def test_neither_workers_nor_checkpoints_make_a_difference(tmp_path):
@@ -162,15 +169,15 @@ def breaking(monkeypatch):
 
 
 # An epoch of the tiny data has three batches.
-PLACES = {
+CASES = {
     "first batch": [(1, 1.0)],
     "last batch of the first epoch": [(3, 1.0)],
     "first batch of an epoch": [(7, 1.0)],
     "within an epoch": [(8, 1.0)],
     "last batch of an epoch": [(9, 1.0)],
     "last batch of all": [(12, 1.0)],
-    "twice in the same place": [(8, 1.0), (8, 0.5)],
-    "twice in a row": [(12, 1.0), (10, 0.5)],
+    "twice at the same batch": [(8, 1.0), (8, 0.5)],
+    "at two consecutive rollbacks": [(12, 1.0), (10, 0.5)],
     "three times": [(12, 1.0), (11, 0.5), (12, 0.25)],
     "four times": [(11, 1.0), (12, 0.5), (12, 0.25), (10, 0.125)],
 }
@@ -201,17 +208,17 @@ def whole(events):
 
 
 @pytest.mark.parametrize("validation", [0, 0.25])
-@pytest.mark.parametrize("place", PLACES)
-def test_a_run_that_is_stopped_at_every_batch_goes_back_as_if_it_were_not(
-    tiny_config, tmp_path, breaking, place, validation
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_that_is_stopped_at_every_batch_rolls_back_to_the_same_bits(
+    tiny_config, tmp_path, breaking, case, validation
 ):
-    breaking(*PLACES[place])
+    breaking(*CASES[case])
     options = tiny_config(LAYERS, {"validation": validation}, **OPTIONS, patience=3 if validation else 0)
     events = whole(fit(options, tmp_path / "whole"))
-    assert len(warned(events)) == min(3, len(PLACES[place]))
+    assert len(warned(events)) == min(3, len(CASES[case]))
     expected = results(tmp_path / "whole")
-    assert expected[2]["rollbacks"] == min(3, len(PLACES[place]))
-    assert (expected[2]["stop"] == "diverged") == (len(PLACES[place]) > 3)
+    assert expected[2]["rollbacks"] == min(3, len(CASES[case]))
+    assert (expected[2]["stop"] == "diverged") == (len(CASES[case]) > 3)
     split = "validation" if validation else "train"
     assert expected[2]["best"]["loss"] == cnntrain.evaluate(tmp_path / "whole" / "best.safetensors", split)["loss"]
     for every in ("1 batch", 60.0):
@@ -232,9 +239,9 @@ def stopped_at_each_batch(run):
     return result["stop"] == "interrupted"
 
 
-@pytest.mark.parametrize("place", ["within an epoch", "last batch of an epoch", "three times"])
-def test_a_run_that_is_killed_at_any_event_goes_back_as_if_it_were_not(tiny_config, tmp_path, breaking, place):
-    breaking(*PLACES[place])
+@pytest.mark.parametrize("case", ["within an epoch", "last batch of an epoch", "three times"])
+def test_a_run_that_is_killed_at_any_event_rolls_back_to_the_same_bits(tiny_config, tmp_path, breaking, case):
+    breaking(*CASES[case])
     options = tiny_config(LAYERS, **OPTIONS, checkpoint_every="2 batches")
     events = whole(fit(options, tmp_path / "whole"))
     expected = results(tmp_path / "whole")
@@ -271,8 +278,8 @@ def test_what_the_optimizer_remembers_begins_anew(tiny_config, tmp_path, breakin
             network = event.network
         if isinstance(event, EpochEnded):
             thetas.append(network.theta.copy())
-    (told,) = warned(events)
-    assert "rolling back to epoch 3" in told
+    (warning_texts,) = warned(events)
+    assert "rolling back to epoch 3" in warning_texts
     data = load_config_data(options)
     network = build_for(options, data)
     network.theta[...] = thetas[2]
@@ -345,8 +352,8 @@ def test_verify_sees_that_a_rollback_lies_between_two_checkpoints(tiny_config, t
         if isinstance(event, WarningIssued):
             next(coming)
             coming.close()
-    told = warned(resume_run(tmp_path / "killed", verify=True))
-    assert "the run rolled back between its last two checkpoints, so there are no steps to repeat" in told[0]
+    warning_texts = warned(resume_run(tmp_path / "killed", verify=True))
+    assert "the run rolled back between its last two checkpoints: no steps to repeat" in warning_texts[0]
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
 
 
