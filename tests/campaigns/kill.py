@@ -4,8 +4,8 @@
 
     python tests/campaigns/kill.py --kills 200 --workers 2 configs/digits.yaml training.Max=60
 
-Each kill is a SIGKILL of the first process or of one of its workers. With several numbers of workers, ``--workers 1,2``,
-every start uses the next one. Linux only.
+Each kill is a SIGKILL of the first process or of one of its workers. With several numbers of workers
+(``--workers 1,2``), every start uses the next one. Linux only.
 """
 
 import argparse
