@@ -9,7 +9,7 @@ from cnntrain.training.state import TrainState
 from cnntrain.types import Labels
 
 
-def of_batch(
+def batch_message(
     network: Network, samples: TrainingSamples, state: TrainState, indices: Labels, options: TrainingOptions
 ) -> str:
     """Return a sentence on the batch after ``state``, whose loss is not finite."""
@@ -23,13 +23,13 @@ def of_batch(
     return f"{where}: the loss is not finite, though the outputs of all layers are; {hint}"
 
 
-def of_parameters(network: Network, state: TrainState, options: TrainingOptions) -> str:
+def parameter_message(network: Network, state: TrainState, options: TrainingOptions) -> str:
     """Return a sentence on the parameters that are not finite after the batches in ``state``."""
     names = [name for name, value in network.state().items() if not np.isfinite(value).all()]
     return f"after epoch {state.epoch}, batch {state.batch}: {', '.join(names)} overflowed; {advice(options, state)}"
 
 
-def of_loss(split: str, state: TrainState, options: TrainingOptions) -> str:
+def loss_message(split: str, state: TrainState, options: TrainingOptions) -> str:
     """Return a sentence on a split whose loss is not finite after the batches in ``state``."""
     where = f"epoch {state.epoch}, batch {state.batch}" if state.batch else f"epoch {state.epoch - 1}"
     return f"after {where}: the {split} loss is not finite; {advice(options, state)}"

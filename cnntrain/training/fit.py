@@ -19,8 +19,7 @@ from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
 from cnntrain.storage import write_json
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing.manager import CheckpointManager, error_text
-from cnntrain.training.checkpointing.postmortem import LastSteps, examine
-from cnntrain.training.checkpointing.postmortem import write as write_postmortem
+from cnntrain.training.checkpointing.postmortem import LossHistory, create_report, write_report
 from cnntrain.training.checkpointing.restore import StartPoint, rollback
 from cnntrain.training.diagnostics import diagnose_layers
 from cnntrain.training.events import (
@@ -128,7 +127,7 @@ def train_until_stop(
     Returns:
         What ``train --json`` prints, or after a rollback where to continue.
     """
-    state, outcome, options, last = start.state, start.outcome, config.training, LastSteps()
+    state, outcome, options, last = start.state, start.outcome, config.training, LossHistory()
     with process_group(config, network, data, None, state, start.states, interrupts) as (comm, shared):
         manager = CheckpointManager(run, config, network, shared, comm.states, state, outcome, start.best)
         if after_rollback:
@@ -158,8 +157,8 @@ def train_until_stop(
         except DivergedError as error:
             # Drop the traceback: its frames would keep the samples and the shared memory alive.
             outcome.stop, outcome.error = "diverged", error.with_traceback(None)
-            report = examine(network, shared, options, state, last, str(error))
-            yield from manager.attempt(partial(write_postmortem, run.path, report))
+            report = create_report(network, shared, options, state, last, str(error))
+            yield from manager.attempt(partial(write_report, run.path, report))
             if options.on_divergence == "rollback" and state.rollbacks < MAX_ROLLBACKS:
                 outcome.seconds = manager.seconds
                 try:

@@ -82,7 +82,7 @@ def train_loop(
         for indices in islice(order, state.batch, None):
             gradient, loss, correct = batch_gradient(network, samples, state.epoch, indices, comm)
             if not np.isfinite(loss):
-                raise DivergedError(divergence.of_batch(network, samples, state, indices, options))
+                raise DivergedError(divergence.batch_message(network, samples, state, indices, options))
             running.step(gradient[len(gradient) - running.count :], len(indices))
             t = (state.epoch - 1) * steps + state.batch + 1
             t0 = state.restarted_after * steps
@@ -94,7 +94,7 @@ def train_loop(
             max_change = float(np.abs(network.theta[weights] - state.before[weights]).max(initial=0.0))
         seconds = time.perf_counter() - began
         if not (np.isfinite(max_change) and np.isfinite(network.theta[weights.stop :]).all()):
-            raise DivergedError(divergence.of_parameters(network, state, options))
+            raise DivergedError(divergence.parameter_message(network, state, options))
         monitor = evaluate_split(network, data, monitored.dataset, monitored.split, comm, state, options)
         validation = monitor if monitored.split == "validation" else None
         ended = EpochEnded(
@@ -148,5 +148,5 @@ def evaluate_split(
     """
     result = score(network, dataset, data.preprocessing, comm)
     if not np.isfinite(result.loss):
-        raise DivergedError(divergence.of_loss(split, state, options))
+        raise DivergedError(divergence.loss_message(split, state, options))
     return result

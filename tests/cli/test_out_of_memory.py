@@ -67,7 +67,9 @@ def test_data_that_cannot_be_described_are_a_sentence(monkeypatch):
 
 
 def test_a_training_that_runs_out_of_memory_is_saved(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module("cnntrain.training.fit"), "LastSteps", lambda: type("", (), {"add": no_memory})())
+    monkeypatch.setattr(
+        import_module("cnntrain.training.fit"), "LossHistory", lambda: type("", (), {"add": no_memory})()
+    )
     words = ["train", str(folder / "digits.yaml"), "--out", str(tmp_path / "run"), "--progress", "none", "--json"]
     freed = []
     free_workspaces = Network.free_workspaces

@@ -151,7 +151,7 @@ def report(folder: Path, content: bytes) -> object:
     (folder / "postmortem").mkdir()
     (folder / "postmortem" / "report.json").write_bytes(content)
     try:
-        return postmortem.read(folder)
+        return postmortem.read_report(folder)
     except (ValueError, RecursionError) as error:  # what ``replay`` tells in a sentence
         raise CnntrainError(str(error)) from error
 

@@ -32,7 +32,7 @@ MAX_BYTES = 16_000_000
 """Maximum size of a report."""
 
 
-class LastSteps:
+class LossHistory:
     """The mean losses of the last batches."""
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class LastSteps:
         self._loss, self._seen = state.loss, state.seen
 
 
-def examine(
-    network: Network, data: Data, options: TrainingOptions, state: TrainState, last: LastSteps, message: str
+def create_report(
+    network: Network, data: Data, options: TrainingOptions, state: TrainState, last: LossHistory, message: str
 ) -> dict[str, Any]:
     """Return the report on a run that diverged in the batch after ``state``, or in what follows the last batch.
 
@@ -123,7 +123,7 @@ def statistics(values: Array) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, report: dict[str, Any]) -> None:
+def write_report(folder: Path, report: dict[str, Any]) -> None:
     """Write the postmortem into a run folder, with a copy of the last checkpoint.
 
     Raises:
@@ -135,7 +135,7 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     write_json(postmortem / POSTMORTEM_REPORT, report)
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_report(folder: Path) -> dict[str, Any]:
     """Read the report in a run folder.
 
     Raises:

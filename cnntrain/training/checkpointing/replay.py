@@ -39,7 +39,7 @@ def replay(run: str | Path, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
     folder = Path(run)
     path = folder / POSTMORTEM_FOLDER / POSTMORTEM_REPORT
     try:
-        original = postmortem.read(folder)
+        original = postmortem.read_report(folder)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}; only a run that diverged can be replayed") from error
     except (ValueError, RecursionError) as error:
@@ -52,7 +52,7 @@ def replay(run: str | Path, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
     check_position(start, len(data.train))
     network, state, options = build_for(start.config, data), start.state, start.config.training
     network.theta[...] = start.theta
-    last, steps = postmortem.LastSteps(), 0
+    last, steps = postmortem.LossHistory(), 0
     end = original["epoch"], original["batch"]
     with process_group(start.config, network, data, None, state, start.states) as (comm, shared):
         try:
@@ -63,7 +63,7 @@ def replay(run: str | Path, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
                 if (state.epoch, state.batch) > end:
                     break
         except DivergedError as error:
-            report = postmortem.examine(network, shared, options, state, last, str(error))
+            report = postmortem.create_report(network, shared, options, state, last, str(error))
             if (report["epoch"], report["batch"], report["sentence"]) == (*end, original["sentence"]):
                 return {**report, "steps": steps}
             raise ReplayError(
