@@ -51,7 +51,7 @@ def train(config: Config, out: str | Path | None = None, plots: bool = True) -> 
     Example:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
-        >>> result = cnntrain.train(config, out="run", plots=False)
+        >>> result = cnntrain.train(config, out="runs/short", plots=False)
         >>> result["epochs"], result["stop"]
         (1, 'max')
     """
@@ -83,8 +83,8 @@ def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False,
     Example:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
-        >>> result = cnntrain.train(config, out="run", plots=False)
-        >>> cnntrain.resume("run", ["training.Max=2"], plots=False)["epochs"]
+        >>> result = cnntrain.train(config, out="runs/long", plots=False)
+        >>> cnntrain.resume("runs/long", ["training.Max=2"], plots=False)["epochs"]
         2
     """
     return with_progress_bar(lambda interrupts: resume_run(run, overrides, interrupts, verify, plots=plots))
