@@ -1,21 +1,21 @@
-"""Errors that a user can cause, each with the exit status of the command line.
+"""Errors that a user can cause, each with the exit code of the command line.
 
-::
-
-    CnntrainError            2
-    ├── ConfigError          2   the YAML file, or an override of it
-    │   └── ShapeError       2   a layer does not fit the image that reaches it
-    ├── UsageError           2   an argument of the command line, or the path it names
-    ├── StorageError         2   a run, weights or another result cannot be saved
-    ├── GradientError        3   a gradient check failed
-    ├── ReplayError          3   replayed steps gave different bits
-    ├── ExportError          3   the exported network gives different outputs
-    ├── DataError            4   data missing or malformed
-    │   └── ImageError       4   an image file cannot be read
-    ├── WeightsError         5   weights malformed, or of another network
-    ├── DivergedError        6   the loss is infinite or NaN
-    ├── WorkerError          7   a worker process ended or could not start
-    └── OutOfMemoryError     8   there is not enough memory
+```text
+CnntrainError            2
+├── ConfigError          2   the YAML file, or an override of it
+│   └── ShapeError       2   a layer does not fit the image that reaches it
+├── UsageError           2   an argument of the command line, or the path it names
+├── StorageError         2   a run, weights or another result cannot be saved
+├── GradientError        3   a gradient check failed
+├── ReplayError          3   replayed steps gave different bits
+├── ExportError          3   the exported network gives different outputs
+├── DataError            4   data missing or malformed
+│   └── ImageError       4   an image file cannot be read
+├── WeightsError         5   weights malformed, or of another network
+├── DivergedError        6   the loss is infinite or NaN
+├── WorkerError          7   a worker process ended or could not start
+└── OutOfMemoryError     8   there is not enough memory
+```
 
 A message has one sentence for each mistake: what is wrong, where, what was given, what works. An exception that is not
 a ``CnntrainError`` is a bug and keeps its traceback.

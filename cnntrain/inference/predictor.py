@@ -126,10 +126,10 @@ class Predictor:
             top: The number of classes to return for each image, the most probable first.
 
         Returns:
-            For each image ``{"file": path or None, "class": name, "probability": p}``, and ``"sample"``, counted from
-            0, if it is from a CSV or npz file. With ``top`` above 1 also ``"top"``, a list of ``{"class": name,
-            "probability": p}``. The probability is None if the network does not end in softmax; ``"value"`` is then
-            the output of the class.
+            A dict for each image with ``file`` (path or None), ``class`` (its name) and ``probability``, and with
+            ``sample``, counted from 0, if it is from a CSV or npz file. With ``top`` above 1 also ``top``, a list of
+            dicts with ``class`` and ``probability``. The probability is None if the network does not end in softmax;
+            ``value`` is then the output of the class.
 
         Raises:
             ImageError: An image cannot be read.
