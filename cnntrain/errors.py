@@ -138,7 +138,7 @@ def can_be_shown(text: str) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return in plain words why a file cannot be read, in place of the messages of Python's modules."""
+    """Return in plain words why a file cannot be read, instead of the messages of Python modules."""
     match error:
         case CnntrainError():
             return str(error)

@@ -146,7 +146,7 @@ def test_without_data_balanced_class_weights_are_left_out(make_config):
     assert network.objective.class_weights is None
 
 
-NORMALISED = [
+NORMALIZED = [
     {"conv": {"K": 3, "F": 2}},
     {"batch_norm": {"activation": "relu"}},
     {"pool": {"k": 2, "type": "max"}},
@@ -155,7 +155,7 @@ NORMALISED = [
 
 def test_pool_behind_batch_norm_is_the_same_to_the_bit_whatever_the_sign_of_gamma(make_config):
     """The engine pools before b and activation, but behind gamma: where that is negative, the least value wins."""
-    pooled, plain = (cnntrain.build(make_config(layers, (2, 5, 7))) for layers in (NORMALISED, NORMALISED[:2]))
+    pooled, plain = (cnntrain.build(make_config(layers, (2, 5, 7))) for layers in (NORMALIZED, NORMALIZED[:2]))
     state = plain.state()
     state |= {"layers.1.gamma": np.array([-2.0, 0.5, 0.0]), "layers.1.b": np.array([0.3, -0.2, 0.1])}
     pooled.set_state(state)
@@ -170,7 +170,7 @@ def kinds_of(network):
 
 
 def test_steps_of_entries(make_config):
-    network = cnntrain.build(make_config([*NORMALISED, {"dropout": {}}, {"fc": {"units": 4}}], (2, 5, 7)))
+    network = cnntrain.build(make_config([*NORMALIZED, {"dropout": {}}, {"fc": {"units": 4}}], (2, 5, 7)))
     assert kinds_of(network) == [
         ("Conv", 0),
         ("BatchNorm", 1),

@@ -120,7 +120,7 @@ def masks_of(case, network, N):
 
 
 def textbook_gradients(case, network, parameters, x, y):
-    """J, gradients and dx of the batch, summed or averaged slice by slice."""
+    """J, gradients and dx of the batch, summed or averaged over micro-batches."""
     masks = masks_of(case, network, len(x))
     scale = 1 / len(x) if case.reduction == "mean" else 1
     J, gradients, dx = 0, dict.fromkeys(network.parameters(), 0), []
@@ -213,7 +213,7 @@ def test_in_a_tie_the_engine_takes_the_textbooks_winner(case):
     assert_engine_is_textbook(case, network, parameters, np.round(2 * x), y)
 
 
-def test_a_batch_of_several_slices_is_normalised_slice_by_slice():
+def test_a_batch_is_normalized_by_micro_batch():
     layers = [
         {"conv": {"K": 2, "F": 3, "P": 1}},
         {"batch_norm": {"activation": "relu"}},
@@ -230,7 +230,7 @@ def test_a_batch_of_several_slices_is_normalised_slice_by_slice():
 
 
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_a_batch_of_several_slices_is_the_sum_of_its_samples(reduction):
+def test_a_batch_of_several_micro_batches_is_the_sum_of_its_samples(reduction):
     layers = [
         {"conv": {"K": 2, "F": 3, "P": 1, "activation": "relu"}},
         {"pool": {"k": 2, "type": "max"}},  # S = k

@@ -33,7 +33,7 @@ OF_PYTHON = re.compile(
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The tensors' bytes of a small weights file, its header, and what stands beside them."""
+    """The tensors' bytes of a small weights file, its header, and its metadata."""
     layers = [
         {"conv": {"K": 2, "F": 3, "activation": "relu"}},
         {"batch_norm": {}},
@@ -111,7 +111,7 @@ def test_every_command_that_uses_weights_refuses_them(whole, text, tmp_path):
         lambda path: export(path, tmp_path / "a.onnx"),
         lambda path: load_network(path, ()),
     ):
-        assert "input beside the weights is" in refused(path, use)
+        assert "input in the metadata is" in refused(path, use)
 
 
 def test_a_type_that_is_not_read_is_named_and_no_damage(whole):

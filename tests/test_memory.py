@@ -1,4 +1,4 @@
-"""The memory of slices: one for all sizes, and the same bits as with one for each."""
+"""Workspaces: one memory for micro-batches of all sizes, and the same bits as with one for each size."""
 
 import numpy as np
 import pytest
@@ -58,9 +58,9 @@ def test_only_the_largest_size_has_memory_and_that_is_what_shapes_tell(network):
         learned(network, network.workspace(n), np.zeros((n, 6, 11, 12), "float32"))
     largest, small = network._workspaces.largest, network.workspace(4)
     assert largest.n == network.micro_batch_size
-    told = workspace_bytes(network.layers, network.dtype, largest.n, largest.n)
+    computed = workspace_bytes(network.layers, network.dtype, largest.n, largest.n)
     dx = sum(array.nbytes(largest.caches[0]) for array in largest.caches[0].declared() if array.use == "delta")
-    assert own_bytes(largest) == told + dx
+    assert own_bytes(largest) == computed + dx
     assert own_bytes(small) == 0
 
 

@@ -37,7 +37,7 @@ def numeric_gradient(function, array, h=1e-5):
 def parameters_of(layers, in_shape, rng):
     """Random parameters for the layers, each shape found by running the layers before it."""
     parameters, a = {}, np.zeros(in_shape)
-    for place, layer in enumerate(layers):
+    for i, layer in enumerate(layers):
         [(kind, options)] = layer.items()
         if kind == "pool":
             a = textbook.pool_forward(a, options["k"], options.get("S", options["k"]), options["type"])
@@ -47,7 +47,7 @@ def parameters_of(layers, in_shape, rng):
         W_shape = (units, a.shape[0], options["F"], options["F"]) if conv else (units, a.size)
         W = rng.normal(size=W_shape) / np.sqrt(np.prod(W_shape[1:]))
         b = 0.3 * rng.normal(size=units)
-        parameters |= {f"layers.{place}.W": W, f"layers.{place}.b": b}
+        parameters |= {f"layers.{i}.W": W, f"layers.{i}.b": b}
         a = textbook.conv_forward(W, b, a, options.get("P", 0), options.get("S", 1)) if conv else b
     return parameters
 

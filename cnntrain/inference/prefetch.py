@@ -156,7 +156,7 @@ def _files(path: str, on_note: Callable[[str], None]) -> Iterator[str | Image]:
         yield path
         return
     skipped = SkippedFiles()
-    for found in walk(path, skipped):
-        yield found if isinstance(found, str) else Image(os.fsdecode(found.path), found)
+    for image in walk(path, skipped):
+        yield image if isinstance(image, str) else Image(os.fsdecode(image.path), image)
     for sentence in skipped.sentences():
         on_note(f"{path}: {sentence}")

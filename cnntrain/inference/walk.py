@@ -18,7 +18,7 @@ def walk(top: str, skipped: SkippedFiles) -> Iterator[str | ImageError]:
     Hidden files and folders are skipped, and so are files that are not images by name or first bytes; ``skipped``
     counts the latter. A link to a folder is followed once, and never to a folder that contains it.
     """
-    found = False
+    any_image = False
     linked: set[tuple[int, int]] = set()
     stack = [(top, _identity(top), names_in(top))]
     while stack:
@@ -27,7 +27,7 @@ def walk(top: str, skipped: SkippedFiles) -> Iterator[str | ImageError]:
             name = next(names, None)
         except OSError as error:
             yield ImageError(folder, f"the folder cannot be read: {error.strerror}")
-            found, name = True, None
+            any_image, name = True, None
         if name is None:
             stack.pop()
             continue
@@ -40,11 +40,11 @@ def walk(top: str, skipped: SkippedFiles) -> Iterator[str | ImageError]:
                 linked.add(identity)
             stack.append((path, identity, names_in(path)))
         elif is_image_file(path):
-            found = True
+            any_image = True
             yield path
         elif os.path.isfile(path):
             skipped.count(name, unread_format(path))
-    if not found:
+    if not any_image:
         yield ImageError(top, "there is no image in this folder")
 
 
@@ -74,7 +74,7 @@ def is_image_file(path: str) -> bool:
 
 def _identity(folder: str) -> tuple[int, int]:
     try:
-        found = os.stat(folder)
+        status = os.stat(folder)
     except OSError:  # it was deleted; reading it reports that
         return -1, -1
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

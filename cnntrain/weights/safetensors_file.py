@@ -124,7 +124,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
 def _checked(header: dict[str, Any], data_bytes: int) -> Header:
     metadata = header.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise WeightsError("what stands beside its tensors is not text")
+        raise WeightsError("its metadata is not text")
     if len(header) > MAX_TENSORS:
         raise _Unsupported(f"it holds {len(header):,} tensors; at most {MAX_TENSORS:,} are read")
     shapes, spans = {}, []
@@ -150,10 +150,10 @@ def _tensor(name: str, entry: Any) -> tuple[Shape, int, int]:
     if not isinstance(dtype, str) or dtype not in SIZES:
         raise _Unsupported(f"{_shown(name)} holds {_shown(dtype)}; float32 or float64 (F32, F64) is needed")
     if not _counts(shape) or len(shape) > MAX_AXES or not _counts(offsets) or len(offsets) != 2:
-        raise WeightsError(f"{_shown(name)} has a shape or a place that is none")
+        raise WeightsError(f"{_shown(name)} has an invalid shape or data_offsets")
     begin, end = offsets
     if end - begin != math.prod(shape) * SIZES[dtype]:
-        raise WeightsError(f"{_shown(name)} claims the shape {_shown(shape)}, which its place does not fit")
+        raise WeightsError(f"{_shown(name)} claims the shape {_shown(shape)}, which does not fit its data_offsets")
     return tuple(shape), begin, end
 
 

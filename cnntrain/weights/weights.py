@@ -130,11 +130,13 @@ def saved_network(
         tensors = read_tensors(path, shapes)
         network.set_state(tensors)
     except KeyError as error:
-        raise WeightsError(f"{path}: {error} is missing beside the weights") from error
+        raise WeightsError(f"{path}: {error} is missing in the metadata") from error
     except CnntrainError as error:
         raise WeightsError(f"{path}: {'; '.join(str(error).splitlines())}") from error
     except (OverflowError, RecursionError) as error:
-        raise WeightsError(f"{path}: a number beside the weights is too large, or a value nested too deep") from error
+        raise WeightsError(
+            f"{path}: the metadata holds a number that is too large or a value nested too deep"
+        ) from error
     if overrides:
         config = config_from_dict(metadata["config"], str(path), overrides)
         network = build_shaped(config, shape, len(classes) or None, dtype)
@@ -157,7 +159,7 @@ def input_shape(content: object) -> Shape:
         or not all(type(side) is int and 1 <= side <= MAX_VALUES for side in content)
     ):
         raise WeightsError(
-            f"input beside the weights is {reprlib.repr(content)[:80]}, not the channels, rows and columns of an image"
+            f"input in the metadata is {reprlib.repr(content)[:80]}, not the channels, rows and columns of an image"
         )
     return tuple(content)
 
@@ -169,9 +171,9 @@ def class_names(content: object) -> tuple[str, ...]:
         WeightsError: They are not a list of strings, or there are too many.
     """
     if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
-        raise WeightsError(f"classes beside the weights is {reprlib.repr(content)[:80]}, not a list of names")
+        raise WeightsError(f"classes in the metadata is {reprlib.repr(content)[:80]}, not a list of names")
     if len(content) > MAX_CLASSES:
-        raise WeightsError(f"classes beside the weights names {len(content):,}; {MAX_CLASSES:,} are possible")
+        raise WeightsError(f"classes in the metadata names {len(content):,}; {MAX_CLASSES:,} are possible")
     return tuple(map(nfc, content))
 
 
@@ -183,13 +185,13 @@ def read_metadata(path: Path) -> tuple[Header, dict[str, Any]]:
     """
     header = read_header(path)
     if KEY not in header.metadata:
-        raise WeightsError(f"{path}: these weights were not written by cnntrain, so nothing tells how to use them")
+        raise WeightsError(f"{path}: these weights were not written by cnntrain, so how to use them is unknown")
     try:
         metadata = json.loads(header.metadata[KEY])
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: what is stored beside the weights is not JSON") from error
+        raise WeightsError(f"{path}: the metadata of the weights is not JSON") from error
     if not isinstance(metadata, dict):
-        raise WeightsError(f"{path}: what is stored beside the weights is not a mapping")
+        raise WeightsError(f"{path}: the metadata of the weights is not a mapping")
     return header, metadata
 
 

@@ -164,7 +164,7 @@ def test_nothing_is_overwritten(images, monkeypatch):
     folder = str(images())
     init(folder)
     before = Path("photos.yaml").read_bytes()
-    monkeypatch.setattr("cnntrain.autoconfig.init.inspect", None)  # told before anything is decoded
+    monkeypatch.setattr("cnntrain.autoconfig.init.inspect", None)  # fails before anything is decoded
     with pytest.raises(UsageError, match=r"photos\.yaml exists"):
         init(folder)
     with pytest.raises(UsageError, match="exists"):

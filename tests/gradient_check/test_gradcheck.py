@@ -42,7 +42,7 @@ RIGHT = {
         {"fc": {"units": 4, "activation": "softmax"}},
     ],
     "no conv": [{"fc": {"units": 6, "activation": "elu"}}, {"fc": {"units": 4, "activation": "softmax"}}],
-    "normalized at every place": [
+    "normalized after every layer": [
         {"batch_norm": {"activation": "elu"}},
         {"conv": {"K": 3, "F": 3, "P": 1}},
         {"batch_norm": {"activation": "relu"}},
@@ -219,10 +219,10 @@ def test_file_and_overrides_are_taken(tmp_path):
 
 
 def test_progress_is_told(small):
-    told = []
-    cnntrain.gradcheck(small, samples=2, progress=lambda *step: told.append(step))
-    assert told[:5] == [("layers.0.W", done, 5) for done in range(1, 6)]
-    assert told[-1] == ("input", 5, 5)
+    calls = []
+    cnntrain.gradcheck(small, samples=2, progress=lambda *step: calls.append(step))
+    assert calls[:5] == [("layers.0.W", done, 5) for done in range(1, 6)]
+    assert calls[-1] == ("input", 5, 5)
 
 
 TERMS = [

@@ -121,7 +121,7 @@ def test_a_folder_stands_for_its_pictures(model, draw, tmp_path):
 
 def test_a_picture_that_cannot_be_read_is_an_error_that_names_it(model, draw, tmp_path):
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"no picture")
+    bad.write_bytes(b"not an image")
     good = draw(tmp_path / "good.png")
     with pytest.raises(ImageError, match=r"bad\.jpg: it is not a JPEG"):
         model.predict([good, bad])

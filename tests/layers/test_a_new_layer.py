@@ -48,7 +48,7 @@ def forget_the_gain(
 
 
 def gain_formula(g: Array, x: Array) -> Array:
-    """y_chw = g_c x_chw, one sample (C, H, W): what would stand in ``cnntrain.textbook``."""
+    """y_chw = g_c x_chw, one sample (C, H, W): as in ``cnntrain.textbook``."""
     y = np.zeros(x.shape)
     for c, h, w in np.ndindex(x.shape):
         y[c, h, w] = g[c] * x[c, h, w]

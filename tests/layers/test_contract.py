@@ -1,7 +1,7 @@
 """What must hold for every layer.
 
 A new layer gets all of these checks for one line in CASES; leaving the line out fails
-``test_every_layer_class_has_a_case``. Checks special to one layer stand beside this file.
+``test_every_layer_class_has_a_case``. Checks special to one layer have files of their own.
 """
 
 import importlib
@@ -106,8 +106,8 @@ CASES: dict[str, Make] = {
     **{f"{sigma} of a vector": activation((5,), sigma) for sigma in ACTIVATIONS},
     "batch_norm of an image": batch_norm((3, 2, 4)),
     "batch_norm of an image with many rows": batch_norm((19, 64, 61)),
-    "batch_norm in the place of an image": batch_norm((3, 2, 4), overwrites=True),
-    "batch_norm in the place of a vector": batch_norm((5,), overwrites=True, eps=0.1),
+    "batch_norm that overwrites an image": batch_norm((3, 2, 4), overwrites=True),
+    "batch_norm that overwrites a vector": batch_norm((5,), overwrites=True, eps=0.1),
     "batch_norm of one pixel": batch_norm((1, 3, 1)),
     "batch_norm of a vector": batch_norm((5,), eps=0.1),
     "softmax": lambda: Softmax(0, (4,)),
@@ -235,7 +235,7 @@ def test_samples_do_not_mix_in_use(layer):
 
 def test_samples_do_not_mix_in_training(layer):
     if layer.buffers:
-        pytest.skip("normalizes by the mean and variance of its slice")
+        pytest.skip("normalizes by the mean and variance of its micro-batch")
     x, delta = distinct_values((*layer.in_shape, 3)), delta_for(layer, 3)
     together = run(layer, x, delta)
     single = []

@@ -10,7 +10,7 @@ from cnntrain.network.workspaces import MicroBatchWorkspace
 
 
 def mask_of(layer, epoch, samples, dtype="float64"):
-    """What a slice of ones becomes."""
+    """The output for a micro-batch of ones."""
     memory = MicroBatchWorkspace([layer], len(samples), dtype)
     memory.sample_ids.epoch, memory.sample_ids.samples = epoch, np.array(samples)
     memory.x.fill(1)

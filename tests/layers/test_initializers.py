@@ -1,4 +1,4 @@
-"""How large the first W are, by the rules of He and Glorot, measured on draws large enough to tell them apart."""
+"""The initial W of He and Glorot: their distributions, measured on large draws."""
 
 import math
 
@@ -15,9 +15,9 @@ def draw(init, activation, kind):
     return initial_weights(init, activation, SHAPES[kind], np.random.default_rng(0))
 
 
-def is_normal(W, deviation):
-    """Mean, deviation, and share outside of two deviations as a normal distribution has them."""
-    z = W / deviation
+def is_normal(W, std):
+    """Mean, standard deviation, and share outside of two standard deviations as a normal distribution has them."""
+    z = W / std
     return abs(z.mean()) < 0.03 and abs(z.std() - 1) < 0.02 and abs((np.abs(z) > 2).mean() - 0.0455) < 0.005
 
 

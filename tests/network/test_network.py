@@ -35,7 +35,7 @@ LAYERS = {
 }
 INPUT = (2, 8, 9)
 
-NORMALISED = "normalized, with dropout"  # samples of a slice meet in it
+NORMALIZED = "normalized, with dropout"  # it mixes the samples of a micro-batch
 
 every_network = pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
 
@@ -101,7 +101,7 @@ def test_fc_reads_an_image_in_C_H_W_order(make_network):
     np.testing.assert_allclose(network.forward(x), x.reshape(3, -1) @ W.T + b, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if name != NORMALISED])
+@pytest.mark.parametrize("name", [name for name in LAYERS if name != NORMALIZED])
 @pytest.mark.parametrize("N", [1, 31, 32, 33, 70])
 def test_batch_of_any_size_is_the_sum_of_its_samples(make_network, name, N):
     network = make_network(LAYERS[name], INPUT, reduction="sum")

@@ -96,7 +96,7 @@ def test_J_weighs_the_losses_of_smoothed_labels(build, x, y, reduction):
 
 
 def test_weights_go_to_their_classes_where_an_image_is_the_output(make_network, x):
-    """Outputs stand in H, C, W order inside the network, classes in C, H, W order."""
+    """Outputs are in H, C, W order inside the network, classes in C, H, W order."""
     weights = [1.0, 10.0, 100.0, 1000.0]
     layers = [{"conv": {"K": 2, "F": 2, "S": 2}}]
     plain, weighted = (make_network(layers, (1, 5, 3), class_weights=given) for given in (None, weights))

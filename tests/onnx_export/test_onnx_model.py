@@ -134,10 +134,10 @@ def test_the_graph_reads_as_the_config(make_model):
     sides = [side.dim_param or side.dim_value for side in pixels.type.tensor_type.shape.dim]
     assert (pixels.name, sides) == ("pixels", ["N", 1, 6, 8])
     assert [output.name for output in made.graph.output] == ["probabilities"]
-    told = {entry.key: entry.value for entry in made.metadata_props}
-    assert json.loads(told["classes"]) == ["class 0", "class 1", "class 2"]
-    assert json.loads(told["input"]) == {"channels": 1, "size": [6, 8], "pixels": "uint8", "white": 255}
-    assert json.loads(told["preprocessing"])["mean"] == [0.4]
+    metadata = {entry.key: entry.value for entry in made.metadata_props}
+    assert json.loads(metadata["classes"]) == ["class 0", "class 1", "class 2"]
+    assert json.loads(metadata["input"]) == {"channels": 1, "size": [6, 8], "pixels": "uint8", "white": 255}
+    assert json.loads(metadata["preprocessing"])["mean"] == [0.4]
 
 
 def test_outputs_that_are_no_probabilities_have_another_name(make_model):

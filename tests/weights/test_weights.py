@@ -53,7 +53,7 @@ def read(path):
 
 @pytest.fixture
 def changed(saved):
-    """Writes the file anew after a change of its tensors and of what stands beside them."""
+    """Writes the file anew after a change of its tensors and its metadata."""
 
     def change(tensors=lambda tensors: None, about=lambda about: None) -> Path:
         _, _, path = saved()
@@ -198,7 +198,7 @@ def test_what_stands_beside_the_tensors_is_checked(changed, key, value):
 def test_metadata_that_are_no_mapping_are_refused(saved, text):
     _, _, path = saved()
     save_file(read(path)[0], path, metadata={"cnntrain": text})
-    assert "beside the weights" in sentence(path)
+    assert "metadata" in sentence(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
