@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.config import Config, check_augmentation, check_shapes
 from cnntrain.config.schema.config import ImagesOptions
-from cnntrain.config.schema.layers import LayerOptions
+from cnntrain.config.schema.options import LayerOptions
 from cnntrain.data import Data, ProgressReporter, load_data
 from cnntrain.data.image_folder import split_file
 from cnntrain.data.pixels import Scale

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cnntrain.config import load_config
+from cnntrain.config.file import MAX_BYTES
 from cnntrain.config.messages import expectation
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.config import (
@@ -23,7 +24,6 @@ from cnntrain.config.schema.config import (
     TrainingOptions,
 )
 from cnntrain.config.schema.layers import OPTIONS
-from cnntrain.config.yaml.file import MAX_BYTES
 from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
 from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ConfigError

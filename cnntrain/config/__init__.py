@@ -1,7 +1,8 @@
-"""The YAML file that says what to train: read, checked, and written back. All the YAML code is here."""
+"""The YAML config: reading, validation and writing. All YAML code is in this package."""
 
 from cnntrain.config.loading import config_from_dict, load_config
-from cnntrain.config.schema.config import Config, DataOptions, LayerEntry, NetworkOptions
+from cnntrain.config.schema.config import Config, DataOptions, NetworkOptions
+from cnntrain.config.schema.layers import LayerEntry
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shape_check import ShapeProblem, check_augmentation, check_shapes
 from cnntrain.config.writer import to_yaml

@@ -9,8 +9,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from cnntrain.config.schema.config import SOURCES, AnyData, Config, LayerEntry
-from cnntrain.config.schema.layers import Options
+from cnntrain.config.schema.config import SOURCES, AnyData, Config
+from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.options import Options
 from cnntrain.config.yaml.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, child, find, place
 from cnntrain.config.yaml.problems import Problem
 

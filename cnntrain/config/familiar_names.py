@@ -1,4 +1,4 @@
-"""Words of PyTorch, Keras, scikit-learn and Ultralytics, and which key they mean here."""
+"""Names from PyTorch, Keras, scikit-learn and Ultralytics, and the keys that they mean here."""
 
 import re
 import shlex
@@ -6,8 +6,9 @@ import shlex
 from cnntrain.config.aliases import model_at
 from cnntrain.config.fields import fits
 from cnntrain.config.schema.augmentation import AugmentationOptions
-from cnntrain.config.schema.config import SOURCES, LayerEntry, NetworkOptions
-from cnntrain.config.schema.layers import Options
+from cnntrain.config.schema.config import SOURCES, NetworkOptions
+from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.options import Options
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.yaml.nodes import Node, Path
 from cnntrain.config.yaml.scalars import value_of
@@ -52,7 +53,7 @@ KEYS = {
     "network.input": "input_shape in_shape",
     "network.layers": "model architecture",
 }
-"""By our key: words for it."""
+"""Names for each key."""
 LAYERS = {
     "conv": "conv2d convolution convolutional convolution2d",
     "pool": "maxpool maxpool2d max_pooling maxpooling2d pooling avgpool avgpool2d average_pooling averagepooling2d",
@@ -60,7 +61,7 @@ LAYERS = {
     "batch_norm": "bn batchnorm2d batchnorm1d batchnormalization normalization",
     "dropout": "dropout2d drop",
 }
-"""By our kind of layer: words for it."""
+"""Names for each kind of layer."""
 OF_LAYERS = {
     "conv": {
         "K": "out_channels n_filters num_filters channels features",
@@ -77,15 +78,15 @@ OF_LAYERS = {
     "batch_norm": {},
     "dropout": {"rate": "p prob probability ratio dropout_rate"},
 }
-"""By kind of layer and key: words for it; ``activation`` has its own in each."""
+"""Names for each key of each kind of layer, except ``activation``."""
 ACTIVATIONS = "act nonlinearity activation_fn activation_function"
 NO_KEYS = {
-    "cnntrain trains on the CPU; leave it out": "device devices gpu gpus cuda accelerator no_cuda mps",
-    "name the run's folder with --out DIR": "output output_dir out_dir outdir save_dir log_dir logdir run_dir project",
+    "cnntrain runs on the CPU; leave it out": "device devices gpu gpus cuda accelerator no_cuda mps",
+    "use --out DIR for the run folder": "output output_dir out_dir outdir save_dir log_dir logdir run_dir project",
     "use the command: cnntrain resume RUN": "resume",
     "write --progress none": "quiet verbose silent verbosity q v",
 }
-"""By advice: words that no key stands for."""
+"""Names that no key corresponds to, by what to do instead."""
 
 
 def squashed(word: str) -> str:
@@ -94,13 +95,13 @@ def squashed(word: str) -> str:
 
 
 def lookup(table: dict[str, str], word: str) -> str | None:
-    """Return the key of a table of words that ``word`` stands for."""
+    """Return the key of a table of names that ``word`` means."""
     wanted = squashed(word)
     return next((key for key, words in table.items() if wanted in map(squashed, [*words.split(), key])), None)
 
 
-def usual_key(root: Node, outer: Path, word: str) -> str | None:
-    """Return the key that a usual word means in the mapping at ``outer``; with its section, if it is of another."""
+def familiar_key(root: Node, outer: Path, word: str) -> str | None:
+    """Return the key that a familiar name means in the mapping at ``outer``; with its section if that is another."""
     model = model_at(root, outer)
     if model is LayerEntry:
         return lookup(LAYERS, word)
@@ -115,7 +116,7 @@ def usual_key(root: Node, outer: Path, word: str) -> str | None:
 
 
 def dotted_key(word: str) -> str | None:
-    """Return the key, with its section, that a word means by itself: ``training.alpha`` for ``learning-rate``."""
+    """Return the key with its section that a name means without context: ``training.alpha`` for ``learning-rate``."""
     section, dot, last = word.rpartition(".")
     if dot:  # the key is spelled out
         section = section.strip("-")
@@ -131,7 +132,7 @@ def dotted_key(word: str) -> str | None:
 
 
 def sections() -> list[tuple[str, type[Options]]]:
-    """Return the mappings whose keys mean something without a place, with their names."""
+    """Return the sections whose keys are unambiguous without context, by name."""
     return [
         ("training", TrainingOptions),
         ("training.augmentation", AugmentationOptions),
@@ -141,11 +142,11 @@ def sections() -> list[tuple[str, type[Options]]]:
 
 
 def advice(option: str, value: str | None) -> str | None:
-    """Return what to write in place of an option that no command has: ``write training.alpha=0.1`` for ``--lr 0.1``."""
-    told = lookup(NO_KEYS, option)
+    """Return what to write instead of an unknown option: ``write training.alpha=0.1`` for ``--lr 0.1``."""
+    instead = lookup(NO_KEYS, option)
     key = dotted_key(option)
-    if told or not key:
-        return told
+    if instead or not key:
+        return instead
     section, _, last = key.rpartition(".")
     models = [(model, model.long_names.get(last, last)) for name, model in sections() if name == section]
     fitting = value is not None and any(

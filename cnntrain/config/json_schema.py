@@ -1,8 +1,8 @@
-"""The JSON Schema of a config, by which editors complete and check one while it is written.
+"""The JSON Schema of a config, which lets editors complete and check one.
 
-Pydantic gives what each key may be. Here it is made to say what ``load_config`` accepts beside that: the long names of
-keys, and sections that are left empty. What no schema can say, such as whether a layer fits the image, is left to
-``load_config``. All is kept within draft 7 of JSON Schema, which is what editors' YAML servers know.
+Pydantic generates the schema of each key. This module adds what ``load_config`` accepts, too: the long names of keys,
+and empty sections. What no schema can express, such as whether a layer fits the image, is left to ``load_config``. The
+result is draft 7 of JSON Schema, which editors' YAML servers know.
 """
 
 import json
@@ -14,10 +14,11 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import ModelSchema
 
 from cnntrain.config.schema.config import Config
-from cnntrain.config.schema.layers import OPTIONS, Options
+from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.options import Options
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
-"""What ``json_schema`` returns, as a file for editors."""
+"""The result of ``json_schema`` as a file."""
 NOTHING = {"type": "null"}
 """A key without a value: all defaults."""
 
@@ -32,7 +33,7 @@ def json_schema() -> dict[str, Any]:
     for kind, entry in definitions["LayerEntry"]["properties"].items():
         if any(field.is_required() for field in OPTIONS[kind].model_fields.values()):
             entry["anyOf"].remove(NOTHING)
-    schema["description"] = "Where the images come from, the layers they go through, and how the weights are found."
+    schema["description"] = "Where the images come from, the layers, and the settings of training."
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "cnntrain config",
@@ -42,7 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 class WithLongNames(GenerateJsonSchema):
-    """Adds each long name as a key of its own; only one of those that mean the same may be given."""
+    """Adds each long name as a key; only one of the names of a key may be given."""
 
     def model_schema(self, schema: ModelSchema) -> dict[str, Any]:
         """Return the schema of one mapping."""
@@ -63,7 +64,7 @@ class WithLongNames(GenerateJsonSchema):
 
 
 def plain(schema: Any) -> Any:
-    """Return a schema without what is not of draft 7, or is of no use to who writes a config."""
+    """Return a schema without what is not in draft 7 or does not help to write a config."""
     if isinstance(schema, list):
         return [plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -80,7 +81,7 @@ def plain(schema: Any) -> Any:
             case "title" | "discriminator" | "format":
                 continue
             case "default" if value is None or isinstance(value, dict):
-                continue  # an editor would write it all out
+                continue  # an editor would insert all of it
             case "required" if not value:
                 continue
             case "description":
@@ -93,5 +94,5 @@ def plain(schema: Any) -> Any:
 
 
 def schema_text() -> str:
-    """Return the JSON Schema as text: what ``cnntrain schema`` prints, and ``SCHEMA_FILE`` holds."""
+    """Return the JSON Schema as text: the output of ``cnntrain schema`` and the content of ``SCHEMA_FILE``."""
     return json.dumps(json_schema(), indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""From a file to a ``Config``, with overrides, and from plain data."""
+"""Loads a ``Config`` from a file or from plain data, with overrides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,11 +7,11 @@ from typing import Any
 
 from cnntrain.config import shipped
 from cnntrain.config.aliases import with_canonical_names
+from cnntrain.config.file import read_text
 from cnntrain.config.overrides import overridden
 from cnntrain.config.schema.config import Config
 from cnntrain.config.validation import checked
 from cnntrain.config.yaml import nodes
-from cnntrain.config.yaml.file import read_text
 from cnntrain.config.yaml.from_dict import tree_of
 from cnntrain.config.yaml.nodes import Mark, Node, Origin
 from cnntrain.config.yaml.problems import Problem, config_error
@@ -20,65 +20,81 @@ from cnntrain.config.yaml.wording import shown
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Load a config from a YAML file.
+    """Load and validate a config from a YAML file.
 
     Args:
-        path: The file, or the name of a config that comes with cnntrain. A ``data.path`` in it is relative to the
-            file's own folder.
-        overrides: ``KEY=VALUE`` words such as ``training.alpha=0.01``. A ``data.path`` among them is relative to the
+        path: Path of the file, or name of a bundled config such as ``digits``. A ``data.path`` in the file is relative
+            to the file's folder.
+        overrides: ``KEY=VALUE`` strings such as ``training.alpha=0.01``. A ``data.path`` among them is relative to the
             current folder.
 
+    Returns:
+        The validated config, with all defaults filled in.
+
     Raises:
-        ConfigError: Something is wrong with the file or an override: all faults, one on a line.
-        ShapeError: Nothing is, but a layer does not fit ``network.input``.
+        ConfigError: The file or an override is invalid; the message lists all problems, one per line.
+        ShapeError: A layer does not fit ``network.input``, and there is no other problem.
+
+    >>> config = load_config("digits", ["training.alpha=0.01"])
+    >>> config.training.alpha
+    0.01
+    >>> [layer.kind for layer in config.network.layers]
+    ['conv', 'pool', 'conv', 'pool', 'fc']
     """
     path, _ = shipped.resolve_name(path)
     text = read_text(path)
-    found, faults = read_yaml(text, Origin(str(path)))
-    root = top_level(found, faults, Mark(str(path), 1, 1))
-    config = with_overrides(root, faults, overrides, Path(path).parent)
-    config._places = replace(config._places, text=text, overrides=tuple(overrides))
+    found, problems = read_yaml(text, Origin(str(path)))
+    root = top_level(found, problems, Mark(str(path), 1, 1))
+    config = with_overrides(root, problems, overrides, Path(path).parent)
+    config._locations = replace(config._locations, text=text, overrides=tuple(overrides))
     return config
 
 
 def config_from_dict(data: Mapping[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:
-    """Make a config of plain data, such as the JSON text in a weights file; it is trusted no more than a file is.
+    """Return a config from plain data, such as the JSON in a weights file; validated like a file.
 
     Args:
-        data: What ``Config.resolved`` returns.
-        name: What to call it in errors.
+        data: Nested dicts and lists, as returned by ``Config.resolved``.
+        name: What to call the data in error messages.
         overrides: As for ``load_config``.
 
     Raises:
-        ConfigError: The data are no config: all faults, one on a line, each beginning with ``name``.
+        ConfigError: The data are no config; the message lists all problems, each beginning with ``name``.
     """
     mark = Mark(name)
-    found, faults = tree_of(data, mark)
-    return with_overrides(top_level(found, faults, mark), faults, overrides, Path())
+    found, problems = tree_of(data, mark)
+    return with_overrides(top_level(found, problems, mark), problems, overrides, Path())
 
 
-def with_overrides(root: Node, faults: list[Problem], overrides: Sequence[str], folder: Path) -> Config:
-    """Return the config of a tree, once the overrides have taken their places in it.
+def with_overrides(root: Node, problems: list[Problem], overrides: Sequence[str], folder: Path) -> Config:
+    """Return the validated config of a tree with overrides.
 
-    Long names become short first, so that a value can be overridden under either name.
+    Long names are replaced first, so that a value can be overridden under either name.
     """
     root, doubled = with_canonical_names(root)
-    faults = [*faults, *doubled]
+    problems = [*problems, *doubled]
     for word in overrides:
         root, more = overridden(root, word)
-        faults += more
+        problems += more
     if overrides:  # a value such as {learning_rate: 0.1} may hold long names, too
         root, doubled = with_canonical_names(root)
-        faults += doubled
-    return checked(root, faults, folder)
+        problems += doubled
+    return checked(root, problems, folder)
 
 
-def top_level(root: Node | None, faults: list[Problem], begin: Mark) -> Node:
-    """Return the tree if it is a mapping; raise what is wrong with it if not."""
+def top_level(root: Node | None, problems: list[Problem], begin: Mark) -> Node:
+    """Return the tree if it is a mapping.
+
+    Raises:
+        ConfigError: It is not.
+    """
     if isinstance(root, nodes.Mapping):
         return root
     if root is not None:
-        faults = [*faults, Problem(root.mark, "", f"expected the keys data, network and training, got {shown(root)}")]
-    elif not faults:
-        faults = [Problem(begin, "", "nothing is in it; a config has the keys data, network and training")]
-    raise config_error(faults)
+        problems = [
+            *problems,
+            Problem(root.mark, "", f"expected the keys data, network and training, got {shown(root)}"),
+        ]
+    elif not problems:
+        problems = [Problem(begin, "", "the config is empty; it needs the keys data, network and training")]
+    raise config_error(problems)

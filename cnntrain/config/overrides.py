@@ -1,11 +1,11 @@
-"""``KEY=VALUE`` words: values that take the place of those in the file, or are added to them."""
+"""``KEY=VALUE`` overrides: values that replace those in the file or are added to them."""
 
 import re
 
 from cnntrain.config.aliases import model_at, short_name
 from cnntrain.config.fields import accepts, model_of
 from cnntrain.config.messages import expectation, schema_of
-from cnntrain.config.schema.config import LayerEntry
+from cnntrain.config.schema.layers import LayerEntry
 from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Path, Scalar, Sequence, child, place, put
 from cnntrain.config.yaml.problems import Problem
 from cnntrain.config.yaml.reader import DEPTH, read_yaml
@@ -13,11 +13,11 @@ from cnntrain.config.yaml.scalars import value_of
 from cnntrain.config.yaml.wording import either, quoted, shown, truncate
 
 KEY = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[[^.\[\]]+\])*")
-"""Parts with dots between them; a number may stand in brackets, as errors show it: ``layers[0].conv.K``."""
+"""Parts separated by dots; an index may be in brackets, as in error messages: ``layers[0].conv.K``."""
 
 
 def overridden(root: Node, word: str) -> tuple[Node, list[Problem]]:
-    """Return the tree with one override in it, and what is wrong with the word."""
+    """Return the tree with one override applied, and the problems of the override."""
     mark = Mark(f"override {truncate(word) if word.isprintable() else quoted(word)}")
     key, equals, text = word.partition("=")
     if not equals:
@@ -25,55 +25,55 @@ def overridden(root: Node, word: str) -> tuple[Node, list[Problem]]:
     if not KEY.fullmatch(key):
         return root, [Problem(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")]
     steps = re.findall(r"[^.\[\]]+", key)
-    if steps[0] == "layers":  # errors leave out the section that layers are in
+    if steps[0] == "layers":  # error messages leave out the section network
         steps = ["network", *steps]
     if len(steps) > DEPTH:
         return root, [Problem(mark, "", f"the key has more than {DEPTH} parts")]
     path = path_of(root, steps, mark)
     if isinstance(path, Problem):
         return root, [path]
-    value, faults = value_at(root, path, text, mark)
-    if value is None and faults:
-        return root, faults
+    value, problems = value_at(root, path, text, mark)
+    if value is None and problems:
+        return root, problems
     is_entry = isinstance(path[-1], int)
     if is_nothing(value) and (is_entry or model_of(root, path)):
         expected = "a value" if is_entry else expectation(schema_of(root, path)) or "a mapping"
-        return root, [*faults, Problem(mark, place(root, path), f"expected {expected}, got nothing")]
-    return put(root, path, Entry(steps[-1], mark, value or Scalar(mark, None, ""))), faults
+        return root, [*problems, Problem(mark, place(root, path), f"expected {expected}, got nothing")]
+    return put(root, path, Entry(steps[-1], mark, value or Scalar(mark, None, ""))), problems
 
 
 def value_at(root: Node, path: Path, text: str, mark: Mark) -> tuple[Node | None, list[Problem]]:
-    """Return what the word behind ``=`` means at ``path``, and what is wrong with it.
+    """Return the value of the text after ``=`` at ``path``, and its problems.
 
-    A key that takes text takes the word as it is: a shell hands over a path, and what YAML would make of ``pics #1``,
-    ``2024`` or ``[x]`` is another. Where it takes numbers as well, quotes make text of a number. All else is YAML.
+    A key that accepts text takes it literally: YAML would misread a path such as ``pics #1``, ``2024`` or ``[x]``.
+    Where the key accepts numbers, too, quotes turn a number into text. Everything else is YAML.
     """
-    value, faults = read_yaml(text, Origin(mark.source, numbered=False, path=path))
+    value, problems = read_yaml(text, Origin(mark.source, numbered=False, path=path))
     if not text:
-        return value, faults
+        return value, problems
     bare = value_of(value.value) if isinstance(value, Scalar) and isinstance(value.value, str) else None
     for other in (value.value if isinstance(value, Scalar) else None, bare):
         if other is not None and not isinstance(other, str) and accepts(root, path, other):
-            return value, faults
+            return value, problems
     if accepts(root, path, text):
         return Scalar(mark, text, text), []
     if accepts(root, path, [text]):
         return Sequence(mark, (Scalar(mark, text, text),)), []
-    return value, faults
+    return value, problems
 
 
 def is_nothing(node: Node | None) -> bool:
-    """Return whether no value is written, not even null."""
+    """Return whether there is no value at all, not even null."""
     return node is None or (isinstance(node, Scalar) and not node.text and node.value is None)
 
 
 def is_layer(root: Node, path: Path) -> bool:
-    """Return whether ``path`` leads to an entry of ``network.layers``, whose key is the kind of the layer."""
+    """Return whether ``path`` leads to an entry of ``network.layers``."""
     return model_at(root, path) is LayerEntry
 
 
 def path_of(root: Node, steps: list[str], mark: Mark) -> Path | Problem:
-    """Return the place that the parts of a key lead to, or why they lead nowhere."""
+    """Return the path that the parts of a key lead to, or the problem with them."""
     path: Path = ()
     node: Node | None = root
     for step in steps:

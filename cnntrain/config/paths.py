@@ -1,4 +1,4 @@
-"""``data.path`` and all other paths of a config: relative to what, and made absolute."""
+"""Makes ``data.path`` and all other paths of a config absolute."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from cnntrain.config.yaml.wording import shown
 
 
 def is_path(kind: Any) -> bool:
-    """Return whether a key of this type takes a path, perhaps among other values."""
+    """Return whether a key of this type accepts a path."""
     return kind is Path or any(map(is_path, get_args(kind)))
 
 
@@ -22,25 +22,25 @@ PATHS = tuple(
     for key in dict.fromkeys(key for options in SOURCES.values() for key in options.model_fields)
     if any(is_path(options.model_fields[key].annotation) for options in SOURCES.values() if key in options.model_fields)
 )
-"""Keys that take a path, whatever their source."""
+"""All keys that accept a path, of any source."""
 
 
 def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Problem]]:
-    """Return the tree with the paths in it absolute, and a fault for each that cannot be a path.
+    """Return the tree with absolute paths, and a problem for each that cannot be a path.
 
-    In a file they are relative to ``folder``, elsewhere to the current folder; ``~`` is the user's home.
+    Paths in a file are relative to ``folder``, others to the current folder; ``~`` is the home directory.
     """
-    faults: list[Problem] = []
+    problems: list[Problem] = []
     for path in PATHS:
         root, more = with_absolute_path(root, path, folder)
-        faults += more
-    return root, faults
+        problems += more
+    return root, problems
 
 
 def with_local_data(root: Node, folder: Path) -> Node:
-    """Return the tree of a config in the repository with the ``data.path`` of files that lie beside it, if any do.
+    """Return the tree of a config in the repository with a ``data.path`` to local files, if there are any.
 
-    Nothing is downloaded then: ``../data/mnist`` is where its configs have always looked.
+    With files in ``../data/mnist``, for example, nothing is downloaded.
     """
     source = find(root, ("data", "source"))
     if not isinstance(source, Scalar) or not is_download(source.text) or find(root, ("data", "path")):
@@ -52,7 +52,7 @@ def with_local_data(root: Node, folder: Path) -> Node:
 
 
 def is_download(source: str) -> bool:
-    """Return whether a source is downloaded where its ``path`` is not given."""
+    """Return whether a source is downloaded if ``path`` is not given."""
     return source in SOURCES and "mirrors" in SOURCES[source].model_fields
 
 
@@ -85,7 +85,7 @@ def is_file_name(path: str) -> bool:
 
 
 def is_text(path: str) -> bool:
-    """Return whether a path can be opened, and be kept in a file of text."""
+    """Return whether a path can be opened and stored in a text file."""
     try:
         return b"\0" not in path.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Do the layers fit the image? Asked when a config is loaded, and by the builder once the data are known."""
+"""Checks whether layers and augmentation fit the images: on loading, and again once the data are known."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from cnntrain.types import Shape
 
 
 class ShapeProblem(NamedTuple):
-    """A layer, or a change of the images, that does not fit the image that comes to it."""
+    """A layer or an augmentation that does not fit its input."""
 
     path: Path
     """For ``Config.where``."""
@@ -18,15 +18,15 @@ class ShapeProblem(NamedTuple):
 
 
 def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = None) -> list[ShapeProblem]:
-    """Thread a shape through the layers.
+    """Propagate a shape through the layers.
 
     Args:
-        network: The layers.
-        in_shape: ``(C, H, W)`` of an image.
-        units: Of an ``fc`` that leaves them to the data: the number of classes, if it is known.
+        network: The network section of a config.
+        in_shape: Shape ``(C, H, W)`` of an image.
+        units: Default units of an ``fc``: the number of classes, if known.
 
     Returns:
-        The first layer that does not fit, and nothing if all do. Those after a misfit get no shape to be held against.
+        A list with the first layer that does not fit; empty if all fit.
     """
     shape = in_shape
     for index, layer in enumerate(network.layers):
@@ -38,7 +38,7 @@ def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = N
 
 
 def check_augmentation(augmentation: AugmentationOptions, in_shape: Shape) -> list[ShapeProblem]:
-    """Return each change of the images that is too large for images of ``(C, H, W)``."""
+    """Return each augmentation that is too large for images of shape ``(C, H, W)``."""
     _, H, W = in_shape
     return [
         ShapeProblem(

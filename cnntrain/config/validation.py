@@ -10,7 +10,8 @@ from cnntrain.config.aliases import path_of_error
 from cnntrain.config.messages import sentence_of, suggestion_for
 from cnntrain.config.paths import with_absolute_paths, with_local_data
 from cnntrain.config.rules import broken_rules, has_softmax
-from cnntrain.config.schema.config import Config, LayerEntry, NetworkOptions
+from cnntrain.config.schema.config import Config, NetworkOptions
+from cnntrain.config.schema.layers import LayerEntry
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shape_check import check_augmentation, check_shapes
 from cnntrain.config.yaml.locations import Locations
@@ -49,7 +50,7 @@ def checked(root: Node, problems: list[Problem], folder: Path) -> Config:
     misfits = [misfit for misfit in against_shapes(root, network, training) if misfit.place not in places]
     if config is None or problems or misfits:
         raise config_error(problems + misfits, ConfigError if problems else ShapeError)
-    config._places = Locations(root)
+    config._locations = Locations(root)
     return config
 
 

@@ -1,4 +1,4 @@
-"""A ``Config`` back to YAML."""
+"""Writes a ``Config`` as YAML."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from cnntrain.config.schema.config import Config
 
 
 class Flow(dict[str, Any]):
-    """A mapping that is written on one line."""
+    """A mapping in flow style, on one line."""
 
 
 class FlowList(list[Any]):
-    """A list that is written on one line."""
+    """A list in flow style, on one line."""
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes options of a layer on one line, as people do."""
+    """Writes the options of a layer on one line."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """Indent lists below their key."""
+        """Indent lists under their key."""
         super().increase_indent(flow, indentless=False)
 
 
@@ -32,7 +32,7 @@ Dumper.add_representer(
 
 
 def to_yaml(config: Config) -> str:
-    """Return a config as YAML text, all defaults filled in; loaded again it gives an equal config."""
+    """Return a config as YAML text with all defaults; loading it gives an equal config."""
     data = config.resolved()
     network = data["network"]
     network["layers"] = [{kind: Flow(options) for kind, options in layer.items()} for layer in network["layers"]]

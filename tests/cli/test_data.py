@@ -237,5 +237,5 @@ def test_clear_leaves_alone_what_is_in_use_and_what_a_link_leads_to(cache, tmp_p
     (cache / "images").symlink_to(tmp_path / "elsewhere")
     shown = run("clear")
     assert shown.exit_code == 2
-    assert "this is a link, and nothing is removed where it leads" in shown.stderr
+    assert "this is a link; nothing is removed from its target" in shown.stderr
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1

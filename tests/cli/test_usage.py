@@ -44,7 +44,7 @@ def test_an_empty_word_is_an_error(words, told):
         (["train", "--seed", "3", "a.yaml"], "no such option: --seed; write training.seed=3"),
         (["bench", "a.yaml", "--batch-size", "64"], "no such option: --batch-size; write training.batch_size=64"),
         (["resume", "runs/a", "--epochs", "5"], "no such option: --epochs; write training.Max=5"),
-        (["train", "a.yaml", "--device", "cpu"], "no such option: --device; cnntrain trains on the CPU; leave it out"),
+        (["train", "a.yaml", "--device", "cpu"], "no such option: --device; cnntrain runs on the CPU; leave it out"),
         (["train", "a.yaml", "--save-dir", "x"], "no such option: --save-dir; name the run's folder with --out DIR"),
         (["train", "a.yaml", "--quiet"], "no such option: --quiet; write --progress none"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnntrain.config import load_config
-from cnntrain.config.yaml.file import MAX_BYTES
+from cnntrain.config.file import MAX_BYTES
 from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
 from cnntrain.errors import ConfigError
 
@@ -45,7 +45,7 @@ def test_a_file_may_be_as_long_as_the_limit(load, size):
 
 def test_a_longer_file_is_refused(faults):
     assert MAX_BYTES == 1_000_000
-    told = ["a.yaml:1:1: the file has more than 1,000,000 bytes, the most that a config may have"]
+    told = ["a.yaml:1:1: the file is larger than 1,000,000 bytes, the maximum for a config"]
     assert faults(padded(MAX_BYTES + 1)) == told
     assert faults(padded(5 * MAX_BYTES)) == told
 

@@ -24,7 +24,7 @@ LAYERS = "network:\n  input: [1, 28, 28]\n  layers:\n    "
         ("alpha", "true", "expected a number above 0, got true"),
         ("alpha", "", "expected a number above 0, got nothing"),
         ("alpha", "fast", "expected a number above 0, got 'fast'"),
-        ("alpha", '"0.1"', "expected a number above 0, got '0.1'; take the quotes away"),
+        ("alpha", '"0.1"', "expected a number above 0, got '0.1'; remove the quotes"),
         ("alpha", "[0.1, 0.2]", "expected a number above 0, got [0.1, 0.2]"),
         ("alpha", "{a: [b]}", "expected a number above 0, got {a: ['b']}"),
         ("Max", "0", "expected a whole number of at least 1, got 0"),
@@ -49,7 +49,7 @@ LAYERS = "network:\n  input: [1, 28, 28]\n  layers:\n    "
         ("shuffle", "On", "expected true or false, got 'On'; write true"),
         ("shuffle", "1", "expected true or false, got 1"),
         ("shuffle", "maybe", "expected true or false, got 'maybe'"),
-        ("nesterov", "true", "nesterov needs a momentum; add 'momentum: 0.9', or leave nesterov out"),
+        ("nesterov", "true", "nesterov needs momentum; add 'momentum: 0.9' or leave nesterov out"),
     ],
 )
 def test_a_wrong_value_is_told_in_plain_words(training_faults, key, written, message):
@@ -144,7 +144,7 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         ),
         (
             "network: {layers: [fc: {units: 1}]}",
-            "1:10: network: missing key 'input', [C, H, W], as there is no section 'data' to take it from",
+            "1:10: network: missing key 'input', [C, H, W]: there is no data section to take it from",
         ),
         ("daat: {source: digits}\nnetwork: {layers: [fc: {}]}", "1:1: unknown key 'daat'; did you mean 'data'?"),
         (

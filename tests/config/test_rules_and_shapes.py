@@ -15,23 +15,23 @@ HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
     [
         (
             ["fc: {units: 3}", "conv: {K: 1, F: 1}"],
-            "5:13: layers[1].conv: conv needs an image, but layers[0], an fc, has made a vector of it; put it before",
+            "5:13: layers[1].conv: conv needs an image, but gets the vector of layers[0], an fc; put it before that",
         ),
         (
             ["fc: {units: 3}", "fc: {units: 3}", "pool: {k: 1, type: max}"],
-            "6:13: layers[2].pool: pool needs an image, but layers[0], an fc, has made a vector of it; put it before",
+            "6:13: layers[2].pool: pool needs an image, but gets the vector of layers[0], an fc; put it before that",
         ),
         (
             ["fc: {units: 3, activation: softmax}", "fc: {units: 3}"],
-            "4:34: layers[0].fc.activation: softmax is for the last layer alone; relu is usual in the others",
+            "4:34: layers[0].fc.activation: softmax is for the last layer only; use relu, for example",
         ),
         (
             ["fc: {activation: relu}", "fc: {units: 3}"],
-            "4:11: layers[0].fc: missing key 'units'; only the last layer takes them from the data's classes",
+            "4:11: layers[0].fc: missing key 'units'; only in the last layer it defaults to the number of classes",
         ),
         (
             ["pool: {k: all, S: 2, type: max}", "fc: {units: 3}"],
-            "4:25: layers[0].pool.S: with 'k: all' there is one region, the whole image, and no step to the next; "
+            "4:25: layers[0].pool.S: S does not apply with 'k: all', where the only region is the whole image; "
             "leave it out",
         ),
         (
@@ -44,8 +44,8 @@ HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
         ),
         (
             ["fc: {units: 3}", "dropout: {rate: 0.1}"],
-            "5:16: layers[1].dropout: a dropout at the end would leave out the network's answers; put it before the "
-            "last fc",
+            "5:16: layers[1].dropout: dropout after the last layer would drop the network's outputs; put it before "
+            "the last fc",
         ),
         (
             ["dropout: {rate: 1}", "fc: {units: 3}"],
@@ -62,11 +62,11 @@ HEAD = "network:\n  input: [1, 28, 28]\n  layers:\n"
         ),
         (
             ["fc: {activation: softmax, units: 3}", "batch_norm:"],
-            "4:24: layers[0].fc.activation: softmax is for the last layer alone; relu is usual in the others",
+            "4:24: layers[0].fc.activation: softmax is for the last layer only; use relu, for example",
         ),
         (
             ["fc: {activation: relu}", "batch_norm:"],
-            "4:11: layers[0].fc: missing key 'units'; only the last layer takes them from the data's classes",
+            "4:11: layers[0].fc: missing key 'units'; only in the last layer it defaults to the number of classes",
         ),
         (
             ["conv: {K: 1, F: 1, activation: softmax}"],
@@ -103,8 +103,8 @@ def test_one_sample_is_no_batch_for_a_batch_norm_behind_fc(faults, load):
         f"{HEAD}    - {a}\n    - {b}\n    - fc: {{units: 2}}\n" for a, b in (FC_AND_NORM, FC_AND_NORM[::-1])
     )
     assert faults(behind + "training: {batch_size: 1}") == [
-        "a.yaml:7:24: training.batch_size: a batch_norm behind an fc needs more samples than one: every value would be "
-        "its own mean, and become 0"
+        "a.yaml:7:24: training.batch_size: batch_norm after an fc needs more than one sample per batch, or each value "
+        "is its own mean and becomes 0"
     ]
     assert load(behind + "training: {batch_size: 2}").training.batch_size == 2
     assert load(before + "training: {batch_size: 1}").training.batch_size == 1
@@ -113,8 +113,8 @@ def test_one_sample_is_no_batch_for_a_batch_norm_behind_fc(faults, load):
 @pytest.mark.parametrize("output", ["fc: {units: 3}", "conv: {K: 1, F: 1}"])
 def test_cross_entropy_needs_softmax(faults, output):
     assert faults(f"{HEAD}    - {output}\ntraining: {{loss: cross_entropy}}") == [
-        "a.yaml:5:18: training.loss: cross_entropy needs 'activation: softmax' on a last layer fc; "
-        "add it, or use loss mse"
+        "a.yaml:5:18: training.loss: cross_entropy needs a last layer fc with 'activation: softmax'; "
+        "add it or use loss mse"
     ]
 
 

@@ -50,12 +50,12 @@ def summary(word):
 def test_a_file_wins_and_that_is_said():
     Path("digits").write_text("network: {input: [1, 2, 2], layers: [fc: {units: 3}]}")
     assert len(load_config("digits").network.layers) == 1
-    told = "note: digits is the file here, not the config of that name that comes with cnntrain\n"
+    told = "note: digits is the file in this folder, not the bundled config of the same name\n"
     assert summary("digits") == (0, told)
 
 
 def test_a_path_that_leads_to_one_is_said():
-    told = "note: configs/digits.yaml is not here; using the one that comes with cnntrain\n"
+    told = "note: no file configs/digits.yaml; using the bundled config\n"
     assert summary("configs/digits.yaml") == (0, told)
     assert summary("digits") == (0, "")
 
@@ -70,9 +70,9 @@ def test_a_file_of_that_path_is_just_that():
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("digts", "digts: there is no such file; configs that come with cnntrain: article, cifar10, digits, mnist, "),
-        ("digits.yaml", "digits.yaml: there is no such file; the one that comes with cnntrain is configs/digits.yaml"),
-        ("x/digits.yaml", "x/digits.yaml: there is no such file; the one that comes with cnntrain is configs/digits"),
+        ("digts", "digts: there is no such file; bundled configs: article, cifar10, digits, mnist, "),
+        ("digits.yaml", "digits.yaml: there is no such file; the bundled config is configs/digits.yaml"),
+        ("x/digits.yaml", "x/digits.yaml: there is no such file; the bundled config is configs/digits"),
         ("photos.yaml", "photos.yaml: there is no such file"),
     ],
 )
@@ -84,7 +84,7 @@ def test_what_is_no_name_is_told_what_is(word, told):
 
 def test_a_folder_of_that_name_is_no_config():
     Path("digits").mkdir()
-    with pytest.raises(ConfigError, match=r"writes one; the one that comes with cnntrain is configs/digits\.yaml$"):
+    with pytest.raises(ConfigError, match=r"writes one; the bundled config is configs/digits\.yaml$"):
         load_config("digits")
     assert load_config("configs/digits.yaml").data.source == "digits"
 

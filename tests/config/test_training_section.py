@@ -49,44 +49,45 @@ def test_defaults_depend_on_other_keys(given, key, value):
     [
         (
             {"optimizer": "adam", "momentum": 0.9},
-            "momentum: momentum goes with optimizer sgd, and this is adam; set it to 0 (adam and adamw have beta1 "
+            "momentum: momentum only applies to optimizer sgd, not to adam; set it to 0 (adam and adamw have beta1 "
             "in its place), or use optimizer sgd",
         ),
         (
             {"optimizer": "rmsprop", "nesterov": True},
-            "nesterov: nesterov goes with optimizer sgd, and this is rmsprop; leave it out, or use optimizer sgd",
+            "nesterov: nesterov only applies to optimizer sgd, not to rmsprop; leave it out, or use optimizer sgd",
         ),
         (
             {"weight_decay": 0.01},
-            "weight_decay: weight_decay goes with optimizer adamw, and this is sgd; use optimizer adamw, or l2 in "
+            "weight_decay: weight_decay only applies to optimizer adamw, not to sgd; use optimizer adamw, or l2 in "
             "place of weight_decay",
         ),
         (
             {"beta2": 0.99},
-            "beta2: beta2 goes with optimizer adam or adamw, and this is sgd; leave it out, or use optimizer adam",
+            "beta2: beta2 only applies to optimizer adam or adamw, not to sgd; leave it out, or use optimizer adam",
         ),
         (
             {"optimizer": "adam", "rho": 0.99},
-            "rho: rho goes with optimizer rmsprop, and this is adam; leave it out, or use optimizer rmsprop",
+            "rho: rho only applies to optimizer rmsprop, not to adam; leave it out, or use optimizer rmsprop",
         ),
         (
             {"eps": 1e-3},
-            "eps: eps goes with optimizer adam, adamw or rmsprop, and this is sgd; leave it out, or use optimizer adam",
+            "eps: eps only applies to optimizer adam, adamw or rmsprop, not to sgd; leave it out, or use optimizer "
+            "adam",
         ),
         (
             {"step_every": 3},
-            "step_every: step_every goes with schedule step, and this is constant; leave it out, or use schedule step",
+            "step_every: step_every only applies to schedule step, not to constant; leave it out, or use schedule step",
         ),
         (
             {"schedule": "cosine", "step_factor": 0.5},
-            "step_factor: step_factor goes with schedule step, and this is cosine; leave it out, or use schedule step",
+            "step_factor: step_factor only applies to schedule step, not to cosine; leave it out, or use schedule step",
         ),
         (
             {"loss": "mse", "label_smoothing": 0.1},
-            "label_smoothing: label_smoothing goes with loss cross_entropy, and this is mse; leave it out, or use loss "
-            "cross_entropy",
+            "label_smoothing: label_smoothing only applies to loss cross_entropy, not to mse; leave it out, or use "
+            "loss cross_entropy",
         ),
-        ({"warmup": 11}, "warmup: the warm-up takes 11 epochs, but Max is 10; shorten it, or raise Max"),
+        ({"warmup": 11}, "warmup: a warm-up of 11 epochs is longer than Max = 10; shorten it or increase Max"),
         (
             {"class_weights": [1, -1]},
             "class_weights: expected balanced, none or a list of at least one, each a number of at least 0, "
@@ -94,7 +95,7 @@ def test_defaults_depend_on_other_keys(given, key, value):
         ),
         (
             {"class_weights": [0, 0]},
-            "class_weights: every class weighs 0, so there is nothing to learn from",
+            "class_weights: all class weights are 0, so there is nothing to learn from",
         ),
         (
             {"class_weights": "balance"},
@@ -116,7 +117,7 @@ def test_zero_and_false_are_no_wish():
 
 def test_label_smoothing_is_refused_where_mse_is_the_default():
     content = {"network": {"input": [1, 2, 2], "layers": [{"fc": {"units": 3}}]}, "training": {"label_smoothing": 0.1}}
-    with pytest.raises(ConfigError, match="label_smoothing goes with loss cross_entropy, and this is mse"):
+    with pytest.raises(ConfigError, match="label_smoothing only applies to loss cross_entropy, not to mse"):
         config_from_dict(content, "a test")
 
 

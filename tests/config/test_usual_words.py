@@ -49,7 +49,7 @@ def test_a_usual_word_in_training(training_faults, faults, key, meant):
 
 def test_a_device_is_no_key(training_faults):
     told = training_faults("{device: cuda}")
-    assert told == ["a.yaml:2:12: training: unknown key 'device'; cnntrain trains on the CPU; leave it out"]
+    assert told == ["a.yaml:2:12: training: unknown key 'device'; cnntrain runs on the CPU; leave it out"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_usual_word_in_a_layer(faults, layer, meant):
         ("--training.alpha", "0.1", "write training.alpha=0.1"),
         ("--data.path", "pics #1", "write 'data.path=pics #1'"),
         ("--imgsz", "[96, 96]", "write data.size=VALUE"),
-        ("--device", "cpu", "cnntrain trains on the CPU; leave it out"),
+        ("--device", "cpu", "cnntrain runs on the CPU; leave it out"),
         ("--bogus", "1", None),
         ("--training.bogus", "1", None),
     ],

@@ -59,8 +59,8 @@ def test_keys_are_text(faults, key):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "1:1: nothing is in it; a config has the keys data, network and training"),
-        ("# only a comment\n", "1:1: nothing is in it; a config has the keys data, network and training"),
+        ("", "1:1: the config is empty; it needs the keys data, network and training"),
+        ("# only a comment\n", "1:1: the config is empty; it needs the keys data, network and training"),
         ("---\n", "2:1: expected the keys data, network and training, got nothing"),
         ("- 1\n- 2\n", "1:1: expected the keys data, network and training, got [1, 2]"),
         ("just words", "1:1: expected the keys data, network and training, got 'just words'"),

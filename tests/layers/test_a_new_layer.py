@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import DTypeLike
 
 from cnntrain.builder import make_layers, micro_batch_size
-from cnntrain.config.schema.layers import FcOptions, LayerOptions
+from cnntrain.config.schema.layers import FcOptions
+from cnntrain.config.schema.options import LayerOptions
 from cnntrain.gradient_check.check import GradientCheck
 from cnntrain.gradient_check.fault_injection import inject
 from cnntrain.layers.base import Layer, OnnxGraph

@@ -183,7 +183,7 @@ def _named(name: str) -> "DatasetInfo":
     from cnntrain.data.downloads.registry import REGISTRY
 
     if name not in REGISTRY:
-        hint = did_you_mean(name, REGISTRY) or f"; there are {', '.join(REGISTRY)}"
+        hint = did_you_mean(name, REGISTRY) or f"; available: {', '.join(REGISTRY)}"
         raise UsageError(f"there is no dataset named {name[:80]!r} to fetch{hint}")
     return REGISTRY[name]
 

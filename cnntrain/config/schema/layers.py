@@ -1,13 +1,15 @@
-"""The options of each kind of layer: what an entry of ``network.layers`` may hold, and the layer that it makes.
+"""The options of each kind of layer, and the layer that they make.
 
-Shapes are those of the edges, ``(C, H, W)`` of an image and ``(features,)`` of a vector, but for ``make``.
+Shapes are ``(C, H, W)`` for an image and ``(features,)`` for a vector, except in ``make``.
 """
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
+from cnntrain.config.schema.options import AtLeastOne, AtLeastZero, LayerOptions, Share
+from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
@@ -18,104 +20,36 @@ from cnntrain.layers.initializers import InitName, initial_weights, parameter_rn
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.types import Shape
 
-AtLeastOne = Annotated[int, Field(ge=1)]
-AtLeastZero = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Small = Annotated[float, Field(ge=1e-12, allow_inf_nan=False)]
-"""Added to a variance: enough to divide by in float32, too."""
+"""Added to a variance: large enough to divide by in float32, too."""
 ActivationName = Literal["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"]
-APPLIED = "applied to each value that comes out"
-DRAWN = "how W is drawn; by default he for relu, leaky_relu, elu and softplus, xavier for the others"
-
-
-class Options(BaseModel):
-    """The entry of one layer; unknown keys and loose types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    long_names: ClassVar[dict[str, str]] = {}
-    """Names that mean the same as one of ours, such as ``filters`` for ``K``."""
-
-
-class LayerOptions(Options):
-    """The entry of one layer of the network, and the facts about it that follow from its keys alone."""
-
-    pools_first: ClassVar[bool] = False
-    """Whether max pooling that follows may come before its bias and activation: the result is the same."""
-    drops_bias: ClassVar[bool] = False
-    """Whether a bias right before this layer would have no effect."""
-
-    @property
-    def sigma(self) -> str | None:
-        """The activation, with its bias, that ends the entry; None for an entry without."""
-        return None
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether W is all that the entry applies: no activation."""
-        return False
-
-    @property
-    def is_max_pool(self) -> bool:
-        """Whether it takes maxima, and so commutes with every monotone activation."""
-        return False
-
-    @property
-    def needs_classes(self) -> bool:
-        """Whether the number of classes has to be known first."""
-        return False
-
-    def with_classes(self, classes: int | None) -> Self:
-        """Return the entry with the number of classes filled in where it leaves that to the data."""
-        return self
-
-    def output_shape(self, in_shape: Shape) -> Shape:
-        """Return the shape of the output, by default that of the input.
-
-        Raises:
-            ShapeError: The layer does not fit the input.
-        """
-        return in_shape
-
-    def parameter_count(self, in_shape: Shape) -> int:
-        """Return how many parameters and running averages the layer has, b left out."""
-        return 0
-
-    def make(self, index: int, in_shape: Shape, seed: int, before: "LayerOptions | None" = None) -> Layer[Any]:
-        """Return the layer, without the bias and activation that follow.
-
-        Args:
-            index: Index of the entry in ``network.layers``.
-            in_shape: ``(H, C, W)`` or ``(features,)``.
-            seed: The seed of the run, from which parameters are drawn.
-            before: The entry before it, None for the first.
-        """
-        raise NotImplementedError
+APPLIED = "activation function of the output"
+DRAWN = "initialization of W; by default he for relu, leaky_relu, elu and softplus, xavier for the others"
 
 
 def image_shape(in_shape: Shape) -> tuple[int, int, int]:
     """Return ``in_shape`` as (C, H, W).
 
     Raises:
-        ShapeError: It is that of a vector.
+        ShapeError: It is the shape of a vector.
     """
     if len(in_shape) != 3:
         raise ShapeError(
-            f"an image is needed here, but what comes is a vector of {in_shape[0]}: put it before the first fc"
+            f"this layer needs an image, but its input is a vector of {in_shape[0]}: put it before the first fc"
         )
     return in_shape
 
 
 class ConvOptions(LayerOptions):
-    """``conv``: K filters of F x F pixels, slid with stride S over the image padded by P."""
+    """``conv``: K filters of F x F pixels, applied with stride S to the image padded by P."""
 
-    long_names = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
+    long_names: ClassVar[dict[str, str]] = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
     pools_first = True
 
-    K: AtLeastOne = Field(description="number of filters, and so of channels that come out")
-    F: AtLeastOne = Field(description="side of a filter, in pixels")
-    P: AtLeastZero = Field(0, description="rows and columns of zeros put around the image")
-    S: AtLeastOne = Field(1, description="pixels from one position of a filter to the next")
+    K: AtLeastOne = Field(description="number of filters, which are the output channels")
+    F: AtLeastOne = Field(description="side of a filter in pixels")
+    P: AtLeastZero = Field(0, description="zero padding on each side, in pixels")
+    S: AtLeastOne = Field(1, description="stride in pixels")
     activation: ActivationName = Field("identity", description=APPLIED)
     init: InitName | None = Field(None, description=DRAWN)
 
@@ -148,13 +82,13 @@ class ConvOptions(LayerOptions):
 
 
 class PoolOptions(LayerOptions):
-    """``pool``: the greatest value or the mean of each k x k region, or of the whole image; S defaults to k."""
+    """``pool``: maximum or mean of each k x k region, or of the whole image; S defaults to k."""
 
-    long_names = {"size": "k", "stride": "S"}
+    long_names: ClassVar[dict[str, str]] = {"size": "k", "stride": "S"}
 
-    k: AtLeastOne | Literal["all"] = Field(description="side of a region, in pixels; all for the whole image")
-    S: AtLeastOne | None = Field(None, description="pixels from one region to the next; as k if not given")
-    type: Literal["max", "average"] = Field(description="which value a region becomes")
+    k: AtLeastOne | Literal["all"] = Field(description="side of a region in pixels; all for the whole image")
+    S: AtLeastOne | None = Field(None, description="stride in pixels; k by default")
+    type: Literal["max", "average"] = Field(description="max or average pooling")
 
     @property
     def stride(self) -> int:
@@ -186,13 +120,13 @@ class PoolOptions(LayerOptions):
 
 
 class FcOptions(LayerOptions):
-    """``fc``: every unit sees the whole input; the last layer's units default to the number of classes."""
+    """``fc``: each unit is connected to the whole input; units of the last layer default to the number of classes."""
 
     units: AtLeastOne | None = Field(
-        None, description="number of values that come out; only the last layer can leave it to the data's classes"
+        None, description="number of outputs; optional in the last layer, where it defaults to the number of classes"
     )
     activation: ActivationName | Literal["softmax"] = Field(
-        "identity", description=f"{APPLIED}; softmax for the last layer alone"
+        "identity", description=f"{APPLIED}; softmax in the last layer only"
     )
     init: InitName | None = Field(None, description=DRAWN)
 
@@ -214,7 +148,7 @@ class FcOptions(LayerOptions):
     def output_shape(self, in_shape: Shape) -> Shape:
         """Return (units,)."""
         if self.units is None:
-            raise ShapeError("units is missing, and the number of classes is not known")
+            raise ShapeError("units is missing and the number of classes is unknown")
         return (self.units,)
 
     def parameter_count(self, in_shape: Shape) -> int:
@@ -228,15 +162,15 @@ class FcOptions(LayerOptions):
 
 
 class BatchNormOptions(LayerOptions):
-    """``batch_norm``: mean 0 and deviation 1 for every channel or unit, then a scale gamma, a bias b, an activation."""
+    """``batch_norm``: mean 0 and standard deviation 1 per channel or unit, then scale gamma, bias b and activation."""
 
-    long_names = {"epsilon": "eps"}
+    long_names: ClassVar[dict[str, str]] = {"epsilon": "eps"}
     pools_first = True
     drops_bias = True
 
     activation: ActivationName = Field("identity", description=APPLIED)
-    eps: Small = Field(1e-5, description="added to the variance, so that nothing is divided by 0")
-    momentum: Share = Field(0.9, description="share of the running averages that stays in a step")
+    eps: Small = Field(1e-5, description="added to the variance to avoid division by 0")
+    momentum: Share = Field(0.9, description="share of the running averages that is kept in each step")
 
     @property
     def sigma(self) -> str:
@@ -246,24 +180,59 @@ class BatchNormOptions(LayerOptions):
         return 3 * in_shape[0]
 
     def make(self, index: int, in_shape: Shape, seed: int, before: LayerOptions | None = None) -> BatchNorm:
-        # What a convolution or fc without activation hands on is not read again, an activation's a is.
+        # The output of a conv or fc without activation is not read again; that of an activation is.
         overwrites = before is not None and before.is_linear
         return BatchNorm(index, in_shape, self.eps, self.momentum, overwrites)
 
 
 class DropoutOptions(LayerOptions):
-    """``dropout``: in training each value is left out with probability ``rate``."""
+    """``dropout``: in training, each value is set to 0 with probability ``rate``."""
 
-    rate: Share = Field(0.5, description="probability with which a value is left out")
+    rate: Share = Field(0.5, description="probability that a value is set to 0")
 
     def make(self, index: int, in_shape: Shape, seed: int, before: LayerOptions | None = None) -> Dropout:
         return Dropout(index, in_shape, self.rate, seed)
 
 
+class LayerEntry(BaseModel):
+    """One entry of ``network.layers``: a mapping with one key, the kind of the layer, and its options."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
+
+    conv: ConvOptions | None = Field(None, description="convolution")
+    pool: PoolOptions | None = Field(None, description="pooling")
+    fc: FcOptions | None = Field(None, description="fully connected")
+    batch_norm: BatchNormOptions | None = Field(None, description="batch normalization")
+    dropout: DropoutOptions | None = Field(None, description="dropout")
+
+    @model_validator(mode="after")
+    def _has_one_kind(self) -> "LayerEntry":
+        given = [kind for kind, options in self if options is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"expected one of {either(LayerEntry.model_fields)} in each entry, got {' and '.join(given) or 'none'}"
+            )
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of the layer: ``conv``, ``pool`` and so on."""
+        return next(kind for kind, options in self if options is not None)
+
+    @property
+    def options(self) -> LayerOptions:
+        """The options of the layer."""
+        options: LayerOptions = getattr(self, self.kind)
+        return options
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {self.kind: self.options.model_dump(mode="json", exclude_none=True)}
+
+
 OPTIONS: dict[str, type[LayerOptions]] = {
-    "conv": ConvOptions,
-    "pool": PoolOptions,
-    "fc": FcOptions,
-    "batch_norm": BatchNormOptions,
-    "dropout": DropoutOptions,
+    kind: get_args(field.annotation)[0] for kind, field in LayerEntry.model_fields.items()
 }
+"""The options class of each kind of layer."""

@@ -21,13 +21,13 @@ class Problem(NamedTuple):
         return ": ".join(part for part in (str(self.mark), self.place, self.sentence) if part)
 
     def order(self) -> tuple[bool, int, int]:
-        """Return a key that sorts faults as their lines stand in the file, what is not in the file last."""
+        """Return a key that sorts problems as their lines stand in the file, what is not in the file last."""
         return self.mark.line is None, self.mark.line or 0, self.mark.column or 0
 
 
-def config_error(faults: Iterable[Problem], error: type[ConfigError] = ConfigError) -> ConfigError:
-    """Return one error that tells all ``faults``, one on a line, in the order of the file."""
-    lines = [str(fault) for fault in sorted(dict.fromkeys(faults), key=Problem.order)]
+def config_error(problems: Iterable[Problem], error: type[ConfigError] = ConfigError) -> ConfigError:
+    """Return one error that tells all ``problems``, one on a line, in the order of the file."""
+    lines = [str(problem) for problem in sorted(dict.fromkeys(problems), key=Problem.order)]
     if len(lines) > SHOWN:
         lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more"]
     return error("\n".join(lines))

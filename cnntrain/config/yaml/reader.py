@@ -23,15 +23,15 @@ VALUES = 10_000
 def read_yaml(text: str, origin: Origin) -> tuple[Node | None, list[Problem]]:
     """Return the tree of a text, and what is wrong with it.
 
-    Without a tree, the faults say why the text cannot be read; without faults either, there is nothing in it.
+    Without a tree, the problems say why the text cannot be read; without problems either, there is nothing in it.
     """
     reader = Reader(origin)
     try:
         for event in events(text, origin):
             reader.take(event)
     except Unreadable as error:
-        return None, [*reader.faults, Problem(error.mark, place(None, origin.path), error.sentence)]
-    return reader.root, reader.faults
+        return None, [*reader.problems, Problem(error.mark, place(None, origin.path), error.sentence)]
+    return reader.root, reader.problems
 
 
 class Open:
@@ -62,7 +62,7 @@ class Reader:
     def __init__(self, origin: Origin):
         self.origin = origin
         self.root: Node | None = None
-        self.faults: list[Problem] = []
+        self.problems: list[Problem] = []
         self.open: list[Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.documents = self.aliases = self.values = 0
@@ -132,7 +132,7 @@ class Reader:
             elif key in outer.entries:
                 first = outer.entries[key].mark
                 at = "" if first.line is None else f", first given at {first.line}:{first.column}"
-                self.fault(key_mark, f"duplicate key {quoted(key)}{at}")
+                self.add_problem(key_mark, f"duplicate key {quoted(key)}{at}")
             else:
                 outer.entries[key] = Entry(key, key_mark, node)
 
@@ -142,20 +142,20 @@ class Reader:
             if isinstance(mapping, Mapping):
                 outer.merged.append(mapping)
             else:
-                self.fault(mapping.mark, "'<<' takes in the keys of other mappings, and this is none")
+                self.add_problem(mapping.mark, "'<<' takes in the keys of other mappings, and this is none")
 
     def check_tag(self, tag: str | None, mark: Mark) -> None:
         """No tags: ``!!python/...`` would run code, and no value here needs one."""
         if tag is not None:
             written = tag.replace("tag:yaml.org,2002:", "!!")
-            self.fault(mark, f"the tag {quoted(written)} is not allowed; write the value alone")
+            self.add_problem(mark, f"the tag {quoted(written)} is not allowed; write the value alone")
 
     def check_size(self, size: int, mark: Mark) -> None:
         """Neither what is written nor what aliases make of it may be without end."""
         if size > VALUES:
             raise Unreadable(mark, f"more than {VALUES:,} keys and values, counting all that aliases stand for")
 
-    def fault(self, mark: Mark, sentence: str) -> None:
+    def add_problem(self, mark: Mark, sentence: str) -> None:
         """Note what is wrong with the value at hand, and read on."""
         path: Path = self.origin.path
         for outer in self.open:
@@ -163,4 +163,4 @@ class Reader:
                 path += (len(outer.items),)
             elif outer.key:
                 path += (outer.key[0],)
-        self.faults.append(Problem(mark, place(None, path), sentence))
+        self.problems.append(Problem(mark, place(None, path), sentence))

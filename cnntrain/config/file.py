@@ -1,4 +1,4 @@
-"""The bytes of a config file to text."""
+"""Reads the text of a config file."""
 
 import codecs
 import os
@@ -10,21 +10,21 @@ from cnntrain.config.yaml.problems import Problem, config_error
 from cnntrain.errors import ConfigError, visible
 
 MAX_BYTES = 1_000_000
-"""Bytes of a config, at most."""
+"""Maximum size of a config file."""
 FOREIGN = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-"""What a file of another encoding begins with; UTF-32 first, as its mark begins with the one of UTF-16."""
+"""Byte order marks of other encodings; UTF-32 first, since its mark begins with that of UTF-16."""
 
 
 def read_text(path: str | Path) -> str:
     """Return the text of a config file, without a byte order mark.
 
     Raises:
-        ConfigError: There is no such file, or it is not readable, too long or not UTF-8.
+        ConfigError: The file does not exist, or is unreadable, too large or not UTF-8.
     """
     name = visible(str(path))
     try:
@@ -40,7 +40,7 @@ def read_text(path: str | Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "no file has such a name"
         raise ConfigError(f"{name}: cannot be read: {reason}") from None
     if len(content) > MAX_BYTES:
-        raise refusal(path, b"", f"the file has more than {MAX_BYTES:,} bytes, the most that a config may have")
+        raise refusal(path, b"", f"the file is larger than {MAX_BYTES:,} bytes, the maximum for a config")
     for begin, encoding in FOREIGN.items():
         if content.startswith(begin):
             raise refusal(path, b"", f"the file is {encoding}; save it as UTF-8")
@@ -53,6 +53,6 @@ def read_text(path: str | Path) -> str:
 
 
 def refusal(path: str | Path, before: bytes, sentence: str) -> ConfigError:
-    """Return an error at the place in the file that comes after ``before``."""
+    """Return an error at the position in the file after ``before``."""
     lines = before.decode("utf-8").split("\n")
     return config_error([Problem(Mark(str(path), len(lines), len(lines[-1]) + 1), "", sentence)])
