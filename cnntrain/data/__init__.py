@@ -15,6 +15,8 @@ from cnntrain.data.downloads import datasets
 from cnntrain.data.downloads.registry import REGISTRY
 from cnntrain.data.formats import cifar100, csv_file, idx, npz
 from cnntrain.data.image_folder import loader
+from cnntrain.data.labels import quoted
+from cnntrain.data.names import join_names, similar_names
 from cnntrain.data.pixels import Scale
 from cnntrain.data.preprocessing import Preprocessing
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
@@ -92,5 +94,11 @@ def load_data(
     if dark := check_darkness(train, source == "images", standardize):
         reporter.note(dark)
     data = Data(train, held_out, splits.test, splits.classes, preprocessing, splits.choices)
+    if source != "images":  # folders have notes of their own
+        for names in similar_names(data.classes):
+            reporter.note(
+                f"{join_names(map(quoted, names))} are {len(names)} different classes, but their names are nearly the "
+                "same; if they are one class, give all its samples the same label"
+            )
     check_classes(data, str(options.get("path") or source), reporter)
     return data

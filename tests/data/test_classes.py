@@ -125,3 +125,13 @@ def test_eval_leaves_out_classes_that_nothing_is_of(gap, tmp_path, monkeypatch):
     assert re.search(r"^9\d more classes that have no samples here and were never predicted$", shown.stdout, re.M)
     assert "top-" not in shown.stdout
     assert len(shown.stdout.splitlines()) < 60
+
+
+@pytest.mark.parametrize("names", [("Cat", "cat"), ("Cat", "cat", "dog")])
+def test_text_labels_that_are_nearly_the_same_are_noted(tmp_path, names):
+    labels = np.array(names)[np.arange(12) % len(names)]
+    np.savez(tmp_path / "a.npz", images=np.arange(12 * 16, dtype=np.uint8).reshape(12, 4, 4), labels=labels)
+    notes = []
+    load_data("npz", path=tmp_path / "a.npz", validation=0.0, reporter=ProgressReporter(note=notes.append))
+    (note,) = [note for note in notes if "nearly the same" in note]
+    assert note.startswith("'Cat', 'cat' are 2 different classes")

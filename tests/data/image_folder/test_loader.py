@@ -141,7 +141,7 @@ def test_a_split_file_repeats_the_splits(flat, photos, tmp_path, Told):
         ("file,class,split\ncat/00.png,cat,tset\n", "line 2 names the split 'tset'"),
         ("file,class,split\na,b,train\na,b,test\n", "line 3 names 'a' a second time"),
         ("file,class,split\na,b,test\n", "lists no training images"),
-        ('file,class,split\n"a,b,test\n', "is malformed"),
+        ('file,class,split\n"a,b,test\n', "a quote is not closed"),
         ("file,class,split\ncat/00.png,dog,train\n", "has the class 'dog' there"),
     ],
 )
