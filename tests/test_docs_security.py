@@ -15,7 +15,7 @@ LIMITS = {
     "config.yaml": ("file.MAX_BYTES", "reader.DEPTH", "reader.ALIASES", "reader.VALUES", "scalars.DIGITS"),
     "data.formats": (
         "decompress.DEFLATE_LIMIT",
-        "decompress.PICTURE_LIMIT",
+        "decompress.IMAGE_LIMIT",
         "csv_lines.MAX_LINE",
         "csv_lines.TEXT_LIMIT",
     ),
@@ -39,9 +39,9 @@ def test_no_limit_is_forgotten():
 
 
 def test_other_figures_are_those_of_the_code():
-    from cnntrain.data.formats.decompress import PICTURE_LIMIT_FROM
+    from cnntrain.data.formats.decompress import IMAGE_LIMIT_FROM
 
-    assert f"images of more than {PICTURE_LIMIT_FROM:,} bytes" in PAGE
+    assert f"images of more than {IMAGE_LIMIT_FROM:,} bytes" in PAGE
     documented = f"{ConfigError.exit_code} for configs, {DataError.exit_code} for data, 5 for weights"
     assert documented in " ".join(PAGE.split())
     assert WeightsError.exit_code == 5

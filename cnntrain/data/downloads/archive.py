@@ -1,7 +1,7 @@
-"""Taking the files that are wanted, and nothing else, out of a tar or zip archive.
+"""Extracts known files, and nothing else, from a tar or zip archive.
 
-A member is copied only under its full name, as a plain file, up to the size that it may have, into a file whose name
-has no folder in it. So whatever else an archive holds (links, ``..``, absolute names, bombs) is never touched.
+A member is extracted only by its full name, if it is a regular file, up to its maximum size, to a file name without a
+folder. Anything else in an archive (links, ``..``, absolute names, bombs) is never touched.
 """
 
 import errno
@@ -24,24 +24,24 @@ DAMAGED = (
     gzip.BadGzipFile,
     zlib.error,
     EOFError,
-    RuntimeError,  # a password is needed, or a way of packing that Python does not know
+    RuntimeError,  # encrypted, or an unsupported compression
     ValueError,
     OverflowError,
 )
-"""What the readers of archives raise."""
+"""Exceptions of the archive readers."""
 
 
 def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
-    """Write ``members`` of ``archive``, checked, into ``folder``.
+    """Extract ``members`` of ``archive`` to ``folder`` and verify them.
 
     Args:
-        archive: A ``.zip``, or a tar file, packed or not.
-        members: The files that are wanted.
-        folder: Where they go; there is none of them yet.
+        archive: A ``.zip`` or tar file, compressed or not.
+        members: The files to extract.
+        folder: Destination; the files must not exist yet.
 
     Raises:
-        DataError: One is missing, is no plain file, is too large or is not what it should be.
-        OSError: The disk is full, or the folder cannot be written.
+        DataError: A member is missing, too large, not a regular file, or has a wrong SHA-256.
+        OSError: The disk is full, or the folder is not writable.
     """
     wanted = {member.path: member for member in members}
     try:
@@ -50,7 +50,7 @@ def extract(archive: Path, members: Iterable[Member], folder: Path) -> None:
         else:
             _from_tar(archive, wanted, folder)
     except (*DAMAGED, OSError) as error:
-        # An archive can name a place before its own beginning, and to read from there is EINVAL.
+        # A damaged archive may contain negative offsets; seeking there gives EINVAL.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         reason = reason_of(error)
@@ -67,7 +67,7 @@ def _from_tar(archive: Path, wanted: dict[str, Member], folder: Path) -> None:
             member = wanted.pop(info.name, None)
             stream = tar.extractfile(info) if member and info.isreg() else None
             if member and stream is None:
-                raise DataError(f"{archive}: {member.path} is not a plain file")
+                raise DataError(f"{archive}: {member.path} is not a regular file")
             if member and stream:
                 _copy(stream, member, folder, archive)
             if not wanted:
@@ -89,7 +89,7 @@ def _copy(stream: IO[bytes], member: Member, folder: Path, archive: Path) -> Non
         while chunk := stream.read(CHUNK):
             written += len(chunk)
             if written > member.limit:
-                raise DataError(f"{archive}: {member.path} is larger than the {member.limit:,} bytes that it may have")
+                raise DataError(f"{archive}: {member.path} is larger than {member.limit:,} bytes")
             sha256.update(chunk)
             file.write(chunk)
     if sha256.hexdigest() != member.sha256:

@@ -1,8 +1,8 @@
-"""Downloading one file from the first of several servers that has it.
+"""Downloads one file from the first of several servers that has it.
 
-A server may be gone, break off, hang, say that a file has another length than it has, or send something else: an error
-page, say. None of that may end in a wrong file, nor take for ever, nor fill the disk. What came before a connection
-broke off stays in a file that ends in ``.part``, and the next try asks for the rest.
+A server may be down, disconnect, hang, announce a wrong length, or send something else, such as an error page. None of
+this may result in a wrong file, an endless wait or a full disk. An interrupted download stays in a file with the suffix
+``.part``, and the next attempt resumes it.
 """
 
 import hashlib
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 PART = ".part"
-"""Ends the name of a file of which only the first bytes have come."""
+"""Suffix of an incomplete file."""
 NO_ANSWER = "no answer"
 PASSWORD = re.compile("//[^/]*@")
-"""In a URL: it is not shown."""
-LEAST_SPEED = 1000
-"""Bytes a second; below that, a server counts as one that hangs."""
+"""Credentials in a URL, which are not shown."""
+MIN_SPEED = 1000
+"""Bytes per second below which a server counts as hanging."""
 MAX_REASON = 80
-"""Characters that are shown of what the network says."""
+"""Maximum characters of a network error in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait for a server, and how often to ask it."""
+    """Timeouts and retries."""
 
     tries: int = 3
-    """Of each server, where the fault may pass."""
+    """Attempts per server for temporary failures."""
     pause: float = 1.0
-    """Seconds before the second try; twice as many before the third."""
+    """Seconds before the second attempt; twice as many before the third."""
     answer: float = 20.0
-    """Seconds without a byte."""
+    """Timeout in seconds without a byte."""
     slow: float = 60.0
-    """Seconds over which the speed is measured."""
+    """Seconds over which to measure the speed."""
 
 
 RETRY_POLICY = RetryPolicy()
 
 
 class _Failed(Exception):
-    """Why a server did not give the file, and whether it may, if asked again."""
+    """A failed download, and whether the failure may be temporary."""
 
     def __init__(self, reason: str, passing: bool = False) -> None:
         super().__init__(reason)
@@ -62,57 +62,57 @@ def download(
     file: File,
     folder: Path,
     on_progress: Callable[[int], None],
-    patience: RetryPolicy = RETRY_POLICY,
+    retry: RetryPolicy = RETRY_POLICY,
 ) -> None:
-    """Put ``file`` into ``folder``, under its name, once it is whole and its SHA-256 is right.
+    """Download ``file`` to ``folder`` and verify its SHA-256.
 
     Args:
-        urls: Where it may be had, in the order in which they are tried.
-        file: What it must be.
-        folder: An existing folder. A ``.part`` of the file may be in it, or be left in it.
-        on_progress: Called with the bytes that have come; fewer than before when it begins anew.
-        patience: How long to wait, and how often to try.
+        urls: URLs to try, in order.
+        file: Name, size and SHA-256 of the file.
+        folder: An existing folder. It may hold a ``.part`` of the file, before and after.
+        on_progress: Called with the bytes received; they decrease if a download restarts.
+        retry: Timeouts and retries.
 
     Raises:
-        DataError: No server gives it: each with its reason.
-        OSError: It cannot be written.
+        DataError: No server delivers the file; the message gives each reason.
+        OSError: The file cannot be written.
     """
     reasons: dict[str, str] = {}
     for url in urls:
         shown = PASSWORD.sub("//", url)
         host = shown.split("/")[2]
-        if host in reasons:  # it gave no answer at all
+        if host in reasons:  # this host does not respond
             continue
-        reason = _try(url, file, folder, on_progress, patience)
+        reason = _try(url, file, folder, on_progress, retry)
         if reason is None:
             return
         reasons[host if reason.startswith(NO_ANSWER) else shown] = reason
-    told = "; ".join(f"{where}: {reason}" for where, reason in reasons.items())
-    raise DataError(f"{file.name} could not be downloaded: {told}")
+    failures = "; ".join(f"{where}: {reason}" for where, reason in reasons.items())
+    raise DataError(f"{file.name} could not be downloaded: {failures}")
 
 
-def _try(url: str, file: File, folder: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> str | None:
+def _try(url: str, file: File, folder: Path, on_progress: Callable[[int], None], retry: RetryPolicy) -> str | None:
     """Ask one server, again where the failure may be temporary; return why it failed, or None."""
     part = folder / (file.name + PART)
-    for attempt in range(1, patience.tries + 1):
+    for attempt in range(1, retry.tries + 1):
         try:
-            resumed = _receive(url, file, part, on_progress, patience)
+            resumed = _receive(url, file, part, on_progress, retry)
             with open(part, "rb", opener=_no_link) as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             if digest == file.sha256:
                 os.replace(part, folder / file.name)
                 return None
             part.unlink()
-            if not resumed or attempt == patience.tries:  # a resumed part may have come from another server
-                return "what it sends is not this file: its SHA-256 is another"
+            if not resumed or attempt == retry.tries:  # a resumed part may have come from another server
+                return "the SHA-256 of the file it sends is wrong"
         except _Failed as failed:
-            if not failed.passing or attempt == patience.tries:
+            if not failed.passing or attempt == retry.tries:
                 return str(failed)
-        time.sleep(patience.pause * attempt)
+        time.sleep(retry.pause * attempt)
     return None
 
 
-def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None], patience: RetryPolicy) -> bool:
+def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None], retry: RetryPolicy) -> bool:
     """Download ``url`` to ``part``, all of its bytes; return whether an earlier download was resumed."""
     import requests
     from urllib3.exceptions import HTTPError
@@ -121,10 +121,10 @@ def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None
     if begin >= file.size:
         begin = 0
     on_progress(begin)
-    # A .gz file is wanted as it is: not packed once more, and not unpacked on the way.
+    # Request a .gz file as it is, without another compression in transit.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
     try:
-        response = requests.get(url, stream=True, timeout=patience.answer, headers=headers)
+        response = requests.get(url, stream=True, timeout=retry.answer, headers=headers)
     except (requests.RequestException, HTTPError, ValueError) as error:
         passing = any(isinstance(cause, ConnectionResetError) for cause in _causes(error))
         raise _Failed(f"{NO_ANSWER} ({_cause(error)})", passing) from None
@@ -132,11 +132,11 @@ def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None
         rest = f"bytes {begin}-{file.size - 1}/{file.size}"
         if begin and response.status_code in (206, 416) and response.headers.get("Content-Range") != rest:
             part.unlink()
-            raise _Failed("the server gives another part than the one that was asked for", passing=True)
+            raise _Failed("the server sends a different range than requested", passing=True)
         begin = begin if response.status_code == 206 else 0
         _check_answer(response, file, begin)
         with open(part, "ab" if begin else "wb", opener=_no_link) as output:
-            length = _write(response, file, begin, output, on_progress, patience)
+            length = _write(response, file, begin, output, on_progress, retry)
     if length != file.size:
         part.unlink()
         what = f"sends more than the {file.size:,}" if length > file.size else f"ends after {length:,} of {file.size:,}"
@@ -145,7 +145,7 @@ def _receive(url: str, file: File, part: Path, on_progress: Callable[[int], None
 
 
 def _no_link(path: str, flags: int) -> int:
-    """Open a file of ours: a link could lead to another, and a pipe would keep us waiting."""
+    """Open a file without following links or blocking on a pipe."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
@@ -155,12 +155,12 @@ def _write(
     begin: int,
     output: IO[bytes],
     on_progress: Callable[[int], None],
-    patience: RetryPolicy,
+    retry: RetryPolicy,
 ) -> int:
-    """Write the body of an answer behind the ``begin`` bytes that are there, and not much more than it should have.
+    """Append the body of a response after ``begin`` bytes, up to slightly more than the expected size.
 
     Returns:
-        How many bytes there are when the answer is at its end.
+        The size of the file at the end of the response.
     """
     from urllib3.exceptions import HTTPError
 
@@ -177,18 +177,18 @@ def _write(
         received += len(chunk)
         on_progress(min(received, file.size))
         elapsed = time.monotonic() - since
-        if elapsed > patience.slow:
-            if received - before < LEAST_SPEED * elapsed:
+        if elapsed > retry.slow:
+            if received - before < MIN_SPEED * elapsed:
                 raise _Failed(f"is too slow: {received - before:,} bytes in {elapsed:.1f} seconds")
             before, since = received, since + elapsed
     return received
 
 
 def _check_answer(response: "Response", file: File, begin: int) -> None:
-    """Look at the head of an answer that should give the file from the byte ``begin`` on.
+    """Check the header of a response that should send the file from byte ``begin`` on.
 
     Raises:
-        _Failed: It is an error, or announces another number of bytes.
+        _Failed: The response is an error, or announces a wrong size.
     """
     if response.status_code != (206 if begin else 200):
         text = f"the server answers {response.status_code} {response.reason}"[:MAX_REASON]
@@ -199,7 +199,7 @@ def _check_answer(response: "Response", file: File, begin: int) -> None:
 
 
 def _causes(error: Any) -> list[Any]:
-    """An error, what caused it, what caused that, ..."""
+    """Return an error and its chain of causes."""
     causes: list[Any] = []
     while isinstance(error, BaseException) and error not in causes:
         causes.append(error)
@@ -213,7 +213,7 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 def _cause(error: BaseException) -> str:
-    """What the network says, without the names of classes and objects around it."""
+    """Return the message of a network error, without class and object names."""
     if _is_timeout(error):
         return "timed out"
     causes = _causes(error)

@@ -1,8 +1,8 @@
-"""The files of a data set that is known by name, in the user's cache folder.
+"""Fetches the files of a data set known by name to the user's cache folder.
 
-A file gets its final name only when it is whole and its SHA-256 is right. Everything before that happens in the folder
-``.partial``, under a lock, so that neither a broken connection nor a second process can leave half a file under a name
-that counts. When all files are there, nothing here touches the network.
+A file gets its final name only when it is complete and its SHA-256 is right. Until then it is in the folder
+``.partial``, under a lock, so neither a lost connection nor a second process can leave an incomplete file. If all files
+are cached, there is no network access.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ from cnntrain.storage import lock_file, open_lock
 from cnntrain.storage.regular_file import make_subfolder, open_regular
 
 Progress = Callable[[int, int, str], None]
-"""Called with what is done, the total, and what is being done."""
+"""Called with the bytes done, the total and a description."""
 PARTIAL, LOCK = ".partial", ".lock"
 WAIT_SECONDS = 0.1
-"""Between two looks at whether another process is done."""
+"""Seconds between two checks whether another process is done."""
 MAX_BYTES = 1 << 31
-"""Of a file that is checked; those of all data sets are smaller."""
+"""Maximum size of a file to check; the files of all data sets are smaller."""
 
 
 def folder_of(named: DatasetInfo) -> Path:
-    """Where the files of ``named`` are kept."""
+    """Return the cache folder of ``named``."""
     return cache_folder() / "downloads" / named.name
 
 
 def is_cached(named: DatasetInfo) -> bool:
-    """Whether all files are there. What is in them is checked when they are used."""
+    """Return whether all files exist; their contents are checked on use."""
     return all((folder_of(named) / name).is_file() for name in named.cached_files)
 
 
@@ -44,19 +44,19 @@ def fetch(
     named: DatasetInfo,
     mirrors: Sequence[str] = (),
     on_progress: Progress | None = None,
-    patience: RetryPolicy = RETRY_POLICY,
+    retry: RetryPolicy = RETRY_POLICY,
 ) -> Path:
-    """The folder with all files of ``named``; those that are missing, or damaged, are downloaded.
+    """Return the folder with all files of ``named``; download missing and damaged ones.
 
     Args:
         named: The data set.
-        mirrors: URLs of folders that are tried before the data set's own servers. Each holds the files, or a folder
-            of the data set's name that does.
-        on_progress: How far it is, in bytes.
-        patience: How long to wait for a server, and how often to ask it.
+        mirrors: URLs of folders to try before the data set's own servers. Each holds the files, or a folder named
+            after the data set that does.
+        on_progress: Receives the progress in bytes.
+        retry: Timeouts and retries.
 
     Raises:
-        DataError: No server gives a file, or it cannot be kept.
+        DataError: A file cannot be downloaded or stored.
     """
     folder = folder_of(named)
     try:
@@ -64,28 +64,28 @@ def fetch(
             folder.parent.mkdir(parents=True, exist_ok=True)
             make_subfolder(folder)
             with _lock(folder, on_progress or _silent):
-                lacking = _lacking(named, folder)  # another process may have been here meanwhile
+                lacking = _lacking(named, folder)  # another process may be done meanwhile
                 if lacking:
-                    _complete(named, folder, lacking, mirrors, on_progress or _silent, patience)
+                    _complete(named, folder, lacking, mirrors, on_progress or _silent, retry)
     except OSError as error:
         raise DataError(
-            f"{named.name}: {error.filename or folder}: {error.strerror or error}; downloads are kept in this folder, "
-            f"and the environment variable {ENVIRONMENT_VARIABLE} names another one"
+            f"{named.name}: {error.filename or folder}: {error.strerror or error}; downloads are stored there; "
+            f"set the environment variable {ENVIRONMENT_VARIABLE} to use another one"
         ) from None
     return folder
 
 
 def _silent(_done: int, _total: int, _what: str) -> None:
-    """Tell nobody."""
+    """Ignore the call."""
 
 
 def _lacking(named: DatasetInfo, folder: Path) -> list[str]:
-    """The names of the files that are not there, or are not as they should be."""
+    """Return the names of missing or damaged files."""
     return [name for name, sha256 in named.cached_files.items() if _sha256(folder / name) != sha256]
 
 
 def _sha256(file: Path) -> str | None:
-    """The SHA-256 of a file; None if there is none, or it is too large to be one of ours."""
+    """Return the SHA-256 of a file; None if it is missing or too large."""
     try:
         with open_regular(file) as stream:
             if os.fstat(stream.fileno()).st_size > MAX_BYTES:
@@ -97,11 +97,11 @@ def _sha256(file: Path) -> str | None:
 
 @contextmanager
 def _lock(folder: Path, on_progress: Progress) -> Iterator[None]:
-    """One process at a time. The system takes the lock from a process that ends."""
+    """Context for one process at a time. The system releases the lock when a process ends."""
     file = open_lock(folder / LOCK)
     try:
         if not _is_free(file):
-            on_progress(0, 0, "waiting for another process, which fetches the same files")
+            on_progress(0, 0, "waiting for another process that fetches the same files")
             while not _is_free(file):
                 time.sleep(WAIT_SECONDS)
         yield
@@ -110,9 +110,9 @@ def _lock(folder: Path, on_progress: Progress) -> Iterator[None]:
 
 
 def _is_free(file: int) -> bool:
-    """Lock the file, if no other process has."""
+    """Try to lock the file."""
     try:
-        lock_file(file)  # without locks two processes do the same work, and each checks what it has
+        lock_file(file)  # without locks two processes do the same work, each verified
     except BlockingIOError:
         return False
     return True
@@ -124,14 +124,14 @@ def _complete(
     lacking: list[str],
     mirrors: Sequence[str],
     on_progress: Progress,
-    patience: RetryPolicy,
+    retry: RetryPolicy,
 ) -> None:
-    """Download what is ``lacking``, check it, and put it into its place."""
+    """Download and verify the missing files, and move them into place."""
     files = [file for file in named.files if named.members or file.name in lacking]
     members = [member for member in named.members if member.name in lacking]
     working = folder / PARTIAL
     make_subfolder(working)
-    _sweep(named, working)  # a process that was killed may have left it
+    _sweep(named, working)  # leftovers of a killed process
     try:
         make_subfolder(working)
         _check_space(named, working, sum(file.size for file in files) + sum(member.limit for member in members))
@@ -142,7 +142,7 @@ def _complete(
             def on_bytes(done: int, begun: int = begun, what: str = what) -> None:
                 on_progress(begun + done, total, what)
 
-            _download(named, file, working, mirrors, on_bytes, patience)
+            _download(named, file, working, mirrors, on_bytes, retry)
             begun += file.size
             if not members:
                 _keep(file.name, working, folder)
@@ -156,21 +156,21 @@ def _complete(
 
 
 def _sweep(named: DatasetInfo, working: Path) -> None:
-    """Remove the files that a download makes, but not the first parts of files, which need not come again.
+    """Remove the files of a download, except ``.part`` files, which can be resumed.
 
-    Whatever else is there is not ours, and stays.
+    Other files are not ours and stay.
     """
     names = {file.name for file in named.files} | {member.name for member in named.members}
     with suppress(OSError):
         for file in os.scandir(working):
             if file.name in names and file.is_file(follow_symlinks=False):
                 os.unlink(file)
-        working.rmdir()  # if it is empty
+        working.rmdir()  # only if empty
 
 
 def _keep(name: str, working: Path, folder: Path) -> None:
-    """Put a file that is right into its place."""
-    os.chmod(working / name, 0o644)  # readable for all whom the folder lets in
+    """Move a verified file into place."""
+    os.chmod(working / name, 0o644)  # readable by everyone with access to the folder
     os.replace(working / name, folder / name)
 
 
@@ -180,12 +180,12 @@ def _download(
     working: Path,
     mirrors: Sequence[str],
     on_progress: Callable[[int], None],
-    patience: RetryPolicy,
+    retry: RetryPolicy,
 ) -> None:
-    """Download one file from a mirror, or else from a server of the data set."""
+    """Download one file from a mirror or a server of the data set."""
     folders = [folder for mirror in mirrors for folder in (mirror.rstrip("/"), f"{mirror.rstrip('/')}/{named.name}")]
     try:
-        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, on_progress, patience)
+        download([f"{url}/{file.name}" for url in (*folders, *named.servers)], file, working, on_progress, retry)
     except DataError as error:
         raise DataError(
             f"{named.name}: {error}; try again later, name a mirror that has it, or put the "
@@ -197,6 +197,6 @@ def _check_space(named: DatasetInfo, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
-            f"{named.name} takes {needed:,} bytes while it is downloaded, but the disk of {folder.parent} has {free:,} "
-            f"left; make room, or name a folder on another disk by the environment variable {ENVIRONMENT_VARIABLE}"
+            f"{named.name} needs {needed:,} bytes during the download, but the disk of {folder.parent} has {free:,} "
+            f"left; free some space, or set the environment variable {ENVIRONMENT_VARIABLE} to a folder on another disk"
         )

@@ -1,7 +1,7 @@
-"""Data sets that are known by name: what they are, where they are to be had, and what every byte must be.
+"""Data sets known by name: descriptions, URLs and checksums.
 
-SHA-256 and sizes are those that TensorFlow Datasets lists (tensorflow_datasets/url_checksums), and for the members of
-the two archives those of other public lists. So it does not matter which server a file comes from.
+SHA-256 and sizes are those of TensorFlow Datasets (tensorflow_datasets/url_checksums), and for the members of the two
+archives those of other public lists. Files are therefore trusted from any server.
 """
 
 import string
@@ -26,14 +26,14 @@ class Member:
     """A file inside an archive."""
 
     path: str
-    """Its full name in the archive; the last part is its name outside."""
+    """Full name in the archive; the last part becomes the file name."""
     limit: int
-    """It has at most as many bytes."""
+    """Maximum size in bytes."""
     sha256: str
 
     @property
     def name(self) -> str:
-        """Its name outside of the archive."""
+        """File name after extraction."""
         return self.path.rpartition("/")[2]
 
 
@@ -58,10 +58,10 @@ class DatasetInfo:
     classes: tuple[str, ...]
     files: tuple[File, ...]
     servers: tuple[str, ...]
-    """Each holds the files under their names."""
+    """URLs of folders that hold the files."""
     members: tuple[Member, ...] = ()
     transposed: bool = False
-    """Whether rows and columns are exchanged in the files, so that the images lie on their side."""
+    """Whether rows and columns are swapped in the files."""
 
     @property
     def size(self) -> int:
@@ -81,7 +81,7 @@ FOUR = tuple(
 
 
 def _four(*facts: tuple[int, str]) -> tuple[File, ...]:
-    """MNIST's four files with their sizes and SHA-256."""
+    """Return MNIST's four files with their sizes and SHA-256."""
     return tuple(File(name, *fact) for name, fact in zip(FOUR, facts, strict=True))
 
 
@@ -158,7 +158,7 @@ KMNIST = DatasetInfo(
 
 
 def _letters(split: str, images: int, sha256_of_images: str, sha256_of_labels: str) -> tuple[Member, ...]:
-    """One split of EMNIST's letters; packed, it is smaller than its ``images`` of 28 x 28 bytes are."""
+    """Return one split of EMNIST's letters; compressed, it is smaller than its ``images`` of 28 x 28 bytes."""
     path = f"gzip/emnist-letters-{split}-{{}}-ubyte.gz"
     return (
         Member(path.format("images-idx3"), images * 28 * 28, sha256_of_images),
@@ -229,4 +229,4 @@ CIFAR10 = DatasetInfo(
 )
 
 REGISTRY = {named.name: named for named in (MNIST, FASHION, KMNIST, LETTERS, CIFAR10)}
-"""What ``data.source`` may name, and ``cnntrain data fetch`` fetches."""
+"""Data sets for ``data.source`` and ``cnntrain data fetch``, by name."""

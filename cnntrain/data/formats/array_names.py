@@ -1,7 +1,7 @@
-"""Which arrays of an npz file are the images and the labels of which split: their names decide, in any case.
+"""Finds the images and labels of each split in an npz file by the names of the arrays, ignoring case.
 
-A name is a word for images or labels, and perhaps one for a split, in either order: ``x_train``, ``X_train``,
-``trainX``, ``train_images``, ``images_val``. Without a word for a split, the arrays are the training samples.
+A name is a word for images or labels, optionally with one for a split, in either order: ``x_train``, ``X_train``,
+``trainX``, ``train_images``, ``images_val``. Without a split, the arrays are the training samples.
 """
 
 import re
@@ -12,7 +12,7 @@ from cnntrain.data.names import join_names
 from cnntrain.errors import DataError
 
 IMAGES = {"x": "y", "images": "labels", "image": "label", "imgs": "labels", "data": "target", "features": "labels"}
-"""Words for images, and the words for labels that usually go with them."""
+"""Words for images, and the usual counterparts for labels."""
 LABELS = {"y": "x", "labels": "images", "label": "image", "target": "data", "targets": "data"}
 SPLITS = {
     "train": "train",
@@ -37,17 +37,17 @@ class Pair(NamedTuple):
 class _Array(NamedTuple):
     name: str
     split: str
-    """Empty where the name says none."""
+    """Empty if the name has none."""
     word: str
     """Of ``IMAGES`` or ``LABELS``."""
 
 
 def pairs(names: Iterable[str], where: str) -> dict[str, Pair]:
-    """The arrays of each split that is there: ``train``, ``validation``, ``test``.
+    """Return the arrays of each existing split: ``train``, ``validation``, ``test``.
 
     Args:
-        names: Of all arrays.
-        where: The file, to begin a message with.
+        names: Names of all arrays.
+        where: The file, for error messages.
 
     Raises:
         DataError: Images or labels are missing, or more than one array could be them.
@@ -73,13 +73,13 @@ def pairs(names: Iterable[str], where: str) -> dict[str, Pair]:
 
 
 def images_of(names: Iterable[str]) -> dict[str, str]:
-    """The array of images of each split, empty where its name says none; of several the last."""
+    """Return the image array of each split (empty if the name has none); the last of several."""
     arrays = [array for array in map(_read, sorted(names)) if array is not None]
     return {array.split: array.name for array in arrays if array.word in IMAGES}
 
 
 def class_names(names: Iterable[str]) -> str | None:
-    """The array that names the classes."""
+    """Return the array of class names, if any."""
     plain = {_plain(name): name for name in sorted(names)}
     return next((plain[name] for name in CLASS_NAMES if name in plain), None)
 
@@ -100,17 +100,17 @@ def _read(name: str) -> _Array | None:
 
 
 def _pair(arrays: list[_Array], split: str, names: list[str], where: str) -> Pair | None:
-    here = [array for array in arrays if array.split == split]
-    images = [array for array in here if array.word in IMAGES]
-    labels = [array for array in here if array.word in LABELS]
-    if not here:
+    matching = [array for array in arrays if array.split == split]
+    images = [array for array in matching if array.word in IMAGES]
+    labels = [array for array in matching if array.word in LABELS]
+    if not matching:
         return None
     for several, what in ((images, "images"), (labels, "labels")):
         if len(several) > 1:
             both = " and ".join(array.name for array in several)
             raise DataError(f"{where}: {both} could all be the {what} of {split or 'train'}; leave all but one out")
         if not several:
-            (other,) = here
+            (other,) = matching
             partner = (IMAGES | LABELS)[other.word]
             missing = re.sub(other.word, partner, other.name, flags=re.IGNORECASE)
             raise DataError(f"{where}: there is {other.name}, but no {missing}; the file holds {join_names(names)}")

@@ -1,11 +1,11 @@
-"""``source: cifar10``: a folder with the binary version of CIFAR-10, or of a data set in the same form.
+"""``source: cifar10``: a folder with the binary version of CIFAR-10, or a data set in the same format.
 
-A batch file is a row of records of 3,073 bytes and nothing else::
+A batch file is a sequence of records of 3,073 bytes::
 
     label | 1,024 red pixels | 1,024 green | 1,024 blue             one byte each, row by row
 
 ``batches.meta.txt`` names the classes, one a line. The Python version of CIFAR-10 holds the same images as pickles.
-Those are never opened, since a pickle can run code.
+They are never opened, because a pickle can run code.
 
 Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
 """
@@ -32,12 +32,12 @@ SHAPE = (3, 32, 32)
 
 
 class RecordFormat(NamedTuple):
-    """What a record is."""
+    """The layout of a record."""
 
     labels: int = 1
     """Bytes before the pixels, each a label."""
-    place: int = 0
-    """Which of them is read."""
+    label_index: int = 0
+    """Which of them to use."""
     data_set: str = "CIFAR-10"
 
     @property
@@ -48,7 +48,7 @@ class RecordFormat(NamedTuple):
 
 CIFAR10 = RecordFormat()
 CHUNK = 1024
-"""Records that are read at a time, so that a file is never in memory beside the images that are made of it."""
+"""Records to read at a time, so a file is never in memory in addition to its images."""
 CLASSES = 10
 MAX_NAMES = 1 << 16
 """Bytes of ``batches.meta.txt``; that of CIFAR-10 has 61."""
@@ -79,33 +79,33 @@ def load(path: Path) -> Splits | PredefinedSplits:
 
 
 def _find(path: Path) -> list[Path]:
-    """The files of the folder that holds the batches."""
+    """Return the files of the folder that holds the batches."""
     if os.path.isfile(path):
         _refuse([path])
-    here = entries(path, FOLDER)
-    if not _in_order(here) and path / SUBFOLDER in here:
+    listed = entries(path, FOLDER)
+    if not _in_order(listed) and path / SUBFOLDER in listed:
         path /= SUBFOLDER
-        here = entries(path, FOLDER)
-    if not _in_order(here):
-        _refuse(here)
+        listed = entries(path, FOLDER)
+    if not _in_order(listed):
+        _refuse(listed)
         raise DataError(
             f"{path}: no training images; looked for data_batch_1.bin and so on, here and in {SUBFOLDER}; the folder "
-            f"holds {join_names(file.name for file in here)}"
+            f"holds {join_names(file.name for file in listed)}"
         )
-    return here
+    return listed
 
 
 def _in_order(files: Iterable[Path]) -> list[Path]:
-    """The training batches among ``files`` by number: batch 10 comes after batch 9."""
+    """Return the training batches sorted by number: batch 10 comes after batch 9."""
     batches = [(int(match[1]), file) for file in files if (match := TRAIN.fullmatch(file.name))]
     return [file for _, file in sorted(batches)]
 
 
 def _refuse(files: list[Path]) -> None:
-    """Say what to do with a form of CIFAR-10 that is not read.
+    """Explain what to do with unsupported versions of CIFAR-10.
 
     Raises:
-        DataError: One of the ``files`` is of such a form.
+        DataError: One of the ``files`` is of such a version.
     """
     if any(file.name in ("train.bin", "cifar-100-binary") for file in files):
         raise DataError(f"{files[0].parent} is in the form of CIFAR-100; read it by `source: cifar100`")
@@ -121,10 +121,10 @@ def _refuse(files: list[Path]) -> None:
 
 
 def read(files: list[Path], classes: int, form: RecordFormat = CIFAR10) -> Arrays:
-    """Read the batches ``files`` one after the other.
+    """Read and concatenate the batches ``files``.
 
     Raises:
-        DataError: One is malformed, or holds a label that is none of the ``classes``.
+        DataError: A batch is malformed, or has a label outside the ``classes``.
     """
     counts = [_count(file, form) for file in files]
     images = np.empty((sum(counts), *SHAPE), np.uint8)
@@ -139,7 +139,7 @@ def read(files: list[Path], classes: int, form: RecordFormat = CIFAR10) -> Array
 
 
 def _count(file: Path, form: RecordFormat) -> int:
-    """How many records a batch holds, from its size alone."""
+    """Return the number of records of a batch, by its size."""
     size = _size(file)
     count, rest = divmod(size, form.record)
     if rest:
@@ -172,7 +172,7 @@ def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: Re
                 if len(content) < form.record * len(labels[part]):
                     raise DataError(f"{file} became shorter while it was read")
                 records = np.frombuffer(content, np.uint8).reshape(-1, form.record)
-                labels[part] = records[:, form.place]
+                labels[part] = records[:, form.label_index]
                 images[part] = records[:, form.labels :].reshape(-1, *SHAPE)
     except OSError as error:
         raise DataError(f"{file}: the file cannot be read: {error.strerror or error}") from None
@@ -185,7 +185,7 @@ def _read_batch(file: Path, images: Array, labels: Array, classes: int, form: Re
 
 
 def read_names(file: Path) -> tuple[str, ...]:
-    """Read the names of the classes; lines without one are left out.
+    """Read the class names; empty lines are skipped.
 
     Raises:
         DataError: The file is too large, is not text, or names no class.

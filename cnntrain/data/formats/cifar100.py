@@ -1,6 +1,6 @@
 """``source: cifar100``: a folder with the binary version of CIFAR-100.
 
-``train.bin`` and ``test.bin`` are rows of records of 3,074 bytes and nothing else::
+``train.bin`` and ``test.bin`` are sequences of records of 3,074 bytes::
 
     coarse label | fine label | 1,024 red pixels | 1,024 green | 1,024 blue      one byte each, row by row
 
@@ -44,28 +44,28 @@ def load(path: Path, labels: LabelKind = "fine") -> Splits | PredefinedSplits:
     files = _find(path)
     names_file, count = f"{labels}_label_names.txt", CLASSES[labels]
     names = cifar10.read_names(files[names_file]) if names_file in files else tuple(map(str, range(count)))
-    form = cifar10.RecordFormat(labels=2, place=list(CLASSES).index(labels), data_set="CIFAR-100")
+    form = cifar10.RecordFormat(labels=2, label_index=list(CLASSES).index(labels), data_set="CIFAR-100")
     train = cifar10.read([files[TRAIN]], len(names), form)
     test = cifar10.read([files[TEST]], len(names), form) if TEST in files else None
     return assemble(str(path), train, test, names, choices=(f"labels: the {count} {labels} ones",))
 
 
 def _find(path: Path) -> dict[str, Path]:
-    """The files of the folder that holds ``train.bin``, by name."""
-    here = {file.name: file for file in entries(path, FOLDER)}
-    if TRAIN not in here and SUBFOLDER in here:
+    """Return the files of the folder that holds ``train.bin``, by name."""
+    files = {file.name: file for file in entries(path, FOLDER)}
+    if TRAIN not in files and SUBFOLDER in files:
         path /= SUBFOLDER
-        here = {file.name: file for file in entries(path, FOLDER)}
-    if TRAIN in here:
-        return here
-    if any(PACKED.fullmatch(name) for name in here):
+        files = {file.name: file for file in entries(path, FOLDER)}
+    if TRAIN in files:
+        return files
+    if any(PACKED.fullmatch(name) for name in files):
         raise DataError(f"{path} holds an archive; unpack it, and give the folder {SUBFOLDER} that comes out")
-    if any(PYTHON.fullmatch(name) for name in here) or {"train", "test", "meta"} <= here.keys():
+    if any(PYTHON.fullmatch(name) for name in files) or {"train", "test", "meta"} <= files.keys():
         raise DataError(
             f"{path}: this is the Python version of CIFAR-100, whose files are pickles, and those can run code; get "
             "the binary version, cifar-100-binary.tar.gz, and unpack it"
         )
     raise DataError(
         f"{path}: no training images; looked for train.bin in this folder and in {SUBFOLDER}; the folder holds "
-        f"{join_names(here)}"
+        f"{join_names(files)}"
     )

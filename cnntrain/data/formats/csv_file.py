@@ -1,12 +1,12 @@
-"""``source: csv``: images as lines of numbers, a label and every pixel, as Kaggle has them.
+"""``source: csv``: one image per line, a label and all pixels, as on Kaggle.
 
 ::
 
     label,pixel0,pixel1,...,pixel783
     5,0,0,...,0
 
-The header may be missing. Labels are whole numbers or text. Pixels are whole numbers in 0..255, or fractions in 0..1,
-in the order of ``shape``: channel by channel, each row by row.
+The header is optional. Labels are integers or text. Pixels are integers in 0..255, or fractions in 0..1, in the
+order of ``shape``: channel by channel, each row by row.
 """
 
 import math
@@ -32,7 +32,7 @@ from cnntrain.types import Array
 
 FILE_NAME = re.compile(r"((?:.*[-_.])?)(train|test|validation|valid|val|dev)\.csv(?:\.gz)?", re.IGNORECASE | re.DOTALL)
 SPLITS = {"train": "train", "test": "test"}
-"""The split that a file's name means; the other names mean validation."""
+"""Split by file name; the other names mean validation."""
 FOLDER = "`source: csv` reads a .csv file, or a folder with train.csv and perhaps validation.csv and test.csv"
 
 
@@ -43,43 +43,42 @@ def load(
     reporter: ProgressReporter = NO_PROGRESS,
     scale: Scale | None = None,
 ) -> Splits | PredefinedSplits:
-    """Read a file of training samples, or a folder with ``train.csv``, perhaps ``validation.csv`` and ``test.csv``.
+    """Read a file of training samples, or a folder with ``train.csv`` and optional validation and test files.
 
     Args:
-        path: The file or folder; files may be gzipped, and have more in front of ``train`` and ``test``.
+        path: The file or folder; files may be gzipped, and names may have a prefix.
         shape: (C, H, W) of an image; by default gray and square.
-        label: The column of the labels: its name, or its place (-1 is the last); by default what the header and the
-            values show.
-        reporter: Who is told how far it is.
-        scale: As for ``assemble``.
+        label: The label column: its name or index (-1 is the last); by default it is detected.
+        reporter: Receives the progress.
+        scale: As in ``assemble``.
 
     Raises:
-        DataError: A file is missing or malformed, or it is not clear which column holds the labels.
+        DataError: A file is missing or malformed, or the label column is ambiguous.
     """
     files = {"train": path} if path.exists() and not path.is_dir() else _find(path)
     train = _Table(files["train"], reporter, label=label, shape=shape)
     tables = {"train": train}
     for split in files.keys() - {"train"}:
-        table = _Table(files[split], reporter, beside=train)
+        table = _Table(files[split], reporter, train=train)
         if table.is_unlabelled:
             reporter.note(f"{table.path} is not used: without labels it cannot be a {split} split; {table.missing}")
         else:
             tables[split] = table
     shape = shape or train.square()
     kind = np.result_type(*(table.pixels for table in tables.values()))
-    if scale is not None and scale.floats:  # text has no types: whole numbers may be fractions that are 0 and 1
+    if scale is not None and scale.floats:  # text has no types: 0 and 1 may be fractions
         kind = np.dtype(np.float32)
     arrays = {split: table.arrays(shape, kind) for split, table in tables.items()}
     choices = list(train.columns.choices)
     if len(files) > 1:
         order = [split for split in ("train", "validation", "test") if split in tables]
         choices.insert(0, f"splits: {', '.join(f'{tables[split].path.name} as {split}' for split in order)}")
-    held = arrays.get("validation")
-    return assemble(str(path), arrays["train"], arrays.get("test"), None, held, tuple(choices), scale=scale)
+    validation = arrays.get("validation")
+    return assemble(str(path), arrays["train"], arrays.get("test"), None, validation, tuple(choices), scale=scale)
 
 
 def _find(folder: Path) -> dict[str, Path]:
-    """The files of a folder by split."""
+    """Return the files of a folder by split."""
     found: dict[str, list[Path]] = {}
     listed = entries(folder, FOLDER)
     for file in listed:
@@ -105,10 +104,10 @@ class _Table:
 
     Args:
         path: The file.
-        reporter: Who is told how far it is.
-        label: The column of the labels, as the config has it.
-        shape: (C, H, W) of an image, if the config has it.
-        beside: The training samples, where this is another split: its columns are those, or it has no labels.
+        reporter: Receives the progress.
+        label: The label column, if configured.
+        shape: (C, H, W) of an image, if configured.
+        train: The training samples, if this is another split: it has the same columns, or no labels.
     """
 
     def __init__(
@@ -117,7 +116,7 @@ class _Table:
         reporter: ProgressReporter,
         label: int | str | None = None,
         shape: tuple[int, int, int] | None = None,
-        beside: "_Table | None" = None,
+        train: "_Table | None" = None,
     ) -> None:
         self.path = path
         self.is_unlabelled = False
@@ -125,15 +124,15 @@ class _Table:
             with open_csv(path) as stream:
                 text = CsvText(path, stream)
                 self.width = text.columns
-                if beside is None:
+                if train is None:
                     columns = settle(text, label, shape, lambda begin: edges(path, begin))
                 else:
-                    known = beside.label_cells
-                    found = match_columns(beside.columns, beside.width, known, text, lambda begin: edges(path, begin))
-                    self.is_unlabelled, columns = found is None, found or beside.columns
-                    self.missing = beside.describe(text)
+                    known = train.label_cells
+                    found = match_columns(train.columns, train.width, known, text, lambda begin: edges(path, begin))
+                    self.is_unlabelled, columns = found is None, found or train.columns
+                    self.missing = train.describe(text)
                 self.columns: Columns = columns
-                if beside is None and shape is None:
+                if train is None and shape is None:
                     self.square()
                 if not self.is_unlabelled:
                     self.labels, self.pixels = self._read(text, reporter)
@@ -143,14 +142,14 @@ class _Table:
             raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
 
     def describe(self, other: CsvText) -> str:
-        """Why another file has no labels."""
+        """Explain why another file has no labels."""
         if self.columns.names is not None and other.header is not None:
             name = self.columns.names[self.columns.label]
             return f"its header names {some(other.header)}, and no {name!r} as that of {self.path.name} does"
         return f"it has one column less than {self.path.name}"
 
     def _read(self, text: CsvText, reporter: ProgressReporter) -> tuple[Array | TextLabels, Array]:
-        """Labels (N,), and pixels (N, columns): uint8 if all are whole."""
+        """Return labels (N,) and pixels (N, columns); uint8 if all are integers."""
         label, columns = self.columns.label, self.columns.pixels
         labels, content = _Labels(self.path, label), bytearray()
         kind: type[np.generic] = np.uint8
@@ -190,7 +189,7 @@ class _Table:
             )
 
     def square(self) -> tuple[int, int, int]:
-        """(1, H, H) of an image."""
+        """Return the shape (1, H, H) of a square image."""
         pixels = len(self.columns.pixels)
         if not fits(pixels, None):
             hint = f"; is there a column beside the label and {pixels - 1:,} pixels?" if fits(pixels - 1, None) else ""
@@ -201,7 +200,7 @@ class _Table:
         return 1, math.isqrt(pixels), math.isqrt(pixels)
 
     def arrays(self, shape: tuple[int, int, int], kind: np.dtype[np.generic]) -> Arrays:
-        """What ``assemble`` takes; pixels become ``kind``."""
+        """Return the input of ``assemble``; pixels are converted to ``kind``."""
         pixels = len(self.columns.pixels)
         if math.prod(shape) != pixels:
             raise DataError(
@@ -212,11 +211,11 @@ class _Table:
 
 
 class _Labels:
-    """The labels of the lines, each text once.
+    """Collects labels, each distinct text once.
 
     Args:
         path: The file.
-        column: That of the labels.
+        column: The label column.
     """
 
     def __init__(self, path: Path, column: int) -> None:
@@ -228,7 +227,7 @@ class _Labels:
         """Add the labels of some lines.
 
         Raises:
-            DataError: One is missing or too long, or there are too many different ones.
+            DataError: A label is missing or too long, or there are too many distinct labels.
         """
         for cell in dict.fromkeys(cells):
             if cell in self._codes:
@@ -240,7 +239,7 @@ class _Labels:
         self._content += np.array(list(map(self._codes.__getitem__, cells)), np.int32).tobytes()
 
     def _problem(self, cell: str) -> str | None:
-        """What is wrong with a label that is new."""
+        """Describe what is wrong with a new label."""
         value, column = number(cell), f"in column {self._column} (counted from 0)"
         if not cell or (value is not None and not math.isfinite(value)):
             return f"{repr(cell) if cell else 'nothing'} {column}, where its label must be"
@@ -257,7 +256,7 @@ class _Labels:
         return frozenset(self._codes)
 
     def finish(self) -> Array | TextLabels:
-        """The labels as numbers, if all of them are."""
+        """Return the labels, as numbers if all of them are."""
         codes = np.frombuffer(self._content, np.int32)
         values = [number(text) for text in self._codes]
         if None in values:

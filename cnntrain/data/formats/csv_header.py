@@ -1,4 +1,4 @@
-"""Whether the first line of a CSV file holds the names of its columns."""
+"""Detects whether the first line of a CSV file is a header."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ REPEATED = re.compile(r"(\d+)\.(\d+)")
 
 
 def number(text: str) -> float | None:
-    """The number that a cell holds, if it is one."""
+    """Parse a cell as a number; None if it is not one."""
     try:
         return None if "_" in text else float(text)
     except ValueError:
@@ -15,15 +15,15 @@ def number(text: str) -> float | None:
 
 
 def header_of(first: Sequence[str], second: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names of the columns, or None if the first line is a sample.
+    """Return the column names, or None if the first line is a sample.
 
-    A line of text is a header. So is one whose numbers only count the columns, as pandas writes it for a table without
-    names: 0, 1, 2, ...; and one of values with running numbers behind those that repeat, as pandas writes it where it
-    read a sample as names: 0, 0.1, 0.2, ... A line of numbers with little text is a sample whose label is text.
+    A line of text is a header. So is a line of consecutive numbers, as pandas writes for a table without names:
+    0, 1, 2, ...; and a line whose repeated values have running suffixes, as pandas writes after reading a sample as
+    names: 0, 0.1, 0.2, ... A line of numbers with little text is a sample with a text label.
 
     Args:
-        first: The cells of the first line.
-        second: Those of the second, if there is one.
+        first: Cells of the first line.
+        second: Cells of the second line, if any.
     """
     texts = [i for i, cell in enumerate(first) if cell and number(cell) is None]
     numbers = [cell for cell in first if cell and number(cell) is not None]
@@ -36,7 +36,7 @@ def header_of(first: Sequence[str], second: Sequence[str] | None) -> tuple[str, 
 
 
 def counts(cells: Sequence[str], least: int) -> bool:
-    """Whether there are ``least`` cells or more, and they count from 0, or from 1 on to 5 at least."""
+    """Return whether at least ``least`` cells count up from 0, or at least 5 count up from 1."""
     numbers = [number(cell) for cell in cells]
     start = numbers[0]
     return (
@@ -47,7 +47,7 @@ def counts(cells: Sequence[str], least: int) -> bool:
 
 
 def is_mangled(cells: Sequence[str]) -> bool:
-    """Whether values that repeat are followed by a point and how often they did, and most values are."""
+    """Return whether most values are repetitions with a suffix as pandas adds: ``0.1``, ``0.2``."""
     times: dict[str, int] = {}
     repeated = 0
     for cell in cells:

@@ -1,4 +1,4 @@
-"""Images of a CSV file whose labels do not matter: it may have none, as the test set of a contest."""
+"""Images of a CSV file for prediction; labels are optional, as in the test set of a competition."""
 
 import math
 from pathlib import Path
@@ -12,23 +12,23 @@ from cnntrain.data.formats.csv_text import CsvText
 from cnntrain.errors import DataError, reason_of
 from cnntrain.types import Array
 
-MAX_BYTES = 1 << 24
-"""What lies beyond is no pixel, and is cut to this: up to it float32 holds whole numbers exactly."""
+MAX_VALUE = 1 << 24
+"""Larger values are not pixels and are clipped; up to here float32 represents integers exactly."""
 
 
 def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tuple[Array, list[str]]:
-    """Return the images, and what to call the columns that hold no pixels.
+    """Return the images, and names of the columns that are not pixels.
 
     Args:
         path: The file.
         shape: (C, H, W) of an image.
-        label: The column of labels in the data of the run: its name or its place.
+        label: The label column in the training data: its name or index.
 
     Shape:
-        ``(N, C, H, W)``: int32 where all numbers are whole, otherwise float32.
+        ``(N, C, H, W)``: int32 if all values are integers, otherwise float32.
 
     Raises:
-        DataError: It is malformed, or it is not clear which columns are the pixels.
+        DataError: The file is malformed, or the pixel columns are ambiguous.
     """
     try:
         with open_csv(path) as stream:
@@ -40,7 +40,7 @@ def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tup
             content, is_whole = bytearray(), True
             for values, _, _ in text.blocks(pixels, pixels[0]):
                 is_whole = is_whole and bool((values == np.rint(values)).all())
-                content += values.clip(-MAX_BYTES, MAX_BYTES).astype(np.float32).tobytes()
+                content += values.clip(-MAX_VALUE, MAX_VALUE).astype(np.float32).tobytes()
     except READ_ERRORS as error:
         raise DataError(f"{path}: the gzip file is damaged: {reason_of(error)}") from None
     except OSError as error:
@@ -53,7 +53,7 @@ def read_images(path: Path, shape: Shape, label: int | str | None = None) -> tup
 
 
 def _other_columns(text: CsvText, shape: Shape, label: int | str | None) -> list[int]:
-    """The columns that hold no pixels: by their names, or by where the labels of the run's data are."""
+    """Return the columns that are not pixels, by name or by the label column of the training data."""
     names, pixels = text.header, math.prod(shape)
     extra = text.columns - pixels
     found: list[int] = []

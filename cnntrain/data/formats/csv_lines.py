@@ -1,4 +1,4 @@
-"""Lines of a text file of any size, a block at a time.
+"""Lines of a text file of any size, one block at a time.
 
 The text is UTF-8, or UTF-16 with its byte order mark; lines end in LF, CR LF or CR. Lines that begin with ``#`` are
 comments. The file may be gzipped.
@@ -19,48 +19,48 @@ from cnntrain.errors import DataError
 from cnntrain.storage import open_regular
 
 BLOCK = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes to read at a time."""
 MAX_LINE = 1 << 24
-"""Characters."""
+"""Maximum characters of a line."""
 TEXT_LIMIT, TEXT_LIMIT_FROM = 50, 1 << 24
-"""How many times as large a packed file may become, and from how many bytes on. Real tables of pixels stay below 30."""
+"""Maximum expansion of a gzipped file, and the size from which it applies. Real tables of pixels stay below 30."""
 GZIP = b"\x1f\x8b"
 BLANK_OR_COMMENT = re.compile(r"#|[^\S\n]")
 MARKS = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 
 
 class Lines(NamedTuple):
-    """Some lines, without those that are empty or comments."""
+    """A block of lines, without empty lines and comments."""
 
     numbers: Sequence[int]
-    """In the file, counted from 1."""
+    """Line numbers, counted from 1."""
     texts: list[str]
 
     def after(self, count: int) -> "Lines":
-        """Without the first ``count``."""
+        """Return the lines without the first ``count``."""
         return Lines(self.numbers[count:], self.texts[count:])
 
 
 class LineReader:
-    """The lines of an open file; an iterator of blocks.
+    """Iterates over the lines of an open file in blocks.
 
     Args:
-        path: The file, for messages.
-        stream: Its bytes, unpacked.
+        path: The file, for error messages.
+        stream: Its uncompressed bytes.
     """
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self.path = path
         self.comment = ""
-        """The comment before the first line, if there is one."""
+        """The comment before the first line, if any."""
         self._stream = stream
         self._has_begun = False
 
     def __iter__(self) -> Iterator[Lines]:
-        """Yield the lines, a block at a time.
+        """Yield the lines, one block at a time.
 
         Raises:
-            DataError: The file is not text, a line is too long, or the file unpacks to more than tables do.
+            DataError: The file is not text, a line is too long, or a gzipped file expands too much.
         """
         path, packed = self.path, max(1, os.path.getsize(self.path))
         is_packed = isinstance(self._stream, gzip.GzipFile)
@@ -91,7 +91,7 @@ class LineReader:
                 return
 
     def _kept(self, lines: Lines, block: str) -> Lines:
-        """Without blanks at the ends of lines, lines of blanks, and comments."""
+        """Strip trailing blanks, and drop empty lines and comments."""
         if all(lines.texts) and not BLANK_OR_COMMENT.search(block):
             return lines
         stripped = list(map(str.strip, lines.texts))
@@ -105,7 +105,7 @@ class LineReader:
 
 
 def _decoder(stream: IO[bytes], path: Path) -> io.IncrementalNewlineDecoder:
-    """What makes text of the bytes of a file. Bytes that are not UTF-8 stay, to be reported where they matter."""
+    """Return the decoder of a file. Bytes that are not UTF-8 become surrogates, to be reported where they matter."""
     peekable: Any = stream
     begin = peekable.peek(4)[:4]
     if begin in (BOM_UTF32_LE, BOM_UTF32_BE):
@@ -119,7 +119,7 @@ def _decoder(stream: IO[bytes], path: Path) -> io.IncrementalNewlineDecoder:
 
 @contextmanager
 def open_csv(path: Path) -> Iterator[IO[bytes]]:
-    """Context of a file's bytes; whether it is gzipped, its first bytes say."""
+    """Context with the uncompressed bytes of a file; gzip is detected by the first bytes."""
     with open_regular(path) as plain:
         packed = plain.read(2) == GZIP
         plain.seek(0)
@@ -131,4 +131,4 @@ def open_csv(path: Path) -> Iterator[IO[bytes]]:
 
 
 READ_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
-"""What a damaged gzip file raises."""
+"""Exceptions of a damaged gzip file."""

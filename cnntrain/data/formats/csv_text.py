@@ -1,6 +1,6 @@
-"""Cells and numbers of a CSV file, a block of lines at a time; what is wrong is reported with its line.
+"""Cells and numbers of a CSV file, one block of lines at a time; errors name their line.
 
-Values are separated by commas, semicolons or tabs, whichever the first lines agree on.
+The separator is a comma, semicolon or tab, whichever the first lines agree on.
 """
 
 import csv
@@ -18,19 +18,19 @@ from cnntrain.errors import DataError
 
 MAX_COLUMNS = 1_000_000
 SAMPLE_LINES, SAMPLE_CELLS = 200, 1 << 18
-"""What is looked at to settle what the columns are, at most."""
+"""Maximum number of lines and cells used to detect the columns."""
 SEPARATORS = "\t;,"
 SURROGATE = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 becomes."""
 
 
 class Block(NamedTuple):
-    """Some of the lines."""
+    """The numbers and labels of some lines."""
 
     values: NDArray[np.float64]
     """(lines, pixels)"""
     labels: list[str]
-    """The cell of each line that holds its label."""
+    """Label cell of each line."""
     lines: Lines
 
 
@@ -39,10 +39,10 @@ class CsvText:
 
     Args:
         path: The file.
-        stream: Its bytes, unpacked.
+        stream: Its uncompressed bytes.
 
     Raises:
-        DataError: It is empty, is not text, or has too many columns.
+        DataError: The file is empty, is not text, or has too many columns.
     """
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
@@ -52,7 +52,7 @@ class CsvText:
         head = Lines([], [])
         while len(head.texts) < 2 and (block := next(self._blocks, None)):
             head = Lines([*head.numbers, *block.numbers], [*head.texts, *block.texts])
-        separator = _said_separator(head.texts[0]) if head.texts else None
+        separator = _declared_separator(head.texts[0]) if head.texts else None
         head = head.after(1) if separator else head
         if not head.texts:
             raise DataError(f"{path} is empty; `source: csv` reads lines such as 7,0,0,255")
@@ -64,32 +64,32 @@ class CsvText:
         first, *others = [self._cells(text) for text in head.texts[:2]]
         self.columns = len(first)
         self.header = header_of(first, others[0] if others else None)
-        """The names of the columns, if a line holds them."""
+        """Column names, if there is a header."""
         if self.header is not None:
             head = head.after(1)
             self.header = tuple(map(_as_latin_1, self.header))
-        elif reader.comment.count(self.separator) + 1 == self.columns:  # as numpy.savetxt writes a header
+        elif reader.comment.count(self.separator) + 1 == self.columns:  # a header by numpy.savetxt
             self.header = header_of(self._cells(reader.comment), first)
         self._head = head
         rows = min(SAMPLE_LINES, max(2, SAMPLE_CELLS // self.columns))
         self.sample = [self._checked(*line) for line in zip(head.numbers[:rows], head.texts[:rows], strict=True)]
-        """The cells of the first lines below the header."""
+        """Cells of the first lines below the header."""
 
     def lines(self) -> Iterator[Lines]:
-        """All lines below the header, in blocks."""
+        """Yield all lines below the header, in blocks."""
         if self._head.texts:
             yield self._head
         yield from self._blocks
 
     def blocks(self, pixels: list[int], label: int) -> Iterator[Block]:
-        """The numbers and labels, some lines at a time.
+        """Yield numbers and labels, one block of lines at a time.
 
         Args:
-            pixels: The columns of the pixels.
-            label: The column of the labels.
+            pixels: Pixel columns.
+            label: Label column.
 
         Raises:
-            DataError: A line has more or fewer values than the first, or one that is no finite number.
+            DataError: A line has more or fewer values than the first, or a value is not a finite number.
         """
         for lines in self.lines():
             labels = self.column(lines, label)
@@ -110,7 +110,7 @@ class CsvText:
             yield Block(values, labels, lines)
 
     def column(self, lines: Lines, column: int) -> list[str]:
-        """The values of lines in one column.
+        """Return the values of one column.
 
         Raises:
             DataError: A line has more or fewer values than the first.
@@ -127,7 +127,7 @@ class CsvText:
         return list(map(str.strip, cells))
 
     def _cells(self, text: str) -> list[str]:
-        """The values of a line, without blanks and quotes around them."""
+        """Split a line into values; strip blanks and quotes."""
         text = text.removesuffix(self._ends)
         if '"' not in text:
             return [cell.strip() for cell in text.split(self.separator)]
@@ -137,7 +137,7 @@ class CsvText:
             return text.split(self.separator)
 
     def _checked(self, line: int, text: str) -> list[str]:
-        """The values of a line, as many as the first line has."""
+        """Split a line into values and check their number."""
         cells = self._cells(text)
         if len(cells) != self.columns:
             raise DataError(
@@ -146,7 +146,7 @@ class CsvText:
         return cells
 
     def _fault(self, lines: Lines, pixels: list[int]) -> str:
-        """What is wrong with the first line that is."""
+        """Describe the first malformed line."""
         for line, text in zip(lines.numbers, lines.texts, strict=True):
             cells = self._checked(line, text)
             for column in pixels:
@@ -160,7 +160,7 @@ class CsvText:
         return f"{self.path}: lines {lines.numbers[0]:,} to {lines.numbers[-1]:,} cannot be read as numbers"
 
     def _empty_columns(self, head: list[str]) -> int:
-        """How many empty columns every line ends in: a comma at the end of each line makes one."""
+        """Count the empty columns at the end of every line; a trailing comma makes one."""
         first, *others = head
         ends = min(len(text) - len(text.rstrip(self.separator)) for text in others or [first])
         if others and ends and len(first) - len(first.rstrip(self.separator)) < ends:
@@ -174,14 +174,14 @@ def _as_latin_1(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("latin-1") if SURROGATE.search(name) else name
 
 
-def _said_separator(line: str) -> str | None:
-    """The separator that the first line names for spreadsheets: ``sep=;``."""
+def _declared_separator(line: str) -> str | None:
+    """Return the separator declared for spreadsheets in the first line: ``sep=;``."""
     text = line.strip().strip('"')
     return text[4] if len(text) == 5 and text.lower().startswith("sep=") and text[4] in SEPARATORS else None
 
 
 def _separator(head: list[str]) -> str:
-    """What separates the values: what the first lines have alike."""
+    """Detect the separator that occurs equally often in the first lines."""
     for separator in SEPARATORS:
         counts = {text.rstrip(separator).count(separator) for text in head[:20]}
         if len(counts) == 1 and counts != {0}:

@@ -1,8 +1,8 @@
-"""Reading as many bytes as a header claims, without believing it.
+"""Reads as many bytes as a header claims, without trusting it.
 
-A header of a few bytes can claim terabytes, and a packed file of a few kilobytes can unpack to hundreds of megabytes.
-So a claim is first compared with the bytes that are really there, and what is then read grows with what really comes
-out: nothing of the claimed size is ever allocated on trust.
+A header of a few bytes can claim terabytes, and a compressed file of a few kilobytes can expand to hundreds of
+megabytes. The claim is first compared with the actual file size, and the buffer grows only with the data actually read:
+nothing is allocated by the claimed size.
 """
 
 from typing import Protocol
@@ -11,44 +11,44 @@ from cnntrain.errors import DataError
 
 CHUNK = 1 << 20
 DEFLATE_LIMIT = 1032
-"""Bytes that one byte of a deflate stream can become at most (zlib's own figure)."""
-PICTURE_LIMIT, PICTURE_LIMIT_FROM = 200, 64 << 20
-"""Real images never pack this well; small ones may, say a test's hundred black images, and do no harm."""
+"""Maximum expansion of a deflate stream (by zlib's documentation)."""
+IMAGE_LIMIT, IMAGE_LIMIT_FROM = 200, 64 << 20
+"""Maximum expansion of images, and the size from which it applies: large real images never compress this well."""
 
 
 class Readable(Protocol):
-    """A binary file, packed or not."""
+    """A binary file, compressed or not."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+        """Return at most ``size`` bytes; none at the end."""
 
 
 def check_ratio(name: str, claimed: int, packed: int) -> None:
-    """Compare the bytes that packed data claim to become with the packed bytes that are there.
+    """Check the claimed uncompressed size against the compressed size.
 
     Args:
-        name: What is being read, to begin the message with.
-        claimed: Bytes after unpacking, as a header says.
-        packed: Bytes in the file.
+        name: What is being read, for error messages.
+        claimed: Uncompressed bytes, by the header.
+        packed: Compressed bytes in the file.
 
     Raises:
-        DataError: Deflate cannot pack so well, or only something made to fill the memory does.
+        DataError: The ratio is impossible, or typical of a decompression bomb.
     """
     if claimed > DEFLATE_LIMIT * packed:
         possible = DEFLATE_LIMIT * packed
         raise DataError(f"{name} claims {claimed:,} bytes, but its {packed:,} packed bytes hold {possible:,} at most")
-    if claimed > PICTURE_LIMIT_FROM and claimed > PICTURE_LIMIT * packed:
+    if claimed > IMAGE_LIMIT_FROM and claimed > IMAGE_LIMIT * packed:
         raise DataError(
-            f"{name} claims to unpack from {packed:,} to {claimed:,} bytes, more than {PICTURE_LIMIT} times as many, "
+            f"{name} claims to unpack from {packed:,} to {claimed:,} bytes, more than {IMAGE_LIMIT} times as many, "
             "which no images do; if it is meant so, store it unpacked"
         )
 
 
 def read_exact(stream: Readable, claimed: int, name: str) -> bytearray:
-    """Read the ``claimed`` bytes that are left in ``stream``.
+    """Read exactly the ``claimed`` bytes that remain in ``stream``.
 
     Raises:
-        DataError: The stream holds fewer bytes, or more.
+        DataError: The stream holds fewer or more bytes.
     """
     content = bytearray()
     while len(content) < claimed:

@@ -4,8 +4,8 @@ An IDX file is a header and uint8 data; its numbers are big-endian and 4 bytes l
 
     0 0 8 3 | images | rows | columns | pixels            0 0 8 1 | labels | one byte each
 
-(8 stands for uint8, the next byte counts the axes.) Images are used as they are stored, as other tools do: those of
-EMNIST lie on their side (rows and columns are exchanged), and stay so.
+(8 stands for uint8, the next byte is the number of axes.) Images are used as stored, as in other tools: EMNIST's
+rows and columns are swapped, and stay so.
 
 Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE".
 """
@@ -40,7 +40,7 @@ TYPES = {
     13: "32-bit floats",
     14: "64-bit floats",
 }
-"""By the third byte of a file."""
+"""Data type by the third byte of a file."""
 FOLDER = "`source: idx` reads the folder that holds the four IDX files, train-images-idx3-ubyte and so on"
 
 
@@ -49,11 +49,11 @@ def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None =
 
     Args:
         path: The folder.
-        names: Names of the classes; by default their labels.
-        scale: As for ``assemble``.
+        names: Class names; by default the labels.
+        scale: As in ``assemble``.
 
     Raises:
-        DataError: A file is missing or malformed, or two do not fit each other.
+        DataError: A file is missing or malformed, or two do not match.
     """
     prefix, files = _find(path)
     train = _read_split(path, prefix, files, ["train"])
@@ -66,12 +66,12 @@ def load(path: Path, names: tuple[str, ...] | None = None, scale: Scale | None =
 
 
 def _find(path: Path) -> tuple[str, dict[str, Path]]:
-    """What the names of the folder's files begin with, and the files by the rest: ``train-images`` and so on."""
+    """Return the common prefix of the file names, and the files by the rest: ``train-images`` and so on."""
     found: dict[str, Path] = {}
     prefixes: set[str] = set()
     for file in entries(path, FOLDER):  # a plain file comes before the same one with .gz
         match = FILE_NAME.fullmatch(file.name)
-        if match and file.is_dir():  # as unpackers leave it that put each file into a folder of its name
+        if match and file.is_dir():  # some tools extract each file to a folder of the same name
             inner = [inside for inside in entries(file, FOLDER) if FILE_NAME.fullmatch(inside.name)]
             file = inner[0] if len(inner) == 1 and not inner[0].is_dir() else file
         if match and not file.is_dir():
@@ -87,23 +87,23 @@ def _find(path: Path) -> tuple[str, dict[str, Path]]:
 
 
 def _read_split(path: Path, prefix: str, files: dict[str, Path], spellings: list[str]) -> Arrays | None:
-    """The images and labels of a split, under the first of its ``spellings`` that is there."""
+    """Read images and labels of a split, by the first of its ``spellings`` that exists."""
     split = next((word for word in spellings if f"{word}-images" in files or f"{word}-labels" in files), None)
     if split is None:
         return None
-    for here, missing in (("images", "labels"), ("labels", "images")):
+    for present, missing in (("images", "labels"), ("labels", "images")):
         if f"{split}-{missing}" not in files:
             name = f"{prefix}{split}-{missing}-idx{AXES[missing]}-ubyte"
-            raise DataError(f"{path}: there is {files[f'{split}-{here}'].name}, but neither {name} nor {name}.gz")
+            raise DataError(f"{path}: there is {files[f'{split}-{present}'].name}, but neither {name} nor {name}.gz")
     images, labels = files[f"{split}-images"], files[f"{split}-labels"]
     return Arrays(read(images, "images")[:, None], read(labels, "labels"), images.name, labels.name)
 
 
 def read(file: Path, kind: str) -> NDArray[np.uint8]:
-    """Read one IDX file of ``images`` (N, H, W) or ``labels`` (N,). Whether it is gzipped, its first bytes say.
+    """Read one IDX file of ``images`` (N, H, W) or ``labels`` (N,). Gzip is detected by the first bytes.
 
     Raises:
-        DataError: Not such a file, damaged, or its length is not what its header claims.
+        DataError: The file is damaged, has another format, or another length than its header claims.
     """
     try:
         with open_regular(file) as plain:

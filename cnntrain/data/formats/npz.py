@@ -1,8 +1,8 @@
 """``source: npz``: one file of NumPy arrays, as ``numpy.savez`` or ``numpy.savez_compressed`` writes it.
 
-It holds ``x_train, y_train, x_val, y_val, x_test, y_test``, or ``images, labels`` and other usual names
-(``array_names.py``); without validation or test arrays there is no such split. An array ``class_names`` (or
-``classes``) may name the classes. Other arrays are not read.
+It holds ``x_train, y_train, x_val, y_val, x_test, y_test``, or ``images, labels`` and other common names
+(``array_names.py``); validation and test arrays are optional. An array ``class_names`` (or ``classes``) may name the
+classes. Other arrays are ignored.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ Layout = Literal["NHWC", "NCHW"]
 """Channels last, or channels first."""
 
 CHANNELS = (1, 3)
-"""Lengths that tell the axis of the channels where ``layout`` does not."""
+"""Sizes that identify the channel axis if ``layout`` is not given."""
 
 
 def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -> Splits | PredefinedSplits:
@@ -29,11 +29,11 @@ def load(path: Path, layout: Layout | None = None, scale: Scale | None = None) -
 
     Args:
         path: The .npz file.
-        layout: Where the channels of (N, H, W, C) or (N, C, H, W) images are; by default the axis that is 1 or 3 long.
-        scale: As for ``assemble``.
+        layout: ``NHWC`` or ``NCHW``; by default the axis of size 1 or 3 is the channel axis.
+        scale: As in ``assemble``.
 
     Raises:
-        DataError: An array is missing or malformed, its layout is not clear, or two do not fit each other.
+        DataError: An array is missing or malformed, its layout is ambiguous, or two do not match.
     """
     with Archive(path) as archive:
         names = class_names(archive.names)
@@ -63,7 +63,7 @@ def _read_split(archive: Archive, pair: Pair, layout: Layout | None) -> Arrays:
 
 
 def _channels_first(images: Array, name: str, layout: Layout | None) -> Array:
-    """Any layout -> (N, C, H, W), a view."""
+    """Return a view in the layout (N, C, H, W)."""
     shape = images.shape
     if images.ndim == 3:
         return images[:, None]

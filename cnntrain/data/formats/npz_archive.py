@@ -1,6 +1,6 @@
-"""Reading arrays out of an npz file (a zip of npy files) that may be damaged or made to harm.
+"""Reads arrays from an npz file (a zip of npy files) that may be damaged or malicious.
 
-Unlike ``numpy.load``: nothing is unpickled, and a size is compared with the bytes that are there before it is believed.
+Unlike ``numpy.load`` it never unpickles, and checks claimed sizes against the file size.
 """
 
 import io
@@ -23,17 +23,17 @@ from cnntrain.storage import open_regular
 from cnntrain.types import Array
 
 MAX_HEADER = 10_000
-"""Bytes; NumPy's own limit for headers of unknown origin."""
+"""Maximum bytes; NumPy's own limit for untrusted headers."""
 MAX_AXES = 8
 MAX_DIRECTORY = 1 << 19
-"""Bytes that the list of arrays at the end of the file may take."""
+"""Maximum bytes of the zip directory at the end of the file."""
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,  # a version of zip that Python does not know
-    ValueError,  # a negative position, or a name that is no text
+    NotImplementedError,  # an unsupported version of zip
+    ValueError,  # a negative offset, or a name that is not text
     OverflowError,
 )
 
@@ -42,7 +42,7 @@ class Archive:
     """An open npz file; a context manager.
 
     Raises:
-        DataError: There is no such file, or it is not a zip file.
+        DataError: The file is missing or not a zip file.
     """
 
     def __init__(self, path: Path):
@@ -51,7 +51,7 @@ class Archive:
             if path.is_dir():
                 raise DataError(f"{path} is a folder, but `source: npz` reads one .npz file")
             self._file = _Reader(cast(io.RawIOBase, open_regular(path)))
-        except (FileNotFoundError, ValueError):  # ValueError: no path can be so written
+        except (FileNotFoundError, ValueError):  # ValueError: not a valid path
             raise DataError(f"{path}: there is no such file") from None
         except OSError as error:
             raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
@@ -63,7 +63,7 @@ class Archive:
             self._file.close()
             if isinstance(error, OSError):
                 raise DataError(f"{path}: the file cannot be read: {error.strerror or error}") from None
-            raise DataError(f"{path} is not an npz file, as numpy.savez writes it: {_said(error)}") from None
+            raise DataError(f"{path} is not an npz file, as numpy.savez writes it: {_message(error)}") from None
         self.names = {name.removesuffix(".npy") for name in self._zip.namelist()}
 
     def __enter__(self) -> "Archive":
@@ -74,14 +74,14 @@ class Archive:
         self._file.close()
 
     def read(self, name: str, instead: str = "store plain numbers") -> Array:
-        """The array ``name``: numbers or text, with at least one entry.
+        """Return the array ``name``: numbers or text, not empty.
 
         Args:
-            name: Of the array.
-            instead: What to do about an array of something else.
+            name: Name of the array.
+            instead: Advice for arrays of another type.
 
         Raises:
-            DataError: It is missing or there twice, is damaged, or claims another size than it has.
+            DataError: The array is missing, duplicate or damaged, or its size does not match its header.
         """
         label = f"{self.path}: {name}"
         infos = [info for info in self._zip.infolist() if info.filename.removesuffix(".npy") == name]
@@ -99,13 +99,13 @@ class Archive:
             with self._zip.open(info) as stream:
                 return _read_array(stream, info.file_size, label, instead)
         except ZIP_ERRORS as error:
-            raise DataError(f"{label} is damaged: {_said(error)}") from None
+            raise DataError(f"{label} is damaged: {_message(error)}") from None
         except OSError as error:
             raise DataError(f"{self.path}: the file cannot be read: {error.strerror or error}") from None
 
 
 class _Reader(io.BufferedReader):
-    """A file of which, while its arrays are listed, only so much is read at a time as a sound list takes."""
+    """A file that limits each read to the maximum directory size while the directory is parsed."""
 
     is_listing = True
 
@@ -119,8 +119,8 @@ class _Reader(io.BufferedReader):
         return content
 
 
-def _said(error: Exception) -> str:
-    """What a sentence of zipfile or zlib says; those of Python's other modules say nothing to a user."""
+def _message(error: Exception) -> str:
+    """Return the message of zipfile or zlib errors; those of other modules mean nothing to users."""
     if isinstance(error, zipfile.BadZipFile | zlib.error | NotImplementedError):
         return str(error)
     return "it is cut off, or not what numpy.savez writes"
@@ -150,7 +150,7 @@ def _read_array(stream: Readable, size: int, label: str, instead: str) -> Array:
 
 
 def _read_header(stream: Readable, label: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """What the header of an npy file says, and how many bytes it takes."""
+    """Parse the header of an npy file; return shape, order, type and its size in bytes."""
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise DataError(f"{label} is of version {version[0]}.{version[1]} of the npy format; 1.0 and 2.0 can be read")
@@ -162,8 +162,8 @@ def _read_header(stream: Readable, label: str) -> tuple[tuple[int, ...], bool, n
     parse = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers written by Python 2; odd escapes in a broken one
+            warnings.simplefilter("ignore")  # headers of Python 2; odd escapes in broken ones
             shape, fortran_order, dtype = parse(text)
-    except Exception:  # the parser raises whatever Python's own tokenizer and compiler do, in their words
+    except Exception:  # anything that Python's tokenizer and compiler raise
         raise DataError(f"{label} has a broken header, which does not describe an array") from None
     return tuple(map(int, shape)), fortran_order, dtype, npy.MAGIC_LEN + len(prefix) + length

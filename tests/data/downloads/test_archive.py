@@ -65,8 +65,8 @@ def test_a_member_leaves_its_folder(kind, tmp_path, out):
     [
         ("a.bin", CONTENT, "there is no folder/a.bin in the archive"),
         ("../folder/a.bin", CONTENT, "there is no folder/a.bin in the archive"),
-        ("folder/a.bin", CONTENT + b"?", "folder/a.bin is larger than the 10,240 bytes that it may have"),
-        ("folder/a.bin", bytes(10**7), "folder/a.bin is larger than the 10,240 bytes that it may have"),
+        ("folder/a.bin", CONTENT + b"?", "folder/a.bin is larger than 10,240 bytes"),
+        ("folder/a.bin", bytes(10**7), "folder/a.bin is larger than 10,240 bytes"),
         ("folder/a.bin", CONTENT[:-1], "folder/a.bin is not what it should be: its SHA-256 is "),
     ],
 )
@@ -83,7 +83,7 @@ def test_another_file_is_not_taken(kind, tmp_path, out, name, content, told):
 def test_what_is_no_plain_file_is_refused(tmp_path, out, kind):
     info = tarfile.TarInfo(WANTED.path)
     info.type, info.linkname = kind, "/etc/passwd"
-    with pytest.raises(DataError, match=r"folder/a.bin is not a plain file"):
+    with pytest.raises(DataError, match=r"folder/a.bin is not a regular file"):
         extract(pack_tar(tmp_path / "a.tar.gz", info), [WANTED], out)
     assert list(out.iterdir()) == []
 

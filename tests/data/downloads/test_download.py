@@ -23,12 +23,12 @@ def server(serve):
     return serve({"a.gz": CONTENT})
 
 
-def patience(mode: str) -> RetryPolicy:
+def retry(mode: str) -> RetryPolicy:
     return RetryPolicy(2, 0, SLOW[mode], 0.2) if mode in SLOW else HASTE
 
 
-def get(folder: Path, *urls: str, on_progress=lambda done: None, patience=HASTE) -> bytes:
-    download([f"{url}/a.gz" for url in urls], FILE, folder, on_progress, patience)
+def get(folder: Path, *urls: str, on_progress=lambda done: None, retry=HASTE) -> bytes:
+    download([f"{url}/a.gz" for url in urls], FILE, folder, on_progress, retry)
     (file,) = folder.iterdir()
     assert file.name == "a.gz"
     return file.read_bytes()
@@ -36,7 +36,7 @@ def get(folder: Path, *urls: str, on_progress=lambda done: None, patience=HASTE)
 
 def reason(folder: Path, server, *urls: str) -> str:
     with pytest.raises(DataError) as caught:
-        get(folder, server.url, *urls, patience=patience(server.mode))
+        get(folder, server.url, *urls, retry=retry(server.mode))
     assert {path.name for path in folder.iterdir()} <= {"a.gz.part"}
     return str(caught.value).replace(server.url, "URL")
 
@@ -60,7 +60,7 @@ def test_odd_ways_to_give_the_file_are_right(tmp_path, server, mode):
 def test_what_may_pass_is_tried_again(tmp_path, server, fault):
     server.first = [fault] if fault in SLOW else [fault, fault]
     tries = len(server.first) + 1
-    assert get(tmp_path, server.url, patience=patience(fault)) == CONTENT
+    assert get(tmp_path, server.url, retry=retry(fault)) == CONTENT
     assert server.asked == {"a.gz": tries}
 
 
@@ -70,7 +70,7 @@ def test_what_may_pass_is_tried_again(tmp_path, server, fault):
         ("404", 1, "the server answers 404 Not Found"),
         ("500", 3, "the server answers 500 Internal Server Error"),
         ("garbage", 1, "announces 26 bytes, but this file has 100,000"),
-        ("wrong", 1, "what it sends is not this file: its SHA-256 is another"),
+        ("wrong", 1, "the SHA-256 of the file it sends is wrong"),
         ("liar", 1, "announces 50,000 bytes, but this file has 100,000"),
         ("short", 3, "breaks off after 50,000 of 100,000 bytes"),
         ("open", 3, "ends after 50,000 of 100,000 bytes of this file"),
@@ -99,7 +99,7 @@ def test_a_server_that_drips_is_given_up(tmp_path, server, mode):
 def test_the_next_server_is_asked(tmp_path, serve, server, mode):
     server.mode = mode
     other = serve({"a.gz": CONTENT})
-    assert get(tmp_path, server.url, other.url, patience=patience(mode)) == CONTENT
+    assert get(tmp_path, server.url, other.url, retry=retry(mode)) == CONTENT
 
 
 def test_a_download_that_broke_off_goes_on_where_it_was(tmp_path, server):

@@ -152,7 +152,7 @@ def test_nothing_half_done_is_left_by_a_failure(serve, contents, mnist, cache):
     server.first = ["right"]
     server.mode = "short"
     with pytest.raises(DataError) as caught:
-        fetch(mnist, [server.url], patience=HASTE)
+        fetch(mnist, [server.url], retry=HASTE)
     lines = str(caught.value)
     assert lines.startswith("mnist: train-labels-idx1-ubyte.gz could not be downloaded: http://127.0.0.1:")
     assert f"put the files ({', '.join(sorted(contents))}) into {cache}/downloads/mnist yourself" in lines
@@ -179,7 +179,7 @@ def test_processes_that_fetch_at_once_do_not_meet(serve, contents, mnist):
 def test_a_full_disk_is_told_before_anything_is_fetched(serve, contents, mnist, monkeypatch):
     server = serve(contents)
     monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=99))
-    with pytest.raises(DataError, match=rf"mnist takes {mnist.size:,} bytes .* has 99 left; make room, or .*_CACHE"):
+    with pytest.raises(DataError, match=rf"mnist takes {mnist.size:,} bytes .* has 99 left; free some space, or .*_CACHE"):
         fetch(mnist, [server.url])
     assert not server.asked
 
@@ -187,7 +187,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(serve, contents, mnist, 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch, mnist):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CNNTRAIN_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match=r"file/downloads.*: Not a directory; .*CNNTRAIN_CACHE names another"):
+    with pytest.raises(DataError, match=r"file/downloads.*: Not a directory; .*CNNTRAIN_CACHE to use another"):
         fetch(mnist)
 
 
@@ -314,7 +314,7 @@ def test_a_link_to_a_folder_is_left_alone(serve, contents, mnist, documents, nam
     link.parent.mkdir(parents=True)
     link.symlink_to(documents)
     with pytest.raises(DataError, match="this is a link, and nothing is written to where it leads"):
-        fetch(mnist, [serve(contents).url] if has_server else [], patience=HASTE)
+        fetch(mnist, [serve(contents).url] if has_server else [], retry=HASTE)
     assert whole(documents)
 
 
@@ -324,7 +324,7 @@ def test_a_link_to_a_file_is_left_alone(serve, contents, mnist, documents, name)
     link.parent.mkdir(parents=True)
     link.symlink_to(documents / "letter")
     with pytest.raises(DataError, match=rf"{name}: (this is a link|Too many levels of symbolic links)"):
-        fetch(mnist, [serve(contents).url], patience=HASTE)
+        fetch(mnist, [serve(contents).url], retry=HASTE)
     assert whole(documents)
 
 
@@ -347,7 +347,7 @@ def test_files_of_the_user_among_the_partial_ones_stay(serve, contents, mnist, h
         fetch(mnist, [serve(contents).url])
     else:
         with pytest.raises(DataError):
-            fetch(mnist, patience=HASTE)
+            fetch(mnist, retry=HASTE)
     assert {path.read_text() for path in working.rglob("*") if path.is_file()} == {"mine"}
     assert len(list(working.rglob("*"))) == 7
 
@@ -359,7 +359,7 @@ def test_nobody_waits_for_a_pipe(serve, contents, mnist, where):
     pipe.parent.mkdir(parents=True)
     os.mkfifo(pipe)
     with pytest.raises(DataError, match=re.escape(f"{name}: ")):
-        fetch(mnist, [serve(contents).url], patience=HASTE)
+        fetch(mnist, [serve(contents).url], retry=HASTE)
     assert pipe.is_fifo()
 
 
@@ -367,4 +367,4 @@ def test_nobody_reads_a_device(contents, mnist):
     folder_of(mnist).mkdir(parents=True)
     (folder_of(mnist) / "train-images-idx3-ubyte.gz").symlink_to("/dev/zero")
     with pytest.raises(DataError, match="this is a pipe or a device, not a file"):
-        fetch(mnist, patience=HASTE)
+        fetch(mnist, retry=HASTE)
