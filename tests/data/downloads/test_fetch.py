@@ -179,7 +179,9 @@ def test_processes_that_fetch_at_once_do_not_meet(serve, contents, mnist):
 def test_a_full_disk_is_told_before_anything_is_fetched(serve, contents, mnist, monkeypatch):
     server = serve(contents)
     monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=99))
-    with pytest.raises(DataError, match=rf"mnist takes {mnist.size:,} bytes .* has 99 left; free some space, or .*_CACHE"):
+    with pytest.raises(
+        DataError, match=rf"mnist takes {mnist.size:,} bytes .* has 99 left; free some space, or .*_CACHE"
+    ):
         fetch(mnist, [server.url])
     assert not server.asked
 
