@@ -46,6 +46,7 @@ def test_evaluation_agrees_with_the_metrics_of_the_run(run):
     assert report["accuracy"] == pytest.approx(last["validation_accuracy"], abs=2 / report["samples"])
 
 
+@pytest.mark.filterwarnings("ignore:.*the last bits may differ:UserWarning")
 def test_the_run_resumes(run):
     before = cnntrain.load(run).parameters()
     result = cnntrain.resume(run, ["training.Max=3"], plots=False)
