@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException  # type: ignore[import-untyped]
 
 from cnntrain.builder import load_config_data
 from cnntrain.data import Dataset
 from cnntrain.data.pixels import UNKNOWN, Images
-from cnntrain.errors import DataError
+from cnntrain.errors import CnntrainError, DataError, ExportError, OutOfMemoryError, visible
 from cnntrain.inference.predictor import Predictor
 from cnntrain.onnx_export.onnx_model import takes_bytes
 from cnntrain.parallel import available_cores
@@ -53,6 +54,8 @@ def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> d
 
     Raises:
         DataError: The file takes bytes, and the images are floats: rounding would change them.
+        ExportError: ONNX Runtime cannot run the file.
+        OutOfMemoryError: ONNX Runtime needs more memory than there is.
     """
     options = SessionOptions()
     options.log_severity_level = 3  # errors only; they are raised, too
@@ -62,12 +65,22 @@ def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> d
     for start in range(0, len(dataset), BATCH):
         pixels = dataset.gather(np.arange(start, min(len(dataset), start + BATCH)))
         ours = model.outputs(pixels).astype(np.float64)
-        (theirs,) = session.run(None, {session.get_inputs()[0].name: as_input(pixels, takes_bytes(model), split)})
+        try:
+            (theirs,) = session.run(None, {session.get_inputs()[0].name: as_input(pixels, takes_bytes(model), split)})
+        except (Fail, RuntimeException) as error:
+            raise failure(error) from None
         size = np.maximum(np.abs(ours).max(axis=1, keepdims=True), 1)
         with np.errstate(invalid="ignore"):
             largest = float(np.maximum(largest, np.max(np.abs(ours - theirs) / size)))  # keeps NaN, which fails
         classes += int(np.count_nonzero(ours.argmax(axis=1) != theirs.argmax(axis=1)))
     return {"split": split, "samples": len(dataset), "largest_difference": largest, "classes_that_differ": classes}
+
+
+def failure(error: Exception) -> CnntrainError:
+    """Return what a failure of ONNX Runtime means."""
+    if any(word in str(error) for word in ("bfc_arena", "allocate", "bad_alloc")):
+        return OutOfMemoryError.of(error)
+    return ExportError(f"ONNX Runtime cannot run the file: {visible(str(error))[:200]}")
 
 
 def as_input(images: Images, bytes_wanted: bool, split: str) -> Images:

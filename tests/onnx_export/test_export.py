@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import cnntrain
-from cnntrain.errors import DataError, ExportError, UsageError
+from cnntrain.errors import DataError, ExportError, OutOfMemoryError, UsageError
 from cnntrain.inference.predictor import load
 from cnntrain.onnx_export import verification
 from cnntrain.onnx_export.export import export
@@ -139,4 +139,24 @@ def test_bytes_are_not_verified_on_floats(make_config, tmp_path):
     cnntrain.train(make_config([{"fc": {"activation": "softmax"}}], data=data, Max=1, workers=1), out=tmp_path / "run")
     with pytest.raises(DataError, match="the images of the train split are not bytes"):
         export(tmp_path / "run", tmp_path / "a.onnx", True, [f"data.path={tmp_path / 'floats.npz'}"])
+    assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("bfc_arena.cc:360 Failed to allocate memory", OutOfMemoryError), ("no kernel\n\x1b[1m", ExportError)],
+)
+def test_a_failure_of_onnx_runtime_is_a_sentence(digits_run, tmp_path, monkeypatch, text, error):
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail
+
+    from cnntrain.onnx_export import verification
+
+    class Session(verification.InferenceSession):
+        def run(self, *_):
+            raise Fail(text)
+
+    monkeypatch.setattr(verification, "InferenceSession", Session)
+    with pytest.raises(error) as told:
+        export(digits_run, tmp_path / "a.onnx", verify=True)
+    assert str(told.value).isprintable()
     assert not (tmp_path / "a.onnx").exists()
