@@ -1,4 +1,4 @@
-"""Showing a run while it trains, and its result at the end: what ``train`` and ``resume`` have in common."""
+"""Shows a run while it trains, and its result: for ``train`` and ``resume``."""
 
 import signal
 import sys
@@ -21,10 +21,10 @@ SIGBREAK = getattr(signal, "SIGBREAK", None)
 
 
 def show_run(events: "Callable[[Interrupts], Iterator[Event]]", progress: ProgressMode, json: bool) -> None:
-    """Show what happens and print the result; the run goes on, and counts, where nobody listens to either.
+    """Show the events of a run and print its result; the run continues even if stdout and stderr are closed.
 
     Raises:
-        typer.Exit: With status 129, 130 or 143, when it was stopped by a signal.
+        typer.Exit: With status 129, 130 or 143 if a signal stopped the run.
         CnntrainError: What the events raise.
     """
     from cnntrain.cli.views.training_text import next_line  # imported late: `cnntrain --help` needs none of it
@@ -64,7 +64,7 @@ def print_result(result: dict[str, Any], json: bool) -> None:
 
     console = results()
     for line in result_lines(result):
-        if line.startswith(("run in ", "next: ")):  # to be copied
+        if line.startswith(("run in ", "next: ")):  # one line each, to be copied
             console.print(line, soft_wrap=True)
         else:
             console.print_sentence(line)

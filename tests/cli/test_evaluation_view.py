@@ -65,8 +65,8 @@ def test_a_small_problem(result):
     ]
     assert lines[3].split() == ["class", "precision", "recall", "F1", "samples"]
     assert lines[4].split() == ["class", "0", "-", "50.00", "%", "66.67", "%", "1,000"]
-    assert "how often a class (row) was taken for another (column)" in lines
-    assert lines[-3] == "the 1 surest of 27 mistakes"
+    assert "confusion matrix: true classes in rows, predicted classes in columns" in lines
+    assert lines[-3] == "the 1 most confident of 27 mistakes"
     assert lines[-2].split() == ["sample", "class", "taken", "for", "probability"]
     assert lines[-1].split() == ["1,000", "class", "0", "class", "2", "98.70", "%"]
 
@@ -129,7 +129,7 @@ def test_a_matrix_that_does_not_fit_gives_way_to_what_is_mixed_up_most(result):
 
 def test_columns_are_numbered_where_names_are_long(result):
     lines = shown(result(classes=12, name="a long name {}"))
-    head = lines.index("how often a class (row) was taken for another (column)") + 1
+    head = lines.index("confusion matrix: true classes in rows, predicted classes in columns") + 1
     assert lines[head].split() == [str(i) for i in range(12)]
     assert lines[head + 12].split()[:2] == ["11", "a"]
 
@@ -138,7 +138,7 @@ def test_of_very_many_classes_the_worst_are_shown(result):
     many = result(classes=150)
     many["per_class"][77]["f1"] = 0.01
     lines = shown(many)
-    assert "the 100 of 150 classes with the least F1; --json has all" in lines
+    assert "the 100 of 150 classes with the lowest F1; --json has all" in lines
     assert lines[4].startswith("class 77 ")
 
 

@@ -39,7 +39,7 @@ def test_a_finished_run_is_extended(command, digits_file):
     assert shown.exit_code == 0, shown.stderr
     result = json.loads(shown.stdout)
     assert (result["epochs"], result["stop"], result["run"]) == (3, "max", "run")
-    assert "run, going on after epoch 2" in shown.stderr
+    assert "run, resuming after epoch 2" in shown.stderr
     assert "3/3" in shown.stderr
     assert weights() == weights("long")
 

@@ -119,10 +119,10 @@ def test_one_sample_is_no_samples():
     ("stop", "words"),
     [
         ("epsilon", "every change is below epsilon"),
-        ("patience", "no better for as many epochs as patience says"),
-        ("interrupted", "what was learned is saved"),
+        ("patience", "the validation loss did not improve for `patience` epochs"),
+        ("interrupted", "interrupted; the weights are saved"),
         ("diverged", "the loss diverged"),
-        ("failed", "a worker ended before its time"),
+        ("failed", "a worker process ended unexpectedly"),
     ],
 )
 def test_last_lines_name_other_reasons(stop, words):

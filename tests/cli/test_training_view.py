@@ -243,7 +243,7 @@ def test_a_run_that_goes_on_says_where_and_reckons_with_what_is_left(started, ba
         view.show(batch(11, 4))
         shown = stream.getvalue()
     assert "verified: 12 steps were repeated, and gave the same bits" in shown
-    assert "runs/small, going on after epoch 10 and 2 of 4 batches" in shown
+    assert "runs/small, resuming after epoch 10 and 2 of 4 batches" in shown
     assert "run 3:00" in shown
 
 

@@ -168,9 +168,7 @@ def test_a_fault_in_what_aliases_stand_for_is_told_where_it_is_written(faults):
 
 
 def test_only_mappings_can_be_merged(training_faults):
-    assert training_faults("{<<: [3]}") == [
-        "a.yaml:2:17: training: '<<' takes in the keys of other mappings, and this is none"
-    ]
+    assert training_faults("{<<: [3]}") == ["a.yaml:2:17: training: '<<' merges mappings, and this is not one"]
 
 
 def test_an_anchor_given_again_means_the_new_value(load):

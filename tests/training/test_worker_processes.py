@@ -84,7 +84,7 @@ def test_a_killed_worker_is_told_in_one_sentence(command, tmp_path):
     errors = [line for line in messages.splitlines() if "error" in line]
     assert len(errors) == 1
     assert errors[0].startswith("error: worker 2 was killed by signal 9")
-    assert "a worker ended before its time" in result
+    assert "a worker process ended unexpectedly" in result
     assert "Traceback" not in messages
     assert not any(is_running(child) for child in started)
     cnntrain.load(tmp_path / "run")

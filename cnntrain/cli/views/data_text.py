@@ -1,4 +1,4 @@
-"""The tables that ``cnntrain data`` prints."""
+"""Tables and lines that ``cnntrain data`` prints."""
 
 from contextlib import suppress
 from typing import Any
@@ -18,7 +18,7 @@ MAX_CLASSES = 100
 
 
 def known_sources() -> list[dict[str, Any]]:
-    """What there is to know of each source without loading it: what ``cnntrain data list --json`` prints."""
+    """Return what is known of each source without loading it, for ``cnntrain data list --json``."""
     return [_about(name, options) for name, options in SOURCES.items()]
 
 
@@ -44,7 +44,7 @@ def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
 
 
 def cache_sizes() -> dict[str, Any]:
-    """What the cache takes on the disk: the part of ``cnntrain data list --json`` on it."""
+    """Return the disk usage of the cache, for ``cnntrain data list --json``."""
     decoded = list(own_files(images_folder()))
     downloads = 0
     for named in REGISTRY.values():
@@ -62,7 +62,7 @@ def cache_sizes() -> dict[str, Any]:
 
 
 def cache_lines(sizes: dict[str, Any]) -> list[str]:
-    """Where the cache is, and what is in it."""
+    """Return lines on the cache: its path and sizes."""
     decoded = sizes["decoded_images"]
     files = "1 file" if decoded["files"] == 1 else f"{decoded['files']} files"
     return [
@@ -74,7 +74,7 @@ def cache_lines(sizes: dict[str, Any]) -> list[str]:
 
 
 def sources_table(sources: list[dict[str, Any]]) -> Table:
-    """What each source is."""
+    """Return a table of the sources."""
     table = plain_table()
     add_columns(table, "left", "source")
     table.add_column("what", overflow="fold")
@@ -84,7 +84,7 @@ def sources_table(sources: list[dict[str, Any]]) -> Table:
 
 
 def downloads_table(sources: list[dict[str, Any]]) -> Table:
-    """The data sets that are known by name."""
+    """Return a table of the named datasets."""
     table = plain_table()
     add_columns(table, "left", "downloads")
     add_columns(table, "right", "images", "size", "classes", "bytes")
@@ -103,7 +103,7 @@ def downloads_table(sources: list[dict[str, Any]]) -> Table:
 
 
 def facts_lines(result: dict[str, Any]) -> list[str]:
-    """What stands above the table of classes."""
+    """Return the lines above the table of classes."""
     samples = ", ".join(f"{count:,} {split}" for split, count in result["samples"].items() if count is not None)
     channels = len(result["mean"])
     named = None if result["path"] else REGISTRY.get(result["source"])
@@ -117,12 +117,12 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
         f"images     {shape_text(result['image_shape'])} (channels x rows x columns), {result['pixels']}",
         *([f"files      {_sizes(sizes)}"] if sizes else []),
         f"mean       {_numbers(result['mean'])}{of}, pixels in 0..1, training images",
-        f"deviation  {_numbers(result['std'])}",
+        f"std        {_numbers(result['std'])}",
     ]
 
 
 def classes_table(result: dict[str, Any]) -> Table:
-    """How many samples of each split are of each class."""
+    """Return a table with the number of samples per class and split."""
     table = plain_table()
     splits = [split for split, count in result["samples"].items() if count is not None]
     add_columns(table, "right", "")

@@ -1,4 +1,4 @@
-"""What ``cnntrain eval`` shows: the figures, each class, what is mixed up, and the most confident errors."""
+"""What ``cnntrain eval`` shows: metrics, per-class metrics, the confusion matrix and the most confident errors."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from cnntrain.cli.views.tables import add_columns, plain_table, truncate
 from cnntrain.cli.views.training_text import accuracy_text, loss_text
 
 MAX_CLASSES = 100
-"""Classes with a line of their own."""
+"""Maximum number of classes with a line of their own."""
 MAX_LINES = 10
-"""Mistakes, and pairs of classes that are mixed up."""
+"""Maximum number of errors, and of pairs of confused classes."""
 MIN_NAME_LENGTH = 12
 """Columns that names of classes get at least."""
 SHORT_NAME = 5
@@ -25,14 +25,14 @@ MAX_WIDTH = 120
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print what ``cnntrain.evaluate`` gave; names are cut so that lines fit ``console``."""
+    """Print the result of ``cnntrain.evaluate``; names are cut so that lines fit the console."""
     width = min(console.width, MAX_WIDTH)
     console.print(figures_table(result))
     console.print()
     rows = _class_rows(result)
     console.print(classes_table(result, rows[:MAX_CLASSES], width))
     if len(rows) > MAX_CLASSES:
-        console.print(f"the {MAX_CLASSES} of {len(rows):,} classes with the least F1; --json has all")
+        console.print(f"the {MAX_CLASSES} of {len(rows):,} classes with the lowest F1; --json has all")
     absent = len(result["classes"]) - len(rows)
     if absent:
         have = "class that has" if absent == 1 else "classes that have"
@@ -51,15 +51,15 @@ def show(result: dict[str, Any], console: Console) -> None:
 def _show_mistakes(result: dict[str, Any], console: Console, width: int) -> None:
     matrix = confusion_table(result, width)
     if matrix is None:
-        console.print("what is mixed up most often", style="bold")
+        console.print("most frequent confusions", style="bold")
         console.print(confused_table(result, width))
     else:
-        console.print("how often a class (row) was taken for another (column)", style="bold")
+        console.print("confusion matrix: true classes in rows, predicted classes in columns", style="bold")
         console.print(matrix)
     console.print()
     wrong, shown = result["samples"] - round(result["samples"] * result["accuracy"]), len(_shown(result))
     mistakes = "1 mistake" if wrong == 1 else f"{wrong:,} mistakes"
-    console.print(mistakes if wrong == shown else f"the {shown} surest of {mistakes}", style="bold")
+    console.print(mistakes if wrong == shown else f"the {shown} most confident of {mistakes}", style="bold")
     console.print(mistakes_table(result, width))
 
 
@@ -69,7 +69,7 @@ def _shown(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def figures_table(result: dict[str, Any]) -> Table:
-    """The figures of the split as a whole, in one row."""
+    """Return a table of the metrics of the whole split."""
     table = plain_table()
     add_columns(table, "left", "split")
     add_columns(table, "right", "samples", "loss", "accuracy")
@@ -100,10 +100,10 @@ def classes_table(result: dict[str, Any], rows: list[dict[str, Any]], width: int
 
 
 def confused_table(result: dict[str, Any], width: int) -> Table:
-    """The pairs of classes that are mixed up most often."""
+    """Return a table of the most frequently confused pairs of classes."""
     table = plain_table()
     add_columns(table, "right", "times")
-    add_columns(table, "left", "class", "taken for")
+    add_columns(table, "left", "class", "predicted")
     for pair in result["confused"][:MAX_LINES]:
         names = (truncate(pair[key], (width - 14) // 2) for key in ("true", "predicted"))
         table.add_row(f"{pair['samples']:,}", *names)
@@ -111,12 +111,12 @@ def confused_table(result: dict[str, Any], width: int) -> Table:
 
 
 def mistakes_table(result: dict[str, Any], width: int) -> Table:
-    """The mistakes that the network is surest of."""
+    """Return a table of the most confident errors."""
     mistakes = _shown(result)
     are_files, are_probabilities = mistakes[0]["file"] is not None, mistakes[0]["probability"] is not None
     table = plain_table()
     add_columns(table, "left" if are_files else "right", "file" if are_files else "sample")
-    add_columns(table, "left", "class", "taken for")
+    add_columns(table, "left", "class", "predicted")
     add_columns(table, "right", "probability" if are_probabilities else "output")
     side = (width - 21) // 4
     for row in mistakes:
@@ -127,7 +127,7 @@ def mistakes_table(result: dict[str, Any], width: int) -> Table:
 
 
 def confusion_table(result: dict[str, Any], width: int) -> Table | None:
-    """True classes in rows, predicted ones in columns; None if it does not fit ``width``.
+    """Return the confusion matrix as a table, true classes in rows; None if it is wider than ``width``.
 
     Columns are named where names are short, otherwise numbered as the rows then are.
     """
@@ -161,7 +161,7 @@ def _cell(count: str, correct: bool) -> Text:
 
 
 def _class_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The figures of all classes that have samples or were predicted; of very many those with the least F1."""
+    """Return the metrics of all classes that have samples or predictions, lowest F1 first if there are very many."""
     rows = [row for row in result["per_class"] if row["f1"] is not None]
     if len(rows) <= MAX_CLASSES:
         return rows

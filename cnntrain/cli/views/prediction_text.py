@@ -121,7 +121,7 @@ class Json(Form):
 class Csv(Form):
     """A header and a row for each file; with top K further columns ``class_2``, ``probability_2`` and so on.
 
-    With ``samples`` there is a column for the place of an image in a file of many.
+    With ``samples``, a column has the index of an image in a file of many.
     """
 
     def __init__(self, classes: Sequence[str], measure: str, top: int, samples: bool = False):
@@ -130,7 +130,7 @@ class Csv(Form):
 
     def begin(self) -> str:
         """The header."""
-        more = [f"{name}_{place}" for place in range(2, self.top + 1) for name in ("class", self.measure)]
+        more = [f"{name}_{rank}" for rank in range(2, self.top + 1) for name in ("class", self.measure)]
         return csv_text([[*self.whence, "class", self.measure, *more]])
 
     def lines(self, entries: Entries) -> str:

@@ -1,4 +1,4 @@
-"""What ``cnntrain runs`` shows: a line a run, or runs side by side."""
+"""What ``cnntrain runs`` shows: one line per run, or runs side by side."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 
 def runs_table(runs: list[dict[str, Any]], width: int) -> Table:
-    """A row a run; names of runs get the columns that are left."""
+    """Return a table with one row per run; names of runs get the remaining columns."""
     heads = ["source", "stopped", "epochs", "best val.", "test", "time", "day"]
     rows = [_cells(run) for run in runs]
     for gap, longest_source in ((2, 14), (1, 8)):
@@ -108,7 +108,7 @@ def _side_by_side(rows: dict[str, list[str]], runs: list[dict[str, Any]], part: 
 
 
 def _names(runs: list[dict[str, Any]]) -> list[str]:
-    """The names of the folders; whole paths where these are not enough to tell them apart."""
+    """Return the names of the folders, or their paths where names are not unique."""
     names = [Path(run["run"]).absolute().name for run in runs]
     return names if len(set(names)) == len(names) else [run["run"] for run in runs]
 

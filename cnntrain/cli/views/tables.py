@@ -1,4 +1,4 @@
-"""Results as tables: columns that line up, without frames, so that they read the same in a log."""
+"""Results as tables without frames, which read the same in a log."""
 
 import textwrap
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ COLUMNS = 80
 
 
 def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape) -> Group:
-    """The layers with the totals below, and then what is to be said of some.
+    """Return a table of the layers with totals, followed by notes on some of them.
 
     Args:
         description: As ``cnntrain.summary.describe`` gives it.
@@ -50,8 +50,8 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
 def layer_text(entry: LayerEntry) -> str:
     """An entry of ``network.layers`` in short, without its defaults: ``conv K=32 F=5 relu``."""
     options = entry.options.model_dump(exclude_defaults=True)
-    told = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
-    return " ".join([entry.kind, *told])
+    given = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
+    return " ".join([entry.kind, *given])
 
 
 def choice_lines(choices: Sequence[str], indent: int) -> list[str]:

@@ -147,11 +147,11 @@ def errors_as_messages() -> Iterator[None]:
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
             raise
-        told = (
+        message = (
             "the system lets this process start no more threads; raise the limit of processes (ulimit -u), or of "
             "memory (ulimit -v)"
         )
-        print_failure("WorkerError", told, WorkerError.exit_code)
+        print_failure("WorkerError", message, WorkerError.exit_code)
         raise typer.Exit(WorkerError.exit_code) from None
     except BrokenPipeError:
         _drop_unwritten()

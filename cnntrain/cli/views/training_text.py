@@ -1,4 +1,4 @@
-"""The words and columns in which a training run is told; the views decide where they go and in which color."""
+"""The text of a training run: header, columns, result; the views decide where it goes and in which color."""
 
 from pathlib import Path
 from textwrap import wrap
@@ -20,10 +20,10 @@ COLUMNS = 80
 _STOPS = {
     "max": "reached the maximum number of epochs (Max)",
     "epsilon": "every change is below epsilon",
-    "patience": "the validation loss got no better for as many epochs as patience says",
-    "interrupted": "interrupted, and what was learned is saved",
+    "patience": "the validation loss did not improve for `patience` epochs",
+    "interrupted": "interrupted; the weights are saved",
     "diverged": "the loss diverged",
-    "failed": "a worker ended before its time",
+    "failed": "a worker process ended unexpectedly",
 }
 
 
@@ -49,11 +49,11 @@ def _comparison(started: "TrainingStarted") -> list[str]:
 
 
 def _position(started: "TrainingStarted") -> str:
-    """Where a run goes on."""
+    """Return from where a run resumes."""
     epochs, batches = started.epochs_before, started.batches_before
     if not epochs and not batches:
         return ""
-    return f", going on after epoch {epochs}" + (f" and {batches} of {started.batches} batches" if batches else "")
+    return f", resuming after epoch {epochs}" + (f" and {batches} of {started.batches} batches" if batches else "")
 
 
 def verified_text(steps: int) -> str:
@@ -144,7 +144,7 @@ def health_lines(event: "DiagnosticsComputed") -> list[str]:
 
 
 def batch_text(event: "BatchEnded", seconds_left: float, run_seconds_left: float | None, width: int = COLUMNS) -> str:
-    """What stands beside the bar: speed, running loss, time left in this epoch and until Max.
+    """Return the text beside the bar: speed, running loss, time left in this epoch and until Max.
 
     Where ``width`` columns are too few for all, the first are left out.
     """

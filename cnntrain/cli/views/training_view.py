@@ -1,4 +1,4 @@
-"""How a training run is shown: live on a terminal, as lines elsewhere, or not at all."""
+"""Views of a training run: live on a terminal, as lines elsewhere, or silent."""
 
 import os
 import time
@@ -54,7 +54,7 @@ class TimeLeft:
         self._began = now
 
     def seconds(self, epoch: int, batch: int | None, now: float) -> float | None:
-        """Return the seconds that are left after a batch, or after a whole epoch; None while nobody can tell."""
+        """Return the seconds that are left after a batch, or after a whole epoch; None while unknown."""
         position = epoch - 1 + (1.0 if batch is None else batch / self._batches)
         if position < self._last:  # a rollback: how long the steps took that are lost says nothing
             self._first, self._began = position, now

@@ -1,4 +1,4 @@
-"""Where the values of a config are written."""
+"""Positions of the values of a config in its file."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from cnntrain.errors import visible
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """Knows where each value of a config is written; nothing, if the config is from no file.
+    """The position of each value of a config; empty if the config is from no file.
 
-    Any two are equal: where its values stand is no part of what a config says.
+    Any two are equal: positions do not matter when configs are compared.
     """
 
     root: Node | None = field(default=None, compare=False)
@@ -36,7 +36,7 @@ class Locations:
         return f"{self.text}{end}# overrides: {' '.join(visible(shlex.quote(word)) for word in self.overrides)}\n"
 
     def where(self, path: Path) -> str:
-        """Return position and place of a value: ``configs/a.yaml:12:15: layers[3].conv``."""
+        """Return position and path of a value: ``configs/a.yaml:12:15: layers[3].conv``."""
         written = [] if self.root is None else [str(nearest(self.root, path))]
         called = [place(self.root, path)] if path else []
         return ": ".join(written + called) or "the config"

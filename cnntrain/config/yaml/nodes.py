@@ -1,6 +1,6 @@
-"""A config as it was written: a tree of values, each of which knows where it stands.
+"""A config as it was written: a tree of values with their positions in the file.
 
-An anchor and its aliases share one node, and so nothing here is ever changed in place.
+An anchor and its aliases share one node, so nodes are never modified.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 
     name: str
     numbered: bool = True
-    """Whether lines and columns are told: not for a word of the command line."""
+    """Whether positions have lines and columns; not in an override on the command line."""
     path: Path = ()
     """Where in the config the value belongs."""
 
@@ -75,7 +75,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def child(node: Node | None, step: str | int) -> Node | None:
-    """Return the value under a key or at a place of a list, or None."""
+    """Return the value under a key or an index, or None."""
     if isinstance(node, Mapping) and isinstance(step, str) and step in node.entries:
         return node.entries[step].node
     if isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
@@ -109,7 +109,7 @@ def nearest(root: Node, path: Path) -> Mark:
 
 
 def word(name: str) -> str:
-    """Return a key for a place: as it is, if it is a word; else in quotes and cut."""
+    """Return a key as part of a path: as it is if printable and short, else quoted and cut."""
     return name if name.isprintable() and len(name) <= 80 else repr(name[:79]) + "…"
 
 

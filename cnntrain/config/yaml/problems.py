@@ -1,4 +1,4 @@
-"""Faults of a config: collected, so that all are told at once, each with its position."""
+"""Problems of a config, collected so that all are reported at once, each with its position."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from cnntrain.config.yaml.nodes import Mark
 from cnntrain.errors import ConfigError
 
 SHOWN = 100
-"""Faults that are told at most; the rest is counted."""
+"""Maximum number of problems in a message; the rest is counted."""
 
 
 class Problem(NamedTuple):
@@ -21,12 +21,12 @@ class Problem(NamedTuple):
         return ": ".join(part for part in (str(self.mark), self.place, self.sentence) if part)
 
     def order(self) -> tuple[bool, int, int]:
-        """Return a key that sorts problems as their lines stand in the file, what is not in the file last."""
+        """Return a key that sorts problems by their lines in the file, problems elsewhere last."""
         return self.mark.line is None, self.mark.line or 0, self.mark.column or 0
 
 
 def config_error(problems: Iterable[Problem], error: type[ConfigError] = ConfigError) -> ConfigError:
-    """Return one error that tells all ``problems``, one on a line, in the order of the file."""
+    """Return one error that lists all ``problems``, one per line, in the order of the file."""
     lines = [str(problem) for problem in sorted(dict.fromkeys(problems), key=Problem.order)]
     if len(lines) > SHOWN:
         lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN:,} more"]

@@ -21,9 +21,9 @@ VALUES = 10_000
 
 
 def read_yaml(text: str, origin: Origin) -> tuple[Node | None, list[Problem]]:
-    """Return the tree of a text, and what is wrong with it.
+    """Return the tree of a text, and its problems.
 
-    Without a tree, the problems say why the text cannot be read; without problems either, there is nothing in it.
+    The tree is None if the text cannot be read, or if it is empty and there are no problems.
     """
     reader = Reader(origin)
     try:
@@ -57,7 +57,7 @@ class Open:
 
 
 class Reader:
-    """Takes the parser's events in their order and makes a tree of them."""
+    """Builds a tree from the parser's events."""
 
     def __init__(self, origin: Origin):
         self.origin = origin
@@ -142,7 +142,7 @@ class Reader:
             if isinstance(mapping, Mapping):
                 outer.merged.append(mapping)
             else:
-                self.add_problem(mapping.mark, "'<<' takes in the keys of other mappings, and this is none")
+                self.add_problem(mapping.mark, "'<<' merges mappings, and this is not one")
 
     def check_tag(self, tag: str | None, mark: Mark) -> None:
         """No tags: ``!!python/...`` would run code, and no value here needs one."""
