@@ -1,8 +1,8 @@
-"""From nothing to 99 % on MNIST: the whole ``cnntrain train`` command against the same training in PyTorch.
+"""Time to 99 % accuracy on MNIST: ``cnntrain train`` and the same training in PyTorch.
 
-    python benchmarks/epoch.py FOLDER [--rounds 3] [--passes N] [--layouts channels_last] [--json]
+    python benchmarks/epoch.py FOLDER [--rounds 3] [--epochs N] [--layouts channels_last] [--json]
 
-FOLDER holds the four files of MNIST. The number of passes is the fewest after which cnntrain has 99 % of the test
+FOLDER holds the four files of MNIST. The number of epochs is the fewest after which cnntrain has 99 % of the test
 images right; PyTorch makes as many, with the same network, rule for the first weights, step size, momentum, batch size
 and standardized pixels (``torch_train.py``). Each is a new process, timed from its start to its end, in turns with the
 others.
@@ -29,9 +29,9 @@ from cnntrain.training.fit import fit
 from machine import machine, machine_text
 
 HERE = Path(__file__).parent
-MAX_PASSES = 20
+MAX_EPOCHS = 20
 PLAIN = ["training.schedule=constant", "training.alpha=0.02", "training.augmentation={}"]
-"""What both sides do alike: as many passes as it takes, each the same, on the images as they are."""
+"""What both sides do alike: as many epochs as it takes, each the same, on the images as they are."""
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="FOLDER", help="with the four files of MNIST")
     parser.add_argument("--config", type=Path, default=HERE.parent / "configs" / "mnist.yaml")
     parser.add_argument("--accuracy", type=float, default=0.99, help="on the test images")
-    parser.add_argument("--passes", type=int, metavar="N", help="instead of the fewest that reach the accuracy")
+    parser.add_argument("--epochs", type=int, metavar="N", help="instead of the fewest that reach the accuracy")
     parser.add_argument("--workers", type=int, default=available_cores(), metavar="N", help="and threads of PyTorch")
     parser.add_argument("--layouts", nargs="+", default=["contiguous", "channels_last"], help="of PyTorch's memory")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each")
@@ -48,8 +48,8 @@ def main() -> None:
     if find_spec("torch") is None:
         sys.exit("epoch.py compares with PyTorch, which is not installed here: pip install torch")
     config = load_config(args.config, [f"data.path={args.data}", f"training.workers={args.workers}", *PLAIN])
-    passes = args.passes or fewest_passes(config, args.accuracy)
-    config = config.model_copy(update={"training": config.training.model_copy(update={"Max": passes})})
+    epochs = args.epochs or fewest_epochs(config, args.accuracy)
+    config = config.model_copy(update={"training": config.training.model_copy(update={"Max": epochs})})
     sides = {"cnntrain": ours(args.config, config), **{layout: theirs(config, layout) for layout in args.layouts}}
     runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(args.rounds):
@@ -61,21 +61,21 @@ def main() -> None:
     if args.json:
         print(
             json.dumps(
-                {"machine": machine(), "passes": passes, "seconds": seconds, "accuracy": accuracies, "ratio": ratio}
+                {"machine": machine(), "epochs": epochs, "seconds": seconds, "accuracy": accuracies, "ratio": ratio}
             )
         )
         return
     print(machine_text())
-    print(f"{passes} passes with {args.workers} workers or threads")
+    print(f"{epochs} epochs with {args.workers} workers or threads")
     for side in sides:
         name = side if side == "cnntrain" else f"PyTorch, {side}"
         print(f"{name:24} {seconds[side]:6.1f} s  test accuracy {accuracies[side]:.2%}")
     print(f"ratio to the better of PyTorch: {ratio:.2f}")
 
 
-def fewest_passes(config: Config, accuracy: float) -> int:
-    """Passes over the training images after which that share of the test images is right."""
-    training = config.training.model_copy(update={"Max": MAX_PASSES})
+def fewest_epochs(config: Config, accuracy: float) -> int:
+    """Epochs over the training images after which that share of the test images is right."""
+    training = config.training.model_copy(update={"Max": MAX_EPOCHS})
     data = load_config_data(config)
     assert data.test is not None
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def fewest_passes(config: Config, accuracy: float) -> int:
                     report = evaluate_network(network, "test", data.test, data.preprocessing, data.classes)
                     if report.score.accuracy >= accuracy:
                         return event.epoch
-    sys.exit(f"{MAX_PASSES} passes do not reach {accuracy:.2%}")
+    sys.exit(f"{MAX_EPOCHS} epochs do not reach {accuracy:.2%}")
 
 
 def path_of(config: Config) -> Path:

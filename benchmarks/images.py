@@ -1,10 +1,9 @@
-"""How long a folder of images takes to become samples, against Pillow alone.
+"""Time to load a folder of images, compared with Pillow alone.
 
     python benchmarks/images.py FOLDER [--size 64] [--rounds 5] [--json]
 
-Three ways take turns: Pillow alone in a loop on one core (open, convert, resize); `source: images` with an empty cache,
-on all cores; and once more, with the cache that this left. Files are in memory from the first round on, which is not
-counted.
+Three methods take turns: Pillow alone in a loop on one core (open, convert, resize); `source: images` on all cores with
+an empty cache; and again with the cache that this created. The first round warms the page cache and is not counted.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""The three products of each convolution, beside what this machine's core can do.
+"""The three matrix products of each convolution, compared with the peak of one core.
 
     python benchmarks/kernels.py [configs/cifar10.yaml] [KEY=VALUE ...] [--rounds 5] [--json]
 
-Forward, dW and delta_prev of a slice as training cuts it, on one core, each with all that belongs to it: copying the
+Forward, dW and delta_prev of a micro-batch as in training, on one core, each with all that belongs to it: copying the
 input to where the product wants it, moving its shares back. GFLOP/s count the multiplications and additions of the
 convolution's definition, so that a method that needs fewer of them may exceed the peak. The peak is a product of two
 2048 x 2048 matrices, measured in turns with the kernels.

@@ -1,4 +1,4 @@
-"""What a figure is worthless without: the machine, the versions, and what else was running."""
+"""The context of every benchmark: machine, versions and load."""
 
 import os
 import platform
@@ -28,12 +28,12 @@ def machine() -> dict[str, Any]:
 
 
 def machine_text() -> str:
-    """The same on one line."""
+    """Return the same on one line."""
     return ", ".join(f"{key} {value}" for key, value in machine().items() if value is not None)
 
 
 def processor() -> str:
-    """Its name, as the system tells it."""
+    """Return the name of the CPU."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))

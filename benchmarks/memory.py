@@ -1,9 +1,9 @@
-"""The most memory that a whole ``cnntrain train`` has in use, all of its processes added, shared pages counted once.
+"""Peak memory of ``cnntrain train``: the sum over all its processes, with shared pages counted once.
 
     python benchmarks/memory.py CONFIG [KEY=VALUE ...] [--workers N] [--json]
 
-Linux only: each process tells its proportional share (``Pss`` in ``/proc/PID/smaps_rollup``), in which a page that two
-processes share counts half in each.
+Linux only: the kernel reports the proportional share of each process (``Pss`` in
+``/proc/PID/smaps_rollup``), which counts half of a page that two processes share.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from machine import machine, machine_text
 
 PAUSE = 0.05
-"""Seconds between two looks."""
+"""Seconds between two measurements."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Return a process and all its descendants."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
         children = [int(child) for task in tasks for child in task.read_text().split()]
@@ -57,7 +57,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Memory of one process."""
+    """Return the proportional memory of one process in bytes."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             return next(1024 * int(line.split()[1]) for line in file if line.startswith("Pss:"))

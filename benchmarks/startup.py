@@ -1,9 +1,9 @@
-"""How long whole commands take that have little to compute.
+"""Wall time of commands that compute little, mostly startup.
 
     python benchmarks/startup.py [--rounds 5] [--commands help summary] [--json]
 
-Each is a new process, timed from its start to its end, in turns with the others. Files that a command reads are in
-memory from the second round on.
+Each command is a new process, timed from start to end, in turns with the others. Its files are in the page cache from
+the second round on.
 """
 
 import argparse

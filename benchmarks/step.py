@@ -1,12 +1,12 @@
-"""Training steps of the shipped networks: cnntrain against PyTorch in both of its memory layouts.
+"""Training steps of the shipped networks: cnntrain and PyTorch in both memory layouts.
 
     python benchmarks/step.py [--networks mnist cifar10] [--workers N] [--rounds 5] [--seconds 0.5] [--json]
 
 A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
 gathered and standardized, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
 Images are not augmented on either side.
-Both take turns, so that what slows the machine for a while slows both, and neither ever runs beside the other: the
-workers are gone before PyTorch's turn, and its threads sleep after it.
+Both take turns, so that temporary load on the machine slows both, and they never run at the same time: the workers end
+before PyTorch's turn, and its threads sleep afterwards.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: floa
 
 
 class TorchSteps:
-    """The same network in PyTorch, with one batch to learn."""
+    """The same network in PyTorch, with one training batch."""
 
     def __init__(self, config: Config, network: Network, batch_size: int, layout: str):
         import torch
@@ -99,17 +99,17 @@ class TorchSteps:
         classes = network.out_shape[0]
         self.network = torch_network.build(resolved["network"]["layers"], network.in_shape, classes, layout)
         # As in cnntrain's steps: labels drawn at random teach nothing, and the loss must stay finite.
-        self.sgd = torch_network.optimiser(self.network, {**resolved["training"], "alpha": 1e-6})
+        self.sgd = torch_network.optimizer(self.network, {**resolved["training"], "alpha": 1e-6})
         self.x = torch.randn(batch_size, *network.in_shape).to(memory_format=torch_network.LAYOUTS[layout])
         self.y = torch.randint(0, classes, (batch_size,))
-        self.learn = torch_network.learn
+        self.train_step = torch_network.train_step
 
     def time(self, seconds: float) -> float:
         """Return the median of steps that take ``seconds`` together."""
         timings = Timer(seconds=seconds, warm_up=WARM_UP)
         while not timings.enough:
             began = time.perf_counter()
-            self.learn(self.network, self.sgd, self.x, self.y)
+            self.train_step(self.network, self.sgd, self.x, self.y)
             timings.add(time.perf_counter() - began)
         return timings.median
 

@@ -1,6 +1,6 @@
 """The network of a config in PyTorch, as its users would write it.
 
-Nothing of cnntrain is used here, so that a whole command can be timed that needs PyTorch alone.
+It does not import cnntrain, so that a whole command with PyTorch alone can be timed.
 """
 
 import math
@@ -58,13 +58,13 @@ def build(layers: list[dict[str, Any]], input_shape: tuple[int, ...], classes: i
             module = nn.Linear(features, o.get("units", classes))
             features = o.get("units", classes)
         modules.append(module)
-        initialise(module, o.get("init") or ("he" if o.get("activation") in RECTIFIERS else "xavier"))
+        initialize(module, o.get("init") or ("he" if o.get("activation") in RECTIFIERS else "xavier"))
         if o.get("activation") in ACTIVATIONS:
             modules.append(ACTIVATIONS[o["activation"]]())
     return nn.Sequential(*modules).to(memory_format=LAYOUTS[layout])
 
 
-def initialise(module: nn.Module, rule: str) -> None:
+def initialize(module: nn.Module, rule: str) -> None:
     """Draw weights by one of cnntrain's rules; biases begin at 0."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         match rule:
@@ -80,7 +80,7 @@ def initialise(module: nn.Module, rule: str) -> None:
             nn.init.zeros_(module.bias)
 
 
-def optimiser(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
+def optimizer(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
     """Gradient descent as ``training`` of a resolved config has it."""
     return torch.optim.SGD(
         network.parameters(),
@@ -91,7 +91,7 @@ def optimiser(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
     )
 
 
-def learn(network: nn.Module, sgd: torch.optim.SGD, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def train_step(network: nn.Module, sgd: torch.optim.SGD, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """One training step; returns the loss."""
     sgd.zero_grad()
     loss = nn.functional.cross_entropy(network(x), y)

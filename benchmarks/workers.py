@@ -1,4 +1,4 @@
-"""Training steps of the shipped networks with one worker and with more: what another core brings.
+"""Training steps of the shipped networks with one and more workers: the speed-up by cores.
 
 python benchmarks/workers.py [--networks mnist cifar10] [--batch-size 128] [--workers 2] [--rounds 5] [--json]
 """

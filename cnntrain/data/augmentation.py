@@ -1,6 +1,6 @@
-"""Training images, changed at random each time they are used, so that a network sees more than there are.
+"""Random augmentation of training images.
 
-In this order, each only where it is asked for::
+Operations in this order, each only if configured::
 
     flip        mirrored left to right, and upside down, each with probability 1/2
     crop        moved by a whole number of pixels, -crop .. crop, drawn for rows and for columns
@@ -10,11 +10,11 @@ In this order, each only where it is asked for::
     cutout      a square of cutout x cutout pixels gets the mean color; its center is any pixel, so a part of it may
                 lie outside (DeVries & Taylor 2017, arXiv:1708.04552)
 
-All are drawn uniformly. What a crop or a rotation brings in from beyond the edge is the image, mirrored at its edge:
-that is no new color and no new line. Pixels keep their type; bytes are rounded, and all stay within black and white.
+All parameters are uniformly distributed. Crop and rotation use reflection padding, which adds no new colors or lines.
+Pixels keep their type; bytes are rounded, and values are clipped to black and white.
 
-Nine numbers are drawn for each sample and epoch, whatever is asked for. So the images do not depend on how samples
-are shared, and another option more does not change what the first ones do.
+Nine random numbers are drawn per sample and epoch, whatever is configured. The images therefore do not depend on how
+samples are distributed among workers, and enabling one operation does not change the others.
 """
 
 import math
@@ -31,37 +31,37 @@ from cnntrain.ops.counter_rng import CounterRng, SampleIds
 from cnntrain.types import Array
 
 AUGMENTATION = 4
-"""The use of the seed that this is."""
+"""Spawn key of the augmentation's random numbers."""
 
 
 class Augmentation:
-    """Changes the images of slices.
+    """Augments the images of micro-batches.
 
     Args:
-        options: How far.
-        seed: Of the run.
-        mean: The color that cutout fills with: of each channel, 0..1.
+        options: Ranges of the operations.
+        seed: Seed of the run.
+        mean: Fill color of cutout, one value in 0..1 per channel.
     """
 
     def __init__(self, options: AugmentationOptions, seed: int, mean: Sequence[float]):
         self._options = options
         self._mean = mean
-        self._draws = CounterRng(seed, (AUGMENTATION,))
+        self._rng = CounterRng(seed, (AUGMENTATION,))
 
-    def __call__(self, pixels: Images, turn: SampleIds) -> Images:
-        """Return the images of a slice, changed.
+    def __call__(self, pixels: Images, ids: SampleIds) -> Images:
+        """Return the augmented images of a micro-batch.
 
         Args:
             pixels: ``(n, C, H, W)``, uint8 or float32 in 0..1; may be overwritten.
-            turn: The epoch, and the samples that they are.
+            ids: Epoch and sample indices.
         """
         options = self._options
         if options.changes_nothing:
             return pixels
         H, W = pixels.shape[2:]
         changes = [
-            AugmentationParameters.drawn(self._draws.generator(turn.epoch, sample).random(9).tolist(), options, H, W)
-            for sample in turn.samples.tolist()
+            AugmentationParameters.sample(self._rng.generator(ids.epoch, sample).random(9).tolist(), options, H, W)
+            for sample in ids.samples.tolist()
         ]
         if options.horizontal_flip or options.vertical_flip or options.crop:
             pixels = flip_and_crop(pixels, changes, options.crop)
@@ -83,22 +83,22 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class AugmentationParameters:
-    """What is done to one image."""
+    """Random parameters for one image."""
 
     mirrored: tuple[bool, bool]
     """Upside down; left to right."""
     shift: tuple[int, int]
-    """Pixels of the padded image, 0..2 crop, that are left out above and to the left."""
+    """Row and column offset into the padded image, 0..2 crop."""
     angle: float
     """Degrees, counterclockwise."""
     beta: float
     gamma: float
     center: tuple[int, int]
-    """Row and column of the middle of the square."""
+    """Row and column of the center of the cutout."""
 
     @classmethod
-    def drawn(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "AugmentationParameters":
-        """From nine numbers in 0..1."""
+    def sample(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "AugmentationParameters":
+        """Map nine numbers in 0..1 to parameters."""
         return cls(
             mirrored=(options.vertical_flip and u[0] < 0.5, options.horizontal_flip and u[1] < 0.5),
             shift=(int(u[2] * (2 * options.crop + 1)), int(u[3] * (2 * options.crop + 1))),
@@ -110,7 +110,7 @@ class AugmentationParameters:
 
 
 def flip_and_crop(pixels: Images, changes: Sequence[AugmentationParameters], crop: int) -> Images:
-    """Flip images, and cut each out of a larger one that is mirrored at its edges.
+    """Flip images and crop each from its reflection-padded version.
 
     Shape:
         pixels ``(n, C, H, W)`` -> ``(n, C, H, W)``
@@ -126,11 +126,11 @@ def flip_and_crop(pixels: Images, changes: Sequence[AugmentationParameters], cro
 
 
 def rotate(x: Array, angle: float) -> Array:
-    """Rotate an image about its center; each pixel is made of the four that surround the place it comes from.
+    """Rotate an image about its center with bilinear interpolation.
 
     Args:
         x: ``(C, H, W)``.
-        angle: Degrees, counterclockwise as one sees the image.
+        angle: Degrees, counterclockwise.
     """
     C, H, W = x.shape
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -147,11 +147,11 @@ def rotate(x: Array, angle: float) -> Array:
 
 
 def neighboring_pixels(indices: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """The two pixels between which each place lies, and how far it is from the first, 0..1; beyond the edge mirrored.
+    """Return the two neighboring pixels of each position and the distance from the first, 0..1; edges are reflected.
 
     Args:
-        places: Rows, or columns.
-        size: How many of them the image has.
+        indices: Fractional rows or columns.
+        size: Number of rows or columns of the image.
     """
     if size > 1:
         period = 2 * (size - 1)
@@ -187,20 +187,20 @@ def adjust_brightness_and_contrast(x: Array, beta: float, gamma: float) -> Array
 
 
 def cutout_square(x: Array, center: tuple[int, int], side: int, color: Array) -> None:
-    """Fill a square, in place, as far as it lies in the image.
+    """Fill a square in place, as far as it is inside the image.
 
     Args:
         x: ``(C, H, W)``.
         center: Row and column.
-        side: In pixels; of an even one, the center is the pixel right below the middle.
+        side: Side in pixels; for an even side, the center is the pixel below and right of the middle.
         color: ``(C, 1, 1)``.
     """
-    top, left = (place - side // 2 for place in center)
+    top, left = (index - side // 2 for index in center)
     x[:, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = color
 
 
 def cast_like(x: Array, values: Array) -> Array:
-    """Values as pixels of the type that ``x`` has: bytes are rounded."""
+    """Convert values to the type of ``x``; bytes are rounded."""
     if x.dtype.kind == "u":
         values = np.rint(values)
     result: NDArray[Any] = values.astype(x.dtype)

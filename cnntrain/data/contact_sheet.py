@@ -1,4 +1,4 @@
-"""A contact sheet: some images of each class in a row beside its name, to see at a glance what there is."""
+"""Draws a contact sheet: a row of sample images per class, next to its name."""
 
 import math
 from collections.abc import Sequence
@@ -15,55 +15,55 @@ from cnntrain.data.dataset import Dataset
 from cnntrain.data.pixels import white_of
 from cnntrain.errors import can_be_shown
 
-SMALLEST, MAX_BYTES = 56, 96
-"""Pixels of an image's longer side: smaller ones are shown as many times as large, larger ones are shrunk."""
+MIN_SIDE, MAX_SIDE = 56, 96
+"""Pixels of an image's longer side: smaller ones are enlarged by an integer factor, larger ones are shrunk."""
 GAP, LABEL_GAP, MARGIN = 3, 14, 16
 TEXT, SMALL = 15, 11
-"""Heights of the letters."""
+"""Font sizes."""
 MAX_WIDTH = 200
-"""Pixels of a class's name."""
+"""Maximum width of a class name in pixels."""
 ROWS = 25
-"""Classes below each other; more go beside them."""
+"""Classes per column."""
 MAX_LENGTH = 100
-"""Characters of a name that are looked at."""
+"""Maximum characters of a name."""
 MAX_COUNT = 400
-"""Classes that are drawn."""
+"""Maximum number of classes to draw."""
 PAPER, INK, PALE = (255, 255, 255), (20, 20, 20), (120, 120, 120)
 PER_CLASS = 10
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 class _Plan(NamedTuple):
-    """Where things go."""
+    """The layout of the sheet."""
 
     tile: tuple[int, int]
-    """Columns and rows of an image as it is shown."""
+    """Columns and rows of a displayed image."""
     rows: int
     columns: int
-    """How many blocks of classes stand beside each other."""
+    """Number of columns of classes."""
     each: int
-    """Images of a class."""
+    """Images per class."""
     label: int
-    """Pixels for its name."""
+    """Width of the class names in pixels."""
 
     @property
     def pitch(self) -> int:
-        """From one class to the one below it."""
+        """Vertical distance of two classes."""
         return max(self.tile[1], TEXT + SMALL + 6) + GAP
 
     @property
     def block(self) -> int:
-        """Columns of a block of classes."""
+        """Width of a column of classes."""
         return self.label + self.each * (self.tile[0] + GAP)
 
 
 def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes:
-    """Draw some samples of each class, evenly taken from all of ``dataset``.
+    """Draw evenly spaced samples of each class.
 
     Args:
-        title: Stands above.
+        title: Title of the sheet.
         dataset: The samples.
-        classes: Their names. The first 400 are drawn.
+        classes: Class names; the first 400 are drawn.
 
     Returns:
         A PNG file.
@@ -87,9 +87,9 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
         draw.text((x, y + TEXT + 5), f"{counts[i]:,}", PALE, small)
         own = order[ends[i] - counts[i] : ends[i]]
         chosen = own[np.linspace(0, len(own), min(plan.each, len(own)), endpoint=False).astype(np.intp)]
-        for place, image in enumerate(_images(dataset, chosen)):
+        for i_image, image in enumerate(_images(dataset, chosen)):
             sheet.paste(
-                image.resize(plan.tile, _filter(image, plan)), (x + plan.label + place * (plan.tile[0] + GAP), y)
+                image.resize(plan.tile, _filter(image, plan)), (x + plan.label + i_image * (plan.tile[0] + GAP), y)
             )
     file = BytesIO()
     sheet.save(file, "PNG", optimize=True)
@@ -97,20 +97,22 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
 
 
 def _font(size: int) -> Font:
-    """A font with the letters of Europe and more; matplotlib brings it. Pillow's own has those of English alone."""
+    """Return matplotlib's DejaVu font, which has more characters than Pillow's default."""
     found = find_spec("matplotlib")
     file = Path(str(found and found.origin)).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
     try:
-        return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)  # the other fails on odd text
+        return ImageFont.truetype(
+            file, size, layout_engine=ImageFont.Layout.BASIC
+        )  # the other engine fails on odd text
     except OSError:
         return ImageFont.load_default(size)
 
 
 def _plan(dataset: Dataset, classes: int, most: int, text: int) -> _Plan:
-    """Where things go: ``most`` images of the largest class, ``text`` pixels for the longest name."""
+    """Compute the layout; ``most``: images of the largest class, ``text``: width of the longest name."""
     _, H, W = dataset.image_shape
     longer = max(H, W)
-    scale = math.ceil(SMALLEST / longer) if longer < SMALLEST else min(1.0, MAX_BYTES / longer)
+    scale = math.ceil(MIN_SIDE / longer) if longer < MIN_SIDE else min(1.0, MAX_SIDE / longer)
     columns = math.ceil(classes / ROWS)
     each = min(most, PER_CLASS if columns < 3 else PER_CLASS // 2)
     tile = max(1, round(W * scale)), max(1, round(H * scale))
@@ -118,7 +120,7 @@ def _plan(dataset: Dataset, classes: int, most: int, text: int) -> _Plan:
 
 
 def _filter(image: Image.Image, plan: _Plan) -> Image.Resampling:
-    """Small images keep their pixels as squares."""
+    """Return the filter: enlarged images keep square pixels."""
     return Image.Resampling.NEAREST if plan.tile[0] >= image.width else Image.Resampling.BOX
 
 
@@ -130,19 +132,19 @@ def _images(dataset: Dataset, indices: NDArray[np.intp]) -> list[Image.Image]:
 
 
 def _image(image: NDArray[np.uint8]) -> Image.Image:
-    """An image of any number of channels: three are colors; of others the first is shown, in gray."""
+    """Convert an image: three channels are RGB; otherwise show the first channel in gray."""
     if len(image) == 3:
         return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
     return Image.fromarray(np.ascontiguousarray(image[0])).convert("RGB")
 
 
 def _visible(text: str) -> str:
-    """On one line, without what cannot be shown."""
+    """Replace characters that cannot be shown."""
     return "".join(c if can_be_shown(c) else "?" for c in text[:MAX_LENGTH])
 
 
 def _fitting(name: str, width: int, font: Font) -> str:
-    """As much of ``name`` as there is room for."""
+    """Truncate ``name`` to ``width`` pixels."""
     if font.getlength(name) <= width:
         return name
     while name and font.getlength(name + "...") > width:

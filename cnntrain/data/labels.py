@@ -1,4 +1,4 @@
-"""Labels as files store them -> classes numbered from 0, with names."""
+"""Converts the labels of files to class indices and class names."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,39 +12,39 @@ from cnntrain.types import Array, Labels
 
 MAX_CLASSES = 65_536
 MAX_NAME = 255
-"""Characters of the name of a class."""
+"""Maximum characters of a class name."""
 MAX_EMPTY = 100
-"""Classes without training samples that labels counted from 0 or 1 may leave. With more, the labels are codes."""
+"""Maximum number of classes without training samples among numbers from 0 or 1; with more, the labels are codes."""
 
 
 class TextLabels(NamedTuple):
-    """Labels that are text: sample i is of the class ``texts[numbers[i]]``."""
+    """Text labels: the class of sample i is ``texts[numbers[i]]``."""
 
     numbers: Labels
     texts: tuple[str, ...]
-    """Each once, in any order."""
+    """Distinct texts, in any order."""
 
 
 class Classes(NamedTuple):
-    """Which class each sample is of."""
+    """Class indices of the samples, and class names."""
 
     labels: list[Labels]
-    """Of each split, the numbers of the classes."""
+    """Class indices of each split."""
     names: tuple[str, ...]
     choice: str | None
-    """How the labels were read, where they could have been read otherwise."""
+    """How ambiguous labels were interpreted."""
 
 
 def to_labels(array: Array, name: str) -> Labels | TextLabels:
-    """Check labels and make them int64 (N,), or texts.
+    """Check labels and convert them to int64 (N,) or texts.
 
     Args:
-        array: (N,) or, as Keras stores CIFAR's, (N, 1); whole numbers of any type, or texts. Texts that are all whole
-            numbers are read as numbers.
-        name: What holds them, to begin a message with.
+        array: (N,) or, as Keras stores CIFAR's, (N, 1); integers of any type, or texts. Texts that are all integers
+            are read as numbers.
+        name: Name of the array, for error messages.
 
     Raises:
-        DataError: Another shape, or labels that are negative, not whole, or too large to number classes with.
+        DataError: The shape is wrong, or labels are negative, not integers, or too large for class indices.
     """
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -68,7 +68,7 @@ def to_labels(array: Array, name: str) -> Labels | TextLabels:
         odd = np.flatnonzero(~np.isfinite(array) | (array != np.floor(array)))
         if odd.size:
             raise DataError(f"{name} holds the label {array[odd[0]]:g}, but a label is a whole number from 0 on")
-    lowest, highest = array.min().item(), array.max().item()  # as Python's numbers: 65,536 is beyond float16
+    lowest, highest = array.min().item(), array.max().item()  # as Python numbers: 65,536 exceeds float16
     if lowest < 0:
         raise DataError(f"{name} holds the label {lowest}, but labels count from 0")
     if highest >= MAX_CLASSES:
@@ -85,10 +85,10 @@ def _texts(array: Array, name: str) -> Labels | TextLabels:
 
 
 def decode_texts(array: Array, name: str) -> tuple[str, ...]:
-    """The texts of a row of texts or of bytes, which are UTF-8.
+    """Decode an array of texts or UTF-8 bytes.
 
     Raises:
-        DataError: Bytes are not.
+        DataError: Bytes are not UTF-8.
     """
     try:
         return tuple(text.decode() if isinstance(text, bytes) else str(text) for text in array.tolist())
@@ -97,9 +97,9 @@ def decode_texts(array: Array, name: str) -> tuple[str, ...]:
 
 
 def number_classes(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str, ...] | None = None) -> Classes:
-    """Decide which class each label stands for, and what the classes are called.
+    """Map labels to class indices and name the classes.
 
-    Without names of their own, classes are called by the labels that the file holds.
+    Without given names, classes are named by the labels in the file.
 
     - Texts: the classes are those of the training samples, in sorted order.
     - Numbers that count: a label is the number of its class, so that the classes are 0 .. the greatest training label;
@@ -108,8 +108,8 @@ def number_classes(splits: Sequence[tuple[Labels | TextLabels, str]], names: tup
       without a training sample, each label of the training samples is a class.
 
     Args:
-        splits: Labels, and what holds them, to begin a message with; the training samples come first.
-        names: Names of the classes, if the file has any.
+        splits: Labels and array names for error messages; training first.
+        names: Class names, if the file has any.
 
     Raises:
         DataError: A label lies outside the classes.
@@ -141,7 +141,7 @@ def _by_code(splits: Sequence[tuple[Labels | TextLabels, str]], present: Labels)
 
 
 def _by_text(splits: Sequence[tuple[Labels | TextLabels, str]], names: tuple[str, ...] | None) -> Classes:
-    """Classes that are known by their texts: those of ``names``, or else of the training samples."""
+    """Number classes by text: ``names``, or the labels of the training samples."""
     parts = [_as_text(labels) for labels, _ in splits]
     choice = None
     if names is None:
@@ -172,17 +172,17 @@ def _as_text(labels: Labels | TextLabels) -> TextLabels:
 
 
 def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
-    """Check the names that a file gives its classes.
+    """Check the class names of a file.
 
     Args:
-        names: One a class, in the order of the labels.
-        name: What holds them, to begin a message with.
+        names: One per class, in the order of the labels.
+        name: Name of the file or array, for error messages.
 
     Returns:
-        The names in the form in which names are compared.
+        The names in NFC.
 
     Raises:
-        DataError: There are too many, or one is there twice, is empty or cannot be shown.
+        DataError: There are too many names, or a name is duplicate, empty or not printable.
     """
     if len(names) > MAX_CLASSES:
         raise DataError(f"{name} names {len(names):,} classes; {MAX_CLASSES:,} are possible")
@@ -198,5 +198,5 @@ def to_class_names(names: Sequence[str], name: str) -> tuple[str, ...]:
 
 
 def quoted(name: str) -> str:
-    """A name in quotes, cut, as it stands in a message."""
+    """Quote and truncate a name for a message."""
     return f"'{visible(name[:80])}'"

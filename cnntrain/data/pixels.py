@@ -1,7 +1,7 @@
-"""Pixels as arrays hold them -> uint8 0..255, or float32 0..1 where the array is finer or coarser than that.
+"""Converts pixel arrays to uint8 in 0..255, or to float32 in 0..1 if uint8 cannot represent them.
 
-What a number means is a property of the training images, their ``Scale``: it is measured once, stored with the weights,
-and used for every image that comes later. So the same image gives the same pixels among bright images and dark ones.
+The ``Scale`` is a property of the training images: it is measured once, saved with the weights, and used for every
+later image. The same image therefore always gives the same pixels, whatever images it comes with.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from cnntrain.errors import DataError
 from cnntrain.types import Array
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
-"""(N, C, H, W): uint8, where 255 means 1, or float32 in 0..1. uint8 stays as it is until a batch is used, a quarter of
-the memory."""
+"""(N, C, H, W): uint8, where 255 means 1, or float32 in 0..1. uint8 is converted only per batch, which saves
+memory."""
 
 WHITES = (1, 16, 255, 65535)
-"""Numbers that can mean white: of 0 and 1; of 17 shades, as scikit-learn's digits have; of 8 and of 16 bits."""
+"""Possible values of white: binary; 17 shades as in scikit-learn's digits; 8 bits; 16 bits."""
 ROUNDING = 1e-6
-"""Floats may lie so far outside 0..1, as resizing leaves them."""
+"""Tolerance of floats outside 0..1, for rounding errors of resizing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Which number means white. Black is 0."""
+    """The value of white; black is 0."""
 
     white: int
     """One of ``WHITES``."""
@@ -34,13 +34,13 @@ class Scale:
     """Whether the training images were floats."""
 
     def of(self, dtype: np.dtype[Any], name: str) -> int:
-        """The number that means white in an array of a type, whatever the array holds.
+        """Return the value of white in an array of type ``dtype``, whatever its contents.
 
-        Numbers mean what they meant in training. There are two exceptions, where the type itself says what is white:
-        floats are 0..1 for a network trained on 8 or 16 bits, and uint8 is 0..255 for one trained on floats in 0..1.
+        The scale is that of training, with two exceptions by type: floats are 0..1 for a network trained on 8 or 16
+        bits, and uint8 is 0..255 for one trained on floats in 0..1.
 
         Raises:
-            DataError: The type has another range than the training images.
+            DataError: The type does not match the scale of the training images.
         """
         if dtype.kind == "b":
             return 1
@@ -63,34 +63,34 @@ class Scale:
 
 BYTES = Scale(255)
 UNKNOWN = Scale(0)
-"""That of weights that do not say what is white, as earlier versions wrote them: the type of the images decides."""
+"""Scale of weights by earlier versions, which did not save it: the type of the images decides."""
 
 
 def white_of(dtype: np.dtype[Any]) -> int:
-    """What stands for 1 in images that are kept in ``dtype``: 255 in uint8, 1 in float32."""
+    """Return the value of white in internal images of type ``dtype``: 255 for uint8, 1 for float32."""
     return 255 if dtype.kind == "u" else 1
 
 
 def measure_scale(arrays: Sequence[Array], by_type: bool = False) -> Scale:
-    """Settle what is white by the evidence of the training images.
+    """Detect the scale of the training images.
 
     Args:
-        arrays: The images of each split, those to train on first. The others only show whether uint16 is needed.
-        by_type: Look at the type alone, as earlier versions did.
+        arrays: The images of each split, training first; the others only show whether uint16 is needed.
+        by_type: Use the type alone, as earlier versions did.
     """
     train = arrays[0]
     highest = train.max()
     if train.dtype.kind == "f":
         if not by_type and 16 <= highest <= 255 and bool((train == np.rint(train)).all()):
             return Scale(16 if highest == 16 else 255, floats=True)
-        return Scale(1, floats=True)  # what is no fraction is reported where pixels are checked
+        return Scale(1, floats=True)  # values outside 0..1 are reported by ``to_pixels``
     if is_16_bit(train.dtype) and any(is_16_bit(array.dtype) and array.max() > 255 for array in arrays):
         return Scale(65535)
     return BYTES if by_type or highest not in (1, 16) else Scale(int(highest))
 
 
 def choice_of(scale: Scale, array: Array) -> tuple[str, ...]:
-    """Say how the numbers of the training images were read, in a line; nothing where only one reading is possible."""
+    """Describe the scale of the training images in one line; nothing if it is unambiguous."""
     if scale.white == 255 and is_16_bit(array.dtype):
         return ("pixels: uint16, but none above 255: divided by 255",)
     if scale == BYTES or scale == Scale(1, floats=True):
@@ -101,12 +101,12 @@ def choice_of(scale: Scale, array: Array) -> tuple[str, ...]:
 
 
 def to_pixels(array: Array, name: str, scale: Scale = BYTES) -> Images:
-    """Check pixels and bring them into one of the two forms that are kept in memory.
+    """Check pixels and convert them to uint8 or float32.
 
     Args:
         array: Images (N, C, H, W) of any number type.
-        name: What holds them, to begin a message with.
-        scale: That of the training images. Whole numbers in 0..255 with 255 as white become uint8, others float32.
+        name: Name of the array, for error messages.
+        scale: Scale of the training images. Integers in 0..255 with 255 as white become uint8, others float32.
 
     Raises:
         DataError: A pixel is NaN or infinite, or lies outside the range, or the type does not fit the scale.
@@ -126,7 +126,7 @@ def to_pixels(array: Array, name: str, scale: Scale = BYTES) -> Images:
 
 
 def is_16_bit(dtype: np.dtype[Any]) -> bool:
-    """Whether numbers are uint16, in any order of bytes."""
+    """Return whether a type is uint16 of any byte order."""
     return dtype.kind == "u" and dtype.itemsize == 2
 
 

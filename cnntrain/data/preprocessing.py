@@ -1,9 +1,9 @@
-"""Pixels -> what the first layer sees.
+"""Standardization of pixels for the first layer.
 
     x = (pixel - mean[c]) / std[c]        with pixels in 0..1 and c the channel
 
-The numbers come from the training samples and travel in the weights file, with the number that meant white in them, so
-that whoever uses the weights feeds the network just as it was trained.
+The statistics come from the training samples and are saved in the weights file together with the pixel scale, so that
+the weights are always used with the preprocessing of training.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from cnntrain.errors import WeightsError
 from cnntrain.types import Array
 
 CHUNK = 1 << 18
-"""Pixels that are summed at a time: their float64 copy stays in the cache."""
+"""Pixels to sum at a time: their float64 copy stays in the CPU cache."""
 CONSTANT = 1e-6
-"""A channel whose deviation is below this carries nothing; dividing by it would only blow up rounding errors."""
+"""A channel with a smaller standard deviation is constant; dividing by it would only amplify rounding errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,23 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fit: FitMode | None = None
-    """How images of other proportions were brought to the network's size; None where all had that size."""
+    """How images with a different aspect ratio were resized; None if all had the network's size."""
     scale: Scale = BYTES
-    """What the numbers of the training images meant before they became pixels in 0..1."""
+    """Pixel scale of the training images."""
 
     @classmethod
     def none(cls, channels: int) -> "Preprocessing":
-        """Leaves pixels in 0..1 as they are: mean 0, deviation 1."""
+        """Return the identity for pixels in 0..1: mean 0, standard deviation 1."""
         return cls((0.0,) * channels, (1.0,) * channels)
 
     @classmethod
     def measure(cls, dataset: Dataset) -> "Preprocessing":
-        """Mean and deviation of each channel over all samples and pixels; a constant channel gets deviation 1.
+        """Compute mean and standard deviation of each channel; those of a constant channel are set to std 1.
 
             mean = sum x / n        std = sqrt(sum x^2 / n - mean^2)
 
-        The sums are float64: those of uint8 pixels are whole numbers and so exact in any order; those of floats are
-        made in a fixed order. A chunk of the samples is in memory at a time.
+        The sums are float64: sums of uint8 pixels are exact in any order; floats are summed in a fixed order. One chunk
+        of samples is in memory at a time.
         """
         count, (channels, H, W) = len(dataset), dataset.image_shape
         sums = np.zeros(channels)
@@ -131,7 +131,7 @@ class Preprocessing:
 
 
 def _scale(content: dict[str, Any]) -> Scale:
-    """What is white, which earlier versions did not write."""
+    """Parse the pixel scale, which earlier versions did not write."""
     if not content.keys() & {"white", "floats"}:
         return UNKNOWN
     white, floats = content.get("white"), content.get("floats")
@@ -145,7 +145,7 @@ def _scale(content: dict[str, Any]) -> Scale:
 
 @lru_cache(maxsize=16)
 def _affine(preprocessing: Preprocessing, top: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """(x / top - mean) / std as x * scale + shift, each (C, 1, 1): two passes over the batch in place of three."""
+    """(x / top - mean) / std as x * scale + shift, each (C, 1, 1): two passes over the batch instead of three."""
     mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
     scale = (1 / (top * std)).astype(dtype).reshape(-1, 1, 1)
     shift = (-mean / std).astype(dtype).reshape(-1, 1, 1)

@@ -202,7 +202,7 @@ def test_one_option_more_leaves_what_the_others_draw():
 def test_draws_are_uniform_and_independent():
     options = AugmentationOptions(**ALL | {"crop": 1, "rotation": 10, "brightness": 0.5, "contrast": 0.5})
     rng = np.random.default_rng(0)
-    drawn = [AugmentationParameters.drawn(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
+    drawn = [AugmentationParameters.sample(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
     columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.center) for c in drawn]
     values = np.array(columns, float).T
     assert np.abs(np.corrcoef(values) - np.eye(9)).max() < 0.1  # more than four deviations of what chance gives

@@ -48,9 +48,7 @@ def test_train_csv_makes_a_folder_of_lines_but_not_beside_folders(tmp_path):
 
 def test_what_is_nothing_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(
-        DataError, match=r"notes.txt: a file of data ends in .npz, .csv or .csv.gz; files of other kinds"
-    ):
+    with pytest.raises(DataError, match=r"notes.txt: data files end in .npz, .csv or .csv.gz; for other formats"):
         detect_source(str(tmp_path / "notes.txt"))
     with pytest.raises(DataError, match=r"mnits is neither a folder, .* known by name; did you mean 'mnist'\?$"):
         detect_source("mnits")

@@ -180,7 +180,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(serve, contents, mnist, 
     server = serve(contents)
     monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda _: SimpleNamespace(free=99))
     with pytest.raises(
-        DataError, match=rf"mnist takes {mnist.size:,} bytes .* has 99 left; free some space, or .*_CACHE"
+        DataError, match=rf"mnist needs {mnist.size:,} bytes .* has 99 left; free some space, or .*_CACHE"
     ):
         fetch(mnist, [server.url])
     assert not server.asked
