@@ -31,7 +31,7 @@ from machine import machine, machine_text
 
 CIFAR10 = Path(__file__).parent.parent / "configs" / "cifar10.yaml"
 MANY = 10**6
-"""Samples that are more than one slice."""
+"""More samples than one micro-batch holds."""
 PRODUCTS = ("forward", "dW", "delta_prev")
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         print(json.dumps({"machine": machine(), **result}))
         return
     print(machine_text())
-    print(f"slices of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
+    print(f"micro-batches of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
     print(f"{'':28}" + "".join(f"{name + ' ms':>14} GFLOP/s  share" for name in PRODUCTS))
     for layer in result["layers"]:
         cells = "".join(
@@ -76,12 +76,12 @@ def main() -> None:
 
 
 class Convolution:
-    """One convolution with a slice to work on.
+    """One convolution with a micro-batch to work on.
 
     Args:
         network: Whose it is.
-        step: Its place among the layers.
-        n: Samples of the slice.
+        step: Index of the layer.
+        n: Samples of the micro-batch.
     """
 
     def __init__(self, network: Network, step: int, n: int):
@@ -106,7 +106,7 @@ class Convolution:
             self.seconds["both"].append(timed(lambda: self.backward(True), self.before_backward, seconds))
 
     def forward(self) -> None:
-        """The slice through the layer."""
+        """Run the forward pass."""
         self.layer.forward(self.x, self.cache)
 
     def before_backward(self) -> None:

@@ -54,7 +54,7 @@ def load(folder: Path, standardize: bool) -> tuple[torch.Tensor, torch.Tensor, t
 
 
 def read_idx(folder: Path, name: str) -> torch.Tensor:
-    """The bytes of a file, packed or not, in the shape that its head tells."""
+    """Read an IDX file, gzipped or not, in the shape of its header."""
     path = folder / f"{name}-ubyte"
     content = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes())
     axes = content[3]

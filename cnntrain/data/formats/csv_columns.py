@@ -1,4 +1,4 @@
-"""Which column of a CSV file holds the labels, and which ones the pixels: settled by names and by values.
+"""Detects the label and pixel columns of a CSV file by names and values.
 
 The names of pixels are alike but for their numbers (``pixel0``, ``1x1``), so that others stand out. Without such names
 the labels are in the first column or in the last, and their values decide. What is equally good either way is refused.
@@ -31,7 +31,7 @@ class Columns(NamedTuple):
     label: int
     pixels: list[int]
     names: tuple[str, ...] | None
-    """Of all columns, if the header tells more than their places."""
+    """Names of all columns, if the header has more than numbers."""
     choices: tuple[str, ...]
 
 
@@ -57,34 +57,34 @@ def settle(text: CsvText, label: int | str | None, shape: Shape | None, edges: C
     unlike = unlike_others(names) if names is not None else []
     has_family = names is not None and len(unlike) < len(names)
     if label is not None:
-        place = _given(text, label)
+        label_column = _given(text, label)
     elif names is not None and (found := _by_name(text, names, unlike, has_family)) is not None:
-        place = found
+        label_column = found
     else:
-        place, why = edges(int(numbers_lines)).decide(text, int(numbers_lines))
-    rest = [i for i in range(text.columns) if i != place]
+        label_column, why = edges(int(numbers_lines)).decide(text, int(numbers_lines))
+    rest = [i for i in range(text.columns) if i != label_column]
     if names is not None:
         extra = [i for i in rest if (i in unlike if has_family else _is_index(names[i]))]
     else:
-        extra = [0] if numbers_lines and place != 0 else []
+        extra = [0] if numbers_lines and label_column != 0 else []
     pixels = [i for i in rest if i not in extra]
     if extra and not fits(len(pixels), shape) and fits(len(rest), shape):
         pixels, extra = rest, []
     if names is not None and (ordered := in_name_order(names, pixels)) != pixels:
         choices.append(f"pixels: in the order of the numbers in their names, {some([names[i] for i in ordered])}")
         pixels = ordered
-    named = f", {names[place]!r}" if names is not None else ""
-    choices.append(f"labels: column {place}{named}{why}")
+    named = f", {names[label_column]!r}" if names is not None else ""
+    choices.append(f"labels: column {label_column}{named}{why}")
     if extra:
         shown = ", ".join(f"column {i}" + (f", {names[i]!r}" if names is not None else "") for i in extra[:5])
         choices.append(f"not read: {shown}" + (f" and {len(extra) - 5} more" if len(extra) > 5 else ""))
-    return Columns(place, pixels, names, tuple(choices))
+    return Columns(label_column, pixels, names, tuple(choices))
 
 
 def match_columns(
     train: Columns, columns: int, known: Collection[str], text: CsvText, edges: Callable[[int], Edges]
 ) -> Columns | None:
-    """What the columns of another split are: those of the same names, or in the same places; None without labels.
+    """Match the columns of another split by name or index; None without labels.
 
     Args:
         train: What the columns of the training samples are.
@@ -103,8 +103,8 @@ def match_columns(
         label = names.index(train.names[train.label])
         wanted = [train.names[i] for i in train.pixels]
         if set(wanted) <= set(names):
-            place = {name: i for i, name in enumerate(names)}
-            return Columns(label, [place[name] for name in wanted], names, ())
+            index = {name: i for i, name in enumerate(names)}
+            return Columns(label, [index[name] for name in wanted], names, ())
         if text.columns == columns:
             return Columns(label, train.pixels, names, ()) if label == train.label else None
         return Columns(label, [i for i in range(text.columns) if i != label], names, ())
@@ -147,7 +147,7 @@ def is_label_or_index(name: str) -> bool:
 
 
 def _only_count(names: Sequence[str]) -> bool:
-    """Whether a header tells no more of the columns than their places, but perhaps that the first numbers the lines."""
+    """Return whether a header only numbers the columns, except perhaps a first index column."""
     names = names[_is_index(names[0]) :]
     if not names or any(number(name) is None for name in names):
         return False
@@ -223,7 +223,7 @@ def _given(text: CsvText, label: int | str) -> int:
 
 
 def _by_name(text: CsvText, names: Sequence[str], unlike: list[int], has_family: bool) -> int | None:
-    """The column that names or impossible pixels mark as that of the labels; None where names tell nothing.
+    """Find the label column by names or values that cannot be pixels; None if the names do not help.
 
     Raises:
         DataError: Several are marked, or none though the others are named as pixels.

@@ -41,7 +41,7 @@ class Edges:
         Raises:
             DataError: Both are as likely.
         """
-        places = (begin, text.columns - 1)
+        candidates = (begin, text.columns - 1)
         first, last = (self._score(one, other) for one, other in (self._columns, self._columns[::-1]))
         if len(self._columns[0]) == 1 and 0 < last < TEXT:
             corner = number(next(iter(self._columns[0]))) in (0, 255, self._brightest)
@@ -49,12 +49,12 @@ class Edges:
                 first = last  # one label for all, or a corner of one shade: shades in the last column decide nothing
         if first == 0 or last == 0 or first != last:
             is_last = last > first
-            return places[is_last], ", the last, as its values show" if is_last else ", the first"
+            return candidates[is_last], ", the last, as its values show" if is_last else ", the first"
         if self._columns[0].total() < FEW:
             return begin, ", the first"
         raise DataError(
-            f"{text.path}: column {places[0]} and column {places[1]} could both hold the labels; add "
-            f"data.label={places[0]} or data.label={places[1]}"
+            f"{text.path}: column {candidates[0]} and column {candidates[1]} could both hold the labels; add "
+            f"data.label={candidates[0]} or data.label={candidates[1]}"
         )
 
     def check_place(self, text: CsvText, label: int, known: Collection[str]) -> None:
@@ -108,9 +108,9 @@ def edges(path: Path, begin: int) -> Edges:
         columns: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         looked_at = 0
         for lines in text.lines():
-            for column, place in zip(columns, (begin, last), strict=True):
+            for column, index in zip(columns, (begin, last), strict=True):
                 if len(column) <= MAX_CLASSES:
-                    column.update(text.column(lines, place))
+                    column.update(text.column(lines, index))
             looked_at += len(lines.texts)
             if looked_at >= LOOKED_AT:
                 break
