@@ -67,7 +67,7 @@ def test_a_small_problem(result):
     assert lines[4].split() == ["class", "0", "-", "50.00", "%", "66.67", "%", "1,000"]
     assert "confusion matrix: true classes in rows, predicted classes in columns" in lines
     assert lines[-3] == "the 1 most confident of 27 mistakes"
-    assert lines[-2].split() == ["sample", "class", "taken", "for", "probability"]
+    assert lines[-2].split() == ["sample", "class", "predicted", "probability"]
     assert lines[-1].split() == ["1,000", "class", "0", "class", "2", "98.70", "%"]
 
 
