@@ -12,7 +12,13 @@ PAGE = (Path(__file__).parent.parent / "docs" / "security.md").read_text(encodin
 (TABLE,) = re.findall(r"^\| what \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines()]
 LIMITS = {
-    "config.yaml": ("file.MAX_BYTES", "reader.DEPTH", "reader.ALIASES", "reader.VALUES", "scalars.DIGITS"),
+    "config": (
+        "file.MAX_BYTES",
+        "yaml.reader.DEPTH",
+        "yaml.reader.ALIASES",
+        "yaml.reader.VALUES",
+        "yaml.scalars.DIGITS",
+    ),
     "data.formats": (
         "decompress.DEFLATE_LIMIT",
         "decompress.IMAGE_LIMIT",
