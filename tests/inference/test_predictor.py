@@ -151,10 +151,10 @@ def test_classes_and_probabilities_are_those_of_eval(make_config, tmp_path, dtyp
     layers = [{"conv": {"K": 4, "F": 3, "activation": "relu"}}, {"batch_norm": {}}, {"fc": {"activation": "softmax"}}]
     config = make_config(layers, data={"source": "digits"}, Max=1, workers=1, dtype=dtype)
     cnntrain.train(config, out=tmp_path / "run")
-    answers = evaluate_saved(tmp_path / "run", "test").answers
+    predictions = evaluate_saved(tmp_path / "run", "test").predictions
     entries = load(tmp_path / "run").predict(load_data("digits").test.images)
-    assert [int(entry["class"]) for entry in entries] == answers.predicted.tolist()
-    np.testing.assert_allclose([entry["probability"] for entry in entries], answers.confidence, atol=1e-6)
+    assert [int(entry["class"]) for entry in entries] == predictions.predicted.tolist()
+    np.testing.assert_allclose([entry["probability"] for entry in entries], predictions.confidence, atol=1e-6)
 
 
 def test_probabilities_that_are_equal_by_rounding_are_ordered_by_the_logits(make_model):

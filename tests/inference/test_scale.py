@@ -60,13 +60,13 @@ def test_predict_and_eval_say_the_same_of_every_image(make_run, kind, standardiz
     run, _ = make_run(images, labels, standardize=standardize)
     model = cnntrain.load(run)
     assert model.preprocessing.scale == scale
-    answers = evaluate_saved(run, "test").answers
+    predictions = evaluate_saved(run, "test").predictions
     test = images[: len(images) // 2]
     for batches in ([test], list(test), [test[::2], test[1::2]]):  # the dark ones are every second
         entries = [entry for batch in batches for entry in model.predict(batch)]
         order = np.arange(len(test)) if len(batches) != 2 else np.r_[0 : len(test) : 2, 1 : len(test) : 2]
-        np.testing.assert_allclose([e["probability"] for e in entries], answers.confidence[order], atol=1e-5)
-        assert [int(e["class"]) for e in entries] == answers.predicted[order].tolist()
+        np.testing.assert_allclose([e["probability"] for e in entries], predictions.confidence[order], atol=1e-5)
+        assert [int(e["class"]) for e in entries] == predictions.predicted[order].tolist()
 
 
 def test_other_data_are_scaled_as_in_training(make_run, tmp_path):
@@ -75,9 +75,9 @@ def test_other_data_are_scaled_as_in_training(make_run, tmp_path):
     run, _ = make_run(images, labels)
     dark = images[::2]
     np.savez(tmp_path / "dark.npz", x_train=dark, y_train=np.arange(len(dark)) % 2)
-    answers = evaluate_saved(run, "train", [f"data.path={tmp_path / 'dark.npz'}"]).answers
+    predictions = evaluate_saved(run, "train", [f"data.path={tmp_path / 'dark.npz'}"]).predictions
     entries = cnntrain.load(run).predict(dark)
-    np.testing.assert_allclose([e["probability"] for e in entries], answers.confidence, atol=1e-5)
+    np.testing.assert_allclose([e["probability"] for e in entries], predictions.confidence, atol=1e-5)
 
 
 def test_other_kinds_of_images_follow_one_rule_or_are_refused(make_run, tmp_path):
@@ -128,17 +128,17 @@ def test_weights_of_earlier_versions_are_used_as_before(make_run, kind):
     dtype, low, high, _ = KINDS[kind]
     images, labels = dark_and_bright(dtype, low, high)
     run, _ = make_run(images, labels)
-    answers = evaluate_saved(run, "test").answers
+    predictions = evaluate_saved(run, "test").predictions
     forget_white(run / "weights.safetensors")
     model = cnntrain.load(run)
     assert model.preprocessing.scale == UNKNOWN
-    np.testing.assert_array_equal(evaluate_saved(run, "test").answers.confidence, answers.confidence)
+    np.testing.assert_array_equal(evaluate_saved(run, "test").predictions.confidence, predictions.confidence)
     if kind == "16 bits":
         with pytest.raises(DataError, match=r"whole numbers must lie in 0\.\.255"):
             model.predict(images)
     else:
         entries = model.predict(images[: len(images) // 2])
-        np.testing.assert_allclose([e["probability"] for e in entries], answers.confidence, atol=1e-5)
+        np.testing.assert_allclose([e["probability"] for e in entries], predictions.confidence, atol=1e-5)
 
 
 def test_a_run_of_17_shades_that_an_earlier_version_began_resumes(make_run, monkeypatch):
