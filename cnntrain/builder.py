@@ -106,8 +106,9 @@ def with_image_size(config: Config, data: Data) -> Config:
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:
-    """Build the network for images and classes of ``data``, whose training samples also say what ``balanced_weights``
-    means.
+    """Build the network for the images and classes of ``data``.
+
+    Its training samples also define the class weights of ``balanced``.
 
     Raises:
         ConfigError: A layer does not fit, or the network does not fit the data.

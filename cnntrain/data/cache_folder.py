@@ -10,10 +10,10 @@ ENVIRONMENT_VARIABLE = "CNNTRAIN_CACHE"
 
 
 def cache_folder() -> Path:
-    """Return the folder in ``CNNTRAIN_CACHE``, or the user's cache folder of the operating system.
+    r"""Return the folder in ``CNNTRAIN_CACHE``, or the user's cache folder of the operating system.
 
     By default that is ``~/.cache/cnntrain`` on Linux, ``~/Library/Caches/cnntrain`` on macOS, and
-    ``%LOCALAPPDATA%\\\\cnntrain\\\\Cache`` on Windows. It may not exist yet.
+    ``%LOCALAPPDATA%\\cnntrain\\Cache`` on Windows. It may not exist yet.
 
     Raises:
         UsageError: There is no home folder.

@@ -157,8 +157,7 @@ def clear_padding(x1: Array, geometry: Geometry) -> None:
 
 
 def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
-    """Write delta[h, c, w] = the sum of all contributions to column w (col2im along the width): the adjoint of
-    ``lower``.
+    """Write delta[h, c, w], the sum of all contributions to column w: the adjoint of ``lower`` (col2im).
 
     Args:
         shares: The contributions, ``(rows, F, C, OW, N)``.

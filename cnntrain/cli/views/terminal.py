@@ -99,7 +99,7 @@ def _print_marked(console: "Console", mark: str, style: str, text: str) -> None:
 
 
 def command(*words: str) -> str:
-    """Return a command line; a word with characters that cannot be shown has them as escapes: ``$'a\\x1bc.yaml'``."""
+    r"""Return a command line; a word with characters that cannot be shown has them as escapes: ``$'a\x1bc.yaml'``."""
     return " ".join(map(_quoted, words))
 
 

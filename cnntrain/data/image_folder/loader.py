@@ -127,8 +127,10 @@ def _read_split_file(split: Path | None, found: ImageFolder) -> tuple[dict[str, 
 
 
 def size_of(root: Path, images: Sequence[ImageFile]) -> tuple[int, int]:
-    """Default (H, W): the size of the images if they all share one and no side exceeds ``SIDE``; otherwise a square of
-    ``SIDE``, or of the median of their shorter sides if that is less.
+    """Return the default (H, W).
+
+    It is the size of the images if they all share one and no side exceeds ``SIDE``; otherwise a square of ``SIDE``, or
+    of the median of their shorter sides if that is less.
     """
     from cnntrain.data.image_folder.decode import sample_sizes  # imported late, for Pillow
 
