@@ -376,14 +376,14 @@ def test_a_checkpoint_of_another_run_is_not_what_verify_begins_from(tiny_config,
     list(fit(tiny_config(**OPTIONS | {"optimizer": "sgd"}), tmp_path / "b"))
     previous = "checkpoint.previous.safetensors"
     (tmp_path / "a" / previous).write_bytes((tmp_path / "b" / previous).read_bytes())
-    with pytest.raises(WeightsError, match="this checkpoint is of another run"):
+    with pytest.raises(WeightsError, match="are from different runs"):
         list(resume_run(tmp_path / "a", verify=True))
 
 
 def test_a_rollback_keeps_nothing_of_what_diverged_in_memory(tiny_config, tmp_path, breaking, monkeypatch):
     """Not until the cycle collector runs, either: what processes share may be half of the memory."""
     workers = import_module("cnntrain.training.workers")
-    made, real, most = [], workers.Alone, 0
+    made, real, most = [], workers.SingleProcess, 0
 
     def single(*arguments):
         communicator = real(*arguments)
