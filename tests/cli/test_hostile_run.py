@@ -119,7 +119,7 @@ def test_no_command_writes_where_a_link_leads(run, tmp_path, name, is_there):
     in_place_of(run / name, lambda path: path.symlink_to(target))
     before = target.read_bytes() if is_there else None
     code, text = answer(["resume", run, "training.Max=2"])
-    assert (code, f"{name}: this is a link" in text) == (2, True)
+    assert (code, f"{name}: this is a symbolic link" in text) == (2, True)
     assert (target.read_bytes() if target.exists() else None) == before
 
 
