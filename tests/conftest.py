@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
-from support.server import Server
 
 import cnntrain
 from cnntrain.config import Config, config_from_dict
-from cnntrain.evaluation import artifacts
 from cnntrain.network.network import Network
 from cnntrain.training.fit import fit
+from support.server import Server
 
 settings.register_profile("cnntrain", deadline=None)  # a busy computer is no failure
 settings.load_profile("cnntrain")
@@ -44,21 +43,6 @@ def time_limit() -> Iterator[None]:
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def draw_run() -> Iterator[Callable[..., Iterator[str]]]:
-    """No run of the tests draws plots, which takes longer than most runs; gives what would."""
-    real = artifacts.draw_run
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(artifacts, "draw_run", lambda *args, **options: iter(()))
-        yield real
-
-
-@pytest.fixture
-def plots(draw_run, monkeypatch) -> None:
-    """Lets the runs of a test draw plots."""
-    monkeypatch.setattr(artifacts, "draw_run", draw_run)
 
 
 @pytest.fixture
@@ -150,7 +134,7 @@ class Recorded:
 
     def __init__(self, config, out, on_batch: Callable[[Any], None] = lambda event: None, **options):
         self.events, self.parameters = [], []
-        for event in fit(config, out, **options):
+        for event in fit(config, out, **{"plots": False, **options}):
             kind = type(event).__name__
             self.events.append(event)
             if kind == "TrainingStarted":

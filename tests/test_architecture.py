@@ -10,23 +10,10 @@ from typing import NamedTuple
 import pytest
 
 import cnntrain
+from support.floors import FLOORS
 
 ROOT = Path(cnntrain.__file__).parent
 
-# From the top down; a module may import its own floor and those below.
-FLOORS = [
-    ["cli", "__main__"],
-    ["autoconfig", "profiling"],
-    ["training", "inference", "onnx_export", "gradient_check"],
-    ["evaluation"],
-    ["runs"],
-    ["builder", "weights", "summary"],
-    ["config", "network", "data", "parallel", "storage"],
-    ["layers", "optimizers"],
-    ["ops"],
-    ["errors", "types", "streams"],
-    ["textbook"],  # uses nothing of the package, and nothing uses it
-]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 
 ONLY_IN = {

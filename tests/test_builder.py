@@ -93,7 +93,7 @@ def test_units_other_than_the_classes_of_the_data_are_refused(make_config, tmp_p
     with pytest.raises(ConfigError, match=r"7 values.* 10 classes"):
         cnntrain.build(config)
     with pytest.raises(ConfigError, match=r"7 values.* 10 classes"):
-        cnntrain.train(config, tmp_path / "run")
+        cnntrain.train(config, tmp_path / "run", plots=False)
     assert not (tmp_path / "run").exists()
 
 
@@ -111,7 +111,7 @@ def test_layer_that_does_not_fit_the_data_is_named(make_config):
 def test_image_at_the_end_can_be_trained_when_its_values_are_the_classes(make_config, tmp_path):
     layers = [{"conv": {"K": 10, "F": 8, "activation": "sigmoid"}}]
     config = make_config(layers, data={"source": "digits"}, Max=1, loss="mse")
-    assert cnntrain.train(config, tmp_path / "run")["test"]["accuracy"] > 0.1
+    assert cnntrain.train(config, tmp_path / "run", plots=False)["test"]["accuracy"] > 0.1
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MAX_PARAMETERS", 2 * 9), ("MAX_VALUES", 2 * 16)])
@@ -130,7 +130,7 @@ def test_there_are_as_many_class_weights_as_classes(make_config, tmp_path):
         with pytest.raises(ConfigError, match=r"training.class_weights: expected 10 numbers, .* each class, got 2"):
             cnntrain.build(config)
     with pytest.raises(ConfigError, match=r"training.class_weights: expected 10 numbers"):
-        cnntrain.train(config, tmp_path / "run")
+        cnntrain.train(config, tmp_path / "run", plots=False)
     assert not (tmp_path / "run").exists()
 
 

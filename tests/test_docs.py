@@ -1,7 +1,6 @@
 """README.md and the pages beside it are true: links, paths, commands, examples, tables."""
 
 import re
-import runpy
 import shlex
 import string
 import urllib.parse
@@ -13,9 +12,11 @@ import pytest
 import typer.main
 
 import cnntrain
+import terminal_images
 from cnntrain import errors, textbook
 from cnntrain.cli.app import app
 from cnntrain.config import load_config
+from support.floors import FLOORS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -128,7 +129,7 @@ def words_of(svg):
 
 
 def test_the_images_show_what_the_commands_show(tmp_path):
-    runpy.run_path(str(ROOT / "docs" / "terminal_images.py"))["main"](tmp_path)
+    terminal_images.main(tmp_path)
     for name in ("training", "evaluation"):
         drawn, shown = tmp_path / f"{name}.svg", ROOT / "docs" / f"{name}.svg"
         assert "url(http" not in shown.read_text(encoding="utf-8")  # a reader fetches nothing
@@ -229,12 +230,12 @@ def test_the_errors_shown_are_those_of_the_page_on_configs():
     assert set(shown.splitlines()) <= set(documented.splitlines())
 
 
-def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys, plots):
+def test_the_python_example_runs_and_leaves_the_files_of_the_table(tmp_path, monkeypatch, capsys):
     (example,) = fences(README, "python")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    (tmp_path / "example.py").write_text(example, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    names = runpy.run_path("example.py")
+    names: dict = {}
+    exec(compile(example, "example.py", "exec"), names)
     assert capsys.readouterr().out.splitlines()[1] == "(3, 10)"
     assert names["gradients"]["layers.0.W"].shape == np.shape(names["network"].parameters()["layers.0.W"])
     left = {path.name for path in Path("runs/five").iterdir()}
@@ -253,9 +254,8 @@ def test_the_configs_look_where_the_page_says():
 
 
 def test_the_floors_are_those_that_a_test_holds():
-    floors = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["FLOORS"]
     documented = [spans(row[0]) for row in rows(ARCHITECTURE, "floor")]
-    assert list(map(set, documented)) == [set(floor) for floor in floors if floor != ["textbook"]]
+    assert list(map(set, documented)) == [set(floor) for floor in FLOORS if floor != ["textbook"]]
 
 
 def named(text):

@@ -83,7 +83,7 @@ def test_a_whole_session(config, tmp_path, capfd):
     assert network.forward(x).shape == (5, 10)
     network.set_parameters(network.parameters())
 
-    run = cnntrain.train(config, out=tmp_path / "run")
+    run = cnntrain.train(config, out=tmp_path / "run", plots=False)
     assert run == json.loads((tmp_path / "run" / "summary.json").read_text())
     assert cnntrain.evaluate(tmp_path / "run")["accuracy"] == run["test"]["accuracy"] > 0.5
     assert cnntrain.gradcheck(config, samples=2)["passed"]
@@ -96,4 +96,4 @@ def test_a_whole_session(config, tmp_path, capfd):
 
 
 def test_out_may_be_text(config, tmp_path):
-    assert cnntrain.train(config, out=str(tmp_path / "run"))["run"] == str(tmp_path / "run")
+    assert cnntrain.train(config, out=str(tmp_path / "run"), plots=False)["run"] == str(tmp_path / "run")

@@ -68,7 +68,7 @@ def test_every_fault_in_it_is_caught(name, fault):
 
 
 def test_article_stops_by_epsilon(tmp_path):
-    result = cnntrain.train(cnntrain.load_config(CONFIGS / "article.yaml"), tmp_path / "run")
+    result = cnntrain.train(cnntrain.load_config(CONFIGS / "article.yaml"), tmp_path / "run", plots=False)
     assert result["stop"] == "epsilon"
     assert result["epochs"] > 10
     assert result["test"]["accuracy"] > 0.9
@@ -77,14 +77,14 @@ def test_article_stops_by_epsilon(tmp_path):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_digits_are_learned(tmp_path, seed):
     config = cnntrain.load_config(CONFIGS / "digits.yaml", [f"training.seed={seed}"])
-    result = cnntrain.train(config, tmp_path / "run")
+    result = cnntrain.train(config, tmp_path / "run", plots=False)
     assert result["test"]["samples"] == 360
     assert result["test"]["accuracy"] >= 0.97
 
 
 def test_lenet_learns_real_mnist_in_one_pass(tmp_path, mnist):
     config = cnntrain.load_config(CONFIGS / "mnist_lenet5.yaml", [mnist, "training.Max=1"])
-    result = cnntrain.train(config, tmp_path / "run")
+    result = cnntrain.train(config, tmp_path / "run", plots=False)
     assert (result["train"]["samples"], result["test"]["samples"]) == (60000, 10000)
     assert result["test"]["accuracy"] > 0.95
     assert cnntrain.evaluate(tmp_path / "run")["loss"] == result["test"]["loss"]

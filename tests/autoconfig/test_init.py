@@ -58,7 +58,7 @@ def kinds(config):
 def test_it_can_be_trained_as_it_is(make, images, here):
     result = init(make(images))
     config = load_config(result["config"], ["training.Max=1", "training.workers=1"])
-    trained = cnntrain.train(config, "run")
+    trained = cnntrain.train(config, "run", plots=False)
     assert trained["stop"] == "max"
     assert cnntrain.load("run").in_shape == tuple(result["image_shape"])
     held = [trained[split]["samples"] for split in ("train", "validation", "test") if trained[split]]

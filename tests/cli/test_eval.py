@@ -16,7 +16,7 @@ def evaluate(*words: str):
 def run(digits_file, tmp_path):
     """A run folder, and what train said about it."""
     folder = tmp_path / "run"
-    words = ["train", str(digits_file), "--out", str(folder), "--json", "--progress", "none"]
+    words = ["train", str(digits_file), "--out", str(folder), "--json", "--progress", "none", "--no-plots"]
     return str(folder), json.loads(CliRunner().invoke(app, words).stdout)
 
 

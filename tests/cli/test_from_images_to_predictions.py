@@ -58,7 +58,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_train_predict_and_export_agree(folder):
-    trained = cnntrain("train", "a.yaml", "--out", "run", "--json", "--progress", "none")
+    trained = cnntrain("train", "a.yaml", "--out", "run", "--json", "--progress", "none", "--no-plots")
     assert trained["test"]["samples"] == 6
     rows = [line.split(",") for line in (folder / "run" / "split.csv").read_text(encoding="utf-8").splitlines()]
     truth = {f"holiday/{file}": name for file, name, split in rows if split == "test"}

@@ -11,26 +11,19 @@ import pytest
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="devices and terminals of Linux")
 
 FILES = {"metrics.csv", "summary.json", "weights.safetensors", "environment.json"}
-NO_PLOTS = """
-import sys
-from cnntrain.evaluation import artifacts
-artifacts.draw_run = lambda *_, **options: iter(())
-"""
 MAIN = "from cnntrain.cli.app import main; main()"
-COMMAND = NO_PLOTS + MAIN
-API = (
-    NO_PLOTS
-    + """
+API = """
+import sys
 import cnntrain
-cnntrain.train(cnntrain.load_config(sys.argv[1], ["training.Max=2"]), "run")
+cnntrain.train(cnntrain.load_config(sys.argv[1], ["training.Max=2"]), "run", plots=False)
 """
-)
 
 
 def run(words, tmp_path, **streams):
-    command = COMMAND if words[0] == "train" else MAIN  # loading what draws takes most of a short command's time
+    if words[0] == "train":  # loading what draws takes most of a short command's time
+        words = [*words, "--no-plots"]
     return subprocess.run(
-        [sys.executable, "-c", command, *map(str, words)], cwd=tmp_path, timeout=60, check=False, **streams
+        [sys.executable, "-c", MAIN, *map(str, words)], cwd=tmp_path, timeout=60, check=False, **streams
     )
 
 
@@ -71,7 +64,7 @@ def test_a_reader_who_has_left(expected, tmp_path):
 
 
 def test_streams_that_are_closed(expected, tmp_path):
-    words = [sys.executable, "-c", COMMAND, "train", str(expected[0]), "-o", "run"]
+    words = [sys.executable, "-c", MAIN, "train", str(expected[0]), "-o", "run", "--no-plots"]
     command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *words]
     assert subprocess.run(command, cwd=tmp_path, timeout=60, check=False).returncode == 0
     check(tmp_path / "run", expected)
@@ -81,7 +74,7 @@ def test_a_terminal_that_closes_while_a_run_is_shown(expected, tmp_path):
     ours, theirs = os.openpty()
     words = ["train", expected[0], "training.Max=40", "-o", "run", "--progress", "rich"]
     with subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *map(str, words)], stdout=theirs, stderr=theirs, cwd=tmp_path
+        [sys.executable, "-c", MAIN, *map(str, words), "--no-plots"], stdout=theirs, stderr=theirs, cwd=tmp_path
     ) as process:
         os.close(theirs)
         assert os.read(ours, 100)

@@ -45,7 +45,7 @@ def said(*words, status=None):
 
 def test_commands_with_a_config(folder):
     config = f"{ODD}.yaml"
-    text = said("train", config, "--progress", "plain", status=0)
+    text = said("train", config, "--progress", "plain", "--no-plots", status=0)
     assert text.count(SHOWN) == 2
     assert r"next: cnntrain eval $'runs/a\x1b[31m\x07\x0aB" in text
     assert SHOWN in said("train", config, "--out", f"runs/{ODD}/x", status=0)

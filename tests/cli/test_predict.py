@@ -20,7 +20,7 @@ def run(make_config, tmp_path_factory):
     """A run on the digits, barely trained."""
     folder = tmp_path_factory.mktemp("digits") / "run"
     layers = [{"fc": {"activation": "softmax"}}]
-    cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder)
+    cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder, plots=False)
     return str(folder)
 
 

@@ -13,7 +13,7 @@ def cnntrain(*words: object):
 
 def test_a_diverged_run_is_shown_again(digits_file, tmp_path):
     run = tmp_path / "run"
-    words = ["train", digits_file, "training.alpha=1e25", "--out", run, "--progress", "none"]
+    words = ["train", digits_file, "training.alpha=1e25", "--out", run, "--progress", "none", "--no-plots"]
     trained = cnntrain(*words)
     assert trained.exit_code == 6
     assert f"next: cnntrain replay {run}" in trained.stdout
@@ -33,6 +33,6 @@ def test_a_run_that_did_not_diverge_is_refused(tmp_path):
 
 
 def test_health_is_told_after_each_iteration(digits_file, tmp_path):
-    words = ["train", digits_file, "training.Max=2", "--out", tmp_path / "run", "--health"]
+    words = ["train", digits_file, "training.Max=2", "--out", tmp_path / "run", "--health", "--no-plots"]
     told = cnntrain(*words, "--progress", "plain").stderr
     assert told.count("layers.0 conv  ") == 2

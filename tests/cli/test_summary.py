@@ -42,7 +42,7 @@ def test_json_has_the_keys_of_the_contract(network_file):
 
 def test_a_run_has_a_summary_too(digits_file, tmp_path):
     folder = str(tmp_path / "run")
-    CliRunner().invoke(app, ["train", str(digits_file), "--out", folder, "--progress", "none"])
+    CliRunner().invoke(app, ["train", str(digits_file), "--out", folder, "--progress", "none", "--no-plots"])
     of_run, of_config = (summary(words).stdout.splitlines() for words in (folder, str(digits_file)))
     assert of_run[:-1] == of_config[:-1]
     assert of_run[-1].split("; free: ")[0] == of_config[-1].split("; free: ")[0]

@@ -16,7 +16,7 @@ from cnntrain.training.events import TrainingEnded
 def train(digits_file, tmp_path, monkeypatch):
     """Runs the command in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(app, ["train", str(digits_file), *words])
+    return lambda *words: CliRunner().invoke(app, ["train", str(digits_file), "--no-plots", *words])
 
 
 def test_trains_and_says_how_good_where_and_what_next(train):
@@ -101,7 +101,7 @@ def test_a_loss_that_is_not_finite_is_status_6_with_a_result(train):
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_stops_after_the_batch_and_saves(name, status, digits_file, tmp_path):
-    words = ["train", str(digits_file), "training.Max=1000000", "--out", "run", "--json"]
+    words = ["train", str(digits_file), "training.Max=1000000", "--out", "run", "--json", "--no-plots"]
     command = [sys.executable, "-m", "cnntrain", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
@@ -142,7 +142,7 @@ def test_a_second_signal_names_the_command_that_resumes(train, monkeypatch, star
 
 
 def test_stdout_holds_json_alone(digits_file, tmp_path):
-    words = ["train", str(digits_file), "training.Max=1", "--json", "--progress", "rich"]
+    words = ["train", str(digits_file), "training.Max=1", "--json", "--progress", "rich", "--no-plots"]
     command = [sys.executable, "-m", "cnntrain", *words]
     shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert json.loads(shown.stdout)["epochs"] == 1
@@ -153,12 +153,12 @@ def test_stdout_holds_json_alone(digits_file, tmp_path):
 def test_a_limit_of_threads_is_said(digits_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    shown = CliRunner().invoke(app, ["train", str(digits_file), "--progress", "plain"])
+    shown = CliRunner().invoke(app, ["train", str(digits_file), "--progress", "plain", "--no-plots"])
     assert "device   CPU, 1 core (OMP_NUM_THREADS), 1 worker, float32" in shown.stderr
 
 
 @pytest.mark.parametrize("resumed", [False, True])
-def test_plots_can_be_left_out(digits_file, tmp_path, monkeypatch, plots, resumed):
+def test_plots_can_be_left_out(digits_file, tmp_path, monkeypatch, resumed):
     monkeypatch.chdir(tmp_path)
     words = ["train", str(digits_file), "--no-plots", "--progress", "none"]
     assert CliRunner().invoke(app, words).exit_code == 0

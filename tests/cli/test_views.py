@@ -73,13 +73,13 @@ def test_runs_that_are_resumed_at_each_batch(tiny_config, record, tmp_path, batc
         run = record(tiny_config(Max=Max, batch_size=batch_size), tmp_path / f"{number}", on_batch, interrupts=stop)
         assert run.result["stop"] == "interrupted"
         show(run.events)
-        resumed = list(resume_run(tmp_path / f"{number}", verify=True))
+        resumed = list(resume_run(tmp_path / f"{number}", verify=True, plots=False))
         assert resumed[-1].result["stop"] == "max"
         ended = [event for event in resumed if type(event).__name__ == "EpochEnded"]
         started = next(event for event in resumed if type(event).__name__ == "TrainingStarted")
         for text in show(resumed)[1:]:
             assert all(epoch_line(event, started) in text for event in ended)
-        show(list(resume_run(tmp_path / f"{number}")))  # Max is reached at once
+        show(list(resume_run(tmp_path / f"{number}", plots=False)))  # Max is reached at once
 
 
 @pytest.mark.parametrize("on_divergence", ["stop", "rollback"])
@@ -87,7 +87,9 @@ def test_runs_that_diverge_and_go_back(tiny_config, tmp_path, on_divergence):
     events = []
 
     def train():
-        for event in fit(tiny_config(alpha=1e30, on_divergence=on_divergence), tmp_path / "run", diagnostics=True):
+        for event in fit(
+            tiny_config(alpha=1e30, on_divergence=on_divergence), tmp_path / "run", diagnostics=True, plots=False
+        ):
             events.append(event)
 
     with pytest.raises(DivergedError):

@@ -119,7 +119,7 @@ def test_eval_leaves_out_classes_that_nothing_is_of(gap, tmp_path, monkeypatch):
         "gap",
     )
     with pytest.warns(UserWarning, match="97 of 100 classes have no training sample: 2 to 98"):
-        cnntrain.train(config, "run")
+        cnntrain.train(config, "run", plots=False)
     shown = CliRunner().invoke(app, ["eval", "run", "--split", "train"])
     assert shown.exit_code == 0
     assert re.search(r"^9\d more classes that have no samples here and were never predicted$", shown.stdout, re.M)

@@ -37,21 +37,20 @@ def no_ink(monkeypatch):
     monkeypatch.setattr(style, "png", lambda figure: PNG)
 
 
-@pytest.mark.usefixtures("plots")
 def test_a_run_leaves_its_plots(tiny_config, record, tmp_path):
-    run = record(tiny_config(data={"validation": 0.25}), tmp_path / "run")
+    run = record(tiny_config(data={"validation": 0.25}), tmp_path / "run", plots=True)
     assert drawn(tmp_path / "run") == {"curves.png", "confusion.png", "mistakes.png", "filters.png"}
     assert warnings(run) == []
     assert [type(event).__name__ for event in run.events[-1:]] == ["TrainingEnded"]
 
 
-@pytest.mark.usefixtures("plots", "no_ink")
+@pytest.mark.usefixtures("no_ink")
 def test_a_network_without_a_convolution_has_no_filters(tiny_config, record, tmp_path):
-    record(tiny_config([{"fc": {"activation": "softmax"}}]), tmp_path / "run")
+    record(tiny_config([{"fc": {"activation": "softmax"}}]), tmp_path / "run", plots=True)
     assert drawn(tmp_path / "run") == {"curves.png", "confusion.png", "mistakes.png"}
 
 
-@pytest.mark.usefixtures("plots", "no_ink")
+@pytest.mark.usefixtures("no_ink")
 def test_an_interrupted_run_has_curves_if_it_has_an_iteration(tiny_config, record, tmp_path):
     from cnntrain.training.interrupts import Interrupts
 
@@ -62,31 +61,30 @@ def test_an_interrupted_run_has_curves_if_it_has_an_iteration(tiny_config, recor
             interrupts.signal = 2 if event.epoch == epoch else None
 
         folder = tmp_path / f"run{epoch}"
-        record(tiny_config(), folder, on_batch=stop, interrupts=interrupts)
+        record(tiny_config(), folder, on_batch=stop, interrupts=interrupts, plots=True)
         assert drawn(folder) == expected
         assert (folder / "metrics.csv").exists() == bool(expected)
 
 
-@pytest.mark.usefixtures("plots")
 def test_without_matplotlib_a_run_warns_and_is_whole(tiny_config, record, tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.startswith("cnntrain.evaluation.plots")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    run = record(tiny_config(), tmp_path / "run")
+    run = record(tiny_config(), tmp_path / "run", plots=True)
     assert drawn(tmp_path / "run") == set()
     assert len(warnings(run)) == 4
     assert all("cannot be drawn" in text and "\n" not in text for text in warnings(run))
     assert cnntrain.evaluate(tmp_path / "run")["accuracy"] == run.of("TrainingEnded")[0].result["test"]["accuracy"]
 
 
-@pytest.mark.usefixtures("plots", "no_ink")
+@pytest.mark.usefixtures("no_ink")
 @pytest.mark.parametrize("broken", ["write_file", "evaluate_network"])
 def test_a_full_disk_or_memory_is_a_warning(tiny_config, record, tmp_path, monkeypatch, broken):
     def fail(*args):
         raise (OSError(28, "No space left on device") if broken == "write_file" else MemoryError())
 
     monkeypatch.setattr(artifacts, broken, fail)
-    run = record(tiny_config(), tmp_path / "run")
+    run = record(tiny_config(), tmp_path / "run", plots=True)
     assert run.of("TrainingEnded")[0].result["stop"] == "max"
     assert len(warnings(run)) == (4 if broken == "write_file" else 1)
     assert drawn(tmp_path / "run") == set()
@@ -100,7 +98,7 @@ def test_the_csv_has_a_column_for_each_key(tmp_path):
 
 
 def test_the_csv_of_a_run_says_what_its_lines_say(tiny_config, record, tmp_path):
-    record(tiny_config(), tmp_path / "run")
+    record(tiny_config(), tmp_path / "run", plots=True)
     titles, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == len(lines) == 3
@@ -112,7 +110,7 @@ def test_the_csv_of_a_run_says_what_its_lines_say(tiny_config, record, tmp_path)
 def test_the_same_run_gives_the_same_pictures_whatever_the_user_has_set(tiny_config, record, tmp_path, monkeypatch):
     import matplotlib
 
-    record(tiny_config(), tmp_path / "run")
+    record(tiny_config(), tmp_path / "run", plots=True)
     level = logging.getLogger("matplotlib").level
     for folder in ("a", "b"):
         report = evaluate_saved(tmp_path / "run", "test")
@@ -129,7 +127,7 @@ def test_the_same_run_gives_the_same_pictures_whatever_the_user_has_set(tiny_con
 def test_pictures_of_mistakes_are_those_of_the_samples(tiny_config, record, tmp_path, monkeypatch):
     from cnntrain.evaluation.plots import mistakes
 
-    record(tiny_config(), tmp_path / "run")
+    record(tiny_config(), tmp_path / "run", plots=True)
     seen = []
     monkeypatch.setattr(mistakes, "drawable", lambda image: seen.append(image) or image[0] / 255)
     report = evaluate_saved(tmp_path / "run", "train")

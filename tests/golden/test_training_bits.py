@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from support.training_bits import FILE, cases, family, weights_hash
 
 CASES = cases()

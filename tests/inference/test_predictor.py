@@ -150,7 +150,7 @@ def test_images_without_end_are_read_as_they_are_needed(model, draw, tmp_path):
 def test_classes_and_probabilities_are_those_of_eval(make_config, tmp_path, dtype):
     layers = [{"conv": {"K": 4, "F": 3, "activation": "relu"}}, {"batch_norm": {}}, {"fc": {"activation": "softmax"}}]
     config = make_config(layers, data={"source": "digits"}, Max=1, workers=1, dtype=dtype)
-    cnntrain.train(config, out=tmp_path / "run")
+    cnntrain.train(config, out=tmp_path / "run", plots=False)
     predictions = evaluate_saved(tmp_path / "run", "test").predictions
     entries = load(tmp_path / "run").predict(load_data("digits").test.images)
     assert [int(entry["class"]) for entry in entries] == predictions.predicted.tolist()

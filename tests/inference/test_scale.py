@@ -37,7 +37,7 @@ def make_run(make_config, tmp_path):
         config = make_config(
             LAYERS, data={"source": "npz", "path": str(path), **data}, Max=1, workers=1, batch_size=8, alpha=0.05
         )
-        cnntrain.train(config, out=tmp_path / "run")
+        cnntrain.train(config, out=tmp_path / "run", plots=False)
         return tmp_path / "run", path
 
     return make
@@ -153,9 +153,9 @@ def test_a_run_of_17_shades_that_an_earlier_version_began_resumes(make_run, monk
             Preprocessing, "to_dict", lambda self: {k: v for k, v in to_dict(self).items() if k in ("mean", "std")}
         )
         run, _ = make_run(*dark_and_bright(np.uint8, 4, 16))
-    list(resume_run(run, ["training.Max=2"]))
+    list(resume_run(run, ["training.Max=2"], plots=False))
     assert cnntrain.load(run).preprocessing.scale == Scale(255)
-    list(resume_run(run, ["training.Max=3"]))
+    list(resume_run(run, ["training.Max=3"], plots=False))
 
 
 @pytest.mark.parametrize("count", [1, 3, 7])

@@ -37,5 +37,5 @@ def digits_run(make_config, tmp_path_factory) -> Path:
     """A run on the digits, barely trained."""
     folder = tmp_path_factory.mktemp("digits") / "run"
     layers = [{"conv": {"K": 2, "F": 3}}, {"fc": {"activation": "softmax"}}]
-    cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder)
+    cnntrain.train(make_config(layers, data={"source": "digits"}, Max=1, workers=1), out=folder, plots=False)
     return folder

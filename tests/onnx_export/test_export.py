@@ -96,7 +96,7 @@ def deep_run(make_config, tmp_path):
     config = make_config(
         [{"fc": {"activation": "softmax"}}], data={"source": "npz", "path": str(path)}, Max=3, batch_size=8, workers=1
     )
-    cnntrain.train(config, out=tmp_path / "run")
+    cnntrain.train(config, out=tmp_path / "run", plots=False)
     return tmp_path / "run", images[60:]
 
 
@@ -136,7 +136,9 @@ def test_bytes_are_not_verified_on_floats(make_config, tmp_path):
     np.savez(tmp_path / "bytes.npz", images=rng.integers(0, 256, (20, 4, 4), dtype=np.uint8), labels=labels)
     np.savez(tmp_path / "floats.npz", images=rng.random((20, 4, 4)), labels=labels)
     data = {"source": "npz", "path": str(tmp_path / "bytes.npz")}
-    cnntrain.train(make_config([{"fc": {"activation": "softmax"}}], data=data, Max=1, workers=1), out=tmp_path / "run")
+    cnntrain.train(
+        make_config([{"fc": {"activation": "softmax"}}], data=data, Max=1, workers=1), out=tmp_path / "run", plots=False
+    )
     with pytest.raises(DataError, match="the images of the train split are not bytes"):
         export(tmp_path / "run", tmp_path / "a.onnx", True, [f"data.path={tmp_path / 'floats.npz'}"])
     assert not (tmp_path / "a.onnx").exists()

@@ -56,8 +56,8 @@ def test_what_a_run_would_not_begin_with_is_told(make_config, tiny_config, tmp_p
 
 def test_training_after_it_is_what_it_would_have_been(tiny_config, tmp_path):
     config = tiny_config(Max=1, workers=1)
-    cnntrain.train(config, tmp_path / "a")
+    cnntrain.train(config, tmp_path / "a", plots=False)
     dry_run(config)
-    cnntrain.train(config, tmp_path / "b")
+    cnntrain.train(config, tmp_path / "b", plots=False)
     a, b = ((tmp_path / name / "weights.safetensors").read_bytes() for name in "ab")
     assert a == b

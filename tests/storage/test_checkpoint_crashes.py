@@ -58,14 +58,14 @@ def results(folder):
 def run_until(config, folder, epoch, batch):
     """Train until a batch has ended; what lies in the folder then."""
     interrupts = Interrupts()
-    for event in fit(config, folder, interrupts):
+    for event in fit(config, folder, interrupts, plots=False):
         if (getattr(event, "epoch", 0), getattr(event, "batch", 0)) == (epoch, batch):
             interrupts.signal = signal.SIGINT
     return files(folder)
 
 
 def test_every_crash_of_a_checkpoint_leaves_a_whole_one_to_go_on_from(config, tmp_path, disk, crashes, put_back):
-    list(fit(config, tmp_path / "undisturbed"))
+    list(fit(config, tmp_path / "undisturbed", plots=False))
     expected = results(tmp_path / "undisturbed")
     before = run_until(config, tmp_path / "old", *OLD)
     new = run_until(config, tmp_path / "new", *NEW)
@@ -77,7 +77,7 @@ def test_every_crash_of_a_checkpoint_leaves_a_whole_one_to_go_on_from(config, tm
     for state in states:
         put_back(folder, state)
         found.append(position(folder))
-        list(resume_run(folder))
+        list(resume_run(folder, plots=False))
         assert results(folder) == expected
         assert not list(folder.glob("*.tmp"))
     assert set(found) == {OLD, NEW}
@@ -88,7 +88,7 @@ def test_every_crash_of_a_checkpoint_leaves_a_whole_one_to_go_on_from(config, tm
 def test_every_crash_in_the_first_steps_leaves_something_to_go_on_from(config, tmp_path, all_files, crashes, put_back):
     """From the first file of a run to behind its second checkpoint: config, metrics and all."""
     expected_folder = tmp_path / "undisturbed"
-    list(fit(config, expected_folder))
+    list(fit(config, expected_folder, plots=False))
     expected = results(expected_folder)
     all_files.operations.clear()
     run_until(config, tmp_path / "run", 1, 1)
@@ -101,7 +101,7 @@ def test_every_crash_in_the_first_steps_leaves_something_to_go_on_from(config, t
         if "config.yaml" not in state:
             continue  # nothing has begun: the command is given again
         has_config += 1
-        list(resume_run(folder))
+        list(resume_run(folder, plots=False))
         assert results(folder) == expected, count
     assert has_config > 20
 

@@ -34,7 +34,7 @@ def config(make_config):
 
 
 def weights(config, folder):
-    for event in fit(config, folder):
+    for event in fit(config, folder, plots=False):
         last = event
     return (folder / "weights.safetensors").read_bytes(), last.result
 
@@ -89,7 +89,7 @@ def test_a_loss_that_is_not_finite_is_explained_on_the_images_that_made_it(confi
     monkeypatch.setattr(Network, "forward_backward", learning)
     monkeypatch.setattr(Network, "first_nonfinite", explaining)
     with pytest.raises(DivergedError):
-        for _ in fit(config(workers=1, alpha=1e30, loss="mse"), tmp_path / "run"):
+        for _ in fit(config(workers=1, alpha=1e30, loss="mse"), tmp_path / "run", plots=False):
             pass
     assert explained
     assert any(np.array_equal(explained[0], x) for x in learned)
@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_is_explained_on_the_images_that_made_it(confi
 
 def test_what_is_too_large_for_the_datas_images_is_told_before_anything_is_written(config, tmp_path):
     with pytest.raises(ShapeError) as caught:
-        list(fit(config(augmentation={"crop": 8, "cutout": 7, "rotation": 180}), tmp_path / "run"))
+        list(fit(config(augmentation={"crop": 8, "cutout": 7, "rotation": 180}), tmp_path / "run", plots=False))
     assert str(caught.value) == (
         "a test: training.augmentation.crop: 8 does not fit images of 8 x 8: it must be smaller than 8"
     )

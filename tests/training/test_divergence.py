@@ -21,7 +21,7 @@ def diverge(config, out):
     """Train until it diverges; the sentence and the last event's result."""
     events = []
     with pytest.raises(DivergedError) as caught:
-        events.extend(fit(config, out))
+        events.extend(fit(config, out, plots=False))
     assert "\n" not in str(caught.value)
     return str(caught.value), events[-1].result
 
@@ -86,7 +86,7 @@ def test_iterations_before_are_kept(tiny_config, tmp_path):
     assert 1 <= result["epochs"] < 1000
     assert sentence.startswith(f"after epoch {result['epochs'] + 1}, batch 1: the train loss is not finite")
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == result["epochs"]
-    for event in fit(config_short, tmp_path / "short"):
+    for event in fit(config_short, tmp_path / "short", plots=False):
         last = event
     assert last.result["stop"] == "max"
     best = cnntrain.load(tmp_path / "run" / "best.safetensors").parameters()

@@ -97,18 +97,18 @@ def free(monkeypatch):
 def test_a_run_that_needs_more_than_is_free_is_refused_before_anything_is_written(tiny_config, tmp_path, free):
     config = tiny_config(WIDE, workers=2)
     free(10_000_000)
-    for start in (lambda: list(fit(config, tmp_path / "run")), lambda: dry_run(config)):
+    for start in (lambda: list(fit(config, tmp_path / "run", plots=False)), lambda: dry_run(config)):
         with pytest.raises(OutOfMemoryError, match=r"GB more memory, and 0.01 GB are free here; --workers 1, or"):
             start()
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_not_resumed_where_there_is_no_memory_for_it(tiny_config, tmp_path, free):
-    list(fit(tiny_config(Max=1, workers=1), tmp_path / "run"))
+    list(fit(tiny_config(Max=1, workers=1), tmp_path / "run", plots=False))
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     free(None, 20_000_000)
     with pytest.raises(OutOfMemoryError, match=r"0.02 GB are left by the limit of this process \(ulimit\); a smaller"):
-        list(resume_run(tmp_path / "run", ["training.Max=2"]))
+        list(resume_run(tmp_path / "run", ["training.Max=2"], plots=False))
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -117,7 +117,7 @@ def test_a_run_that_needs_nearly_all_begins_with_a_warning(tiny_config, tmp_path
     needed = of(config).total
     for share, count in ((2.0, 0), (1.0, 1), (0.9, 1)):
         free(int(share * needed))
-        events = list(fit(config, tmp_path / f"run-{share}"))
+        events = list(fit(config, tmp_path / f"run-{share}", plots=False))
         warned = [event.text for event in events if type(event).__name__ == "WarningIssued"]
         assert len(warned) == count
         assert all("it may run out of memory; a smaller training.batch_size" in text for text in warned)

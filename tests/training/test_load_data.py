@@ -95,7 +95,7 @@ def test_whoever_stops_listening_stops_the_loading(monkeypatch, tiny_config):
 def test_the_python_api_shows_no_bar_of_a_run_that_cannot_begin(tiny_config, tmp_path, capsys):
     (tmp_path / "kept.txt").touch()
     with pytest.raises(cnntrain.CnntrainError, match="not empty"):
-        cnntrain.train(tiny_config(Max=1, workers=1), tmp_path)
+        cnntrain.train(tiny_config(Max=1, workers=1), tmp_path, plots=False)
     assert capsys.readouterr().err == ""
 
 
@@ -108,7 +108,7 @@ def test_the_python_api_shows_how_far_the_data_are(monkeypatch, tiny_config, tmp
         return real(config, run, reporter, scale)
 
     monkeypatch.setattr(load_data, "load_config_data", load)
-    cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")
+    cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run", plots=False)
     shown = capsys.readouterr().err
     assert "decoding 1/2: " in shown
     assert "reading 3,000: " in shown
@@ -125,7 +125,7 @@ def test_the_python_api_shows_notes_as_warnings(monkeypatch, tiny_config, tmp_pa
 
     monkeypatch.setattr(load_data, "load_config_data", load)
     with pytest.warns(UserWarning, match="skipped 2 hidden"):
-        assert cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run")["epochs"] == 1
+        assert cnntrain.train(tiny_config(Max=1, workers=1), tmp_path / "run", plots=False)["epochs"] == 1
 
 
 def test_a_process_that_may_start_no_thread_is_told(monkeypatch, tiny_config):

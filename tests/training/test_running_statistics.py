@@ -79,7 +79,7 @@ def test_they_are_no_parameters(config):
 
 
 def test_a_run_keeps_them_and_its_weights_need_them(config, tmp_path):
-    result = cnntrain.train(config(Max=2), tmp_path / "run")
+    result = cnntrain.train(config(Max=2), tmp_path / "run", plots=False)
     assert cnntrain.evaluate(tmp_path / "run")["loss"] == result["test"]["loss"]
     network = cnntrain.weights.load_saved(tmp_path / "run").network
     state = network.state()

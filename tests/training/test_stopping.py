@@ -66,5 +66,5 @@ def test_patience_needs_a_validation_split(make_config, tiny_config, tmp_path):
     config = tiny_config()
     patient = config.training.model_copy(update={"patience": 3})
     with pytest.raises(ConfigError, match=r"training.patience: patience needs a validation loss"):
-        cnntrain.train(config.model_copy(update={"training": patient}), tmp_path / "run")
+        cnntrain.train(config.model_copy(update={"training": patient}), tmp_path / "run", plots=False)
     assert not (tmp_path / "run").exists()

@@ -43,7 +43,7 @@ def test_saved_weights_need_no_class_counts(tiny_config, record, tmp_path, terms
 
 def test_a_weight_beyond_all_numbers_ends_like_any_loss_that_is_not_finite(tiny_config, tmp_path):
     with pytest.raises(DivergedError, match="the loss is not finite"):
-        cnntrain.train(tiny_config(layers=SOFTMAX, class_weights=[1.0, 1e300, 1.0]), tmp_path / "run")
+        cnntrain.train(tiny_config(layers=SOFTMAX, class_weights=[1.0, 1e300, 1.0]), tmp_path / "run", plots=False)
 
 
 def test_a_rare_class_is_found_where_it_weighs_more(make_config, tmp_path):
@@ -61,7 +61,7 @@ def test_a_rare_class_is_found_where_it_weighs_more(make_config, tmp_path):
             optimizer="adam",
             alpha=0.05,
         )
-        cnntrain.train(config, tmp_path / str(weights))
+        cnntrain.train(config, tmp_path / str(weights), plots=False)
         rows = cnntrain.evaluate(tmp_path / str(weights), "train")["per_class"]
         found.append(rows[1]["recall"])
     assert found[1] > found[0] + 0.3

@@ -67,7 +67,7 @@ def shared_memory_in_use():
 def test_a_killed_worker_ends_the_run_and_spares_the_weights(tiny_config, tmp_path, started, event, whole, victim):
     weights, happened = [], []
     with pytest.raises(WorkerError, match=rf"^worker {victim + 1} (was killed|ended) .*; the run is stopped$"):  # noqa: PT012
-        for now in fit(tiny_config(workers=3), tmp_path / "run"):
+        for now in fit(tiny_config(workers=3), tmp_path / "run", plots=False):
             happened.append(now)
             name = type(now).__name__
             if name == "TrainingStarted":
@@ -97,19 +97,19 @@ def test_a_worker_that_raises_ends_the_run(tiny_config, tmp_path, started, monke
         workers.Processes, "__init__", lambda self, module, init=workers.Processes.__init__: init(self, "failing")
     )
     with pytest.raises(WorkerError, match=r"worker [12] ended with status 1 \(there is not enough memory\)"):
-        list(fit(tiny_config(workers=3, batch_size=40, Max=99), tmp_path / "run"))
+        list(fit(tiny_config(workers=3, batch_size=40, Max=99), tmp_path / "run", plots=False))
     assert all_gone(started)
 
 
 def test_a_run_that_diverges_says_so_on_any_number_of_workers(tiny_config, tmp_path, started):
     with pytest.raises(DivergedError, match="the loss is not finite"):
-        list(fit(tiny_config(workers=2, alpha=1e30), tmp_path / "run"))
+        list(fit(tiny_config(workers=2, alpha=1e30), tmp_path / "run", plots=False))
     assert all_gone(started)
 
 
 @pytest.mark.parametrize("how", ["closed", "dropped", "interrupted"])
 def test_an_abandoned_run_leaves_nothing(tiny_config, tmp_path, started, how):
-    run = fit(tiny_config(workers=3), tmp_path / "run")
+    run = fit(tiny_config(workers=3), tmp_path / "run", plots=False)
     network = next(run).network
     next(run)
     if how == "closed":
@@ -142,7 +142,7 @@ def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
     gc.disable()
     try:
         with suppress(DivergedError):
-            for event in fit(config, tmp_path / "run"):
+            for event in fit(config, tmp_path / "run", plots=False):
                 most = max(most, len(shared_memory_in_use()))
                 name = type(event).__name__
         assert name == "TrainingEnded"
@@ -156,7 +156,7 @@ def test_it_works_in_a_thread(tiny_config, tmp_path):
     """As in a notebook, where the main thread is not the one that runs the cells."""
     results = []
     thread = threading.Thread(
-        target=lambda: results.append(cnntrain.train(tiny_config(workers=2, Max=1), tmp_path / "run"))
+        target=lambda: results.append(cnntrain.train(tiny_config(workers=2, Max=1), tmp_path / "run", plots=False))
     )
     thread.start()
     thread.join(30)

@@ -28,7 +28,7 @@ from cnntrain.weights.safetensors_file import read_header, read_tensors, seriali
 @pytest.fixture
 def run(tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
-    list(fit(tiny_config(optimizer="adam", Max=2), tmp_path / "run"))
+    list(fit(tiny_config(optimizer="adam", Max=2), tmp_path / "run", plots=False))
     return tmp_path / "run"
 
 
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(run, change):
     rewritten(run / "checkpoint.safetensors", change)
     (run / "checkpoint.previous.safetensors").unlink()
     with pytest.raises(WeightsError) as caught:
-        list(resume_run(run))
+        list(resume_run(run, plots=False))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -195,7 +195,7 @@ def stopped(tmp_path_factory):
     stop = Interrupts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(import_module("cnntrain.training.fit"), "write_run_artifacts", lambda *_, **__: iter(()))
-        for event in fit(config_from_dict(content, "a test"), folder / "run", stop):
+        for event in fit(config_from_dict(content, "a test"), folder / "run", stop, plots=False):
             if (getattr(event, "epoch", 0), getattr(event, "batch", 0)) == (3, 1):
                 stop.signal = 2
     (folder / "run" / "checkpoint.previous.safetensors").unlink()
@@ -217,7 +217,7 @@ def resumed(stopped, change):
     shutil.copytree(stopped / "run", folder)
     rewritten(folder / "checkpoint.safetensors", change)
     try:
-        list(resume_run(folder))
+        list(resume_run(folder, plots=False))
     except CnntrainError as error:
         return error
     return None

@@ -74,7 +74,7 @@ def stopped_api(tiny_config, monkeypatch, tmp_path):
             return forward_backward(self, *arguments, **options)
 
         monkeypatch.setattr(Network, "forward_backward", step_and_be_stopped)
-        return cnntrain.train(tiny_config(), tmp_path / "run")
+        return cnntrain.train(tiny_config(), tmp_path / "run", plots=False)
 
     return train
 

@@ -77,13 +77,13 @@ def results(folder):
 
 @pytest.fixture
 def expected(tiny_config, tmp_path):
-    list(fit(tiny_config(**OPTIONS), tmp_path / "undisturbed"))
+    list(fit(tiny_config(**OPTIONS), tmp_path / "undisturbed", plots=False))
     return results(tmp_path / "undisturbed")
 
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(tiny_config, tmp_path, trouble, expected):
     at = {(1, 3): lambda: setattr(trouble, "error", full()), (4, 1): lambda: setattr(trouble, "error", None)}
-    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
+    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False), at))
     assert len(texts) == 2
     assert "No space left on device; training continues, and saving is tried again later" in texts[0]
     assert texts[1] == "saving works again"
@@ -98,39 +98,44 @@ def test_a_disk_that_stays_full_ends_the_run_with_a_sentence(tiny_config, tmp_pa
         match=r"saving failed: .*No space left on device; .* cnntrain resume continues from epoch 2, batch 2",
     ):
         watched(
-            fit(tiny_config(**OPTIONS), tmp_path / "run"), {(2, 3): lambda: setattr(trouble, "error", full())}, events
+            fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False),
+            {(2, 3): lambda: setattr(trouble, "error", full())},
+            events,
         )
     assert events[-1].result["stop"] == "max"
     assert events[-1].result["epochs"] == 5
     progress = last_checkpoint(tmp_path / "run").checkpoint.state
     assert (progress.epoch, progress.batch) == (2, 2)
     trouble.error = None
-    list(resume_run(tmp_path / "run"))
+    list(resume_run(tmp_path / "run", plots=False))
     assert results(tmp_path / "run") == expected
 
 
 def test_a_disk_that_is_full_from_the_beginning_is_told_before_anything_is_learned(tiny_config, tmp_path, trouble):
     trouble.error = full()
     with pytest.raises(OSError, match="No space"):
-        list(fit(tiny_config(**OPTIONS), tmp_path / "run"))
+        list(fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False))
     trouble.error = None
-    list(fit(tiny_config(**OPTIONS), tmp_path / "run"))
+    list(fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False))
 
 
 def test_a_folder_that_is_deleted_is_told_and_not_made_anew(tiny_config, tmp_path):
     with pytest.raises(StorageError, match="No such file or directory"):
-        watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), {(2, 1): lambda: shutil.rmtree(tmp_path / "run")})
+        watched(
+            fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False),
+            {(2, 1): lambda: shutil.rmtree(tmp_path / "run")},
+        )
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_comes_back_is_used(tiny_config, tmp_path, expected):
     at = {(2, 1): lambda: shutil.rmtree(tmp_path / "run"), (3, 1): (tmp_path / "run").mkdir}
-    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), at))
+    texts = warnings_of(watched(fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False), at))
     assert texts[-1] == "saving works again"
     weights, lines = results(tmp_path / "run")
     assert weights == expected[0]
     assert lines == expected[1][-len(lines) :]
-    list(resume_run(tmp_path / "run"))
+    list(resume_run(tmp_path / "run", plots=False))
 
 
 def test_another_run_in_its_place_is_left_alone(tiny_config, tmp_path):
@@ -138,13 +143,13 @@ def test_another_run_in_its_place_is_left_alone(tiny_config, tmp_path):
 
     def replace():
         shutil.rmtree(tmp_path / "run")
-        other.append(fit(tiny_config(**OPTIONS, seed=1), tmp_path / "run"))
+        other.append(fit(tiny_config(**OPTIONS, seed=1), tmp_path / "run", plots=False))
         next(other[0])
 
     with pytest.raises(StorageError, match="another process is working on this run"):
-        watched(fit(tiny_config(**OPTIONS), tmp_path / "run"), {(2, 1): replace})
+        watched(fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False), {(2, 1): replace})
     list(other[0])
-    list(fit(tiny_config(**OPTIONS, seed=1), tmp_path / "alone"))
+    list(fit(tiny_config(**OPTIONS, seed=1), tmp_path / "alone", plots=False))
     assert results(tmp_path / "run") == results(tmp_path / "alone")
 
 
@@ -155,7 +160,7 @@ def test_the_same_trouble_is_told_once(tiny_config, tmp_path, trouble):
     events = []
     with pytest.raises(StorageError):
         watched(
-            fit(tiny_config(**OPTIONS), tmp_path / "run"),
+            fit(tiny_config(**OPTIONS), tmp_path / "run", plots=False),
             {(1, 3): lambda: setattr(trouble, "error", full()), (4, 1): other},
             events,
         )
@@ -168,7 +173,7 @@ def test_the_same_trouble_is_told_once(tiny_config, tmp_path, trouble):
 def test_numbers_that_ran_away_are_in_no_checkpoint(tiny_config, tmp_path):
     options = OPTIONS | {"alpha": 1e30, "checkpoint_every": "1 batch"}
     with pytest.raises(cnntrain.CnntrainError):
-        list(fit(tiny_config(**options), tmp_path / "run"))
+        list(fit(tiny_config(**options), tmp_path / "run", plots=False))
     assert np.isfinite(last_checkpoint(tmp_path / "run").checkpoint.theta).all()
 
 
@@ -183,7 +188,7 @@ def test_how_often_a_checkpoint_is_written(said, meant):
 def test_checkpoints_are_written_so_often(tiny_config, tmp_path, monkeypatch, every, least):
     save, written = checkpoint.save, []
     monkeypatch.setattr(checkpoint, "save", lambda *arguments: (written.append(1), save(*arguments)))
-    list(fit(tiny_config(**OPTIONS | {"checkpoint_every": every}), tmp_path / "run"))
+    list(fit(tiny_config(**OPTIONS | {"checkpoint_every": every}), tmp_path / "run", plots=False))
     assert least <= len(written) <= 37
 
 
@@ -199,7 +204,7 @@ def test_saving_takes_no_more_than_a_twentieth_of_the_time(tiny_config, tmp_path
     monkeypatch.setattr(checkpoint, "save", slow)
     monkeypatch.setattr(manager, "time", SimpleNamespace(monotonic=lambda: now[0]))
     options = {"batch_size": "all", "Max": 300, "checkpoint_every": 1e9}
-    for event in fit(tiny_config(**options), tmp_path / "run"):
+    for event in fit(tiny_config(**options), tmp_path / "run", plots=False):
         now[0] += 0.1 if type(event).__name__ == "BatchEnded" else 0
     between = [later - earlier for earlier, later in pairwise(saved[1:-1])]  # the first and the last are always written
     assert len(between) >= 1
@@ -221,7 +226,7 @@ def test_nothing_is_written_into_a_folder_of_another_process(tiny_config, tmp_pa
     options = OPTIONS | {"checkpoint_every": "1 batch"}
     at = {(2, 1): replace, (2, 3): look, (3, 2): look, (5, 6): look}
     with pytest.raises(StorageError, match="another process is working on this run"):
-        watched(fit(tiny_config(**options), tmp_path / "run"), at)
+        watched(fit(tiny_config(**options), tmp_path / "run", plots=False), at)
     look()
     assert found == [[".lock"]] * 4
     others[0].release()
@@ -231,9 +236,9 @@ def test_nothing_is_written_into_a_folder_of_another_process(tiny_config, tmp_pa
 def test_a_file_that_is_deleted_in_mid_run_is_written_again(tiny_config, tmp_path, name):
     """Also the best weights, when no later ones are better: steps this short change nothing."""
     options = OPTIONS | {"alpha": 1e-30, "momentum": 0.0}
-    list(fit(tiny_config(**options), tmp_path / "undisturbed"))
+    list(fit(tiny_config(**options), tmp_path / "undisturbed", plots=False))
     at = {(3, 2): (tmp_path / "run" / name).unlink}
-    events = watched(fit(tiny_config(**options), tmp_path / "run"), at)
+    events = watched(fit(tiny_config(**options), tmp_path / "run", plots=False), at)
     assert events[-1].result["best"]["epoch"] == 1
     assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
     assert (tmp_path / "run" / name).exists()

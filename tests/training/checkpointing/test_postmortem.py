@@ -21,7 +21,7 @@ def diverge(folder: Path, **training) -> Path:
     options = {"alpha": 1e25, "Max": 3, "batch_size": 200, "workers": 1} | training
     config = {"data": {"source": "digits"}, "network": {"layers": LAYERS}, "training": options}
     with pytest.raises(DivergedError):
-        cnntrain.train(config_from_dict(config, "a test"), folder)
+        cnntrain.train(config_from_dict(config, "a test"), folder, plots=False)
     return folder
 
 

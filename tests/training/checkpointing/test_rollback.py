@@ -69,8 +69,8 @@ def warned(events):
 
 def test_half_the_alpha_saves_a_run(tmp_path):
     with pytest.raises(DivergedError):
-        list(fit(config(0.1, on_divergence="stop"), tmp_path / "stop"))
-    events = list(fit(config(0.1), tmp_path / "a"))
+        list(fit(config(0.1, on_divergence="stop"), tmp_path / "stop", plots=False))
+    events = list(fit(config(0.1), tmp_path / "a", plots=False))
     (warning_texts,) = warned(events)
     assert (
         "rolling back to the initial weights, and continuing with 0.5 of alpha (rollback 1 of at most 3)"
@@ -87,7 +87,7 @@ def test_half_the_alpha_saves_a_run(tmp_path):
 
 def test_a_run_goes_back_to_its_best_iteration(tmp_path):
     """Alpha rises until its steps are too long: before that they were good."""
-    events = list(fit(config(0.4, warmup=40, Max=60), tmp_path / "a"))
+    events = list(fit(config(0.4, warmup=40, Max=60), tmp_path / "a", plots=False))
     warning_texts, _ = warned(events)
     best = int(warning_texts.split("rolling back to epoch ")[1].split(",")[0])
     assert best > 1
@@ -107,7 +107,7 @@ def indices_of(events, kind):
 @pytest.mark.parametrize("data", [{}, {"validation": 0.1}], ids=str)
 def test_weights_that_the_first_step_ruined_are_not_what_a_run_goes_back_to(tmp_path, data):
     """The loss of the first epoch is that of the untrained network, whose one step was far too long."""
-    warning_texts = warned(fit(config(0.4, data, Max=60), tmp_path / "a"))
+    warning_texts = warned(fit(config(0.4, data, Max=60), tmp_path / "a", plots=False))
     assert len(warning_texts) == 3
     assert all("rolling back to the initial weights" in text for text in warning_texts)
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
@@ -119,7 +119,7 @@ def test_weights_that_the_first_step_ruined_are_not_what_a_run_goes_back_to(tmp_
 
 def test_the_advice_is_an_alpha_below_the_one_that_failed(tmp_path):
     with pytest.raises(DivergedError, match=r"try a smaller training\.alpha than 1\.25e\+29"):
-        list(fit(config(1e30), tmp_path / "a"))
+        list(fit(config(1e30), tmp_path / "a", plots=False))
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert (summary["stop"], summary["rollbacks"], summary["alpha_factor"]) == ("diverged", 3, 0.125)
 
@@ -128,7 +128,7 @@ def test_a_run_goes_back_three_times_at_most(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         with pytest.raises(DivergedError):
-            cnntrain.train(config(1e30), tmp_path / "a")
+            cnntrain.train(config(1e30), tmp_path / "a", plots=False)
     warning_texts = [str(warning.message) for warning in caught]
     assert [f"rollback {time} of at most 3" in text for time, text in enumerate(warning_texts, start=1)] == [
         True,
@@ -138,17 +138,19 @@ def test_a_run_goes_back_three_times_at_most(tmp_path):
 
 
 def test_neither_workers_nor_checkpoints_make_a_difference(tmp_path):
-    list(fit(config(1.0, Max=25), tmp_path / "a"))
-    for _ in fit(config(1.0, Max=25, checkpoint_every="7 batches", workers=2), tmp_path / "b", stop := Interrupts()):
+    list(fit(config(1.0, Max=25), tmp_path / "a", plots=False))
+    for _ in fit(
+        config(1.0, Max=25, checkpoint_every="7 batches", workers=2), tmp_path / "b", stop := Interrupts(), plots=False
+    ):
         if (tmp_path / "b" / "postmortem").exists():
             stop.signal = signal.SIGTERM
-    list(resume_run(tmp_path / "b"))
+    list(resume_run(tmp_path / "b", plots=False))
     assert results(tmp_path / "a") == results(tmp_path / "b")
 
 
 def test_a_run_that_went_back_resumes_with_its_smaller_alpha(tmp_path):
-    list(fit(config(0.1, Max=100), tmp_path / "a"))
-    list(resume_run(tmp_path / "a", ["training.Max=120"]))
+    list(fit(config(0.1, Max=100), tmp_path / "a", plots=False))
+    list(resume_run(tmp_path / "a", ["training.Max=120"], plots=False))
     lines = rows(tmp_path / "a")
     assert lines[-1]["alpha"] == 0.05
     assert [line["epoch"] for line in lines] == list(range(1, 121))
@@ -214,7 +216,7 @@ def test_a_run_that_is_stopped_at_every_batch_rolls_back_to_the_same_bits(
 ):
     breaking(*CASES[case])
     options = tiny_config(LAYERS, {"validation": validation}, **OPTIONS, patience=3 if validation else 0)
-    events = whole(fit(options, tmp_path / "whole"))
+    events = whole(fit(options, tmp_path / "whole", plots=False))
     assert len(warned(events)) == min(3, len(CASES[case]))
     expected = results(tmp_path / "whole")
     assert expected[2]["rollbacks"] == min(3, len(CASES[case]))
@@ -224,9 +226,9 @@ def test_a_run_that_is_stopped_at_every_batch_rolls_back_to_the_same_bits(
     for every in ("1 batch", 60.0):
         folder = tmp_path / str(every)
         first = options.model_copy(update={"training": options.training.model_copy(update={"checkpoint_every": every})})
-        coming = stopped_at_each_batch(lambda stop, first=first, folder=folder: fit(first, folder, stop))
+        coming = stopped_at_each_batch(lambda stop, first=first, folder=folder: fit(first, folder, stop, plots=False))
         while coming:
-            coming = stopped_at_each_batch(lambda stop, folder=folder: resume_run(folder, interrupts=stop))
+            coming = stopped_at_each_batch(lambda stop, folder=folder: resume_run(folder, interrupts=stop, plots=False))
         assert results(folder) == expected
 
 
@@ -243,15 +245,15 @@ def stopped_at_each_batch(run):
 def test_a_run_that_is_killed_at_any_event_rolls_back_to_the_same_bits(tiny_config, tmp_path, breaking, case):
     breaking(*CASES[case])
     options = tiny_config(LAYERS, **OPTIONS, checkpoint_every="2 batches")
-    events = whole(fit(options, tmp_path / "whole"))
+    events = whole(fit(options, tmp_path / "whole", plots=False))
     expected = results(tmp_path / "whole")
     for count in range(1, len(events) - 1, 4):
         folder = tmp_path / str(count)
-        coming = fit(options, folder)
+        coming = fit(options, folder, plots=False)
         for _ in range(count):
             next(coming)
         coming.close()  # as after a kill, nothing more is saved
-        assert all("rolling back to" in text for text in warned(whole(resume_run(folder))))
+        assert all("rolling back to" in text for text in warned(whole(resume_run(folder, plots=False))))
         assert results(folder) == expected
 
 
@@ -272,7 +274,7 @@ def test_what_the_optimizer_remembers_begins_anew(tiny_config, tmp_path, breakin
     options = tiny_config(batch_size="all", **optimizer, Max=6, alpha=0.01, on_divergence="rollback")
     breaking((4, 1.0))
     events, thetas = [], []
-    for event in fit(options, tmp_path / "a"):
+    for event in fit(options, tmp_path / "a", plots=False):
         events.append(event)
         if isinstance(event, TrainingStarted):
             network = event.network
@@ -296,15 +298,15 @@ def test_the_first_step_of_adam_behind_a_rollback_is_as_long_as_alpha_says(tiny_
     options = tiny_config(
         batch_size="all", optimizer="adam", Max=9, alpha=1e-3, on_divergence="rollback", dtype="float64", eps=1e-12
     )
-    list(fit(options, tmp_path / "a"))
+    list(fit(options, tmp_path / "a", plots=False))
     assert rows(tmp_path / "a")[7]["max_change"] == pytest.approx(0.5e-3, rel=1e-6)
 
 
 def test_the_schedule_is_that_of_the_run(tiny_config, tmp_path, breaking):
     options = tiny_config(**OPTIONS)
-    list(fit(options, tmp_path / "calm"))
+    list(fit(options, tmp_path / "calm", plots=False))
     breaking((8, 1.0))
-    list(fit(options, tmp_path / "back"))
+    list(fit(options, tmp_path / "back", plots=False))
     alphas = [[row["alpha"] for row in rows(tmp_path / run)] for run in ("calm", "back")]
     assert alphas[1] == [*alphas[0][:2], *(alpha / 2 for alpha in alphas[0][2:])]
 
@@ -315,7 +317,7 @@ def test_at_the_beginning_the_weights_are_those_of_the_beginning(tiny_config, tm
     options = tiny_config(**OPTIONS)
     untrained = build_for(options, load_config_data(options)).theta
     folder = tmp_path / "a"
-    coming = fit(options, folder)
+    coming = fit(options, folder, plots=False)
     for event in coming:
         if isinstance(event, WarningIssued):
             assert "rolling back to the initial weights" in event.text
@@ -334,7 +336,7 @@ def test_lines_beyond_the_place_gone_back_to_are_forgotten_at_once(tiny_config, 
     stop = Interrupts()
     options = tiny_config(**OPTIONS | {"alpha": 10.0})  # so long that nothing is better than the beginning
     gone_back = False
-    for event in fit(options, tmp_path / "a", stop):
+    for event in fit(options, tmp_path / "a", stop, plots=False):
         gone_back = gone_back or isinstance(event, WarningIssued)
         if gone_back and isinstance(event, BatchEnded):
             stop.signal = signal.SIGINT
@@ -346,38 +348,40 @@ def test_lines_beyond_the_place_gone_back_to_are_forgotten_at_once(tiny_config, 
 def test_verify_sees_that_a_rollback_lies_between_two_checkpoints(tiny_config, tmp_path, breaking, every):
     breaking((8, 1.0))
     options = tiny_config(**OPTIONS, checkpoint_every=every)
-    list(fit(options, tmp_path / "whole"))
-    coming = fit(options, tmp_path / "killed")
+    list(fit(options, tmp_path / "whole", plots=False))
+    coming = fit(options, tmp_path / "killed", plots=False)
     for event in coming:
         if isinstance(event, WarningIssued):
             next(coming)
             coming.close()
-    warning_texts = warned(resume_run(tmp_path / "killed", verify=True))
+    warning_texts = warned(resume_run(tmp_path / "killed", verify=True, plots=False))
     assert "the run rolled back between its last two checkpoints: no steps to repeat" in warning_texts[0]
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
 
 
 def test_verify_repeats_the_steps_behind_a_rollback(tiny_config, tmp_path, breaking):
     breaking((8, 1.0))
-    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
-    (verified,) = [event for event in resume_run(tmp_path / "a", verify=True) if isinstance(event, StepsVerified)]
+    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a", plots=False))
+    (verified,) = [
+        event for event in resume_run(tmp_path / "a", verify=True, plots=False) if isinstance(event, StepsVerified)
+    ]
     assert verified.steps > 0
 
 
 def test_steps_that_diverge_only_when_they_are_repeated_are_other_bits(tiny_config, tmp_path, breaking):
-    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a"))
+    list(fit(tiny_config(**OPTIONS, checkpoint_every="2 batches"), tmp_path / "a", plots=False))
     breaking((12, 1.0))
     with pytest.raises(ReplayError, match=r"repeating the steps from epoch 4, batch 2 to epoch 5, batch 0 diverged: "):
-        list(resume_run(tmp_path / "a", verify=True))
+        list(resume_run(tmp_path / "a", verify=True, plots=False))
 
 
 def test_a_checkpoint_of_another_run_is_not_what_verify_begins_from(tiny_config, tmp_path):
-    list(fit(tiny_config(**OPTIONS), tmp_path / "a"))
-    list(fit(tiny_config(**OPTIONS | {"optimizer": "sgd"}), tmp_path / "b"))
+    list(fit(tiny_config(**OPTIONS), tmp_path / "a", plots=False))
+    list(fit(tiny_config(**OPTIONS | {"optimizer": "sgd"}), tmp_path / "b", plots=False))
     previous = "checkpoint.previous.safetensors"
     (tmp_path / "a" / previous).write_bytes((tmp_path / "b" / previous).read_bytes())
     with pytest.raises(WeightsError, match="are from different runs"):
-        list(resume_run(tmp_path / "a", verify=True))
+        list(resume_run(tmp_path / "a", verify=True, plots=False))
 
 
 def test_a_rollback_keeps_nothing_of_what_diverged_in_memory(tiny_config, tmp_path, breaking, monkeypatch):
@@ -394,7 +398,7 @@ def test_a_rollback_keeps_nothing_of_what_diverged_in_memory(tiny_config, tmp_pa
     breaking((10, 1.0), (11, 0.5), (10, 0.25))
     gc.disable()
     try:
-        for event in fit(tiny_config(**OPTIONS), tmp_path / "a"):
+        for event in fit(tiny_config(**OPTIONS), tmp_path / "a", plots=False):
             if isinstance(event, BatchEnded):
                 most = max(most, sum(reference() is not None for reference in made))
     finally:

@@ -1,0 +1,16 @@
+"""The floors of the package: a module imports from its own floor and those below."""
+
+# From the top down; a module may import its own floor and those below.
+FLOORS = [
+    ["cli", "__main__"],
+    ["autoconfig", "profiling"],
+    ["training", "inference", "onnx_export", "gradient_check"],
+    ["evaluation"],
+    ["runs"],
+    ["builder", "weights", "summary"],
+    ["config", "network", "data", "parallel", "storage"],
+    ["layers", "optimizers"],
+    ["ops"],
+    ["errors", "types", "streams"],
+    ["textbook"],  # uses nothing of the package, and nothing uses it
+]
