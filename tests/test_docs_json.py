@@ -17,6 +17,7 @@ KEYS = {
 }
 
 
+@pytest.mark.slow
 def test_every_command_prints_the_keys_that_are_documented(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for words in (

@@ -82,6 +82,7 @@ def test_digits_are_learned(tmp_path, seed):
     assert result["test"]["accuracy"] >= 0.97
 
 
+@pytest.mark.slow
 def test_lenet_learns_real_mnist_in_one_pass(tmp_path, mnist):
     config = cnntrain.load_config(CONFIGS / "mnist_lenet5.yaml", [mnist, "training.Max=1"])
     result = cnntrain.train(config, tmp_path / "run", plots=False)

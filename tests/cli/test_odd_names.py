@@ -43,6 +43,7 @@ def said(*words, status=None):
     return text
 
 
+@pytest.mark.slow
 def test_commands_with_a_config(folder):
     config = f"{ODD}.yaml"
     text = said("train", config, "--progress", "plain", "--no-plots", status=0)

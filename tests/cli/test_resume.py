@@ -85,6 +85,7 @@ def test_a_checkpoint_is_a_weights_file_too(command):
     assert json.loads(shown.stdout)["loss"] == json.loads(other.stdout)["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 def test_a_stopped_command_says_how_to_go_on_and_does(command, digits_file, tmp_path):
     words = [sys.executable, "-m", "cnntrain", "train", str(digits_file), "--out", "stopped", "training.Max=100000"]

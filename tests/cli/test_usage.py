@@ -45,7 +45,7 @@ def test_an_empty_word_is_an_error(words, told):
         (["bench", "a.yaml", "--batch-size", "64"], "no such option: --batch-size; write training.batch_size=64"),
         (["resume", "runs/a", "--epochs", "5"], "no such option: --epochs; write training.Max=5"),
         (["train", "a.yaml", "--device", "cpu"], "no such option: --device; cnntrain runs on the CPU; leave it out"),
-        (["train", "a.yaml", "--save-dir", "x"], "no such option: --save-dir; name the run's folder with --out DIR"),
+        (["train", "a.yaml", "--save-dir", "x"], "no such option: --save-dir; use --out DIR for the run folder"),
         (["train", "a.yaml", "--quiet"], "no such option: --quiet; write --progress none"),
     ],
 )

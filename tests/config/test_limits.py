@@ -136,6 +136,7 @@ print(json.dumps([told, int(status[status.index("VmHWM:") + 1])]))
 """
 
 
+@pytest.mark.slow
 def test_hostile_files_are_refused_in_few_words_and_little_memory(folder):
     """In a process of its own, which tells how much it ever held (not ru_maxrss: that begins at what pytest holds)."""
     if not Path("/proc/self/status").exists():

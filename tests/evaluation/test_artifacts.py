@@ -137,6 +137,7 @@ def test_pictures_of_mistakes_are_those_of_the_samples(tiny_config, record, tmp_
     assert seen
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_matplotlib_cannot_keep_its_cache(tmp_path):
     (tmp_path / "file").write_text("")
     program = (

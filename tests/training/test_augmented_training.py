@@ -39,6 +39,7 @@ def weights(config, folder):
     return (folder / "weights.safetensors").read_bytes(), last.result
 
 
+@pytest.mark.slow
 def test_augmented_runs_have_the_same_bits_on_any_number_of_workers(config, tmp_path):
     single, result = weights(config(workers=1), tmp_path / "1")
     for workers in (2, 3):

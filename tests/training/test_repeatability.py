@@ -54,6 +54,7 @@ def test_training_does_not_depend_on_what_ran_before(digits, record, tmp_path):
     assert files(tmp_path / "one") == files(tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_processes_with_another_hash_seed_write_the_same_bytes(tmp_path):
     (tmp_path / "a.yaml").write_text(
         "data: {source: digits}\nnetwork:\n  layers:\n    - conv: {K: 3, F: 3, activation: relu}\n"

@@ -97,6 +97,7 @@ def test_a_run_that_was_stopped_resumes_to_the_same_bits(config, uninterrupted, 
     assert len(ended) == 20
 
 
+@pytest.mark.slow
 def test_any_mixture_of_workers_and_stops_gives_the_same_bits(config, uninterrupted, tmp_path):
     expected = uninterrupted(**EVERYTHING, workers=1)
     interrupts, watch = stop_at(3)

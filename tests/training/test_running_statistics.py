@@ -9,6 +9,7 @@ from cnntrain.errors import WeightsError
 from cnntrain.parallel import SingleProcess
 from cnntrain.training.events import BatchEnded, EpochEnded
 from cnntrain.training.loop import train_loop
+from cnntrain.weights.weights import load_saved
 
 LAYERS = [
     {"conv": {"K": 3, "F": 3}},
@@ -81,7 +82,7 @@ def test_they_are_no_parameters(config):
 def test_a_run_keeps_them_and_its_weights_need_them(config, tmp_path):
     result = cnntrain.train(config(Max=2), tmp_path / "run", plots=False)
     assert cnntrain.evaluate(tmp_path / "run")["loss"] == result["test"]["loss"]
-    network = cnntrain.weights.load_saved(tmp_path / "run").network
+    network = load_saved(tmp_path / "run").network
     state = network.state()
     with pytest.raises(WeightsError, match=r"layers\.1\.running_mean missing"):
         network.set_state({name: value for name, value in state.items() if name != "layers.1.running_mean"})

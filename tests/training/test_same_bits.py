@@ -13,6 +13,8 @@ import pytest
 from cnntrain.config import load_config
 from cnntrain.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 LAYERS = [

@@ -16,7 +16,7 @@ from cnntrain.parallel.processes import Processes
 from cnntrain.training import workers
 from cnntrain.training.interrupts import Interrupts
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")]
 
 
 def children(process):
@@ -103,7 +103,7 @@ def test_a_worker_that_is_stopped_keeps_no_run_that_is_to_end(command, tmp_path)
 
 def test_a_worker_that_is_stuck_keeps_no_run_that_is_to_end(tiny_config, monkeypatch, tmp_path, record):
     monkeypatch.setattr(Processes, "wake", lambda self: None)  # nothing wakes one that the kernel does not let go
-    monkeypatch.setattr(workers, "PATIENCE", 0.1)
+    monkeypatch.setattr(workers, "STOP_TIMEOUT", 0.1)
     interrupts = Interrupts()
 
     def on_batch(event):
@@ -128,7 +128,7 @@ def test_workers_end_with_rank_0(command, tmp_path, moment):
 def test_workers_end_with_rank_0_though_a_process_forked_from_it_lives(tmp_path):
     program = (
         "import os, sys, time, cnntrain\n"
-        "from cnntrain.training import fit\n"
+        "from cnntrain.training.fit import fit\n"
         "for event in fit(cnntrain.load_config(sys.argv[1], ['training.workers=2', 'training.Max=1000']), 'run'):\n"
         "    if type(event).__name__ == 'BatchEnded' and not os.path.exists('forked'):\n"
         "        open('forked', 'w').close()\n"

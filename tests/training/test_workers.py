@@ -134,6 +134,7 @@ def test_the_network_can_be_used_after_the_run(tiny_config, tmp_path, record):
         assert shared_memory_in_use() == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
 def test_a_rollback_maps_nothing_beside_what_it_left(tiny_config, tmp_path):
     """Not until the cycle collector runs, either."""

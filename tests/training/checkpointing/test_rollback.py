@@ -137,6 +137,7 @@ def test_a_run_goes_back_three_times_at_most(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_neither_workers_nor_checkpoints_make_a_difference(tmp_path):
     list(fit(config(1.0, Max=25), tmp_path / "a", plots=False))
     for _ in fit(
