@@ -44,6 +44,7 @@ class ConvOptions(LayerOptions):
     """``conv``: K filters of F x F pixels, applied with stride S to the image padded by P."""
 
     long_names: ClassVar[dict[str, str]] = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
+    has_weights = True
     pools_first = True
 
     K: AtLeastOne = Field(description="number of filters, which are the output channels")
@@ -56,10 +57,6 @@ class ConvOptions(LayerOptions):
     @property
     def sigma(self) -> str:
         return self.activation
-
-    @property
-    def is_linear(self) -> bool:
-        return self.activation == "identity"
 
     def output_shape(self, in_shape: Shape) -> Shape:
         """Return (K, (H + 2P - F) // S + 1, (W + 2P - F) // S + 1)."""
@@ -122,6 +119,8 @@ class PoolOptions(LayerOptions):
 class FcOptions(LayerOptions):
     """``fc``: each unit is connected to the whole input; units of the last layer default to the number of classes."""
 
+    has_weights = True
+
     units: AtLeastOne | None = Field(
         None, description="number of outputs; optional in the last layer, where it defaults to the number of classes"
     )
@@ -133,10 +132,6 @@ class FcOptions(LayerOptions):
     @property
     def sigma(self) -> str:
         return self.activation
-
-    @property
-    def is_linear(self) -> bool:
-        return self.activation == "identity"
 
     @property
     def needs_classes(self) -> bool:

@@ -32,6 +32,8 @@ class Options(BaseModel):
 class LayerOptions(Options):
     """The options of a layer, and what follows from them alone."""
 
+    has_weights: ClassVar[bool] = False
+    """Whether the layer multiplies its input by a matrix or by filters W."""
     pools_first: ClassVar[bool] = False
     """Whether a following max pooling may come before the bias and activation without changing the result."""
     drops_bias: ClassVar[bool] = False
@@ -44,8 +46,8 @@ class LayerOptions(Options):
 
     @property
     def is_linear(self) -> bool:
-        """Whether the layer is linear, without an activation."""
-        return False
+        """Whether the layer only applies W, without an activation."""
+        return self.has_weights and self.sigma == "identity"
 
     @property
     def is_max_pool(self) -> bool:
