@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
     network = build(load_config(args.config, args.overrides))
-    micro_batch_size = next(network.micro_batches(MANY)).stop
+    micro_batch_size = network.micro_batches(MANY)[0].stop
     convolutions = [
         Convolution(network, step, micro_batch_size)
         for step, layer in enumerate(network.layers)
@@ -56,7 +56,7 @@ def main() -> None:
             peaks.append(peak_rate(network.dtype, products=3) / 1e9)
             for convolution in convolutions:
                 convolution.take_turn(args.seconds)
-    result = results(convolutions, max(peaks)) | {"slice_size": micro_batch_size}
+    result = results(convolutions, max(peaks)) | {"micro_batch_size": micro_batch_size}
     if args.json:
         print(json.dumps({"machine": machine(), **result}))
         return

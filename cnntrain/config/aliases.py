@@ -136,8 +136,9 @@ def nested(model: type[BaseModel]) -> dict[str, tuple[Any, bool]]:
 def renamed(node: Mapping, model: type[BaseModel], path: Path, root: Node, problems: list[Problem]) -> dict[str, Entry]:
     """Return the entries of a mapping under their short names."""
     entries: dict[str, Entry] = {}
+    long_names = long_names_of(model)
     for key, entry in node.entries.items():
-        short = long_names_of(model).get(key, key)
+        short = long_names.get(key, key)
         if short in entries:
             sentence = f"'{entries[short].name}' and '{entry.name}' mean the same; keep one of them"
             problems.append(Problem(entry.mark, place(root, path), sentence))

@@ -18,9 +18,10 @@ class FlowList(list[Any]):
 class Dumper(yaml.SafeDumper):
     """Writes the options of a layer on one line."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    def expect_block_sequence(self) -> None:
         """Indent lists under their key."""
-        super().increase_indent(flow, indentless=False)
+        self.increase_indent(flow=False, indentless=False)
+        self.state = self.expect_first_block_sequence_item
 
 
 Dumper.add_representer(

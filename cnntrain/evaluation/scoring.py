@@ -35,7 +35,7 @@ def score(
         comm: Communicator of this rank.
         predictions: Collects the predictions on this rank's micro-batches.
     """
-    parts = list(network.micro_batches(len(dataset)))
+    parts = network.micro_batches(len(dataset))
     for i in comm.micro_batches(len(parts)):
         part = parts[i]
         workspace = network.workspace(part.stop - part.start)

@@ -27,7 +27,7 @@ class LossValue:
 
     def __init__(self, network: Network, x: Array, y: Labels):
         self.network, self.x, self.y = network, x, y
-        self.parts = list(network.micro_batches(len(x)))
+        self.parts = network.micro_batches(len(x))
         self.inputs: list[dict[int, Array]] = [{} for _ in self.parts]
         cached = 0
         for part, inputs in zip(self.parts, self.inputs, strict=True):

@@ -6,7 +6,7 @@ added up in order. How a batch is cut depends on the network alone, so the same 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -199,11 +199,10 @@ class Network:
             self.row.forward(workspace.x, workspace.caches, on_output=check)
         return nonfinite[0] if nonfinite else None
 
-    def micro_batches(self, count: int) -> Iterator[slice]:
+    def micro_batches(self, count: int) -> list[slice]:
         """Cut ``count`` samples into as few micro-batches as possible, whose sizes differ by one at most."""
         parts = -(-count // self.micro_batch_size)
-        for i in range(parts):
-            yield slice(i * count // parts, (i + 1) * count // parts)
+        return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
 
     def forward(self, x: Array) -> Array:
         """Return the network's output in evaluation mode: probabilities if it ends in softmax.

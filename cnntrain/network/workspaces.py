@@ -1,6 +1,6 @@
 """The memory for the work on a micro-batch: allocated once, for the largest micro-batch, and overwritten."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,12 +44,14 @@ class MicroBatchWorkspace(Workspaces):
         for cache in self.caches:
             cache.reclaim()
 
-    def sizes(self) -> Iterator[tuple[Use, int]]:
-        """Yield the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
-        for position, owner in enumerate([self, *self.caches]):
-            for array in owner.declared():
-                if not (array.use == "delta" and position == 1):
-                    yield array.use, array.nbytes(owner)
+    def sizes(self) -> list[tuple[Use, int]]:
+        """Return the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
+        return [
+            (array.use, array.nbytes(owner))
+            for position, owner in enumerate([self, *self.caches])
+            for array in owner.declared()
+            if not (array.use == "delta" and position == 1)
+        ]
 
 
 def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:

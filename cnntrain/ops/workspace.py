@@ -5,7 +5,7 @@ share the memory of the largest: the others use views of it.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -43,21 +43,17 @@ class workspace:
     def __get__(self, instance: "Workspaces | None", owner: type) -> "Self | Array":
         if instance is None:
             return self
-        shape, dtype = self.shape(instance), self.dtype_in(instance)
+        shape = self.shape(instance)
         if instance.largest is None:
-            array: Array = np.empty(shape, dtype)
+            array: Array = np.empty(shape, self.dtype or instance.dtype)
         else:
             array = getattr(instance.largest, self.name).ravel()[: math.prod(shape)].reshape(shape)
         instance.__dict__[self.name] = array  # from now on attribute lookup finds it there, before this descriptor
         return array
 
-    def dtype_in(self, instance: "Workspaces") -> np.dtype[Any]:
-        """Return the type of the items."""
-        return np.dtype(self.dtype or instance.dtype)
-
     def nbytes(self, instance: "Workspaces") -> int:
         """Return the size of the array in bytes, without allocating it."""
-        return math.prod(self.shape(instance)) * self.dtype_in(instance).itemsize
+        return math.prod(self.shape(instance)) * np.dtype(self.dtype or instance.dtype).itemsize
 
 
 class Workspaces:
@@ -83,8 +79,7 @@ class Workspaces:
         return
 
     @classmethod
-    def declared(cls) -> Iterator[workspace]:
-        """Yield the declared arrays."""
-        for name in dir(cls):
-            if isinstance(attribute := getattr(cls, name), workspace):
-                yield attribute
+    def declared(cls) -> list[workspace]:
+        """Return the declared arrays."""
+        attributes = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
+        return [value for value in attributes.values() if isinstance(value, workspace)]

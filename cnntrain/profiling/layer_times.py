@@ -50,7 +50,7 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
         Seconds per batch, ``(entries of network.layers, 2)``, forward and backward: medians over the batches.
     """
     grads = network.layout.views(np.empty_like(network.theta))
-    micro_batches = list(network.micro_batches(batch_size))
+    micro_batches = network.micro_batches(batch_size)
     batches = []
     with one_blas_thread():
         while not timer.enough:

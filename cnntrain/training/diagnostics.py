@@ -43,7 +43,7 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
 
     The network does not change.
     """
-    part = next(iter(network.micro_batches(len(samples))))
+    part = network.micro_batches(len(samples))[0]
     workspace = network.workspace(part.stop - part.start)
     indices = np.arange(part.start, part.stop)
     with np.errstate(over="ignore", invalid="ignore"):

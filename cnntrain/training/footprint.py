@@ -59,15 +59,16 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     images = loaded * (1 if workers == 1 else 2)  # workers use a shared copy
     batch = samples_in_batch(config, data)
     rest = len(data.train) % batch if data else 0
-    micro_batches = len(list(network.micro_batches(batch)))
+    micro_batches = len(network.micro_batches(batch))
     trained = max(largest(network, batch), largest(network, rest))
     evaluated = max([trained, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
-    busy_rank, idle_rank = (
-        workspace_bytes(network.layers, network.dtype, size, evaluated) + gathered for size in (trained, 0)
-    )
     busy = min(workers, micro_batches, GROUPS)
-    *of_others, of_first = [busy_rank] * busy + [idle_rank] * (workers - busy)
+    of_ranks = [workspace_bytes(network.layers, network.dtype, trained, evaluated) + gathered] * busy
+    if busy < workers:
+        idle_rank = workspace_bytes(network.layers, network.dtype, 0, evaluated) + gathered
+        of_ranks += [idle_rank] * (workers - busy)
+    *of_others, of_first = of_ranks
     vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, micro_batches, workers))
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
@@ -77,7 +78,7 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
 
 def largest(network: Network, count: int) -> int:
     """Return the size of the largest micro-batch of ``count`` samples."""
-    return max((part.stop - part.start for part in network.micro_batches(count)), default=0)
+    return max([part.stop - part.start for part in network.micro_batches(count)], default=0)
 
 
 def vector_counts(config: Config, micro_batches: int, workers: int) -> tuple[int, int]:

@@ -122,7 +122,7 @@ def batch_gradient(
 ) -> tuple[Array, float, int]:
     """Return this rank's part of the gradient of J on a batch, the summed loss and the correct predictions."""
     scale = network.objective.scale(len(indices))
-    parts = list(network.micro_batches(len(indices)))
+    parts = network.micro_batches(len(indices))
     for i in comm.micro_batches(len(parts)):
         workspace = network.workspace(parts[i].stop - parts[i].start)
         labels = samples.load(workspace, epoch, indices[parts[i]])

@@ -36,7 +36,7 @@ def samples_in_batch(config: Config, data: Data | None) -> int:
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:
     """Return shapes and dtypes of all shared arrays."""
     sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
-    micro_batches = [len(list(network.micro_batches(size))) for size in sizes]
+    micro_batches = [len(network.micro_batches(size)) for size in sizes]
     rows = config.training.state_rows
     shared = dict(fields(network.layout, network.dtype.name, workers, max(micro_batches), micro_batches[0], rows))
     for name, array in sample_arrays(data).items():

@@ -152,4 +152,4 @@ def number_of_workers(config: Config, network: Network, data: Data | None) -> in
     in_batch = samples_in_batch(config, data)
     # One product in the forward pass and two in the backward pass, with a multiplication and an addition each.
     operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
-    return worker_count(min(GROUPS, len(list(network.micro_batches(in_batch)))), operations)
+    return worker_count(min(GROUPS, len(network.micro_batches(in_batch))), operations)

@@ -187,7 +187,7 @@ def test_number_of_workers(make_config, monkeypatch, options, count):
     data = load_config_data(config)
     network = build_for(config, data)
     if count == "micro-batches":
-        count = len(list(network.micro_batches(90)))
+        count = len(network.micro_batches(90))
         assert count < 8
     assert number_of_workers(config, network, data) == count
 

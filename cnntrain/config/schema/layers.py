@@ -6,7 +6,7 @@ Shapes are ``(C, H, W)`` for an image and ``(features,)`` for a vector, except i
 import math
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer, model_validator
 
 from cnntrain.config.schema.options import AtLeastOne, AtLeastZero, LayerOptions, Share
 from cnntrain.config.yaml.wording import either
@@ -201,6 +201,7 @@ class LayerEntry(BaseModel):
     fc: FcOptions | None = Field(None, description="fully connected")
     batch_norm: BatchNormOptions | None = Field(None, description="batch normalization")
     dropout: DropoutOptions | None = Field(None, description="dropout")
+    _kind: str = PrivateAttr()
 
     @model_validator(mode="after")
     def _has_one_kind(self) -> "LayerEntry":
@@ -209,17 +210,18 @@ class LayerEntry(BaseModel):
             raise ValueError(
                 f"expected one of {either(LayerEntry.model_fields)} in each entry, got {' and '.join(given) or 'none'}"
             )
+        self._kind = given[0]
         return self
 
     @property
     def kind(self) -> str:
         """The kind of the layer: ``conv``, ``pool`` and so on."""
-        return next(kind for kind, options in self if options is not None)
+        return self._kind
 
     @property
     def options(self) -> LayerOptions:
         """The options of the layer."""
-        options: LayerOptions = getattr(self, self.kind)
+        options: LayerOptions = getattr(self, self._kind)
         return options
 
     @model_serializer
