@@ -78,9 +78,14 @@ class Activation(Layer[ActivationCache]):
     def cache(self, n: int, dtype: DTypeLike) -> ActivationCache:
         return ActivationCache(self.in_shape, n, dtype, self.sigma.in_place)
 
-    def forward(self, x: Array, cache: ActivationCache) -> Array:
+    @property
+    def broadcast_b(self) -> Array:
+        """b as it is added to z: ``(K, 1, 1)`` or ``(units, 1)``."""
         b = self.params["b"]
-        x += b[:, None, None] if self.is_image else b[:, None]
+        return b[:, None, None] if self.is_image else b[:, None]
+
+    def forward(self, x: Array, cache: ActivationCache) -> Array:
+        x += self.broadcast_b
         cache.a = x if cache.in_place else cache.spare
         self.sigma.forward(x, cache.a, cache.zeros)
         return cache.a

@@ -110,6 +110,10 @@ class Layer(ABC, Generic[CacheT]):
         """Return the side of each kink that the last forward pass took, for the gradient check; None without kinks."""
         return None
 
+    def intermediates(self, cache: CacheT) -> dict[str, Array]:
+        """Return what else the last forward pass computed, by name, with samples last; ``Network.trace`` shows it."""
+        return {}
+
     def to_edge(self, name: str, value: Array) -> Array:
         """Return a parameter or gradient in the edge layout: conv W ``(K, C, F, F)``, fc inputs in C, H, W order."""
         return value

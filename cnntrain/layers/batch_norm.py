@@ -158,6 +158,10 @@ class BatchNorm(Layer[BatchNormCache]):
     def multiply_adds(self) -> int:
         return math.prod(self.in_shape)
 
+    def intermediates(self, cache: BatchNormCache) -> dict[str, Array]:
+        # The samples of a micro-batch share them.
+        return {name: np.tile(value[:, None], cache.n) for name, value in (("mean", cache.mean), ("var", cache.var))}
+
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
         buffers = [graph.constant(f"{name}.{key}", self.params[key]) for key in self.buffers]
         inputs = [x, graph.constant(f"{name}.gamma", self.params["gamma"]), *b, *buffers]

@@ -110,5 +110,8 @@ class Dropout(Layer[DropoutCache]):
     ) -> Array | None:
         return np.multiply(delta, cache.mask, out=delta) if want_delta else None
 
+    def intermediates(self, cache: DropoutCache) -> dict[str, Array]:
+        return {"mask": cache.mask}
+
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
         return x  # the identity in evaluation mode

@@ -120,6 +120,15 @@ class MaxPool(Pool):
             pooling.max_backward(part, won, self.windows(target, axis), scratch, self.overlap)
         return cache.delta_prev
 
+    def intermediates(self, cache: PoolCache) -> dict[str, Array]:
+        rows, columns = np.zeros(cache.y.shape, int), np.zeros(cache.by_columns.shape, int)
+        for i, won in enumerate(cache.rows_won, 1):
+            rows[won != 0] = i
+        for j, won in enumerate(cache.columns_won, 1):
+            columns[won != 0] = j
+        first = self.S * np.arange(len(rows))[:, None, None, None]
+        return {"winner": rows * self.region[1] + np.take_along_axis(columns, first + rows, axis=0)}
+
     def pattern(self, cache: PoolCache) -> Array | None:
         won = [np.ravel(won) for won in (*cache.columns_won, *cache.rows_won)]
         return np.concatenate(won) if won else None

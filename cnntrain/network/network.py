@@ -5,6 +5,7 @@ accumulation. The loss and gradients of a micro-batch are a function of the para
 added up in order. How a batch is cut depends on the network alone, so the same batch always gives the same bits.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -26,6 +27,7 @@ from cnntrain.network.array_layout import (
 )
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
+from cnntrain.network.trace import Trace, trace
 from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.ops.losses import LOSSES, Loss
 from cnntrain.types import Array, Labels
@@ -257,6 +259,35 @@ class Network:
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
+
+    def trace(self, x: Array, y: Labels, dtype: DTypeLike | None = None) -> Trace:
+        """Return z, a, delta, dW and db of every layer, as the training passes compute them for one batch.
+
+        Args:
+            x: Preprocessed images, ``(N, C, H, W)``.
+            y: Labels, integers ``(N,)``.
+            dtype: The type to compute in, such as ``float64``; by default the network's.
+
+        Returns:
+            J and the arrays of each layer in the edge layout. J and the gradients leave out the penalties on W.
+
+        Raises:
+            ShapeError, DataError: As for ``loss_and_gradients``.
+
+        Examples:
+            >>> import cnntrain
+            >>> network = cnntrain.build(cnntrain.load_config("digits"))
+            >>> trace = network.trace(np.ones((2, 1, 8, 8)), np.array([3, 8]), dtype="float64")
+            >>> trace[1].kind, trace[1].delta.shape, trace["layers.0.dW"].shape
+            ('pool', (2, 8, 4, 4), (8, 1, 3, 3))
+        """
+        x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
+        network = self if dtype is None or np.dtype(dtype) == self.dtype else self.astype(dtype)
+        return trace(network, x, y)
+
+    def astype(self, dtype: DTypeLike) -> "Network":
+        """Return a copy of the network that computes in another type."""
+        return Network(copy.deepcopy(self.layers), self.objective, dtype, self.micro_batch_size)
 
     def load_micro_batch(self, x: Array, part: slice) -> MicroBatchWorkspace:
         """Return a workspace that holds a part of ``x`` ``(N, C, H, W)``, outside any epoch."""
