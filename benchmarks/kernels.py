@@ -4,8 +4,8 @@
 
 Forward, dW and delta_prev of a micro-batch as in training, on one core, each with all that belongs to it: copying the
 input to where the product wants it, moving its shares back. GFLOP/s count the multiplications and additions of the
-convolution's definition, so that a method that needs fewer of them may exceed the peak. The peak is a product of two
-2048 x 2048 matrices, measured in turns with the kernels.
+convolution's definition, so that a method that needs fewer of them may exceed the peak. The peak is the fastest
+product of two square matrices, measured in turns with the kernels.
 
 No layer computes delta_prev alone: its time is that of a backward pass with it, less that of one without.
 """
@@ -53,15 +53,18 @@ def main() -> None:
     peaks = []
     with one_blas_thread():
         for _ in range(args.rounds):
-            peaks.append(peak_rate(network.dtype, products=3) / 1e9)
+            peaks.append(peak_rate(network.dtype, seconds=0.1))
             for convolution in convolutions:
                 convolution.take_turn(args.seconds)
-    result = results(convolutions, max(peaks)) | {"micro_batch_size": micro_batch_size}
+    peak = max(peaks)
+    result = results(convolutions, peak.rate / 1e9) | {"peak_side": peak.side, "micro_batch_size": micro_batch_size}
     if args.json:
         print(json.dumps({"machine": machine(), **result}))
         return
     print(machine_text())
-    print(f"micro-batches of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s")
+    print(
+        f"micro-batches of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s ({peak.side} x {peak.side})"
+    )
     print(f"{'':28}" + "".join(f"{name + ' ms':>14} GFLOP/s  share" for name in PRODUCTS))
     for layer in result["layers"]:
         cells = "".join(

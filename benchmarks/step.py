@@ -5,6 +5,8 @@
 A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
 gathered and standardized, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
 Images are not augmented on either side.
+Shares are of the peak of the cores that are used: the fastest single-core product of two square matrices, measured in
+turns with the steps. Operations are counted by definition; layers are timed on one core.
 Both take turns, so that temporary load on the machine slows both, and they never run at the same time: the workers end
 before PyTorch's turn, and its threads sleep afterwards.
 """
@@ -17,11 +19,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
+from cnntrain.profiling.bench import layer_results, step_result
+from cnntrain.profiling.layer_times import Peak, peak_rate, time_layers
 from cnntrain.profiling.step_times import random_data, time_steps
 from cnntrain.profiling.timer import Timer
 from cnntrain.training.workers import number_of_workers
@@ -51,12 +57,15 @@ def main() -> None:
     if not args.json:
         print(machine_text())
         heads = "".join(f"{layout + ' ms':>18}" for layout in LAYOUTS)
-        print(f"{'':12} batch  workers  cnntrain ms{heads}  ratio")
+        print(f"{'':12} batch  workers  cnntrain ms  peak{heads}  peak  ratio")
     results = []
     for name, size in cases:
         results.append(compare(name, size, args.workers, args.rounds, args.seconds))
         if not args.json:
-            print(row(results[-1]), flush=True)
+            print("\n".join([row(results[-1]), *layer_rows(results[-1])]), flush=True)
+    peak = Peak(*max((result["gemm_gflops"], result["gemm_side"]) for result in results))
+    if not args.json:
+        print(f"peak of one core: {peak.rate:.0f} GFLOP/s, its sgemm of {peak.side} x {peak.side} matrices")
     if args.json:
         print(json.dumps({"machine": machine(), "threads": torch.get_num_threads(), "results": results}))
 
@@ -70,19 +79,31 @@ def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: floa
     size = number_of_workers(config, network, data)
     theirs = {layout: TorchSteps(config, network, batch_size, layout) for layout in LAYOUTS}
     turns: dict[str, list[float]] = {side: [] for side in ("cnntrain", *LAYOUTS)}
+    peaks, layer_seconds = [], []
     for _ in range(rounds):
+        peaks.append(peak_rate(network.dtype, seconds=0.05))
+        layer_seconds.append(time_layers(network, data, batch_size, Timer(seconds=seconds)))
         timings = Timer(seconds=seconds, warm_up=WARM_UP)
         time_steps(config, network, data, size, timings)
         turns["cnntrain"].append(1e3 * timings.median)
         for layout, steps in theirs.items():
             turns[layout].append(1e3 * steps.time(seconds))
     medians = {side: median(values) for side, values in turns.items()}
+    peak, layers = max(peaks), np.median(layer_seconds, axis=0)
+    step = step_result(network, batch_size, layers, size, medians["cnntrain"] / 1e3, peak)
+    theirs_ms = min(medians[layout] for layout in LAYOUTS)
     return {
         "network": name,
         "batch_size": batch_size,
         "workers": size,
         **{f"{side}_ms": value for side, value in medians.items()},
-        "ratio": min(medians[layout] for layout in LAYOUTS) / medians["cnntrain"],
+        "ratio": theirs_ms / medians["cnntrain"],
+        "gemm_gflops": peak.rate / 1e9,
+        "gemm_side": peak.side,
+        "share": step["step_share"],
+        "torch_share": step["step_share"] * medians["cnntrain"] / theirs_ms,
+        "between_kernels_ms": step["between_kernels_ms"],
+        "layers": layer_results(network, batch_size, layers, peak),
         "rounds_ms": turns,
     }
 
@@ -117,7 +138,21 @@ class TorchSteps:
 def row(result: dict[str, Any]) -> str:
     """A line of the table."""
     head = f"{result['network']:12} {result['batch_size']:5}  {result['workers']:7}{result['cnntrain_ms']:13.2f}"
-    return head + "".join(f"{result[f'{layout}_ms']:18.2f}" for layout in LAYOUTS) + f"  {result['ratio']:5.2f}"
+    theirs = "".join(f"{result[f'{layout}_ms']:18.2f}" for layout in LAYOUTS)
+    return f"{head} {result['share']:5.0%}{theirs} {result['torch_share']:5.0%}  {result['ratio']:5.2f}"
+
+
+def layer_rows(result: dict[str, Any]) -> list[str]:
+    """A line for each layer: time, share of the peak, bytes moved; and the time between kernels."""
+    rows = []
+    for layer in result["layers"]:
+        shares = [layer[f"{way}_share"] for way in ("forward", "backward")]
+        ms = layer["forward_ms"] + layer["backward_ms"]
+        cells = "".join(f"{'-' if share is None else format(share, '.0%'):>6}" for share in shares)
+        moved = layer["forward_bytes"] + layer["backward_bytes"]
+        name = f"  {layer['index']} {layer['type']}"
+        rows.append(f"{name:28}{ms:13.3f}{cells}{moved / 1e6:12.1f} MB {moved / 1e6 / ms:8.1f} GB/s")
+    return [*rows, f"  {'between kernels':26}{result['between_kernels_ms']:13.3f}"]
 
 
 if __name__ == "__main__":

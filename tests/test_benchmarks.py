@@ -121,6 +121,9 @@ def test_step():
     assert (digits["network"], digits["batch_size"]) == ("digits", 32)
     better = min(digits["contiguous_ms"], digits["channels_last_ms"])
     assert digits["ratio"] == pytest.approx(better / digits["cnntrain_ms"])
+    assert digits["torch_share"] == pytest.approx(digits["share"] / digits["ratio"])
+    assert [layer["type"] for layer in digits["layers"]] == ["conv", "pool", "conv", "pool", "fc"]
+    assert digits["gemm_gflops"] > 0
 
 
 @with_torch

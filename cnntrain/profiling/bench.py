@@ -6,7 +6,8 @@ from typing import Any
 from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
-from cnntrain.profiling.layer_times import operations, peak_rate, time_layers
+from cnntrain.network.network import Network
+from cnntrain.profiling.layer_times import Peak, by_entry, bytes_moved, operations, peak_rate, time_layers
 from cnntrain.profiling.step_times import batch_size_of, random_data, time_steps
 from cnntrain.profiling.timer import Timer
 from cnntrain.summary import describe
@@ -25,8 +26,10 @@ def bench(config: Config, batches: int | None = None, reporter: ProgressReporter
 
     Returns:
         What ``cnntrain bench --json`` prints. Durations are medians. Layers are timed on one core, and so is
-        ``gemm_gflops``, the product of two 2048 x 2048 matrices; ``forward_share`` and ``backward_share`` are fractions
-        of it. ``step_ms`` and ``samples_per_second`` are those of all workers.
+        ``gemm_gflops``, the peak: the fastest product of two square matrices, of ``gemm_side`` rows. Shares are
+        fractions of it; ``step_share`` is that of each worker. GFLOP/s count the operations of the layers' definitions.
+        ``step_ms`` and ``samples_per_second`` are those of all workers; ``between_kernels_ms`` is the part of a step
+        outside the layers with a product: other layers, loading, loss, gradient sum, update, waiting.
 
     Raises:
         ConfigError: A layer does not fit, or neither ``network.input`` nor data define the shape of the images.
@@ -46,41 +49,68 @@ def bench(config: Config, batches: int | None = None, reporter: ProgressReporter
     peak_rss_bytes = peak_rss()
     reporter.note("timing each layer on one core")
     seconds = time_layers(network, data, batch_size, Timer(batches))
-    reporter.note("timing the product of two large matrices on one core")
-    gemm = peak_rate(network.dtype)
-    description = describe(network)
-    counts = operations(network, batch_size)
+    reporter.note("timing products of square matrices on one core")
+    peak = peak_rate(network.dtype)
     return {
         "batch_size": batch_size,
         "dtype": network.dtype.name,
-        "gemm_gflops": gemm / 1e9,
-        "layers": [
-            layer_result(row, seconds[row["index"]], counts[row["index"]], gemm) for row in description["layers"]
-        ],
+        "gemm_gflops": peak.rate / 1e9,
+        "gemm_side": peak.side,
+        "layers": layer_results(network, batch_size, seconds, peak),
         "batches": len(steps.durations),
-        "step_ms": 1e3 * steps.median,
-        "samples_per_second": batch_size / steps.median,
+        **step_result(network, batch_size, seconds, workers, steps.median, peak),
         **memory_of(config, network, data),
         "peak_rss_bytes": peak_rss_bytes,
     }
 
 
-def layer_result(row: dict[str, Any], seconds: Array, operations: Array, gemm: float) -> dict[str, Any]:
-    """Return the result for a layer; rates are None for a layer without multiplications.
+def step_result(
+    network: Network, batch_size: int, seconds: Array, workers: int, duration: float, peak: Peak
+) -> dict[str, float]:
+    """Return the result for whole steps.
 
     Args:
-        row: Row of ``describe``.
-        seconds: Duration of a batch, ``(2,)``: forward and backward.
-        operations: Floating-point operations of a batch, ``(2,)``.
-        gemm: Peak rate of one core in operations per second.
+        network: The network.
+        batch_size: Samples per step.
+        seconds: Result of ``time_layers``.
+        workers: Number of processes.
+        duration: Seconds of a step.
+        peak: Peak rate of one core.
     """
-    result = {key: row[key] for key in ("index", "type", "output_shape")}
-    for direction, duration, count in zip(("forward", "backward"), seconds.tolist(), operations.tolist(), strict=True):
-        rate = count / duration if count and duration else None
-        result[f"{direction}_ms"] = 1e3 * duration
-        result[f"{direction}_gflops"] = None if rate is None else rate / 1e9
-        result[f"{direction}_share"] = None if rate is None else rate / gemm
-    return result
+    rate = operations(network, batch_size).sum() / duration
+    kernels = sum(seconds[i].sum() for i, layer in enumerate(network.layers) if "W" in layer.params) / workers
+    return {
+        "step_ms": 1e3 * duration,
+        "step_gflops": rate / 1e9,
+        "step_share": rate / (workers * peak.rate),
+        "between_kernels_ms": 1e3 * max(0.0, duration - kernels),
+        "samples_per_second": batch_size / duration,
+    }
+
+
+def layer_results(network: Network, batch_size: int, seconds: Array, peak: Peak) -> list[dict[str, Any]]:
+    """Return the result for each entry of ``network.layers``; rates are None for one without multiplications.
+
+    Args:
+        network: The network.
+        batch_size: Samples per batch.
+        seconds: Result of ``time_layers``.
+        peak: Peak rate of one core.
+    """
+    durations = by_entry(network, seconds)
+    counts, moved = (by_entry(network, of(network, batch_size)) for of in (operations, bytes_moved))
+    results = []
+    for row, duration, count, size in zip(describe(network)["layers"], durations, counts, moved, strict=True):
+        result = {key: row[key] for key in ("index", "type", "output_shape")}
+        result["time_share"] = float(duration.sum() / durations.sum())
+        for i, direction in enumerate(("forward", "backward")):
+            rate = count[i] / duration[i] if count[i] and duration[i] else None
+            result[f"{direction}_ms"] = 1e3 * float(duration[i])
+            result[f"{direction}_gflops"] = None if rate is None else float(rate / 1e9)
+            result[f"{direction}_share"] = None if rate is None else float(rate / peak.rate)
+            result[f"{direction}_bytes"] = int(size[i])
+        results.append(result)
+    return results
 
 
 def peak_rss(status: Path = Path("/proc/self/status")) -> int | None:

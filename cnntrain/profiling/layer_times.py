@@ -1,7 +1,8 @@
-"""The forward and backward time of each layer on one core, and the peak rate of that core."""
+"""The forward and backward time of each layer on one core, its operations and bytes, and the peak rate of that core."""
 
+import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,8 +16,17 @@ from cnntrain.types import Array, Labels
 
 FORWARD, BACKWARD = 0, 1
 
-SIDE = 2048
-"""Size of the square matrices whose product gives the peak rate."""
+SIDES = (256, 512, 1024, 2048)
+"""Sizes of the square matrices whose products give the peak rate: the fastest counts."""
+
+
+class Peak(NamedTuple):
+    """The peak rate of one core: the fastest product of two square matrices."""
+
+    rate: float
+    """Floating-point operations per second."""
+    side: int
+    """Size of the matrices."""
 
 
 def operations(network: Network, batch_size: int) -> Array:
@@ -26,19 +36,35 @@ def operations(network: Network, batch_size: int) -> Array:
     in the first layer, one for delta_prev.
 
     Returns:
-        ``(entries of network.layers, 2)``: forward and backward.
+        ``(layers of the network, 2)``: forward and backward.
     """
-    counts = np.zeros((entry_count(network), 2))
-    for step, layer in enumerate(network.layers):
-        product = 2 * layer.multiply_adds * batch_size
-        counts[layer.index] += product, product * (2 if step else 1)
+    products = np.array([[2.0 * layer.multiply_adds * batch_size] for layer in network.layers])
+    counts = products * (1, 2)
+    counts[0, BACKWARD] = products[0, 0]
     return counts
+
+
+def bytes_moved(network: Network, batch_size: int) -> Array:
+    """Return the bytes that the layers must move for a batch: each array of a pass is read or written once.
+
+    These are x, y and the parameters in the forward pass; delta, x, the parameters, their gradients and, except in the
+    first layer, delta_prev in the backward pass. Parameters are read for each micro-batch.
+
+    Returns:
+        ``(layers of the network, 2)``: forward and backward.
+    """
+    micro_batches = len(list(network.micro_batches(batch_size)))
+    counts = np.empty((len(network.layers), 2))
+    for layer, values in zip(network.layers, counts, strict=True):
+        x, y = (math.prod(shape) * batch_size for shape in (layer.in_shape, layer.out_shape))
+        parameters = sum(parameter.size for parameter in layer.params.values()) * micro_batches
+        delta_prev = 0 if layer is network.layers[0] else x
+        values[:] = x + y + parameters, y + x + 2 * parameters + delta_prev
+    return counts * network.dtype.itemsize
 
 
 def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> Array:
     """Time every layer in forward and backward passes over batches, per micro-batch as in training.
-
-    Bias and activation of a convolution count for the convolution, wherever they are applied.
 
     Args:
         network: Network; it does not change.
@@ -47,14 +73,14 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
         timer: Timer to fill with the durations of whole batches.
 
     Returns:
-        Seconds per batch, ``(entries of network.layers, 2)``, forward and backward: medians over the batches.
+        Seconds per batch, ``(layers of the network, 2)``, forward and backward: medians over the batches.
     """
     grads = network.layout.views(np.empty_like(network.theta))
     micro_batches = network.micro_batches(batch_size)
     batches = []
     with one_blas_thread():
         while not timer.enough:
-            seconds = np.zeros((len(micro_batches), entry_count(network), 2))
+            seconds = np.zeros((len(micro_batches), len(network.layers), 2))
             for part, of_micro_batch in zip(micro_batches, seconds, strict=True):
                 time_micro_batch(network, data, np.arange(part.start, part.stop), grads, of_micro_batch)
             if timer.add(float(seconds.sum())):
@@ -66,14 +92,15 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
 def time_micro_batch(
     network: Network, data: Data, indices: Labels, grads: list[dict[str, Array]], seconds: Array
 ) -> None:
-    """Add the time of each layer on the samples at ``indices``."""
+    """Write the time of each layer on the samples at ``indices``."""
+    positions = {id(layer): position for position, layer in enumerate(network.layers)}
     workspace = network.workspace(len(indices))
     data.preprocessing.columns(data.train.gather(indices), workspace.x)
     began = 0.0
 
     def lap(direction: int, layer: Layer[Any]) -> None:
         nonlocal began
-        seconds[layer.index, direction] += time.perf_counter() - began
+        seconds[positions[id(layer)], direction] = time.perf_counter() - began
         began = time.perf_counter()
 
     began = time.perf_counter()
@@ -84,25 +111,36 @@ def time_micro_batch(
     network.row.backward(delta, workspace.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
 
 
-def entry_count(network: Network) -> int:
-    """Return the number of entries of ``network.layers``."""
-    return 1 + max(layer.index for layer in network.layers)
+def by_entry(network: Network, values: Array) -> Array:
+    """Add up the values of the layers of each entry of ``network.layers``: a conv is a convolution and an activation.
 
-
-def peak_rate(dtype: DTypeLike, products: int = 8) -> float:
-    """Return the peak rate of one core in floating-point operations per second: the product of two square matrices.
+    Bias and activation of a convolution count for the convolution, wherever they are applied.
 
     Args:
-        dtype: Dtype of the matrices, ``SIDE`` x ``SIDE``.
-        products: Number of products; the fastest one counts.
+        network: The network.
+        values: ``(layers of the network, ...)``.
+    """
+    sums = np.zeros((1 + max(layer.index for layer in network.layers), *values.shape[1:]))
+    np.add.at(sums, [layer.index for layer in network.layers], values)
+    return sums
+
+
+def peak_rate(dtype: DTypeLike, seconds: float = 0.2) -> Peak:
+    """Return the peak rate of one core: that of the fastest product of two square matrices.
+
+    Args:
+        dtype: Dtype of the matrices.
+        seconds: Duration of the products of each of the ``SIDES``.
     """
     rng = np.random.default_rng(0)
-    A, B = (rng.random((SIDE, SIDE)).astype(dtype) for _ in range(2))
-    C = np.empty_like(A)
-    durations = []
+    peaks = []
     with one_blas_thread():
-        for _ in range(products):
-            began = time.perf_counter()
-            np.matmul(A, B, out=C)
-            durations.append(time.perf_counter() - began)
-    return 2 * SIDE**3 / min(durations)
+        for side in SIDES:
+            A, B = (rng.random((side, side)).astype(dtype) for _ in range(2))
+            C, timer = np.empty_like(A), Timer(seconds=seconds, warm_up=1, min_count=2)
+            while not timer.enough:
+                began = time.perf_counter()
+                np.matmul(A, B, out=C)
+                timer.add(time.perf_counter() - began)
+            peaks.append(Peak(2 * side**3 / min(timer.durations), side))
+    return max(peaks)

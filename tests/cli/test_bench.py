@@ -12,7 +12,7 @@ from cnntrain.profiling import layer_times
 
 @pytest.fixture(autouse=True)
 def small_matrices(monkeypatch):
-    monkeypatch.setattr(layer_times, "SIDE", 64)
+    monkeypatch.setattr(layer_times, "SIDES", (16, 64))
 
 
 def bench(*words: str):
@@ -23,13 +23,19 @@ def test_shows_layers_steps_and_memory(network_file):
     shown = bench(str(network_file), "training.batch_size=5", "--workers", "1")
     assert shown.exit_code == 0
     rows = shown.stdout.splitlines()
-    assert rows[0].split() == ["layer", "output", *("forward", "ms", "GFLOP/s", "share"), *rows[0].split()[-4:]]
+    assert rows[0].split() == [
+        *("layer", "output", "forward", "ms", "GFLOP/s", "peak", "backward", "ms", "GFLOP/s", "peak"),
+        *("time", "MB", "GB/s"),
+    ]
     assert rows[1].split()[:9] == ["0", "conv", "K=2", "F=3", "S=2", "relu", "2", "x", "3"]
-    assert rows[2].split()[-2:] == ["-", "-"], "pooling multiplies nothing"
-    assert rows[-4].split()[0] == "total"
-    assert rows[-3].startswith("whole steps of 5 samples: ")
-    assert rows[-3].endswith("samples/s (median of 2 batches)")
-    assert rows[-2].startswith("layers on one core; share of its sgemm, ")
+    assert rows[2].split()[-5:-3] == ["-", "-"], "pooling multiplies nothing"
+    assert rows[-5].split()[0] == "total"
+    assert rows[-4].startswith("whole steps of 5 samples: ")
+    assert " of the peak, " in rows[-4]
+    assert rows[-4].endswith("samples/s (median of 2 batches)")
+    assert rows[-3].startswith("between kernels, outside conv and fc products: ")
+    assert rows[-2].startswith("peak of one core: its sgemm, ")
+    assert " x ".join(2 * [rows[-2].split(" x ")[0].split()[-1]]) in ("16 x 16", "64 x 64")
     assert rows[-1].startswith("memory for training: ")
 
 
@@ -38,7 +44,7 @@ def test_says_what_it_measures(network_file):
     assert plain == [
         "timing whole steps with 1 worker",
         "timing each layer on one core",
-        "timing the product of two large matrices on one core",
+        "timing products of square matrices on one core",
     ]
     assert bench(str(network_file), "--progress", "none").stderr == ""
     assert "timing each layer" in bench(str(network_file), "--progress", "rich").stderr
@@ -50,10 +56,14 @@ def test_json(network_file):
         "batch_size",
         "dtype",
         "gemm_gflops",
+        "gemm_side",
         "layers",
         "workers",
         "batches",
         "step_ms",
+        "step_gflops",
+        "step_share",
+        "between_kernels_ms",
         "samples_per_second",
         "memory_bytes",
         "memory_holds_data",
@@ -63,13 +73,18 @@ def test_json(network_file):
     assert (result["batch_size"], result["dtype"], result["workers"], result["batches"]) == (128, "float64", 2, 2)
     assert math.isclose(result["samples_per_second"], 1000 * result["batch_size"] / result["step_ms"])
     conv, pool, fc = result["layers"]
-    figures = {f"{way}_{figure}" for way in ("forward", "backward") for figure in ("ms", "gflops", "share")}
+    assert math.isclose(result["step_share"], result["step_gflops"] / 2 / result["gemm_gflops"])
+    assert 0 <= result["between_kernels_ms"] <= result["step_ms"]
+    assert math.isclose(sum(layer["time_share"] for layer in result["layers"]), 1)
+    figures = {f"{way}_{figure}" for way in ("forward", "backward") for figure in ("ms", "gflops", "share", "bytes")}
     for layer in (conv, pool, fc):
-        assert layer.keys() == {"index", "type", "output_shape"} | figures
+        assert layer.keys() == {"index", "type", "output_shape", "time_share"} | figures
     for layer in (conv, fc):
         assert all(layer[figure] > 0 for figure in figures)
         assert math.isclose(layer["backward_share"], layer["backward_gflops"] / result["gemm_gflops"])
-    assert {figure for figure in figures if pool[figure] is None} == {f for f in figures if not f.endswith("ms")}
+    assert {figure for figure in figures if pool[figure] is None} == {
+        figure for figure in figures if not figure.endswith(("ms", "bytes"))
+    }
 
 
 def test_batches_of_all_samples_are_as_large_as_the_training_set(digits_file):
@@ -111,7 +126,7 @@ def test_the_table_fits_80_columns(config):
     from cnntrain.profiling.bench import bench
 
     result = bench(config, batches=2)
-    for width, has_shapes in ((80, False), (100, True)):
+    for width, has_shapes in ((80, False), (130, True)):
         stream = io.StringIO()
         Console(file=stream, width=width, markup=False).print(bench_table(result, config.network.layers, width))
         assert "…" not in stream.getvalue()

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cnntrain.builder import build
-from cnntrain.profiling.layer_times import operations, peak_rate, time_layers
+from cnntrain.profiling.layer_times import Peak, by_entry, bytes_moved, operations, peak_rate, time_layers
 from cnntrain.profiling.step_times import MAX_PIXELS, random_data, time_steps
 from cnntrain.profiling.timer import Timer
 
@@ -16,7 +16,17 @@ def test_operations_are_two_a_multiplication_and_one_product_fewer_back_through_
     network = build(make_config(LAYERS, (1, 6, 6)))
     conv, fc = 4 * 4 * 2 * 9, 3 * 2 * 2 * 2
     expected = [[2 * conv, 2 * conv], [0, 0], [2 * fc, 4 * fc]]
-    assert operations(network, 5).tolist() == (5 * np.array(expected)).tolist()
+    assert by_entry(network, operations(network, 5)).tolist() == (5 * np.array(expected)).tolist()
+
+
+def test_each_array_of_a_pass_moves_once(make_config):
+    network = build(make_config(LAYERS, (1, 6, 6), batch_size=32))
+    assert len(list(network.micro_batches(40))) == 2
+    moved = bytes_moved(network, 40)
+    x, z, y = 36, 2 * 16, 2 * 4
+    assert moved[0].tolist() == [4 * (40 * (x + z) + 2 * 18), 4 * (40 * (z + x) + 2 * 2 * 18)]
+    assert moved[1].tolist() == [4 * 40 * (z + y), 4 * 40 * (y + z + z)]
+    assert moved[3].tolist() == [4 * (40 * (y + 3) + 2 * 24), 4 * (40 * (3 + y + y) + 2 * 2 * 24)]
 
 
 def test_every_layer_takes_its_time_and_the_parameters_stay(make_config):
@@ -24,8 +34,10 @@ def test_every_layer_takes_its_time_and_the_parameters_stay(make_config):
     network = build(config)
     before = network.theta.copy()
     seconds = time_layers(network, random_data(config, network, 40), 40, Timer(2))
-    assert seconds.shape == (3, 2)
-    assert (seconds > 0).all()
+    assert seconds.shape == (len(network.layers), 2)
+    assert (seconds[: network.training_stop] > 0).all()
+    assert (seconds[network.training_stop :] == 0).all(), "training leaves out softmax"
+    assert np.isclose(by_entry(network, seconds).sum(), seconds.sum())
     assert np.array_equal(network.theta, before)
 
 
@@ -48,6 +60,9 @@ def test_random_data_have_whole_batches_and_do_not_fill_the_memory(make_config):
     assert random_data(large, build(large), 20).train.images.size == MAX_PIXELS // 20_000_000 * 20_000_000
 
 
-def test_a_rate_is_of_the_matrices_type(monkeypatch):
-    monkeypatch.setattr("cnntrain.profiling.layer_times.SIDE", 16)
-    assert peak_rate("float64", products=2) > 0
+def test_the_peak_is_the_fastest_product_of_the_matrices_type(monkeypatch):
+    monkeypatch.setattr("cnntrain.profiling.layer_times.SIDES", (2, 64))
+    peak = peak_rate("float64", seconds=0.01)
+    assert peak.rate > 0
+    assert peak.side == 64, "products of 2 x 2 matrices are calls, not operations"
+    assert max(Peak(1.0, 5), peak) == peak

@@ -32,8 +32,9 @@ def bench(
 ) -> None:
     """Time each layer and whole training steps on random images.
 
-    Layers are timed on one core, forward and backward, and compared with the core's speed on a product of two
-    2048 x 2048 matrices. Whole steps are timed with all workers. Nothing is saved.
+    Layers are timed on one core, forward and backward, and compared with the core's peak, its fastest product of two
+    square matrices. MB are the inputs, outputs, parameters and gradients that a layer must read and write. Whole steps
+    are timed with all workers. Nothing is saved.
     """
     with errors_as_messages():
         # imported late: `cnntrain --help` needs none of it

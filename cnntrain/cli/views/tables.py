@@ -73,29 +73,30 @@ def memory_text(description: dict[str, Any]) -> str:
 
 
 def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: int) -> Table:
-    """Milliseconds of each layer, GFLOP/s and their share of what one core can do, forward and backward.
+    """Milliseconds of each layer, their share of the peak and of all layers, and the megabytes that it moves.
 
     Args:
         result: As ``cnntrain.profiling.bench`` gives it.
         entries: ``network.layers`` of the config.
-        width: Columns of the terminal; below 100 the shapes of the outputs are left out.
+        width: Columns of the terminal; below 130, shapes of outputs and rates are left out.
     """
-    is_wide = width >= 100
+    is_wide = width >= 130
     table = plain_table(gap=3 if is_wide else 2)
     add_columns(table, "right", "")
     add_columns(table, "left", "layer", *(["output"] if is_wide else []))
     for way in ("forward", "backward"):
-        add_columns(table, "right", Text(f"{way} ms" if is_wide else f"{way}\nms"), "GFLOP/s", "share")
-    for layer, entry in zip(result["layers"], entries, strict=True):
+        rate = ["GFLOP/s"] if is_wide else []
+        add_columns(table, "right", Text(f"{way} ms" if is_wide else f"{way}\nms"), *rate, "peak")
+    add_columns(table, "right", "time", "MB", *(["GB/s"] if is_wide else []))
+    layers = result["layers"]
+    for layer, entry in zip(layers, entries, strict=True):
         table.add_row(
             str(layer["index"]),
             layer_text(entry),
             *([shape_text(layer["output_shape"])] if is_wide else []),
-            *(cell for way in ("forward", "backward") for cell in _speed_cells(layer, way)),
+            *_bench_cells([layer], layer["time_share"], is_wide),
         )
-    totals = [sum(layer[f"{way}_ms"] for layer in result["layers"]) for way in ("forward", "backward")]
-    shape = [""] if is_wide else []
-    table.add_row("", "total", *shape, f"{totals[0]:,.3f}", "", "", f"{totals[1]:,.3f}", style="bold")
+    table.add_row("", "total", *([""] if is_wide else []), *_bench_cells(layers, 1.0, is_wide), style="bold")
     return table
 
 
@@ -103,21 +104,33 @@ def bench_lines(result: dict[str, Any]) -> list[str]:
     """What is below the table: whole steps, what a core can do, memory."""
     workers = "1 worker" if result["workers"] == 1 else f"{result['workers']} workers"
     batches = "1 batch" if result["batches"] == 1 else f"{result['batches']:,} batches"
-    letter = "s" if result["dtype"] == "float32" else "d"
+    letter, side = "s" if result["dtype"] == "float32" else "d", result["gemm_side"]
     peak = result["peak_rss_bytes"]
     return [
         f"whole steps of {result['batch_size']:,} samples: {result['step_ms']:,.3f} ms with {workers}, "
-        f"{result['samples_per_second']:,.0f} samples/s (median of {batches})",
-        f"layers on one core; share of its {letter}gemm, {result['gemm_gflops']:,.1f} GFLOP/s on 2048 x 2048 matrices",
+        f"{result['step_share']:.0%} of the peak, {result['samples_per_second']:,.0f} samples/s (median of {batches})",
+        f"between kernels, outside conv and fc products: {result['between_kernels_ms']:,.3f} ms of a step",
+        f"peak of one core: its {letter}gemm, {result['gemm_gflops']:,.1f} GFLOP/s on {side} x {side} matrices; "
+        "operations are counted by definition",
         memory_text(result) + ("" if peak is None else f"; of this process so far, at most {bytes_text(peak)}"),
     ]
 
 
-def _speed_cells(layer: dict[str, Any], way: str) -> list[str]:
-    milliseconds, gflops = f"{layer[f'{way}_ms']:,.3f}", layer[f"{way}_gflops"]
-    return (
-        [milliseconds, "-", "-"] if gflops is None else [milliseconds, f"{gflops:,.1f}", f"{layer[f'{way}_share']:.0%}"]
-    )
+def _bench_cells(layers: Sequence[dict[str, Any]], time_share: float, is_wide: bool) -> list[str]:
+    """The cells of one layer, or of all: rates are operations or bytes of both passes by their time."""
+    cells = []
+    for way in ("forward", "backward"):
+        ms = sum(layer[f"{way}_ms"] for layer in layers)
+        # operations are rate x time, and the share of the peak is proportional to the rate
+        gflops, share = (
+            sum((layer[f"{way}_{unit}"] or 0) * layer[f"{way}_ms"] for layer in layers) / ms if ms else 0
+            for unit in ("gflops", "share")
+        )
+        rate = [f"{gflops:,.1f}" if gflops else "-"] if is_wide else []
+        cells += [f"{ms:,.3f}", *rate, f"{share:.0%}" if gflops else "-"]
+    moved = sum(layer[f"{way}_bytes"] for layer in layers for way in ("forward", "backward")) / 1e6
+    ms = sum(layer[f"{way}_ms"] for layer in layers for way in ("forward", "backward"))
+    return [*cells, f"{time_share:.0%}", f"{moved:,.1f}", *([f"{moved / ms:,.1f}" if ms else "-"] if is_wide else [])]
 
 
 def gradients_table(result: dict[str, Any]) -> Table:
