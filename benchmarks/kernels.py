@@ -62,9 +62,8 @@ def main() -> None:
         print(json.dumps({"machine": machine(), **result}))
         return
     print(machine_text())
-    print(
-        f"micro-batches of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s ({peak.side} x {peak.side})"
-    )
+    sides = f"{peak.side} x {peak.side}"
+    print(f"micro-batches of {micro_batch_size} samples; peak {result['peak_gflops']:.0f} GFLOP/s ({sides})")
     print(f"{'':28}" + "".join(f"{name + ' ms':>14} GFLOP/s  share" for name in PRODUCTS))
     for layer in result["layers"]:
         cells = "".join(
