@@ -103,7 +103,7 @@ def test_the_readme_links_absolutely_and_stays_short():
 
 def test_the_site_has_every_page():
     site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
-    assert {f"docs/{page}" for page in re.findall(r": (\w+\.md)$", site, re.MULTILINE)} == {
+    assert {f"docs/{page}" for page in re.findall(r": ([\w-]+\.md)$", site, re.MULTILINE)} == {
         str(page.relative_to(ROOT).as_posix()) for page in PAGES if page.parent.name == "docs"
     }
 

@@ -45,16 +45,25 @@ EVALUATION_PLOTS = {CONFUSION_PLOT, MISTAKES_PLOT, CALIBRATION_PLOT}
 """Plots of ``cnntrain eval --plots``."""
 
 
+def final_report(network: Network, data: Data) -> EvaluationReport:
+    """Evaluate a trained network on the test split, else the validation split, else the training split."""
+    split, dataset = next((name, dataset) for name, dataset in reversed(data.splits().items()) if dataset is not None)
+    return evaluate_network(network, split, dataset, data.preprocessing, data.classes)
+
+
 def write_run_artifacts(
-    folder: Path, network: Network, data: Data, ended: bool, plots: bool = True, only_in_training: Sequence[str] = ()
+    folder: Path,
+    network: Network,
+    report: EvaluationReport | None,
+    plots: bool = True,
+    only_in_training: Sequence[str] = (),
 ) -> Iterator[str]:
     """Write metrics.csv and the plots after training; yield a sentence for each file that cannot be written.
 
     Args:
         folder: Run folder.
         network: Network with the weights of the last epoch.
-        data: Data of the run.
-        ended: Whether training ran to its end; if not, only the curves are drawn.
+        report: Its ``final_report``; None if training did not run to its end, and then only the curves are drawn.
         plots: Whether to draw plots.
         only_in_training: What makes training and validation loss incomparable.
     """
@@ -63,34 +72,29 @@ def write_run_artifacts(
     except (OSError, ValueError, RecursionError) as error:
         yield f"{folder / METRICS_TABLE} cannot be written: {reason_of(error)}"
     if plots:
-        yield from draw_run(folder, network, data, ended, only_in_training)
+        yield from draw_run(folder, network, report, only_in_training)
 
 
 def draw_run(
-    folder: Path, network: Network, data: Data, ended: bool, only_in_training: Sequence[str] = ()
+    folder: Path, network: Network, report: EvaluationReport | None, only_in_training: Sequence[str] = ()
 ) -> Iterator[str]:
     """Draw the plots of a run folder; yield a sentence for each plot that cannot be drawn.
 
-    The predictions are those on the test split, else the validation split, else the training split. See
-    ``write_run_artifacts`` for the arguments.
+    See ``write_run_artifacts`` for the arguments.
     """
     try:
         title = short(folder.name, 40)
         plots = _curves(folder, title, only_in_training)
-        if ended:
-            split = next(name for name in ("test", "validation", "train") if data.splits()[name])
-            dataset = data.splits()[split]
-            assert dataset is not None
-            report = evaluate_network(network, split, dataset, data.preprocessing, data.classes)
+        if report is not None:
             plots |= _predictions(title, report) | _filters(title, network)
     except Exception as error:  # a plot must not make a finished run fail
-        yield f"{folder}: the plots cannot be drawn: {_reason(error)}"
+        yield f"{folder}: the plots cannot be drawn: {one_line(error)}"
         return
     for name, draw in plots.items():
         try:
             draw_file(folder / name, draw)
         except Exception as error:  # as above
-            yield f"{folder / name}: the plot cannot be drawn: {_reason(error)}"
+            yield f"{folder / name}: the plot cannot be drawn: {one_line(error)}"
 
 
 def draw_report(folder: Path, report: EvaluationReport, title: str) -> list[Path]:
@@ -213,7 +217,8 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _reason(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Return the reason of an error that must not make a finished run fail."""
     if isinstance(error, OSError | json.JSONDecodeError | UnicodeError | CnntrainError):
         return reason_of(error)
     return f"{type(error).__name__}: {error}".splitlines()[0]  # a bug

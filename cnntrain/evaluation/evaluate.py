@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from cnntrain.data.detect_source import detect_source
 from cnntrain.data.names import join_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import ConfigError, DataError, UsageError
+from cnntrain.evaluation.advice import Figures, advise, history_of
 from cnntrain.evaluation.artifacts import draw_report
 from cnntrain.evaluation.display_names import short
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
+from cnntrain.runs.compare import describe
 from cnntrain.runs.folder import EVALUATION_FOLDER, WEIGHTS_FILE
 from cnntrain.types import Labels
 from cnntrain.weights import weights
@@ -70,7 +73,28 @@ def evaluate(
 
 def evaluate_run(run: str | Path, report: EvaluationReport, plots: bool) -> dict[str, Any]:
     """Return what ``cnntrain eval --json`` prints for a report on a run; draw the plots if wanted."""
-    return {**report.result(), "plots": [str(path) for path in draw_artifacts(run, report)] if plots else None}
+    result = report.result()
+    return {
+        **result,
+        "plots": [str(path) for path in draw_artifacts(run, report)] if plots else None,
+        "advice": advise(figures_of(Path(run), report, result)),
+    }
+
+
+def figures_of(run: Path, report: EvaluationReport, result: dict[str, Any]) -> Figures:
+    """Return what is known about a network: its evaluation and, for a run folder that is complete, its training."""
+    assert report.config is not None
+    figures = Figures(report.config, report.dataset.image_shape, report.classes, evaluation=result)
+    if not run.is_dir():
+        return figures
+    training = describe(run)
+    if training["problem"] is not None or training["stop"] is None:
+        return figures
+    best = training["best"]
+    loss = best and best.get("validation_loss")
+    return replace(
+        figures, run=training | {"best": best and {"epoch": best["epoch"], "loss": loss}}, history=history_of(run)
+    )
 
 
 def draw_artifacts(run: str | Path, report: EvaluationReport) -> list[Path]:
@@ -102,7 +126,7 @@ def evaluate_saved(
     splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
     if split not in splits:
         raise UsageError(f"{run}: the data have no {split} split, only {' and '.join(splits)}")
-    return evaluate_network(saved.network, split, splits[split], saved.preprocessing, saved.classes)
+    return evaluate_network(saved.network, split, splits[split], saved.preprocessing, saved.classes, saved.config)
 
 
 def evaluate_all_samples(
@@ -131,7 +155,7 @@ def evaluate_all_samples(
     counts = ", ".join(f"{len(dataset):,} of {name}" for name, dataset in splits.items())
     reporter.note(f"evaluated on all {len(samples):,} samples: {counts}")
     dataset = Dataset(samples.images, labels, samples.rows, samples.names)
-    return evaluate_network(saved.network, ALL, dataset, saved.preprocessing, saved.classes)
+    return evaluate_network(saved.network, ALL, dataset, saved.preprocessing, saved.classes, saved.config)
 
 
 def config_for(saved: SavedNetwork, source: str | None, overrides: Sequence[str]) -> Config:

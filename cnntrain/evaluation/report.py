@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnntrain.config import Config
 from cnntrain.data import Dataset, Preprocessing
 from cnntrain.evaluation import metrics
 from cnntrain.evaluation.predictions import Predictions
@@ -29,6 +30,8 @@ class EvaluationReport:
     classes: tuple[str, ...]
     score: Score
     predictions: Predictions
+    config: Config | None = None
+    """Config of the network, for advice."""
 
     def confusion(self) -> NDArray[np.int64] | None:
         """Return the confusion matrix, true classes in rows; None for more than 1,000 classes."""
@@ -96,11 +99,16 @@ class EvaluationReport:
 
 
 def evaluate_network(
-    network: Network, split: str, dataset: Dataset, preprocessing: Preprocessing, classes: tuple[str, ...]
+    network: Network,
+    split: str,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    classes: tuple[str, ...],
+    config: Config | None = None,
 ) -> EvaluationReport:
     """Evaluate ``network`` on a split; loss and accuracy have the same bits as at the end of training."""
     predictions = Predictions(network, len(dataset))
     with one_blas_thread():
         comm = SingleProcess(network.layout, network.dtype)
         total = score(network, dataset, preprocessing, comm, predictions)
-    return EvaluationReport(split, dataset, classes, total, predictions)
+    return EvaluationReport(split, dataset, classes, total, predictions, config)

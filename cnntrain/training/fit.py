@@ -11,7 +11,8 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.image_folder import split_file
 from cnntrain.errors import DivergedError, OutOfMemoryError, StorageError, WorkerError
-from cnntrain.evaluation.artifacts import write_run_artifacts
+from cnntrain.evaluation.advice import Figures, advise, history_of
+from cnntrain.evaluation.artifacts import final_report, one_line, write_run_artifacts
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.runs.environment import environment
@@ -102,11 +103,22 @@ def run_training(
             run, config, network, data, start, interrupts, diagnostics, after_rollback=True
         )
     outcome = start.outcome
+    report = None
+    if plots and outcome.scores["train"] is not None:
+        try:
+            report = final_report(network, data)
+        except Exception as error:  # plots and advice must not make a finished run fail
+            yield WarningIssued(f"{run.path}: the predictions cannot be computed: {one_line(error)}")
     if not isinstance(outcome.error, StorageError):  # a plot could not be saved either
-        ended = outcome.scores["train"] is not None
-        yield from map(
-            WarningIssued, write_run_artifacts(run.path, network, data, ended, plots, only_in_training(config))
-        )
+        yield from map(WarningIssued, write_run_artifacts(run.path, network, report, plots, only_in_training(config)))
+    evaluation = None if report is None else report.result()
+    advice = advise(Figures(config, network.in_shape, data.classes, result, history_of(run.path), evaluation))
+    if advice:
+        result |= {"advice": advice}
+        try:
+            run.write_summary(result)
+        except OSError as error:
+            yield WarningIssued(f"the advice cannot be saved: {error_text(error)}")
     yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error

@@ -99,15 +99,28 @@ RESULT = {
     "train": SCORES,
     "validation": SCORES,
     "test": SCORES,
+    "advice": [],
 }
+HEADLINE = "test accuracy 97.78 %, loss 0.0812, on 360 samples"
 
 
 def test_last_lines_say_why_how_good_where_and_what_next():
     assert text.result_lines(RESULT) == [
         "stopped after 20 epochs in 1.8 seconds: reached the maximum number of epochs (Max)",
-        "test accuracy 97.78 %, loss 0.0812, on 360 samples",
+        HEADLINE,
         "run in runs/my digits",
         "next: cnntrain eval 'runs/my digits'",
+        HEADLINE,
+    ]
+
+
+def test_advice_stands_before_the_run_and_the_headline_is_repeated_last():
+    advice = [{"rule": "overfitting", "key": "training.l2", "text": "try training.l2=1e-4: it overfits"}]
+    assert text.result_lines(RESULT | {"advice": advice})[2:] == [
+        "try training.l2=1e-4: it overfits",
+        "run in runs/my digits",
+        "next: cnntrain eval 'runs/my digits'",
+        HEADLINE,
     ]
 
 
@@ -141,7 +154,8 @@ def test_without_a_test_split_the_next_best_is_told():
     lines = text.result_lines(RESULT | {"test": None, "epochs": 1})
     assert lines[0].startswith("stopped after 1 epoch in")
     assert lines[1].startswith("validation accuracy")
-    assert lines[-1].endswith("--split validation")
+    assert lines[-2].endswith("--split validation")
+    assert lines[-1] == lines[1]
 
 
 def test_a_run_without_scores_still_has_a_place_and_a_next_step():
@@ -151,7 +165,7 @@ def test_a_run_without_scores_still_has_a_place_and_a_next_step():
 
 def test_a_diverged_run_is_not_worth_an_eval_but_a_replay():
     lines = text.result_lines(RESULT | {"stop": "diverged", "test": None})
-    assert lines[-2:] == ["run in runs/my digits", "next: cnntrain replay 'runs/my digits'"]
+    assert lines[-3:-1] == ["run in runs/my digits", "next: cnntrain replay 'runs/my digits'"]
 
 
 def test_health_is_a_small_table():

@@ -64,6 +64,7 @@ def test_files_and_their_keys(tiny_config, record, tmp_path, validation):
         "test",
         "rollbacks",
         "alpha_factor",
+        "advice",
     ]
     held_out = summary["validation"]["samples"] if validation else 0
     assert (summary["train"]["samples"], held_out, summary["test"]["samples"]) == (40 - held_out, held_out, 12)

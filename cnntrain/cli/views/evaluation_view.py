@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnntrain.cli.views.tables import add_columns, plain_table, truncate
-from cnntrain.cli.views.training_text import accuracy_text, loss_text
+from cnntrain.cli.views.training_text import accuracy_text, headline_text, loss_text
 
 MAX_CLASSES = 100
 """Maximum number of classes with a line of their own."""
@@ -46,6 +46,9 @@ def show(result: dict[str, Any], console: Console) -> None:
         console.print()
         for path in result["plots"]:
             console.print(f"plot in {path}", soft_wrap=True)
+    console.print()
+    for line in [*(advice["text"] for advice in result["advice"]), headline_text(result["split"], result)]:
+        console.print(Text(line))
 
 
 def _show_mistakes(result: dict[str, Any], console: Console, width: int) -> None:

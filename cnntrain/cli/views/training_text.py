@@ -161,12 +161,8 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     epochs = "1 epoch" if result["epochs"] == 1 else f"{result['epochs']} epochs"
     lines = [f"stopped after {epochs} in {result['seconds']:.1f} seconds: {_STOPS[result['stop']]}"]
     split = next((name for name in ("test", "validation", "train") if result[name] is not None), None)
-    if split is not None:
-        scores = result[split]
-        lines.append(
-            f"{split} accuracy {accuracy_text(scores['accuracy'])}, loss {loss_text(scores['loss'])}, "
-            f"on {scores['samples']:,} {'sample' if scores['samples'] == 1 else 'samples'}"
-        )
+    headline = [] if split is None else [headline_text(split, result[split])]
+    lines += headline
     if result.get("rollbacks"):
         lines.append(rollbacks_text(result))
     best = result["best"]
@@ -175,6 +171,7 @@ def result_lines(result: dict[str, Any]) -> list[str]:
             f"best validation loss {loss_text(best['loss'])}, after epoch {best['epoch']}: "
             "those weights are in best.safetensors"
         )
+    lines += [line["text"] for line in result["advice"]]
     lines.append(f"run in {result['run']}")
     if result["stop"] in ("interrupted", "failed"):
         lines.append(next_line("resume", result["run"]))
@@ -182,7 +179,13 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         lines.append(next_line("replay", result["run"]))
     else:
         lines.append(next_line("eval", result["run"], *([] if split in (None, "test") else ["--split", split])))
-    return lines
+    return lines + headline
+
+
+def headline_text(split: str, metrics: dict[str, Any]) -> str:
+    """The figures that matter most; they come first and, so that they stay on the screen, last."""
+    samples = "1 sample" if metrics["samples"] == 1 else f"{metrics['samples']:,} samples"
+    return f"{split} accuracy {accuracy_text(metrics['accuracy'])}, loss {loss_text(metrics['loss'])}, on {samples}"
 
 
 def next_line(name: str, run: "str | Path", *words: str) -> str:

@@ -199,6 +199,7 @@ class CheckpointManager:
             **self.outcome.result(),
             "rollbacks": self.state.rollbacks,
             "alpha_factor": self.state.alpha_factor,
+            "advice": [],  # what to try needs the predictions, which come last
         }
 
     def write_summary(self) -> None:

@@ -1,0 +1,295 @@
+"""Advice on what to try next: rules that read the figures of a run, each naming the key to change.
+
+The rules and their reasons are in docs/better-results.md.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config import Config
+from cnntrain.evaluation.display_names import short
+from cnntrain.runs.metrics_file import read_metrics
+from cnntrain.types import Shape
+
+MAX_ADVICE = 3
+"""Maximum number of lines."""
+SOLVED = 0.995
+"""Held-out accuracy from which there is nothing to advise."""
+GAP = 0.02
+"""Difference between training and held-out accuracy that counts as overfitting, if it exceeds two standard errors."""
+FITTED = 0.95
+"""Training accuracy below which the network underfits."""
+GUESSING = 0.95
+"""Share of log(classes): a training loss above it is that of guessing."""
+RISE = 1.02
+"""Factor between the last and the best validation loss from which later epochs made the network worse."""
+LATE = 0.9
+"""Share of the epochs after which the best epoch still counts as the end: the loss was falling when training ended."""
+WIDE = 0.05
+"""Standard error of the validation accuracy, doubled, that is too wide to compare settings."""
+FINISHED = 0.02
+"""Share of the largest alpha below which a learning-rate schedule is at its end."""
+PAIR_SHARE, MIN_PAIR = 0.25, 5
+"""Share and number of the errors that one pair of classes needs to be named."""
+NAME_LENGTH = 16
+"""Characters of a class name in a line."""
+
+Metrics = Mapping[str, Any]
+"""``{"loss", "accuracy", "samples"}`` of one split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing to try.
+
+    Attributes:
+        rule: Name of the rule, as in docs/better-results.md.
+        key: Key of the config to change.
+        text: What to set, and the figures that say so; one line.
+    """
+
+    rule: str
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known about a run.
+
+    Attributes:
+        config: The run's config.
+        in_shape: Shape ``(C, H, W)`` of an image.
+        classes: Names of the classes.
+        run: What ``train --json`` prints; None if only the weights are known.
+        history: Lines of metrics.jsonl.
+        evaluation: What ``eval --json`` prints; None if there is no report.
+    """
+
+    config: Config
+    in_shape: Shape
+    classes: Sequence[str]
+    run: Mapping[str, Any] | None = None
+    history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    evaluation: Mapping[str, Any] | None = None
+
+    @property
+    def train(self) -> Metrics | None:
+        """Metrics on the training split."""
+        train: Metrics | None = self.run["train"] if self.run else None
+        return train
+
+    @property
+    def held_out(self) -> Metrics | None:
+        """Metrics on samples that were not trained on: of the evaluation, else the test or the validation split."""
+        if self.evaluation is not None and self.evaluation["split"] in ("test", "validation"):
+            return self.evaluation
+        if self.run is None:
+            return None
+        held_out: Metrics | None = self.run["test"] or self.run["validation"]
+        return held_out
+
+    @property
+    def gap(self) -> float:
+        """Training accuracy minus held-out accuracy; 0 where one is unknown, or the difference may be chance."""
+        train, held_out = self.train, self.held_out
+        if train is None or held_out is None:
+            return 0.0
+        gap: float = train["accuracy"] - held_out["accuracy"]
+        return gap if gap > max(GAP, 2 * standard_error(held_out)) else 0.0
+
+
+def advise(figures: Figures) -> list[dict[str, str]]:
+    """Return at most three things to try, the most valuable first.
+
+    Returns:
+        Mappings with ``rule``, ``key`` and ``text``, as in the ``advice`` of ``--json``. Empty if a run did not train
+        to its end, or if fewer than 0.5 % of the predictions are wrong.
+
+    Example:
+        >>> from cnntrain.config import load_config
+        >>> scores = {"train": (0.1, 1.0, 900), "validation": (1.2, 0.81, 300)}
+        >>> splits = {name: dict(zip(("loss", "accuracy", "samples"), row)) for name, row in scores.items()}
+        >>> run = {"stop": "max", "epochs": 12, "best": {"epoch": 3, "loss": 0.7}, "test": None, **splits}
+        >>> [line["rule"] for line in advise(Figures(load_config("digits"), (1, 8, 8), "0123456789", run))]
+        ['overfitting', 'best_epoch_long_ago']
+    """
+    if figures.run is not None and figures.run["stop"] not in ("max", "epsilon", "patience"):
+        return []
+    metrics = figures.evaluation or figures.held_out
+    if metrics is not None and metrics["accuracy"] >= SOLVED:
+        return []
+    found = list(guessing(figures)) or [advice for rule in RULES for advice in rule(figures)]
+    return [asdict(advice) for advice in found[:MAX_ADVICE]]
+
+
+def standard_error(metrics: Metrics) -> float:
+    """Return the standard error of an accuracy p of N samples, sqrt(p (1 - p) / N), with one more of each kind.
+
+    The two added samples (Agresti and Coull, 1998) keep it above 0 where all samples are correct.
+    """
+    samples = metrics["samples"] + 2
+    p = (metrics["accuracy"] * metrics["samples"] + 1) / samples
+    return math.sqrt(p * (1 - p) / samples)
+
+
+def guessing(figures: Figures) -> Iterator[Advice]:
+    """The training loss is that of equal probabilities for all classes.
+
+    If it fell in every epoch, the steps are too small; otherwise they are too large.
+    """
+    train, config = figures.train, figures.config
+    classes = len(figures.classes)
+    if train is None or config.training.loss != "cross_entropy" or classes < 2:
+        return
+    if train["loss"] > GUESSING * math.log(classes):
+        losses = [row.get("train_loss", math.nan) for row in figures.history]
+        is_falling = len(losses) > 1 and all(later < earlier for earlier, later in itertools.pairwise(losses))
+        alpha = config.training.alpha * (10 if is_falling else 0.1)
+        text = f"loss {train['loss']:.3g} is that of guessing among {classes} classes"
+        yield Advice("guessing", "training.alpha", f"try training.alpha={alpha:g}: {text}")
+
+
+def never_predicted(figures: Figures) -> Iterator[Advice]:
+    """A class with samples is never predicted."""
+    report = figures.evaluation
+    if report is None:
+        return
+    absent = [row for row in report["per_class"] if row["support"] and row["precision"] is None]
+    if not absent:
+        return
+    row = max(absent, key=lambda row: row["support"])
+    others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    samples = "1 sample" if row["support"] == 1 else f"{row['support']:,} samples"
+    text = f'"{short(row["class"], NAME_LENGTH)}"{others} ({samples}) is never predicted'
+    if figures.config.training.class_weights is None:
+        yield Advice("never_predicted", "training.class_weights", f"try training.class_weights=balanced: {text}")
+    else:
+        yield Advice("never_predicted", "data.path", f"check the labels in data.path: {text}")
+
+
+def overfitting(figures: Figures) -> Iterator[Advice]:
+    """Training accuracy is far above held-out accuracy."""
+    if not figures.gap:
+        return
+    train, held_out, config = figures.train, figures.held_out, figures.config
+    assert train is not None
+    assert held_out is not None
+    text = f"train {percent(train)}, held out {percent(held_out)}: it overfits"
+    if config.training.augmentation.changes_nothing:
+        pixels = max(1, round(min(figures.in_shape[1:]) / 8))
+        yield Advice("overfitting", "training.augmentation", f"try training.augmentation.crop={pixels}: {text}")
+    elif not any(layer.kind == "dropout" for layer in config.network.layers):
+        yield Advice("overfitting", "network.layers", f"try a dropout before the last entry of network.layers: {text}")
+    elif not config.training.l2 and config.training.optimizer != "adamw":
+        yield Advice("overfitting", "training.l2", f"try training.l2=1e-4: {text}")
+    else:
+        yield Advice("overfitting", "data.path", f"add images to data.path: {text} despite all regularization")
+
+
+def more_epochs(figures: Figures) -> Iterator[Advice]:
+    """The loss was still falling in the last epochs before Max."""
+    run, config = figures.run, figures.config
+    if run is None or run["stop"] != "max" or not run["best"] or run["validation"] is None:
+        return
+    best, epochs = run["best"]["epoch"], run["epochs"]
+    if epochs < 2 or best <= LATE * epochs:
+        return
+    if is_schedule_finished(figures.history, config):
+        text = f"{config.training.schedule} ends at Max, so it takes a new run; epoch {best} of {epochs} was best"
+        yield Advice("schedule_finished", "training.Max", f"try training.Max={2 * epochs}: {text}")
+    else:
+        text = f"epoch {best} of {epochs} was best, so the loss was still falling"
+        yield Advice("more_epochs", "training.Max", f"try training.Max={2 * epochs}: {text}")
+
+
+def underfitting(figures: Figures) -> Iterator[Advice]:
+    """Training accuracy is low, and held-out accuracy is close to it."""
+    train, held_out = figures.train, figures.held_out
+    if train is None or train["accuracy"] >= FITTED or figures.gap:
+        return
+    other = "" if held_out is None else f", held out {percent(held_out)}"
+    text = f"train {percent(train)}{other}: it underfits"
+    yield Advice("underfitting", "network.layers", f"try more filters (K) in network.layers: {text}")
+
+
+def best_epoch_long_ago(figures: Figures) -> Iterator[Advice]:
+    """The second half of the epochs did not improve the validation loss, but raised it."""
+    run, config = figures.run, figures.config
+    if run is None or not run["best"] or run["validation"] is None or config.training.patience:
+        return
+    best, epochs = run["best"], run["epochs"]
+    if best["loss"] is None or best["epoch"] > epochs / 2 or run["validation"]["loss"] <= RISE * best["loss"]:
+        return
+    patience = max(2, best["epoch"] // 2)
+    text = f"epoch {best['epoch']} of {epochs} was best (best.safetensors)"
+    yield Advice("best_epoch_long_ago", "training.patience", f"try training.patience={patience}: {text}")
+
+
+def few_validation_samples(figures: Figures) -> Iterator[Advice]:
+    """The validation split is missing, or too small to compare two settings."""
+    run = figures.run
+    if run is None:
+        return
+    validation = run["validation"]
+    if validation is None:
+        text = "no samples are held out to choose settings by"
+        yield Advice("few_validation_samples", "data.validation", f"try data.validation=0.1: {text}")
+    elif (error := 2 * standard_error(validation)) > WIDE:
+        text = f"{validation['samples']:,} validation samples tell accuracy to ±{100 * error:.0f} points only"
+        yield Advice("few_validation_samples", "data.validation", f"raise data.validation: {text}")
+
+
+def confused_pair(figures: Figures) -> Iterator[Advice]:
+    """Two classes account for a large part of the errors."""
+    report = figures.evaluation
+    if report is None or not report["confused"] or len(report["classes"]) < 3:
+        return
+    wrong = report["samples"] - round(report["samples"] * report["accuracy"])
+    counts: dict[frozenset[str], int] = {}
+    for pair in report["confused"]:
+        names = frozenset((pair["true"], pair["predicted"]))
+        counts[names] = counts.get(names, 0) + pair["samples"]
+    names, count = max(counts.items(), key=lambda item: item[1])
+    if count < MIN_PAIR or count < PAIR_SHARE * wrong:
+        return
+    one, other = sorted(short(name, NAME_LENGTH) for name in names)
+    text = f'{count} of {wrong:,} errors mix up "{one}" and "{other}"'
+    is_folder = figures.config.data is not None and figures.config.data.source == "images"
+    key, what = ("data.size", "a larger") if is_folder else ("data.path", "check their labels in")
+    yield Advice("confused_pair", key, f"try {what} {key}: {text}" if is_folder else f"{what} {key}: {text}")
+
+
+RULES: tuple[Callable[[Figures], Iterator[Advice]], ...] = (
+    never_predicted,
+    overfitting,
+    more_epochs,
+    underfitting,
+    best_epoch_long_ago,
+    few_validation_samples,
+    confused_pair,
+)
+"""The rules for a network that has learned something, the most valuable first."""
+
+
+def is_schedule_finished(history: Sequence[Mapping[str, Any]], config: Config) -> bool:
+    """Return whether the learning rate has fallen to almost nothing, so that more epochs would change little."""
+    rates = [row["alpha"] for row in history if isinstance(row.get("alpha"), int | float)]
+    return config.training.schedule in ("cosine", "one_cycle") and bool(rates) and rates[-1] < FINISHED * max(rates)
+
+
+def history_of(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run folder's metrics.jsonl; empty if the file cannot be read."""
+    try:
+        return read_metrics(run)
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+def percent(metrics: Metrics) -> str:
+    """Return an accuracy in percent with one decimal."""
+    return f"{100 * metrics['accuracy']:.1f} %"

@@ -1,0 +1,195 @@
+"""What a run is advised to try: each rule fires where it should, and nowhere else."""
+
+import pytest
+
+import cnntrain
+from cnntrain.cli.views.training_text import result_lines
+from cnntrain.config import load_config
+from cnntrain.evaluation.advice import MAX_ADVICE, Figures, advise, standard_error
+
+CLASSES = ("cat", "dog", "horse", "a class with a name that is much too long for a line")
+
+
+def scored(accuracy, samples=1000, loss=0.3):
+    return {"loss": loss, "accuracy": accuracy, "samples": samples}
+
+
+def a_run(train=0.97, validation=0.965, test=0.965, best=8, epochs=10, best_loss=0.29, stop="max", samples=1000):
+    held_out = {"validation": validation, "test": test}
+    return {
+        "stop": stop,
+        "epochs": epochs,
+        "best": {"epoch": best, "loss": best_loss},
+        "train": scored(train, loss=0.1),
+        **{split: None if value is None else scored(value, samples) for split, value in held_out.items()},
+    }
+
+
+def evaluated(split="test", accuracy=0.965, per_class=(), confused=(), samples=1000):
+    rows = [{"class": name, "support": n, "precision": 0.9 if was else None} for name, n, was in per_class]
+    pairs = [{"true": true, "predicted": chosen, "samples": n} for true, chosen, n in confused]
+    return {"split": split, **scored(accuracy, samples), "classes": CLASSES, "per_class": rows, "confused": pairs}
+
+
+def rules(run=None, overrides=(), history=(), evaluation=None, config="digits"):
+    figures = Figures(load_config(config, overrides), (1, 16, 16), CLASSES, run, history, evaluation)
+    return {line["rule"]: line for line in advise(figures)}
+
+
+def test_a_run_that_went_well_gets_no_advice():
+    assert rules(a_run()) == {}
+    assert rules(a_run(train=1.0, validation=0.99, test=0.996, best=1, best_loss=0.001)) == {}
+
+
+@pytest.mark.parametrize("stop", ["interrupted", "diverged", "failed"])
+def test_a_run_that_did_not_end_gets_none(stop):
+    assert rules(a_run(train=1.0, test=0.7, validation=0.7, stop=stop)) == {}
+
+
+CROP, DROPOUT = "training.augmentation.crop=1", "network.layers=[dropout: {rate: 0.5}, fc: {activation: softmax}]"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "words"),
+    [
+        ([], "training.augmentation", "try training.augmentation.crop=2: train 99.0 %, held out 81.0 %: it overfits"),
+        ([CROP], "network.layers", "try a dropout before the last entry of network.layers: train"),
+        ([CROP, DROPOUT], "training.l2", "try training.l2=1e-4: train"),
+        ([CROP, DROPOUT, "training.l2=0.001"], "data.path", "add images to data.path: train"),
+    ],
+)
+def test_overfitting_names_the_next_regularization_that_is_unused(overrides, key, words):
+    line = rules(a_run(train=0.99, validation=0.8, test=0.81), overrides)["overfitting"]
+    assert line["key"] == key
+    assert line["text"].startswith(words)
+
+
+@pytest.mark.parametrize(("samples", "fires"), [(1000, True), (30, False)])
+def test_a_gap_that_may_be_chance_is_none(samples, fires):
+    found = rules(a_run(train=0.99, validation=None, test=0.95, samples=samples))
+    assert ("overfitting" in found) == fires
+
+
+def test_both_wrong():
+    line = rules(a_run(train=0.71, validation=0.7, test=0.7))["underfitting"]
+    assert line["text"] == "try more filters (K) in network.layers: train 71.0 %, held out 70.0 %: it underfits"
+    assert "underfitting" not in rules(a_run(train=0.95, validation=0.94, test=0.94))
+    assert "underfitting" not in rules(a_run(train=0.8, validation=0.6, test=0.6))
+
+
+def test_a_loss_that_was_still_falling():
+    line = rules(a_run(best=10))["more_epochs"]
+    assert line["text"] == "try training.Max=20: epoch 10 of 10 was best, so the loss was still falling"
+    assert "more_epochs" not in rules(a_run(best=9))
+    assert "more_epochs" not in rules(a_run(best=10, stop="patience"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rule"),
+    [
+        (["training.schedule=one_cycle"], "schedule_finished"),
+        (["training.schedule=cosine"], "schedule_finished"),
+        (["training.schedule=constant"], "more_epochs"),
+    ],
+)
+def test_a_schedule_at_its_end_needs_a_new_run(overrides, rule):
+    history = [{"alpha": alpha} for alpha in (0.05, 0.1, 0.0001)]
+    assert list(rules(a_run(best=10), overrides, history)) == [rule]
+
+
+@pytest.mark.parametrize(
+    ("best", "best_loss", "overrides", "fires"),
+    [(3, 0.1, [], True), (6, 0.1, [], False), (3, 0.299, [], False), (3, 0.1, ["training.patience=5"], False)],
+)
+def test_a_best_epoch_of_long_ago(best, best_loss, overrides, fires):
+    found = rules(a_run(best=best, best_loss=best_loss), overrides)
+    assert ("best_epoch_long_ago" in found) == fires
+    if fires:
+        text = found["best_epoch_long_ago"]["text"]
+        assert text == "try training.patience=2: epoch 3 of 10 was best (best.safetensors)"
+
+
+def test_few_validation_samples():
+    few = a_run(samples=24, train=0.9, validation=0.88, test=0.88)
+    assert rules(few)["few_validation_samples"]["text"] == (
+        "raise data.validation: 24 validation samples tell accuracy to ±14 points only"
+    )
+    none = rules(a_run(validation=None))["few_validation_samples"]
+    assert (none["key"], none["text"][:28]) == ("data.validation", "try data.validation=0.1: no ")
+
+
+def test_a_class_that_is_never_predicted():
+    per_class = [("cat", 40, True), ("dog", 12, False), (CLASSES[3], 30, False), ("horse", 0, False)]
+    line = rules(evaluation=evaluated(per_class=per_class))["never_predicted"]
+    assert line["text"] == (
+        'try training.class_weights=balanced: "a class … a line" and 1 more (30 samples) is never predicted'
+    )
+    weighted = rules(None, ["training.class_weights=balanced"], (), evaluated(per_class=per_class))
+    assert weighted["never_predicted"]["key"] == "data.path"
+    assert rules(evaluation=evaluated(per_class=per_class[:1])) == {}
+
+
+@pytest.mark.parametrize(
+    ("confused", "fires"),
+    [
+        ([("cat", "dog", 9), ("dog", "cat", 8), ("horse", "cat", 3)], True),
+        ([("cat", "dog", 3), ("dog", "cat", 3), ("horse", "cat", 3)], False),
+        ([("cat", "dog", 4)], False),
+    ],
+)
+def test_a_pair_that_is_mixed_up(confused, fires):
+    found = rules(evaluation=evaluated(confused=confused))
+    assert ("confused_pair" in found) == fires
+    if fires:
+        text = found["confused_pair"]["text"]
+        assert text == 'check their labels in data.path: 17 of 35 errors mix up "cat" and "dog"'
+
+
+@pytest.mark.parametrize(
+    ("losses", "alpha"), [((2.9, 2.6, 2.5), "1"), ((2.3, 2.31, 2.3), "0.01"), ((), "0.01"), ((2.3, None), "0.01")]
+)
+def test_guessing_is_named_alone(losses, alpha):
+    run = a_run(train=0.25, validation=0.25, test=0.25, best=10) | {"train": scored(0.25, loss=1.386)}
+    history = [{} if loss is None else {"train_loss": loss} for loss in losses]
+    (line,) = rules(
+        run, ["training.alpha=0.1"], history, evaluated(accuracy=0.25, per_class=[("cat", 9, False)])
+    ).values()
+    assert line["text"] == f"try training.alpha={alpha}: loss 1.39 is that of guessing among 4 classes"
+
+
+def test_never_more_than_three_lines_and_the_most_valuable_first():
+    bad = a_run(train=0.99, validation=0.6, test=0.6, best=2, best_loss=0.1, samples=40)
+    report = evaluated(accuracy=0.6, per_class=[("dog", 12, False)], confused=[("cat", "dog", 9)], samples=40)
+    assert list(rules(bad, evaluation=report)) == ["never_predicted", "overfitting", "best_epoch_long_ago"]
+    assert MAX_ADVICE == 3
+
+
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_samples_that_were_trained_on_do_not_count_as_held_out(split):
+    report = evaluated(split, accuracy=0.7)
+    assert "overfitting" not in rules(a_run(train=0.97, test=0.96), evaluation=report)
+
+
+def test_the_standard_error_of_a_perfect_score_is_not_zero():
+    assert standard_error(scored(1.0, 10)) == pytest.approx(0.0797, abs=1e-4)
+    assert standard_error(scored(0.5, 98)) == pytest.approx(0.05)
+
+
+def test_train_and_eval_give_the_same_advice_and_end_in_the_headline(tmp_path):
+    config = load_config("digits", ["training.Max=2", "training.alpha=0.01", "training.workers=1"])
+    result = cnntrain.train(config, out=tmp_path / "run")
+    assert "more_epochs" in [line["rule"] for line in result["advice"]]
+    assert cnntrain.evaluate(tmp_path / "run")["advice"] == result["advice"]
+    lines = result_lines(result)
+    assert lines[-1] == lines[1]
+    assert lines[-1].startswith("test accuracy ")
+    weights = cnntrain.evaluate(tmp_path / "run" / "weights.safetensors")
+    assert {line["rule"] for line in weights["advice"]} <= {"never_predicted", "confused_pair"}
+
+
+@pytest.mark.parametrize("damaged", ["summary.json", "metrics.jsonl"])
+def test_damaged_files_of_a_run_give_less_advice_and_no_error(tmp_path, damaged):
+    config = load_config("digits", ["training.Max=1", "training.workers=1"])
+    cnntrain.train(config, out=tmp_path / "run", plots=False)
+    (tmp_path / "run" / damaged).write_text('{"best": [[["')
+    assert isinstance(cnntrain.evaluate(tmp_path / "run")["advice"], list)
