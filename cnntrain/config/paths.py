@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shipped import CHECKOUT
 from cnntrain.config.yaml.nodes import Entry, Node, Scalar, entry_at, find, place, put
 from cnntrain.config.yaml.nodes import Path as Place
@@ -18,11 +19,28 @@ def is_path(kind: Any) -> bool:
 
 
 PATHS = tuple(
-    ("data", key)
-    for key in dict.fromkeys(key for options in SOURCES.values() for key in options.model_fields)
-    if any(is_path(options.model_fields[key].annotation) for options in SOURCES.values() if key in options.model_fields)
+    dict.fromkeys(
+        (section, key)
+        for section, models in (("data", SOURCES.values()), ("training", [TrainingOptions]))
+        for options in models
+        for key, field in options.model_fields.items()
+        if is_path(field.annotation)
+    )
 )
 """All keys that accept a path, of any source."""
+SWITCH_OR_PATH = {("training", "tensorboard")}
+"""Those that also accept true and false."""
+SWITCHES = {
+    "yes": "true",
+    "on": "true",
+    "no": "false",
+    "off": "false",
+    "none": "false",
+    "null": "false",
+    "~": "false",
+    "": "false",
+}
+"""What many programs read as true or false, and what it means."""
 
 
 def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Problem]]:
@@ -62,6 +80,10 @@ def with_absolute_path(root: Node, path: Place, folder: Path) -> tuple[Node, lis
     if entry is None or not isinstance(entry.node, Scalar) or not isinstance(entry.node.value, str):
         return root, []
     text, mark = entry.node.value, entry.node.mark
+    if path in SWITCH_OR_PATH and text.strip().lower() in SWITCHES:
+        meant = SWITCHES[text.strip().lower()]
+        sentence = f"expected true, false or a folder, got {shown(entry.node)}; write {meant}, or ./{text.strip()}"
+        return root, [Problem(mark, place(root, path), f"{sentence} for a folder of that name")]
     if text and is_text(text):
         base = "" if mark.line is None else folder
         absolute = os.path.realpath(os.path.join(base, os.path.expanduser(text)))

@@ -15,6 +15,7 @@ checkpoint.safetensors           the full training state, see ``cnntrain.trainin
 checkpoint.previous.safetensors  the checkpoint before it
 postmortem/                      if the run diverged, see ``cnntrain.training.checkpointing.postmortem``
 eval/                            plots of ``cnntrain eval --plots``
+tensorboard/                     event files, see ``cnntrain.training.tensorboard``
 ===============================  ====================================================================================
 """
 
@@ -39,6 +40,7 @@ CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT = "curves.png", "confusion.png", "mis
 FILTERS_PLOT, CALIBRATION_PLOT = "filters.png", "calibration.png"
 POSTMORTEM_FOLDER, POSTMORTEM_REPORT = "postmortem", "report.json"
 EVALUATION_FOLDER = "eval"
+TENSORBOARD_FOLDER = "tensorboard"
 RUN_FILES = {
     *(CONFIG_FILE, ORIGINAL_FILE, SPLIT_FILE, ENVIRONMENT_FILE, SUMMARY_FILE, METRICS_FILE, METRICS_TABLE),
     *(WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE),

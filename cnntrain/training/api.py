@@ -11,6 +11,7 @@ from typing import Any
 
 from cnntrain.config import Config
 from cnntrain.streams import tolerant_stream
+from cnntrain.training.callbacks import Callback, call_back, check_callbacks
 from cnntrain.training.events import (
     BatchEnded,
     Event,
@@ -25,7 +26,9 @@ from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.resume import resume_run
 
 
-def train(config: Config, out: str | Path | None = None, plots: bool = True) -> dict[str, Any]:
+def train(
+    config: Config, out: str | Path | None = None, plots: bool = True, callbacks: Sequence[Callback] = ()
+) -> dict[str, Any]:
     """Train a network as ``cnntrain train`` does.
 
     Warnings and notes are issued as ``UserWarning``.
@@ -34,6 +37,9 @@ def train(config: Config, out: str | Path | None = None, plots: bool = True) -> 
         config: Config with data, from ``cnntrain.load_config``.
         out: Run folder; by default ``runs/<name of the config>``.
         plots: Whether to draw plots into the run folder at the end.
+        callbacks: Functions, each called with every event of the run, see ``cnntrain.training.events``. They see the
+            network in training and must not change it. If one raises an exception, no callback is called any more; the
+            run stops after the current batch, is saved and can be resumed; then the exception is raised.
 
     Returns:
         What ``cnntrain train --json`` prints: ``run``, ``stop``, ``epochs``, ``seconds``, ``best``, and loss and
@@ -55,10 +61,16 @@ def train(config: Config, out: str | Path | None = None, plots: bool = True) -> 
         >>> result["epochs"], result["stop"]
         (1, 'max')
     """
-    return with_progress_bar(lambda interrupts: fit(config, out, interrupts, plots=plots))
+    return with_progress_bar(lambda interrupts: fit(config, out, interrupts, plots=plots), callbacks)
 
 
-def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False, plots: bool = True) -> dict[str, Any]:
+def resume(
+    run: str | Path,
+    overrides: Sequence[str] = (),
+    verify: bool = False,
+    plots: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
     """Resume a run from its last checkpoint, as ``cnntrain resume`` does.
 
     The result is bit-identical to that of an uninterrupted run.
@@ -68,6 +80,7 @@ def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False,
         overrides: ``KEY=VALUE`` strings; ``training.Max=30`` extends a run.
         verify: Whether to first repeat the steps between the last two checkpoints, and compare the bits.
         plots: Whether to draw plots into the run folder at the end.
+        callbacks: See ``cnntrain.train``.
 
     Returns:
         What ``cnntrain resume --json`` prints, see ``cnntrain.train``.
@@ -87,21 +100,25 @@ def resume(run: str | Path, overrides: Sequence[str] = (), verify: bool = False,
         >>> cnntrain.resume("runs/long", ["training.Max=2"], plots=False)["epochs"]
         2
     """
-    return with_progress_bar(lambda interrupts: resume_run(run, overrides, interrupts, verify, plots=plots))
+    return with_progress_bar(lambda interrupts: resume_run(run, overrides, interrupts, verify, plots=plots), callbacks)
 
 
-def with_progress_bar(run: Callable[[Interrupts], Iterator[Event]]) -> dict[str, Any]:
+def with_progress_bar(
+    run: Callable[[Interrupts], Iterator[Event]], callbacks: Sequence[Callback] = ()
+) -> dict[str, Any]:
     """Show a progress bar for a run's events, and return its result. Notes and warnings are issued as ``UserWarning``.
 
     After a signal the run stops and is saved; then the signal is raised again for the caller's handlers. By default
     Ctrl-C raises KeyboardInterrupt, and SIGTERM ends the program.
     """
+    check_callbacks(callbacks)
     interrupts = Interrupts()
     try:
         with redirect_stderr(tolerant_stream(sys.stderr)), interrupts:
-            return _show(run(interrupts))
+            return _show(call_back(run(interrupts), callbacks, interrupts))
     except KeyboardInterrupt as stop:
-        interrupts.signal = stop.args[0] if stop.args else signal.SIGINT
+        if not stop.args or isinstance(stop.args[0], int):  # otherwise it is a callback's own
+            interrupts.signal = stop.args[0] if stop.args else signal.SIGINT
         raise
     finally:
         if interrupts.signal is not None:

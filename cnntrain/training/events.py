@@ -10,7 +10,7 @@ A ``WarningIssued`` may come anywhere: something went wrong, but the run continu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ class TrainingStarted:
     """Completed epochs of a resumed run."""
     batches_before: int = 0
     """Completed batches of the current epoch of a resumed run."""
+    tensorboard: Path | None = None
+    """Folder of the event files of TensorBoard, if the run writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class EpochEnded:
     """Learning rate of the last step."""
     monitor_loss: float | None = None
     """Loss that selects the best weights, see ``cnntrain.training.monitoring``."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures that there are, by name, without the epoch."""
+        return {name: value for name, value in asdict(self).items() if name != "epoch" and value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cnntrain.parallel import available_cores
 from cnntrain.runs.environment import environment
 from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
 from cnntrain.storage import write_json
+from cnntrain.training import tensorboard
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing.manager import CheckpointManager, error_text
 from cnntrain.training.checkpointing.postmortem import LossHistory, create_report, write_report
@@ -68,6 +69,7 @@ def fit(
             those of the last completed epoch.
         StorageError: Saving failed, raised after ``TrainingEnded``.
     """
+    tensorboard.check(config, new=True)
     data = yield from load_events(config, interrupts=interrupts)
     config = with_image_size(config, data)
     network = build_for(config, data)
@@ -90,6 +92,21 @@ def run_training(
     plots: bool = True,
 ) -> Iterator[Event]:
     """Train from ``start`` to the end, rollbacks included; see ``fit``."""
+    events = run_to_end(run, config, network, data, start, interrupts, diagnostics, plots)
+    yield from tensorboard.with_tensorboard(events, run.path, config, plots)
+
+
+def run_to_end(
+    run: RunFolder,
+    config: Config,
+    network: Network,
+    data: Data,
+    start: StartPoint,
+    interrupts: Interrupts | None,
+    diagnostics: bool,
+    plots: bool,
+) -> Iterator[Event]:
+    """Train as ``run_training`` does, without event files."""
     if run.lock.note:
         yield WarningIssued(run.lock.note)
     if not run.has_checkpoint():
@@ -164,7 +181,7 @@ def train_until_stop(
                 if diagnostics and isinstance(event, EpochEnded):
                     samples = TrainingSamples(shared, options)
                     yield DiagnosticsComputed(event.epoch, diagnose_layers(network, samples, event.epoch))
-                if interrupts is not None and interrupts.signal is not None:
+                if interrupts is not None and interrupts.stop_requested:
                     outcome.stop = "interrupted"
         except DivergedError as error:
             # Drop the traceback: its frames would keep the samples and the shared memory alive.
@@ -221,4 +238,5 @@ def started_event(
         choices=data.choices,
         epochs_before=state.epoch - 1,
         batches_before=state.batch,
+        tensorboard=tensorboard.folder_of(run.path, config),
     )

@@ -37,8 +37,18 @@ class Interrupts:
         self.signal: int | None = None
         """Number of the first signal."""
         self._on_signal = on_signal
+        self._is_asked = False
         self._received = 0.0
         self._old_handlers: dict[signal.Signals, Any] = {}
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the run is to stop after the current batch: because of a signal, or of ``request_stop``."""
+        return self._is_asked or self.signal is not None
+
+    def request_stop(self) -> None:
+        """Stop the run as a signal would."""
+        self._is_asked = True
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -26,6 +26,7 @@ from cnntrain.runs.folder import (
     RunFolder,
 )
 from cnntrain.storage import FileMark, read_file, sweep, write_file
+from cnntrain.training import tensorboard
 from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.checkpointing.provenance import changes, data_mismatch
@@ -47,6 +48,7 @@ CHANGEABLE_KEYS = {
     "training.workers",
     "training.checkpoint_every",
     "training.on_divergence",
+    "training.tensorboard",
 }
 """Keys of the config that may change on resume: no completed step depends on them."""
 
@@ -79,7 +81,9 @@ def resume_run(
     """
     with RunFolder.open(Path(run)) as folder:
         if has_not_started(folder.path):
-            config = load_config(folder.config, overrides)
+            config, notes = tensorboard.without_unknown_folder(load_config(folder.config, overrides), overrides)
+            yield from map(WarningIssued, notes)
+            tensorboard.check(config, new=True)
             data = yield from load_events(config, None, interrupts)
             config = with_image_size(config, data)
             network = build_for(config, data)
@@ -91,6 +95,9 @@ def resume_run(
         loaded = last_checkpoint(folder.path)
         checkpoint = loaded.checkpoint
         config = overridden_config(checkpoint, overrides, folder.path)
+        config, notes = tensorboard.without_unknown_folder(config, overrides)
+        yield from map(WarningIssued, notes)
+        tensorboard.check(config, new=config.training.tensorboard != checkpoint.config.training.tensorboard)
         data = yield from load_events(config, folder.path, interrupts, checkpoint.scale)
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:

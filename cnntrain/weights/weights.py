@@ -31,7 +31,7 @@ from cnntrain.weights.safetensors_file import Header, read_header, read_tensors,
 
 KEY = "cnntrain"
 FILE_IN_RUN = "weights.safetensors"
-NOT_STORED = ("workers", "checkpoint_every")
+NOT_STORED = ("workers", "checkpoint_every", "tensorboard")
 """Keys of ``training`` that are not stored, because the weights do not depend on them."""
 CHECKPOINT, CHECKPOINT_PREFIX = "checkpoint", "checkpoint."
 """A checkpoint is a weights file with this key in its metadata and tensors with this prefix."""

@@ -72,6 +72,7 @@ def test_training_has_a_default_for_everything():
         "workers": "auto",
         "checkpoint_every": 60.0,
         "on_divergence": "stop",
+        "tensorboard": False,
         "augmentation": {
             "horizontal_flip": False,
             "vertical_flip": False,

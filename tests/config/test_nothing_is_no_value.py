@@ -72,7 +72,7 @@ EVERY_KEY = [
     *("network.input", "network.input.0", "network.layers", "network.layers.0", "network.layers.0.conv"),
     *("training", "data", "network", "training.augmentation", "bogus"),
 ]
-LITERAL = ("data.path", "data.split", "data.labels", "data.label", "data.group")
+LITERAL = ("data.path", "data.split", "data.labels", "data.label", "data.group", "training.tensorboard")
 LAYERS = "[conv: {K: 1, F: 1}, pool: {k: 1, type: max}, fc: {units: 9}, batch_norm: , dropout: , fc: {units: 9}]"
 
 

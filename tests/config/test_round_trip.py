@@ -126,6 +126,7 @@ training:
   workers: auto
   checkpoint_every: 60.0
   on_divergence: stop
+  tensorboard: false
   augmentation:
     horizontal_flip: false
     vertical_flip: false

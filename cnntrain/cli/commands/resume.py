@@ -7,6 +7,7 @@ import typer
 
 from cnntrain.cli.options import HealthOption, JsonOption, NoPlotsOption, ProgressMode, ProgressOption, WorkersOption
 from cnntrain.cli.run_events import show_run
+from cnntrain.cli.tensorboard_option import TensorBoardOption, tensorboard_words
 from cnntrain.cli.views.terminal import errors_as_messages
 
 RunFolderArgument = Annotated[
@@ -37,6 +38,7 @@ def resume(
     overrides: ResumeOverrides = None,
     workers: WorkersOption = None,
     verify: VerifyOption = False,
+    tensorboard: TensorBoardOption = None,
     health: HealthOption = False,
     no_plots: NoPlotsOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -51,4 +53,5 @@ def resume(
         from cnntrain.training.resume import resume_run  # imported late: `cnntrain --help` needs none of it
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
+        words += tensorboard_words(tensorboard)
         show_run(lambda interrupts: resume_run(run, words, interrupts, verify, health, not no_plots), progress, json)

@@ -16,6 +16,7 @@ from cnntrain.cli.options import (
     WorkersOption,
 )
 from cnntrain.cli.run_events import show_run
+from cnntrain.cli.tensorboard_option import TensorBoardOption, tensorboard_words
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def train(
     out: OutOption = None,
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
+    tensorboard: TensorBoardOption = None,
     health: HealthOption = False,
     no_plots: NoPlotsOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -62,6 +64,7 @@ def train(
         from cnntrain.training.fit import fit
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
+        words += tensorboard_words(tensorboard)
         loaded = load_config(config, words)
         if dry_run:
             _show_dry_run(loaded, progress, json)

@@ -34,6 +34,7 @@ def header(started: "TrainingStarted") -> list[str]:
         *choice_lines(started.choices, len("data     ")),
         device_line(started.cores, started.workers, started.network.dtype.name),
         f"run      {started.run}{_position(started)}",
+        *([f"events   {started.tensorboard}, for TensorBoard"] if started.tensorboard else []),
         *_comparison(started),
         *([f"epsilon  {started.epsilon:g}: the run stops when every change is below it"] if started.epsilon else []),
     ]

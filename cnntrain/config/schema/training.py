@@ -1,5 +1,6 @@
 """The section ``training`` of a config: every key with its type, default and meaning."""
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -30,6 +31,8 @@ MAX_LENGTH = 10**15
 NotNothing = Annotated[Number, Field(ge=1e-30)]
 """Not 0 in float32 either."""
 ClassWeights = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False)]
+Folder = Annotated[Path, Field(strict=False)]
+"""A string in a file."""
 Nothing = Annotated[
     None, BeforeValidator(lambda value: None if value == "none" else value), WithJsonSchema({"enum": ["none", None]})
 ]
@@ -107,6 +110,9 @@ class TrainingOptions(Options):
         "stop",
         description="when the loss becomes infinite or not a number: stop, or go back to the weights with the lowest "
         "loss so far, the initial ones included, and resume with half the alpha, three times at most",
+    )
+    tensorboard: bool | Folder = Field(
+        False, description="write event files for TensorBoard: true for RUN/tensorboard, or a folder"
     )
     augmentation: AugmentationOptions = Field(
         AugmentationOptions(), description="random changes of the training images"

@@ -132,6 +132,6 @@ def checked_fingerprint(content: Any) -> dict[str, Any]:
 
 def checked_settings(content: Any) -> dict[str, Any]:
     """Return the keys of ``training`` that a weights file lacks; raise ValueError if any is missing or unknown."""
-    if not isinstance(content, dict) or content.keys() != set(weights.NOT_STORED):
+    if not isinstance(content, dict) or content.keys() | {"tensorboard"} != set(weights.NOT_STORED):  # a newer key
         raise ValueError(f"expected the settings {', '.join(weights.NOT_STORED)}")
     return content
