@@ -9,6 +9,7 @@ CnntrainError            2
 ├── GradientError        3   a gradient check failed
 ├── ReplayError          3   replayed steps gave different bits
 ├── ExportError          3   the exported network gives different outputs
+├── ExplanationError     3   a number of the engine differs from the textbook's
 ├── DataError            4   data missing or malformed
 │   └── ImageError       4   an image file cannot be read
 ├── WeightsError         5   weights malformed, or of another network
@@ -65,6 +66,12 @@ class GradientError(CnntrainError):
 
 class ExportError(CnntrainError):
     """The outputs of an exported file differ from those of the network."""
+
+    exit_code = 3
+
+
+class ExplanationError(CnntrainError):
+    """A number of the engine differs from what the textbook computes from the same operands."""
 
     exit_code = 3
 

@@ -10,6 +10,7 @@ import typer
 from cnntrain.cli.commands.bench import bench
 from cnntrain.cli.commands.data import data
 from cnntrain.cli.commands.eval import evaluate
+from cnntrain.cli.commands.explain import explain
 from cnntrain.cli.commands.export import export
 from cnntrain.cli.commands.gradcheck import gradcheck
 from cnntrain.cli.commands.init import init
@@ -62,6 +63,7 @@ app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Images --top 3")(predict)
+app.command("explain", epilog="Example: cnntrain explain runs/digits --layer 2")(explain)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck digits --inject layers.0.W:no_flip")(gradcheck)
 app.command("summary", epilog="Example: cnntrain summary digits network.layers.0.conv.K=8")(summary)

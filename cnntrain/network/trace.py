@@ -41,6 +41,8 @@ class LayerTrace:
     """dJ/dz."""
     dx: Array
     """dJ/dx: delta propagated back through the layer."""
+    layers: tuple[Layer[Any], ...]
+    """The engine's layers of the entry, which know its options."""
     parameters: dict[str, Array]
     """Parameters and buffers by name: W, b, gamma, running_mean, running_var."""
     gradients: dict[str, Array]
@@ -185,12 +187,15 @@ class Recorder:
         x = self.x
         for index, (first, *rest) in sorted(positions.items()):
             layer, ends = layers[first], pooled_early.get(index, first)
-            z = a = self.outputs[ends]
+            z = a = self.outputs[ends] if ends < len(self.outputs) else x  # training skips a last softmax
             delta, dx = reaching[ends + 1], reaching[first]
             if index in pooled_early:
                 dx = upsampled(layer, delta, caches[first])
             activation = layers[rest[0]] if rest else None
-            if isinstance(activation, Activation):
+            if isinstance(layer, Activation | Softmax):  # an entry without W: z is the input, plus b
+                z, delta = x.copy(), dx
+                z += layer.broadcast_b if isinstance(layer, Activation) else 0
+            elif isinstance(activation, Activation):
                 z, a, delta = self.outputs[first].copy(), self.outputs[rest[0]], reaching[rest[0]]
                 z += activation.broadcast_b
                 if rest[0] > first + 1:  # the engine pools first; here are all of z, a and delta
@@ -208,6 +213,7 @@ class Recorder:
                 in_edge_layout(a),
                 in_edge_layout(delta),
                 in_edge_layout(dx),
+                tuple(part for part, _ in of_entry),
                 parameters={
                     key: np.array(part.to_edge(key, value), order="C")
                     for part, _ in of_entry
