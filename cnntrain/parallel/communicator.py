@@ -1,27 +1,30 @@
 """Communication among the ranks of one program.
 
-Every rank runs the same program on the same data. A batch consists of micro-batches, and neighboring micro-batches form
-at most ``GROUPS`` groups, as the config alone decides; each rank computes some groups, and then its part of their sum:
+Every rank runs the same program on the same data. A batch consists of micro-batches; each rank computes some
+neighboring ones, and then its part of their sum:
 
 ::
 
     for i in comm.micro_batches(count):                   my micro-batches
         ... write the gradient into comm.gradient_views(i, count) ...
         comm.add_gradient(i, count, loss, correct)
-    gradient, loss, correct = comm.reduce_scatter(count)  the sum over groups, in order, for my part of theta
+    gradient, loss, correct = comm.reduce_scatter(count)  the sum over all, for my part of theta
     ... comm.norm(gradient) ...                           optionally, the norm of the whole gradient
     theta[comm.part] -= ...
     comm.allgather()                                      all parts of theta are updated
 
-Micro-batches, groups and the order of every sum are fixed, so the bits do not depend on the number of ranks.
+Micro-batches and the order of every sum are fixed (``summation_tree``), so the bits do not depend on the number of
+ranks.
 """
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from cnntrain.parallel.summation_tree import micro_batches_of, share
 from cnntrain.types import Array
 
 Views = list[dict[str, Array]]
@@ -38,9 +41,6 @@ class VectorParts(Protocol):
         """Return views of the parts of ``vector``."""
 
 
-GROUPS = 12
-"""Maximum number of gradients per batch to sum: 1, 2, 3, 4, 6 or 12 ranks share them evenly."""
-
 BLOCK = 2**12
 """Entries of theta per partial sum of squares; parts of theta begin at multiples of it."""
 
@@ -50,12 +50,6 @@ def blocks(size: int) -> int:
     return -(-size // BLOCK)
 
 
-def group_starts(count: int) -> list[int]:
-    """Return the first micro-batch of each group, and the end of the last."""
-    groups = min(count, GROUPS)
-    return [group * count // groups for group in range(groups + 1)]
-
-
 class Communicator(ABC):
     """One rank's connection to the others.
 
@@ -63,38 +57,41 @@ class Communicator(ABC):
         rank: 0 .. size - 1; rank 0 reports and saves.
         size: Number of ranks.
         part: This rank's entries of theta.
+        rows: The gradients on this rank's stack, see ``summation_tree``; more are made when they are needed.
         states: ``(rows, layout.size)``, the optimizer state; every rank sees all of it and updates its part.
         squares: Sum of the squares of each block of a gradient, see ``norm``.
     """
 
-    rank: int
-    size: int
     part: slice
     states: Array
     squares: Array
 
-    def __init__(self, layout: VectorParts, dtype: np.dtype[Any]):
-        self.scratch = np.empty(layout.size, dtype)
-        self.scratch_views = layout.views(self.scratch)
+    def __init__(self, layout: VectorParts, dtype: np.dtype[Any], rank: int, size: int, rows: Sequence[Array] = ()):
+        self.layout, self.dtype, self.rank, self.size = layout, dtype, rank, size
+        self.rows = list(rows)
+        self.views = [layout.views(row) for row in self.rows]
         self.block = np.empty(BLOCK)
 
     def micro_batches(self, count: int) -> range:
-        """Return the micro-batches of this rank: those of neighboring groups, as evenly as possible."""
-        starts = group_starts(count)
-        groups = len(starts) - 1
-        return range(starts[self.rank * groups // self.size], starts[(self.rank + 1) * groups // self.size])
+        """Return the micro-batches of this rank: neighboring ones, as evenly as possible."""
+        return micro_batches_of(count, self.rank, self.size)
 
     def gradient_views(self, i: int, count: int) -> Views:
         """Return the buffers for the gradient of micro-batch i of ``count``."""
-        starts = group_starts(count)
-        return self.group_views(starts.index(i)) if i in starts else self.scratch_views
+        mine = share(count, self.rank, self.size)
+        row = mine.rows[i - mine.micro_batches.start]
+        while row >= len(self.rows):
+            self.rows.append(np.empty(self.layout.size, self.dtype))
+            self.views.append(self.layout.views(self.rows[-1]))
+        return self.views[row]
 
     def add_gradient(self, i: int, count: int, loss: float, correct: int) -> None:
         """Add the gradient of micro-batch i, now in its buffers, and record its loss and correct predictions."""
         self.record(i, loss, correct)
-        starts = group_starts(count)
-        if i not in starts:
-            self.add_to_group(sum(start <= i for start in starts) - 1)
+        mine = share(count, self.rank, self.size)
+        i -= mine.micro_batches.start
+        for last in range(mine.rows[i], mine.rows[i] - mine.additions[i], -1):
+            self.rows[last - 1] += self.rows[last]
 
     def norm(self, gradient: Array) -> float:
         """Return the norm of the whole gradient, given my part: the same bits on every rank."""
@@ -105,14 +102,6 @@ class Communicator(ABC):
             self.squares[(self.part.start + start) // BLOCK] = np.dot(block, block)
         self.allgather()
         return math.sqrt(self.squares.sum())
-
-    @abstractmethod
-    def group_views(self, group: int) -> Views:
-        """Return the buffers for the gradient of the first micro-batch of a group."""
-
-    @abstractmethod
-    def add_to_group(self, group: int) -> None:
-        """Add the gradient in ``scratch`` to that of a group."""
 
     @abstractmethod
     def record(self, i: int, loss: float, correct: int) -> None:

@@ -3,13 +3,14 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
 
-from cnntrain.parallel.communicator import BLOCK, GROUPS, Communicator, VectorParts, Views, blocks
+from cnntrain.parallel.communicator import BLOCK, Communicator, VectorParts, blocks
 from cnntrain.parallel.mapping import Fields, SharedArrays
+from cnntrain.parallel.summation_tree import combination, row_starts
 from cnntrain.types import Array
 
 SPIN_COUNT = 2_000
@@ -23,7 +24,7 @@ CACHE_LINE = 8
 
 
 def fields(
-    layout: VectorParts, dtype: str, size: int, max_micro_batches: int, micro_batches: int, rows: int = 0
+    layout: VectorParts, dtype: str, size: int, max_micro_batches: int, counts: Sequence[int], rows: int = 0
 ) -> Fields:
     """Return the arrays that ranks share: counters, theta, gradients, optimizer state, losses and correct counts.
 
@@ -32,13 +33,13 @@ def fields(
         dtype: Type of theta.
         size: Number of ranks.
         max_micro_batches: Maximum number of micro-batches evaluated at a time.
-        micro_batches: Maximum number of micro-batches of a batch.
+        counts: Numbers of micro-batches that a batch may have.
         rows: Rows of the optimizer state.
     """
     return {
         "counters": ((size, CACHE_LINE), "int64"),
         "theta": ((layout.size,), dtype),
-        "gradients": ((min(micro_batches, GROUPS), layout.size), dtype),
+        "gradients": ((row_starts(counts, size)[-1], layout.size), dtype),
         "states": ((rows, layout.size), dtype),
         "squares": ((blocks(layout.size),), "float64"),
         "losses": ((max_micro_batches,), "float64"),
@@ -55,20 +56,28 @@ class SharedMemory(Communicator):
         size: Number of ranks.
         arrays: The arrays of ``fields``.
         layout: Layout of theta.
+        counts: Numbers of micro-batches that a batch may have.
         check_alive: Called from time to time while waiting; raises if another rank has died.
     """
 
     def __init__(
-        self, rank: int, size: int, arrays: SharedArrays, layout: VectorParts, check_alive: Callable[[], None]
+        self,
+        rank: int,
+        size: int,
+        arrays: SharedArrays,
+        layout: VectorParts,
+        counts: Sequence[int],
+        check_alive: Callable[[], None],
     ):
         theta = arrays["theta"]
-        super().__init__(layout, theta.dtype)
-        self.rank, self.size, self.check_alive = rank, size, check_alive
+        self.gradients, self.starts = arrays["gradients"], row_starts(counts, size)
+        super().__init__(
+            layout, theta.dtype, rank, size, list(self.gradients[self.starts[rank] : self.starts[rank + 1]])
+        )
+        self.check_alive = check_alive
         # Whole blocks are whole cache lines.
         bounds = [min(layout.size, r * blocks(layout.size) // size * BLOCK) for r in range(size + 1)]
         self.part = slice(bounds[rank], bounds[rank + 1] if rank + 1 < size else layout.size)
-        self.gradients = arrays["gradients"]
-        self.views = [layout.views(row) for row in self.gradients]
         self.states, self.squares = arrays["states"], arrays["squares"]
         self.losses, self.corrects = arrays["losses"], arrays["corrects"]
         self.counters = arrays["counters"].data.cast("B").cast("q")
@@ -77,12 +86,6 @@ class SharedMemory(Communicator):
         self.next_check = 0.0
         self.waiting_since: float | None = None
         """When this rank began to wait for another."""
-
-    def group_views(self, group: int) -> Views:
-        return self.views[group]
-
-    def add_to_group(self, group: int) -> None:
-        self.gradients[group] += self.scratch
 
     def record(self, i: int, loss: float, correct: int) -> None:
         self.losses[i], self.corrects[i] = loss, correct
@@ -93,10 +96,13 @@ class SharedMemory(Communicator):
 
     def reduce_scatter(self, count: int) -> tuple[Array, float, int]:
         self.barrier()
-        total = self.gradients[0, self.part]
-        for group in range(1, min(count, GROUPS)):
-            total += self.gradients[group, self.part]
-        return total, *self.totals(count)
+        stack: list[Array] = []
+        for (rank, row), additions in zip(*combination(count, self.size), strict=True):
+            stack.append(self.gradients[self.starts[rank] + row, self.part])
+            for _ in range(additions):
+                last = stack.pop()
+                stack[-1] += last
+        return stack[0], *self.totals(count)
 
     def allgather(self) -> None:
         self.barrier()

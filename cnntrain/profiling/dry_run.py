@@ -12,8 +12,9 @@ from cnntrain.profiling.timer import Timer
 from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
 from cnntrain.training.footprint import check_memory, memory_of
-from cnntrain.training.sharing import samples_in_batch
+from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
 from cnntrain.training.stopping import check_patience
+from cnntrain.training.workers import max_processes
 
 SECONDS = 0.5
 """Duration of the timing: at least one step, after a warm-up step."""
@@ -60,6 +61,8 @@ def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
         "cores": available_cores(),
         "dtype": network.dtype.name,
         "batch_size": batch_size,
+        "micro_batches": micro_batch_counts(config, network, data)[0],
+        "max_processes": max_processes(config, network, data),
         "batches": batch_count(samples["train"], config.training.batch_size),
         "step_ms": 1e3 * steps.median,
         "seconds_per_epoch": passes * steps.median,

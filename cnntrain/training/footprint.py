@@ -1,7 +1,7 @@
 """Estimated memory of a training run, computed from shapes, and the check against the free memory."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ from cnntrain.data import Data
 from cnntrain.errors import OutOfMemoryError
 from cnntrain.network.network import Network
 from cnntrain.network.workspaces import workspace_bytes
-from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
-from cnntrain.training.sharing import samples_in_batch
-from cnntrain.training.workers import number_of_workers
+from cnntrain.parallel.summation_tree import row_starts
+from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
+from cnntrain.training.workers import max_processes, number_of_workers
 
 FIRST_PROCESS = 85_000_000
 """Bytes of Python, NumPy and the other imports in the first process, which loads, prints and saves."""
@@ -59,17 +59,17 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     images = loaded * (1 if workers == 1 else 2)  # workers use a shared copy
     batch = samples_in_batch(config, data)
     rest = len(data.train) % batch if data else 0
-    micro_batches = len(network.micro_batches(batch))
     trained = max(largest(network, batch), largest(network, rest))
     evaluated = max([trained, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
-    busy = min(workers, micro_batches, GROUPS)
+    busy = min(workers, max_processes(config, network, data))
     of_ranks = [workspace_bytes(network.layers, network.dtype, trained, evaluated) + gathered] * busy
     if busy < workers:
         idle_rank = workspace_bytes(network.layers, network.dtype, 0, evaluated) + gathered
         of_ranks += [idle_rank] * (workers - busy)
     *of_others, of_first = of_ranks
-    vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, micro_batches, workers))
+    counts = micro_batch_counts(config, network, data)
+    vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, counts, workers))
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
     others = sum(of_others) + (workers - 1) * (WORKER + of_worker)
@@ -81,16 +81,20 @@ def largest(network: Network, count: int) -> int:
     return max([part.stop - part.start for part in network.micro_batches(count)], default=0)
 
 
-def vector_counts(config: Config, micro_batches: int, workers: int) -> tuple[int, int]:
+def vector_counts(config: Config, counts: Sequence[int], workers: int) -> tuple[int, int]:
     """Return the maximum number of vectors of theta's size in the first process, and in a worker (not shared).
 
-    These are theta, gradients, the optimizer state and theta at the beginning of the epoch; while a checkpoint is
-    saved also the best theta, a copy of the weights, and the checkpoint twice, as tensors and as a file.
+    These are theta, the gradients of all ranks, the optimizer state and theta at the beginning of the epoch; while a
+    checkpoint is saved also the best theta, a copy of the weights, and the checkpoint twice, as tensors and as a file.
+
+    Args:
+        config: Config of the run.
+        counts: Numbers of micro-batches that a batch may have.
+        workers: Number of processes.
     """
-    states, scratch = config.training.state_rows, int(micro_batches > GROUPS)
-    gradients = min(micro_batches, GROUPS) if workers > 1 else min(micro_batches, 2)
+    states, gradients = config.training.state_rows, row_starts(counts, workers)[-1]
     before = best = weights = 1
-    return 1 + gradients + scratch + states + best + weights + 2 * (1 + states + best), before + scratch
+    return 1 + gradients + states + best + weights + 2 * (1 + states + best), before
 
 
 def memory_of(config: Config, network: Network, data: Data | None) -> dict[str, Any]:

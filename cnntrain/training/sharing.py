@@ -33,12 +33,19 @@ def samples_in_batch(config: Config, data: Data | None) -> int:
     return samples if size == "all" else min(size, samples)
 
 
+def micro_batch_counts(config: Config, network: Network, data: Data | None) -> list[int]:
+    """Return the number of micro-batches of a full batch, and that of the last one of an epoch if it is smaller."""
+    size = samples_in_batch(config, data)
+    rest = 0 if data is None else len(data.train) % size
+    return [len(network.micro_batches(samples)) for samples in (size, rest) if samples]
+
+
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:
     """Return shapes and dtypes of all shared arrays."""
-    sizes = [samples_in_batch(config, data), *(len(dataset) for dataset in data.splits().values() if dataset)]
-    micro_batches = [len(network.micro_batches(size)) for size in sizes]
+    counts = micro_batch_counts(config, network, data)
+    splits = [len(network.micro_batches(len(dataset))) for dataset in data.splits().values() if dataset]
     rows = config.training.state_rows
-    shared = dict(fields(network.layout, network.dtype.name, workers, max(micro_batches), micro_batches[0], rows))
+    shared = dict(fields(network.layout, network.dtype.name, workers, max(*counts, *splits), counts, rows))
     for name, array in sample_arrays(data).items():
         shared[name] = (array.shape, array.dtype.name)
     return shared

@@ -37,7 +37,7 @@ def main() -> None:
 
     state = TrainState.from_json(job["state"])
     state.before = arrays["before"].copy() if "before" in arrays.arrays else None
-    comm = SharedMemory(job["rank"], job["workers"], arrays, network.layout, check_rank_0)
+    comm = SharedMemory(job["rank"], job["workers"], arrays, network.layout, job["counts"], check_rank_0)
     # Only after all imports: on Windows NumPy's libraries wait for a thread that reads standard input.
     lifeline = threading.Thread(target=exit_with_rank_0, daemon=True)
     lifeline.start()

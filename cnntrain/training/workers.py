@@ -8,14 +8,15 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.network.network import Network
 from cnntrain.parallel import Communicator, SingleProcess, one_blas_thread, worker_count
-from cnntrain.parallel.communicator import GROUPS
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared_memory import SharedMemory
+from cnntrain.parallel.summation_tree import LEAVES
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.sharing import (
     check_mapped,
     mapped_images,
+    micro_batch_counts,
     samples_in_batch,
     share_data,
     shared_data,
@@ -112,6 +113,7 @@ def worker_processes(
                 "classes": list(data.classes),
                 "preprocessing": data.preprocessing.to_dict(),
                 "state": state.to_json(),
+                "counts": (counts := micro_batch_counts(config, network, data)),
             }
             for rank in range(1, workers):
                 processes.send(rank, {"rank": rank, **job})
@@ -123,7 +125,7 @@ def worker_processes(
                     if time.monotonic() - comm.waiting_since > STOP_TIMEOUT:
                         raise KeyboardInterrupt(interrupts.signal)
 
-            comm = SharedMemory(0, workers, arrays, network.layout, check_workers)
+            comm = SharedMemory(0, workers, arrays, network.layout, counts, check_workers)
             try:
                 yield comm, data
             finally:
@@ -145,11 +147,16 @@ def with_class_weights(config: Config, network: Network) -> Config:
 def number_of_workers(config: Config, network: Network, data: Data | None) -> int:
     """Return the number of processes of a run, rank 0 included: from the config, or chosen by ``worker_count``.
 
-    At most ``GROUPS`` processes have work.
+    At most ``LEAVES`` processes have work.
     """
     if config.training.workers != "auto":
-        return min(config.training.workers, GROUPS)
+        return min(config.training.workers, LEAVES)
     in_batch = samples_in_batch(config, data)
     # One product in the forward pass and two in the backward pass, with a multiplication and an addition each.
     operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
-    return worker_count(min(GROUPS, len(network.micro_batches(in_batch))), operations)
+    return worker_count(max_processes(config, network, data), operations)
+
+
+def max_processes(config: Config, network: Network, data: Data | None) -> int:
+    """Return the number of processes that have work in a full batch: one per micro-batch, at most ``LEAVES``."""
+    return min(LEAVES, micro_batch_counts(config, network, data)[0])

@@ -28,6 +28,7 @@ def test_shows_layers_data_memory_and_time_and_writes_nothing(digits_file, tmp_p
     assert "data digits: 1,293 train, 144 validation, 360 test samples of 10 classes" in words
     assert "1 worker, float32" in words
     assert "memory for training:" in words
+    assert "a batch is 1 micro-batch: at most 1 process has work" in words
     assert "a step of 64 samples takes" in words
     assert "for 2 epochs (Max)" in words
     assert max(len(line.rstrip()) for line in shown.stdout.splitlines()) <= 80

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from cnntrain.parallel import SingleProcess, communicator, shared_memory
-from cnntrain.parallel.communicator import GROUPS, group_starts
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.shared_memory import SharedMemory, fields
 
-SIZES = [1, 2, 3, 4, 5, 7, 12]
-COUNTS = [1, 2, 3, 5, 11, 12, 13, 30, 101]
+SIZES = [1, 2, 3, 4, 5, 7, 12, 16]
+COUNTS = [1, 2, 3, 5, 11, 12, 13, 30, 64, 101]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def crew(layout, monkeypatch):
         monkeypatch.setattr(module, "BLOCK", 16)
 
     def make(size, max_micro_batches=128, check_alive=lambda: None, rows=0):
-        arrays = SharedArrays(fields(layout, "float32", size, max_micro_batches, max_micro_batches, rows))
-        ranks = [SharedMemory(rank, size, arrays, layout, check_alive) for rank in range(size)]
+        arrays = SharedArrays(fields(layout, "float32", size, max_micro_batches, COUNTS, rows))
+        ranks = [SharedMemory(rank, size, arrays, layout, COUNTS, check_alive) for rank in range(size)]
         arrays.close()
         return ranks
 
@@ -68,14 +67,6 @@ def learn(comm, layout, count):
     gradient = gradient.copy()
     comm.allgather()
     return gradient, loss, correct
-
-
-@pytest.mark.parametrize("count", COUNTS)
-def test_groups_hold_each_slice_once_and_are_nearly_as_large(count):
-    starts = group_starts(count)
-    sizes = np.diff(starts)
-    assert (starts[0], starts[-1], len(sizes)) == (0, count, min(count, GROUPS))
-    assert sizes.max() - sizes.min() <= 1
 
 
 @pytest.mark.parametrize("size", SIZES)

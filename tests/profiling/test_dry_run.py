@@ -31,6 +31,7 @@ def test_it_tells_what_a_run_would_begin_with(tiny_config, tmp_path):
     assert result["samples"] == {"train": 30, "validation": 10, "test": 12}
     assert (result["input_shape"], result["classes"]) == ([1, 5, 5], ["0", "1", "2"])
     assert (result["batch_size"], result["batches"], result["workers"], result["Max"]) == (16, 2, 1, 4)
+    assert (result["micro_batches"], result["max_processes"]) == (1, 1)
 
 
 def test_the_estimate_follows_from_a_step(tiny_config, monkeypatch):
@@ -44,6 +45,7 @@ def test_the_estimate_follows_from_a_step(tiny_config, monkeypatch):
 def test_the_whole_set_can_be_a_batch_and_workers_are_those_of_the_run(tiny_config):
     result = dry_run(tiny_config(batch_size="all", workers=2))
     assert (result["batch_size"], result["batches"], result["workers"]) == (40, 1, 2)
+    assert (result["micro_batches"], result["max_processes"]) == (1, 1)
     assert 0 < result["seconds_per_epoch"] < 5
 
 

@@ -64,7 +64,7 @@ def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
     images = sum(dataset.images.nbytes for dataset in data.splits().values() if dataset)
     network = build_for(config, data)
     one, two = (footprint(config, network, data, workers) for workers in (1, 2))
-    vectors = [module.vector_counts(config, 2, workers)[0] * network.theta.nbytes for workers in (1, 2)]
+    vectors = [module.vector_counts(config, [2], workers)[0] * network.theta.nbytes for workers in (1, 2)]
     assert two.first - one.first == images + vectors[1] - vectors[0]
 
 

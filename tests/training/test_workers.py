@@ -17,7 +17,7 @@ from cnntrain.errors import DivergedError, WorkerError
 from cnntrain.parallel import cores
 from cnntrain.training import workers
 from cnntrain.training.fit import fit
-from cnntrain.training.workers import number_of_workers
+from cnntrain.training.workers import max_processes, number_of_workers
 
 FAILING = '''
 """A worker whose 4th micro-batch fails."""
@@ -169,7 +169,7 @@ def test_it_works_in_a_thread(tiny_config, tmp_path):
     [
         ({"workers": 1}, 1),
         ({"workers": 3}, 3),
-        ({"workers": 1000}, 12),
+        ({"workers": 1000}, 64),
         ({"workers": "auto"}, 1),
         ({"workers": "auto", "batch_size": "all"}, 8),
         ({"workers": "auto", "batch_size": 90}, "micro-batches"),
@@ -202,3 +202,14 @@ def test_the_workspaces_are_freed_with_the_ranks(tiny_config, size):
         network.workspace(4).x.fill(0)
         assert network._workspaces.largest is not None
     assert network._workspaces.largest is None
+
+
+@pytest.mark.parametrize(("batch_size", "count"), [(32, 1), (90, 3), ("all", 45), (10**6, 45)])
+def test_a_batch_feeds_one_process_per_micro_batch(make_config, batch_size, count):
+    config = make_config([{"fc": {"activation": "softmax"}}], data={"source": "digits"}, batch_size=batch_size)
+    data = load_config_data(config)
+    network = build_for(config, data)
+    network.micro_batch_size = 32
+    assert max_processes(config, network, data) == count
+    network.micro_batch_size = 1
+    assert max_processes(config, network, data) == min(64, 32 * count)

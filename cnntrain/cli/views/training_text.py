@@ -234,10 +234,17 @@ def dry_run_lines(result: dict[str, Any], source: str) -> list[str]:
         *choice_lines(result["choices"], len("data     ")),
         device_line(result["cores"], result["workers"], result["dtype"]),
         memory_text(result),
+        processes_line(result["micro_batches"], result["max_processes"]),
         f"a step of {samples} takes {result['step_ms']:,.3g} ms",
         f"about {span(result['seconds_per_epoch'])} an epoch, {span(result['seconds_to_Max'])} for {epochs} (Max)",
         "nothing was trained or saved",
     ]
+
+
+def processes_line(micro_batches: int, processes: int) -> str:
+    """How many processes a batch can feed."""
+    batch = "1 micro-batch" if micro_batches == 1 else f"{micro_batches:,} micro-batches"
+    return f"a batch is {batch}: at most {'1 process has' if processes == 1 else f'{processes} processes have'} work"
 
 
 def span(seconds: float) -> str:
