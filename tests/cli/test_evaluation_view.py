@@ -44,6 +44,7 @@ def result():
                 for i in range(mistakes)
             ],
             "plots": None,
+            "advice": [],
         }
         return values | changes
 
@@ -66,9 +67,18 @@ def test_a_small_problem(result):
     assert lines[3].split() == ["class", "precision", "recall", "F1", "samples"]
     assert lines[4].split() == ["class", "0", "-", "50.00", "%", "66.67", "%", "1,000"]
     assert "confusion matrix: true classes in rows, predicted classes in columns" in lines
-    assert lines[-3] == "the 1 most confident of 27 mistakes"
-    assert lines[-2].split() == ["sample", "class", "predicted", "probability"]
-    assert lines[-1].split() == ["1,000", "class", "0", "class", "2", "98.70", "%"]
+    assert lines[-5] == "the 1 most confident of 27 mistakes"
+    assert lines[-4].split() == ["sample", "class", "predicted", "probability"]
+    assert lines[-3].split() == ["1,000", "class", "0", "class", "2", "98.70", "%"]
+    assert lines[-2:] == ["", "validation accuracy 97.78 %, loss 0.0812, on 1,234 samples"]
+
+
+def test_advice_stands_above_the_last_line(result):
+    advice = [{"rule": "overfitting", "key": "training.l2", "text": "try training.l2=1e-4: [it] overfits"}]
+    assert shown(result() | {"advice": advice})[-2:] == [
+        "try training.l2=1e-4: [it] overfits",
+        "validation accuracy 97.78 %, loss 0.0812, on 1,234 samples",
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 120, 1000])
@@ -147,13 +157,13 @@ def test_even_a_tiny_terminal_ends_no_command(result):
 
 
 def test_a_network_without_mistakes(result):
-    assert shown(result(mistakes=0))[-1] == "no mistakes"
+    assert shown(result(mistakes=0))[-3] == "no mistakes"
 
 
 def test_outputs_that_are_no_probabilities_are_called_so(result):
     lines = shown(result(probability=None, calibration_error=None, top_k=None))
     assert lines[0].split() == ["split", "samples", "loss", "accuracy"]
-    assert [line.split()[-1] for line in lines[-6:]] == ["output", *5 * ["2.5000"]]
+    assert [line.split()[-1] for line in lines[-8:-2]] == ["output", *5 * ["2.5000"]]
 
 
 @pytest.mark.parametrize(
