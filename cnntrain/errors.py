@@ -8,6 +8,8 @@ CnntrainError            2
 ├── StorageError         2   a run, weights or another result cannot be saved
 ├── GradientError        3   a gradient check failed
 ├── ReplayError          3   replayed steps gave different bits
+├── SanityCheckError     3   a sanity check failed
+├── RunsDifferError      3   two runs are not identical
 ├── ExportError          3   the exported network gives different outputs
 ├── ExplanationError     3   a number of the engine differs from the textbook's
 ├── DataError            4   data missing or malformed
@@ -60,6 +62,18 @@ class StorageError(CnntrainError):
 
 class GradientError(CnntrainError):
     """A gradient of the backward pass differs from finite differences."""
+
+    exit_code = 3
+
+
+class SanityCheckError(CnntrainError):
+    """A sanity check of a config or run failed."""
+
+    exit_code = 3
+
+
+class RunsDifferError(CnntrainError):
+    """Two runs are not identical to the last bit."""
 
     exit_code = 3
 

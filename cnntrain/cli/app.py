@@ -9,6 +9,7 @@ import typer
 
 from cnntrain.cli.commands.bench import bench
 from cnntrain.cli.commands.data import data
+from cnntrain.cli.commands.doctor import doctor
 from cnntrain.cli.commands.eval import evaluate
 from cnntrain.cli.commands.explain import explain
 from cnntrain.cli.commands.export import export
@@ -66,6 +67,7 @@ app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg
 app.command("explain", epilog="Example: cnntrain explain runs/digits --layer 2")(explain)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck digits --inject layers.0.W:no_flip")(gradcheck)
+app.command("doctor", epilog="Example: cnntrain doctor digits training.alpha=0.1")(doctor)
 app.command("summary", epilog="Example: cnntrain summary digits network.layers.0.conv.K=8")(summary)
 app.command("bench", epilog="Example: cnntrain bench mnist training.batch_size=32 --workers 2")(bench)
 app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(schema)

@@ -32,6 +32,8 @@ DIRECTIONS = 3
 """Random directions per tensor."""
 CHECK = 3
 """Spawn key of the random numbers of this module."""
+THRESHOLD = 1e-6
+"""Maximum relative error that passes."""
 MIN_LOSS = 0.1
 """A sample whose loss is lower gets another label: with a loss of nearly 0, rounding hides every derivative."""
 
@@ -43,7 +45,7 @@ def gradcheck(
     config: Config | str | Path,
     overrides: Sequence[str] = (),
     samples: int | Literal["all"] = 20,
-    threshold: float = 1e-6,
+    threshold: float = THRESHOLD,
     inject: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -80,6 +82,17 @@ def gradcheck(
     network, seed = load_network(config, overrides)
     for fault in inject:
         inject_fault(network, fault)
+    return check_network(network, seed, samples, threshold, progress)
+
+
+def check_network(
+    network: Network,
+    seed: int,
+    samples: int | Literal["all"],
+    threshold: float = THRESHOLD,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare every gradient of a network in float64 with finite differences; see ``gradcheck``."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK,)))
     batch = BATCH
     if network.layout.buffers:
@@ -110,9 +123,14 @@ def load_network(config: Config | str | Path, overrides: Sequence[str]) -> tuple
         config = load_config(path, overrides)
     network, seed = build(config, dtype="float64"), config.training.seed
     set_test_class_weights(network, config)
+    add_random_biases(network, seed)
+    return network, seed
+
+
+def add_random_biases(network: Network, seed: int) -> None:
+    """Add random numbers to the biases and gammas of a new network."""
     biases = network.theta[network.layout.W_count : network.layout.trainable_count]
     biases += np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(CHECK, 0))).normal(0, 0.1, biases.size)
-    return network, seed
 
 
 def set_test_class_weights(network: Network, config: Config) -> None:
