@@ -1,7 +1,7 @@
 """Build a network from a config: infer the shapes of the layers and draw the parameters from the seed."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,15 +11,16 @@ from numpy.typing import DTypeLike
 
 from cnntrain.config import Config, check_augmentation, check_shapes
 from cnntrain.config.schema.config import ImagesOptions
-from cnntrain.config.schema.options import LayerOptions
+from cnntrain.config.schema.entries import LayerEntry
+from cnntrain.config.schema.rows import make_layers
+from cnntrain.config.yaml.nodes import Path as Place
 from cnntrain.data import Data, ProgressReporter, load_data
 from cnntrain.data.image_folder import split_file
 from cnntrain.data.pixels import Scale
 from cnntrain.data.progress import NO_PROGRESS
 from cnntrain.errors import ConfigError, ShapeError
-from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
-from cnntrain.layers.softmax import Softmax
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.network.objective import Objective, balanced_weights
 from cnntrain.types import Shape
@@ -170,14 +171,22 @@ def count_parameters(config: Config, shape: Shape, classes: int | None) -> int:
     Raises:
         ConfigError: The network is too large.
     """
-    parameters = 0
-    for index, entry in enumerate(config.network.layers):
-        options, inputs = entry.options.with_classes(classes), math.prod(shape)
+    return _count_parameters(config, config.network.layers, shape, classes, ("network", "layers"), 0)
+
+
+def _count_parameters(
+    config: Config, entries: Sequence[LayerEntry], shape: Shape, classes: int | None, outer: Place, parameters: int
+) -> int:
+    """Return ``parameters`` plus those of ``entries``, a list of layers at the path ``outer``."""
+    for index, entry in enumerate(entries):
+        options, inputs, path = entry.options.with_classes(classes), math.prod(shape), (*outer, index, entry.kind)
+        if entry.residual:
+            _count_parameters(config, entry.residual.layers, shape, classes, (*path, "layers"), parameters)
         parameters += options.parameter_count(shape)
         shape = options.output_shape(shape)
         if parameters > MAX_PARAMETERS or max(inputs, math.prod(shape)) > MAX_VALUES:
             raise ConfigError(
-                f"{config.where(('network', 'layers', index, entry.kind))}: the network is too large: up to this layer "
+                f"{config.where(path)}: the network is too large: up to this layer "
                 f"it has {parameters:,} parameters, of {MAX_PARAMETERS:,} at most, and a sample here has "
                 f"{max(inputs, math.prod(shape)):,} values, of {MAX_VALUES:,} at most"
             )
@@ -190,6 +199,7 @@ def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["al
     In small layers the overhead of calls dominates, so a small network takes its batch whole. Batch normalization needs
     ``MIN_NORMALIZED_VALUES`` values per channel if the batch has as many; two workers must be able to share a batch.
     """
+    layers = [layer for _, layer in walk(layers) if not layer.branches]
     largest = max(math.prod(layer.out_shape) for layer in layers)
     if batch_size == "all":
         batch_size = 2 * MAX_MICRO_BATCH
@@ -200,43 +210,3 @@ def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["al
     if pixels:
         least = max(least, min(-(-MIN_NORMALIZED_VALUES // min(pixels)), batch_size // 2))
     return min(MAX_MICRO_BATCH, max(least, min(batch_size // 2, MAX_CACHED_VALUES // largest)))
-
-
-def make_layers(entries: Sequence[LayerOptions], shape: Shape, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the layers of the entries of ``network.layers``; a conv is a convolution, then bias and activation.
-
-    If max pooling follows, it runs before the bias and activation: the result is the same, on less data. Before batch
-    normalization there is no bias: the mean would cancel it.
-
-    Args:
-        entries: The options, with all units known.
-        shape: The shape of an image, ``(H, C, W)``.
-        seed: The seed of the run.
-    """
-    for index in range(len(entries)):
-        for layer in make_entry(entries, index, shape, seed):
-            yield layer
-            shape = layer.out_shape
-
-
-def make_entry(entries: Sequence[LayerOptions], index: int, shape: Shape, seed: int) -> Iterator[Layer[Any]]:
-    """Yield the layers of one entry; see ``make_layers``."""
-    options = entries[index]
-    before = entries[index - 1] if index else None
-    following = entries[index + 1] if index + 1 < len(entries) else None
-    if options.is_max_pool and before is not None and before.pools_first:
-        return  # the entry before has yielded it
-    first = options.make(index, shape, seed, before)
-    yield first
-    if options.sigma is None:
-        return
-    shape = first.out_shape
-    if following is not None and options.pools_first and following.is_max_pool:
-        pool = following.make(index + 1, shape, seed)
-        yield pool
-        shape = pool.out_shape
-    if not (following is not None and following.drops_bias and options.is_linear):
-        sigma = "identity" if options.sigma == "softmax" else options.sigma
-        yield Activation(index, first.kind, sigma, shape)
-    if options.sigma == "softmax":
-        yield Softmax(index, shape)

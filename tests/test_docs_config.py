@@ -8,7 +8,7 @@ import yaml
 
 from cnntrain.config import load_config
 from cnntrain.config.file import MAX_BYTES
-from cnntrain.config.messages import expectation
+from cnntrain.config.messages import expectation, properties
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.config import (
     SOURCES,
@@ -23,7 +23,7 @@ from cnntrain.config.schema.config import (
     NpzOptions,
     TrainingOptions,
 )
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
 from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ConfigError
@@ -63,7 +63,7 @@ def allowed(heading, key):
     model = SECTIONS[heading][0]
     if key == "source":
         return either(SOURCES)
-    return expectation(model.model_json_schema()["properties"][key]) or "a mapping"
+    return expectation(properties(model)[key]) or "a mapping"
 
 
 KEYS = [

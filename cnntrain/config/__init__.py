@@ -2,7 +2,7 @@
 
 from cnntrain.config.loading import config_from_dict, load_config
 from cnntrain.config.schema.config import Config, DataOptions, NetworkOptions
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shape_check import ShapeProblem, check_augmentation, check_shapes
 from cnntrain.config.writer import to_yaml

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from cnntrain.config.schema.config import SOURCES, AnyData, Config
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.options import Options
 from cnntrain.config.yaml.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, child, find, place
 from cnntrain.config.yaml.problems import Problem

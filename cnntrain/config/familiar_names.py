@@ -7,7 +7,7 @@ from cnntrain.config.aliases import model_at
 from cnntrain.config.fields import fits
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.config import SOURCES, NetworkOptions
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.options import Options
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.yaml.nodes import Node, Path
@@ -60,6 +60,7 @@ LAYERS = {
     "fc": "dense linear fully_connected affine output",
     "batch_norm": "bn batchnorm2d batchnorm1d batchnormalization normalization",
     "dropout": "dropout2d drop",
+    "residual": "resnet basic_block basicblock res_block resblock residual_block skip shortcut add",
 }
 """Names for each kind of layer."""
 OF_LAYERS = {
@@ -70,13 +71,19 @@ OF_LAYERS = {
         "S": "strides",
         "init": "initializer kernel_initializer weight_init",
     },
-    "pool": {"k": "kernel kernel_size pool_size window", "S": "strides", "type": "mode kind pool_type"},
+    "pool": {
+        "k": "kernel kernel_size pool_size window",
+        "P": "pad paddings",
+        "S": "strides",
+        "type": "mode kind pool_type",
+    },
     "fc": {
         "units": "out_features neurons nodes hidden n_units num_units num_classes classes outputs size",
         "init": "initializer kernel_initializer weight_init",
     },
     "batch_norm": {},
     "dropout": {"rate": "p prob probability ratio dropout_rate"},
+    "residual": {"layers": "block body F blocks modules", "shortcut": "skip downsample projection skip_connection"},
 }
 """Names for each key of each kind of layer, except ``activation``."""
 ACTIVATIONS = "act nonlinearity activation_fn activation_function"
@@ -105,8 +112,8 @@ def familiar_key(root: Node, outer: Path, word: str) -> str | None:
     model = model_at(root, outer)
     if model is LayerEntry:
         return lookup(LAYERS, word)
-    if len(outer) == 4:
-        kind = str(outer[3])
+    if model_at(root, outer[:-1]) is LayerEntry:
+        kind = str(outer[-1])
         return lookup({**OF_LAYERS.get(kind, {}), **({"activation": ACTIVATIONS} if kind != "dropout" else {})}, word)
     key = dotted_key(word)
     section, _, last = (key or "").rpartition(".")

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import ModelSchema
 
 from cnntrain.config.schema.config import Config
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.config.schema.options import Options
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")

@@ -14,7 +14,7 @@ from cnntrain.config.aliases import model_at, short_name
 from cnntrain.config.familiar_names import NO_KEYS, familiar_key, lookup
 from cnntrain.config.fields import accepts, model_of
 from cnntrain.config.schema.config import SOURCES, URL
-from cnntrain.config.schema.layers import OPTIONS, LayerEntry
+from cnntrain.config.schema.entries import OPTIONS, LayerEntry
 from cnntrain.config.schema.options import Options
 from cnntrain.config.yaml.nodes import Node, Path, Scalar, find
 from cnntrain.config.yaml.scalars import value_of
@@ -110,7 +110,10 @@ def schema_of(root: Node, path: Path) -> dict[str, Any]:
 @cache
 def properties(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of a model's keys."""
-    found: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
+    schema = model.model_json_schema()
+    if "$ref" in schema:  # the model occurs in itself: a residual block holds layers
+        schema = schema["$defs"][model.__name__]
+    found: dict[str, dict[str, Any]] = schema["properties"]
     return found
 
 

@@ -5,7 +5,7 @@ import re
 from cnntrain.config.aliases import model_at, short_name
 from cnntrain.config.fields import accepts, model_of
 from cnntrain.config.messages import expectation, schema_of
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Path, Scalar, Sequence, child, place, put
 from cnntrain.config.yaml.problems import Problem
 from cnntrain.config.yaml.reader import DEPTH, read_yaml

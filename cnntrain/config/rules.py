@@ -3,9 +3,10 @@
 from collections.abc import Container, Iterator, Sequence
 
 from cnntrain.config.schema.config import SOURCES
-from cnntrain.config.schema.layers import ConvOptions, DropoutOptions, FcOptions, LayerEntry, PoolOptions
+from cnntrain.config.schema.entries import LayerEntry, ResidualOptions, all_entries
+from cnntrain.config.schema.layers import ConvOptions, DropoutOptions, FcOptions, PoolOptions
 from cnntrain.config.schema.training import ONLY_WITH, TrainingOptions
-from cnntrain.config.yaml.nodes import Mapping, Node, Path, Scalar, find
+from cnntrain.config.yaml.nodes import Mapping, Node, Path, Scalar, find, place
 from cnntrain.config.yaml.wording import either
 
 Broken = tuple[Path, str]
@@ -57,17 +58,27 @@ def is_given(root: Node, path: Path) -> bool:
     return node is not None and not (isinstance(node, Scalar) and node.value is None)
 
 
-def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
-    """Yield problems with the order of the layers; None is an invalid layer."""
-    first_fc: int | None = None
+def layer_rules(
+    layers: Sequence[LayerEntry | None], outer: Path = ("network", "layers"), first_fc: Path | None = None
+) -> Iterator[Broken]:
+    """Yield problems with the order of the layers.
+
+    Args:
+        layers: A list of layers; None is an invalid one.
+        outer: Its path.
+        first_fc: The path of the first fc before it, None if there is none.
+    """
     for index, layer in enumerate(layers):
         if layer is None:
             continue
-        path = ("network", "layers", index, layer.kind)
-        yield from own_rules(layer, path, is_last=index == len(layers) - 1)
-        if isinstance(layer.options, FcOptions):
-            first_fc = index if first_fc is None else first_fc
-            if index < len(layers) - 1:
+        path = (*outer, index, layer.kind)
+        is_last = len(outer) == 2 and index == len(layers) - 1
+        yield from own_rules(layer, path, is_last)
+        if isinstance(layer.options, ResidualOptions):
+            yield from layer_rules(layer.options.layers, (*path, "layers"), first_fc)
+        elif isinstance(layer.options, FcOptions):
+            first_fc = path[:-1] if first_fc is None else first_fc
+            if not is_last:
                 if layer.options.units is None:
                     yield (
                         (*path, "units"),
@@ -78,7 +89,8 @@ def layer_rules(layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
         elif first_fc is not None and isinstance(layer.options, (ConvOptions, PoolOptions)):
             yield (
                 path,
-                f"{layer.kind} needs an image, but gets the vector of layers[{first_fc}], an fc; put it before that",
+                f"{layer.kind} needs an image, but gets the vector of {place(None, first_fc)}, an fc; "
+                "put it before that",
             )
 
 
@@ -87,6 +99,15 @@ def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:
     options = layer.options
     if isinstance(options, PoolOptions) and options.k == "all" and options.S is not None:
         yield (*path, "S"), "S does not apply with 'k: all', where the only region is the whole image; leave it out"
+    if isinstance(options, PoolOptions) and options.P:
+        if options.k == "all":
+            yield (*path, "P"), "P does not apply with 'k: all', where the only region is the whole image; leave it out"
+        elif options.k // 2 < options.P:
+            yield (
+                (*path, "P"),
+                f"P = {options.P} is more than half of k = {options.k}: a region could be nothing but padding; "
+                f"use at most {options.k // 2}, or a larger k",
+            )
     if isinstance(options, DropoutOptions) and is_last:
         yield path, "dropout after the last layer would drop the network's outputs; put it before the last fc"
 
@@ -133,7 +154,7 @@ def loss_rules(training: TrainingOptions, output: LayerEntry | None) -> Iterator
 
 def batch_rules(training: TrainingOptions, layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
     """Yield a problem if batches are too small for the mean and variance of a unit."""
-    kinds = [layer.kind for layer in layers if layer]
+    kinds = [layer.kind for layer in all_entries([layer for layer in layers if layer])]
     if training.batch_size == 1 and "fc" in kinds and "batch_norm" in kinds[kinds.index("fc") :]:
         yield (
             ("training", "batch_size"),

@@ -1,9 +1,11 @@
 """Checks whether layers and augmentation fit the images: on loading, and again once the data are known."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.config import NetworkOptions
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.yaml.nodes import Path
 from cnntrain.errors import ShapeError
 from cnntrain.types import Shape
@@ -28,12 +30,22 @@ def check_shapes(network: NetworkOptions, in_shape: Shape, units: int | None = N
     Returns:
         A list with the first layer that does not fit; empty if all fit.
     """
-    shape = in_shape
-    for index, layer in enumerate(network.layers):
+    return shape_problems(network.layers, in_shape, units or 1, ("network", "layers"))
+
+
+def shape_problems(layers: Sequence[LayerEntry], shape: Shape, units: int, outer: Path) -> list[ShapeProblem]:
+    """Return the first layer that does not fit its input, in a list of layers at the path ``outer``."""
+    for index, layer in enumerate(layers):
+        path: Path = (*outer, index, layer.kind)
+        if layer.residual:
+            inside = shape_problems(layer.residual.layers, shape, units, (*path, "layers"))
+            if inside:
+                return inside
+            path = (*path, "shortcut")
         try:
-            shape = layer.options.with_classes(units or 1).output_shape(shape)
+            shape = layer.options.with_classes(units).output_shape(shape)
         except ShapeError as error:
-            return [ShapeProblem(("network", "layers", index, layer.kind), str(error))]
+            return [ShapeProblem(path, str(error))]
     return []
 
 

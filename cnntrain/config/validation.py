@@ -11,7 +11,7 @@ from cnntrain.config.messages import sentence_of, suggestion_for
 from cnntrain.config.paths import with_absolute_paths, with_local_data
 from cnntrain.config.rules import broken_rules, has_softmax
 from cnntrain.config.schema.config import Config, NetworkOptions
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shape_check import check_augmentation, check_shapes
 from cnntrain.config.yaml.locations import Locations

@@ -24,6 +24,7 @@ from cnntrain.errors import CnntrainError, UsageError, reason_of
 from cnntrain.evaluation.display_names import short
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
 from cnntrain.layers.conv import Conv
+from cnntrain.layers.row import in_config, walk
 from cnntrain.network.network import Network
 from cnntrain.runs.folder import (
     CALIBRATION_PLOT,
@@ -206,10 +207,10 @@ def _filters(title: str, network: Network) -> Plots:
         from cnntrain.evaluation.plots.filters import filters
 
         assert first is not None
-        W = network.parameters()[f"layers.{first.index}.W"]
-        return filters(W, f"{title}\n{_count(len(W), 'filter')} of layers[{first.index}]")
+        W = network.parameters()[f"{first}.W"]
+        return filters(W, f"{title}\n{_count(len(W), 'filter')} of {in_config(first)}")
 
-    first = next((layer for layer in network.layers if isinstance(layer, Conv)), None)
+    first = next((name for name, layer in walk(network.layers) if isinstance(layer, Conv)), None)
     return {} if first is None else {FILTERS_PLOT: draw}
 
 

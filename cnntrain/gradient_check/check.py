@@ -97,7 +97,7 @@ def check_network(
     batch = BATCH
     if network.layout.buffers:
         # A single micro-batch. With images, every pixel is a value of the channel.
-        of_vectors = any(layer.kind == "batch_norm" and len(layer.in_shape) == 1 for layer in network.layers)
+        of_vectors = any(len(slot.layer.in_shape) == 1 for slot in network.layout.buffers.values())
         batch = network.micro_batch_size = NORMALIZED_BATCH if of_vectors else BATCH
     x = rng.standard_normal((batch, *network.in_shape))
     y = rng.integers(0, math.prod(network.out_shape), batch)

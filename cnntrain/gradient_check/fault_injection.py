@@ -1,6 +1,7 @@
 """Deliberate faults in a backward pass, to show that the gradient check detects them.
 
 A fault is written ``layers.<i>.W:no_flip``; the tensor (or just ``layers.<i>``) names the entry of ``network.layers``.
+An entry in a residual block is ``layers.<i>.<j>``, and its shortcut ``layers.<i>.shortcut``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.errors import UsageError
 from cnntrain.layers.base import Layer, OnnxGraph
+from cnntrain.layers.row import rows, walk
 from cnntrain.network.network import Network
 from cnntrain.types import Array
 
@@ -47,24 +49,33 @@ def inject(network: Network, fault: str) -> None:
     faults = fault_table()
     if name not in faults:
         raise UsageError(f"--inject {fault}: expected layers.<i>.<W or b>:<fault> with a fault of {', '.join(faults)}")
-    parts = target.split(".")
-    known = sorted({layer.index for layer in network.layers})
-    if len(parts) not in (2, 3) or parts[0] != "layers" or not parts[1].isdecimal() or int(parts[1]) not in known:
+    entries = dict.fromkeys(name for name, _ in walk(network.layers))
+    entry = target if target in entries else target.rpartition(".")[0]
+    if entry not in entries:
+        inside = [name for name in entries if name.count(".") > 1]
+        more = f", and in residual blocks {', '.join(inside)}" if inside else ""
         raise UsageError(
-            f"--inject {fault}: {target} is no entry of this network; there are layers.0 to layers.{known[-1]}"
+            f"--inject {fault}: {target} is no entry of this network; there are layers.0 to "
+            f"layers.{network.layers[-1].index}{more}"
         )
-    if len(parts) == 3 and target not in network.parameters():
+    if entry != target and target not in network.parameters():
         raise UsageError(f"--inject {fault}: there is no tensor {target}; there are {', '.join(network.parameters())}")
-    positions = [i for i, layer in enumerate(network.layers) if layer.index == int(parts[1])]
-    faulty = [
-        i for i in positions if name in (own := network.layers[i].faults) and own[name].applies(network.layers[i])
-    ]
-    if not faulty:
+    if not put_fault(network.layers, entry, name):
         raise UsageError(
             f"--inject {fault}: it does not apply there, or would change nothing; {name} is for {faults[name]}"
         )
-    for i in faulty:
-        network.layers[i] = FaultyLayer(network.layers[i], name)
+
+
+def put_fault(layers: list[Layer[Any]], entry: str, fault: str) -> bool:
+    """Replace the layers of an entry to which a fault applies, in place, and return whether there are any."""
+    applied = False
+    names = {layer: name for name, layer in walk(layers)}
+    for row in list(rows(layers)):
+        for i, layer in enumerate(row):
+            if names[layer] == entry and fault in layer.faults and layer.faults[fault].applies(layer):
+                row[i] = FaultyLayer(layer, fault)
+                applied = True
+    return applied
 
 
 class FaultyLayer(Layer[Any]):
@@ -74,6 +85,7 @@ class FaultyLayer(Layer[Any]):
         self.layer, self.fault = layer, layer.faults[fault]
         self.index, self.kind, self.params = layer.index, layer.kind, layer.params
         self.in_shape, self.out_shape = layer.in_shape, layer.out_shape
+        self.buffers, self.branches = layer.buffers, layer.branches
 
     def cache(self, n: int, dtype: DTypeLike) -> Any:
         """Return the layer's cache."""

@@ -35,8 +35,10 @@ class LossValue:
             cached += workspace.x.size
             outputs = 0
 
-            def cache_output(_: Layer[Any], y: Array, inputs: dict[int, Array] = inputs) -> None:
+            def cache_output(layer: Layer[Any], y: Array, inputs: dict[int, Array] = inputs) -> None:
                 nonlocal cached, outputs
+                if layer is not network.layers[outputs]:
+                    return  # it is inside a residual block
                 cached, outputs = cached + y.size, outputs + 1
                 if outputs < network.training_stop and cached <= MAX_CACHED:
                     inputs[outputs] = y.copy()

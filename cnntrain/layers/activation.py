@@ -102,6 +102,10 @@ class Activation(Layer[ActivationCache]):
             np.matmul(delta_z, cache.ones, out=grads["b"])
         return delta_z
 
+    @property
+    def keeps_output(self) -> bool:
+        return not isinstance(self.sigma, Identity)
+
     def pattern(self, cache: ActivationCache) -> Array | None:
         return cache.a.ravel() > 0 if self.sigma.kinked else None
 

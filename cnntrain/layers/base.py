@@ -9,7 +9,8 @@ step allocates nothing.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from numpy.typing import DTypeLike
@@ -31,6 +32,12 @@ class OnnxGraph(Protocol):
         """Add a node and return the name of its output."""
 
 
+OnOutput = Callable[["Layer[Any]", Array], None]
+"""Called after each layer of a forward pass, with the layer and its output."""
+OnDelta = Callable[["Layer[Any]", Array | None], None]
+"""Called after each layer of a backward pass, with the layer and dJ/d its input (None if that is not computed)."""
+
+
 class Layer(ABC, Generic[CacheT]):
     """One layer of the network, complete once constructed.
 
@@ -38,15 +45,17 @@ class Layer(ABC, Generic[CacheT]):
     """
 
     index: int
-    """Index of its entry in ``network.layers``."""
+    """Index of its entry in ``network.layers``, or in the list of the layer that holds it."""
     kind: str
     """The kind of its entry, such as ``conv``."""
     in_shape: Shape
     out_shape: Shape
     params: dict[str, Array]
     """Parameters and buffers by name, such as ``W`` and ``b``; the network moves them into one vector."""
-    buffers: ClassVar[tuple[str, ...]] = ()
+    buffers: tuple[str, ...] = ()
     """Names of the ``params`` that are running statistics: measured in the forward pass, not trained."""
+    branches: Mapping[str, list["Layer[Any]"]] = MappingProxyType({})
+    """The layers inside, by the name of their branch: a residual block has ``F`` and ``shortcut``."""
     faults: ClassVar[Mapping[str, Fault]] = {}
     """Faults by name that the gradient check can inject into the backward pass."""
 
@@ -59,6 +68,11 @@ class Layer(ABC, Generic[CacheT]):
     def multiply_adds(self) -> int:
         """Multiply-adds of one sample's forward pass; 0 if the layer multiplies by no parameter."""
         return 0
+
+    @property
+    def keeps_output(self) -> bool:
+        """Whether the output must stay as it is: the backward pass reads it, or it may be the input itself."""
+        return False
 
     @property
     def unread(self) -> list[str]:
@@ -93,6 +107,20 @@ class Layer(ABC, Generic[CacheT]):
     def infer(self, x: Array, cache: CacheT) -> Array:
         """Return the output in evaluation mode, without keeping anything for a backward pass."""
         return self.forward(x, cache)
+
+    def observed_forward(self, x: Array, cache: CacheT, on_output: OnOutput) -> Array:
+        """Run ``forward`` and call the observer, after the layers inside with them."""
+        y = self.forward(x, cache)
+        on_output(self, y)
+        return y
+
+    def observed_backward(
+        self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool, on_delta: OnDelta
+    ) -> Array | None:
+        """Run ``backward`` and call the observer, after the layers inside with them."""
+        delta_prev = self.backward(delta, cache, grads, want_delta)
+        on_delta(self, delta_prev)
+        return delta_prev
 
     @abstractmethod
     def backward(self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool = True) -> Array | None:

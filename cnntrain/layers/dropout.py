@@ -75,6 +75,7 @@ class Dropout(Layer[DropoutCache]):
     """
 
     kind = "dropout"
+    keeps_output = True  # in evaluation mode it is the input
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_mask": Fault("dropout: the backward pass omits the mask", _no_mask, lambda layer: layer.dropped > 0)
     }

@@ -21,6 +21,11 @@ InitName = Literal["he", "xavier", "normal", "uniform"]
 PARAMETERS = 0
 """Spawn key of the initial parameters; key 1 draws the validation split, key 2 the order of the samples."""
 
+INSIDE = 9
+"""Spawn key of the seeds of residual blocks."""
+SHORTCUT = 1
+"""Spawn key of the seed of a shortcut."""
+
 RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
 """Activations for which He initialization preserves the variance; Xavier does for the others."""
 
@@ -28,6 +33,12 @@ RECTIFIERS = {"relu", "leaky_relu", "elu", "softplus"}
 def parameter_rng(seed: int, index: int) -> np.random.Generator:
     """Return the random generator for the parameters of entry ``index`` of ``network.layers``."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETERS, index)))
+
+
+def seed_inside(seed: int, index: int, *branch: int) -> int:
+    """Return the seed of the layers inside entry ``index``, a residual block; the shortcut has one of its own."""
+    low, high = np.random.SeedSequence(seed, spawn_key=(INSIDE, index, *branch)).generate_state(2, np.uint64).tolist()
+    return int(low) + (int(high) << 64)
 
 
 def initial_weights(init: InitName | None, activation: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -27,10 +27,15 @@ def _lost_stride(
     grads: dict[str, Array],
     want_delta: bool,
 ) -> Array | None:
-    OH, C, OW = layer.out_shape
+    (OH, C, OW), P = layer.out_shape, layer.P
     k, _ = layer.region  # with S > 1, regions are square
-    single = type(layer)(layer.index, (OH + k - 1, C, OW + k - 1), layer.region, 1)
+    single = type(layer)(layer.index, (OH + k - 1 - 2 * P, C, OW + k - 1 - 2 * P), layer.region, 1, P)
     return backward_with_stride_1(single, x, delta, grads)
+
+
+def _loses_stride(layer: "Pool") -> bool:
+    (OH, _, OW), (k, _) = layer.out_shape, layer.region
+    return layer.S > 1 and max(OH, OW) > 1 and min(OH, OW) + k - 1 > 2 * layer.P
 
 
 class Pool(Layer[PoolCache]):
@@ -41,24 +46,27 @@ class Pool(Layer[PoolCache]):
         in_shape: ``(H, C, W)``.
         region: Rows and columns of a region.
         S: Stride, in pixels.
+        P: Rows and columns of padding around the image.
 
     Shape:
-        x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H - k) // S + 1.
+        x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H + 2P - k) // S + 1.
     """
 
     kind = "pool"
     onnx_operator: ClassVar[str]
+    onnx_padding: ClassVar[Mapping[str, int]] = {}
+    """ONNX attributes that say how padding counts."""
     faults: ClassVar[Mapping[str, Fault]] = {
         "lost_stride": Fault(
             "pool with S > 1: the backward pass uses stride 1",
             _lost_stride,
-            lambda layer: layer.S > 1 and max(layer.out_shape[0], layer.out_shape[2]) > 1,
+            _loses_stride,
         )
     }
 
-    def __init__(self, index: int, in_shape: Shape, region: tuple[int, int], S: int):
-        H, C, W = in_shape
-        self.region, self.S = region, S
+    def __init__(self, index: int, in_shape: Shape, region: tuple[int, int], S: int, P: int = 0):
+        H, C, W = in_shape[0] + 2 * P, in_shape[1], in_shape[2] + 2 * P
+        self.region, self.S, self.P, self.padded_shape = region, S, P, (H, C, W)
         self.index, self.in_shape, self.params = index, in_shape, {}
         rows, columns = self.region
         OH, OW = (H - rows) // self.S + 1, (W - columns) // self.S + 1
@@ -67,12 +75,15 @@ class Pool(Layer[PoolCache]):
 
     @property
     def unread(self) -> list[str]:
-        return unread_sides(self.in_shape, self.region, self.S, 0)
+        return unread_sides(self.in_shape, self.region, self.S, self.P)
 
     def add_onnx(self, graph: OnnxGraph, x: str, name: str, b: Sequence[str]) -> str:
         # ceil_mode 0 ignores the last rows and columns where no region fits.
         sides, strides = list(self.region), [self.S] * 2
-        return graph.node(self.onnx_operator, [x], f"{name}.pool", kernel_shape=sides, strides=strides, ceil_mode=0)
+        padding = {"pads": [self.P] * 4, **self.onnx_padding} if self.P else {}
+        return graph.node(
+            self.onnx_operator, [x], f"{name}.pool", kernel_shape=sides, strides=strides, ceil_mode=0, **padding
+        )
 
     def windows(self, x: Array, axis: int) -> list[Array]:
         """Return the views of x along an axis that are pooled with each other."""
@@ -88,20 +99,25 @@ class Pool(Layer[PoolCache]):
 
 @final
 class MaxPool(Pool):
-    """y = max over the region; in a tie, the first maximum in row-major order gets the gradient."""
+    """y = max over the region; in a tie, the first maximum in row-major order gets the gradient.
+
+    Padding is never the maximum: it holds the type's lowest number, halved so that differences stay finite.
+    """
 
     onnx_operator = "MaxPool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
         matches = (self.region[0] - 1, self.region[1] - 1)
-        return PoolCache(self.in_shape, self.out_shape, self.overlap, matches, n, dtype)
+        return PoolCache(self.padded_shape, self.out_shape, self.overlap, matches, self.P, n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
+        x = cache.pad(x, np.finfo(cache.dtype).min / 2)
         pooling.max_forward(self.windows(x, 2), cache.by_columns, cache.columns_won)
         pooling.max_forward(self.windows(cache.by_columns, 0), cache.y, cache.rows_won)
         return cache.y
 
     def infer(self, x: Array, cache: PoolCache) -> Array:
+        x = cache.pad(x, np.finfo(cache.dtype).min / 2)
         pooling.max_only(self.windows(x, 2), cache.by_columns)
         pooling.max_only(self.windows(cache.by_columns, 0), cache.y)
         return cache.y
@@ -118,7 +134,7 @@ class MaxPool(Pool):
         ):
             scratch = cache.scratch[: part.size].reshape(part.shape) if self.overlap else part
             pooling.max_backward(part, won, self.windows(target, axis), scratch, self.overlap)
-        return cache.delta_prev
+        return cache.unpad()
 
     def intermediates(self, cache: PoolCache) -> dict[str, Array]:
         rows, columns = np.zeros(cache.y.shape, int), np.zeros(cache.by_columns.shape, int)
@@ -136,14 +152,16 @@ class MaxPool(Pool):
 
 @final
 class AveragePool(Pool):
-    """y = mean over the region."""
+    """y = mean over the region; padding counts as zeros, as in PyTorch's default (count_include_pad)."""
 
     onnx_operator = "AveragePool"
+    onnx_padding: ClassVar[Mapping[str, int]] = {"count_include_pad": 1}
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.in_shape, self.out_shape, self.overlap, (0, 0), n, dtype)
+        return PoolCache(self.padded_shape, self.out_shape, self.overlap, (0, 0), self.P, n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
+        x = cache.pad(x, 0)
         pooling.sum_forward(self.windows(x, 2), cache.by_columns)
         pooling.sum_forward(self.windows(cache.by_columns, 0), cache.y)
         cache.y *= 1 / math.prod(self.region)
@@ -158,7 +176,7 @@ class AveragePool(Pool):
         delta *= 1 / math.prod(self.region)
         pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
         pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
-        return cache.delta_prev
+        return cache.unpad()
 
 
 @final

@@ -10,14 +10,55 @@ from cnntrain.types import Array, Shape
 
 
 class PoolCache(Workspaces):
-    """Memory for micro-batches of n samples: the columns pooled, then the rows."""
+    """Memory for micro-batches of n samples: the columns pooled, then the rows.
+
+    Args:
+        in_shape: Shape of the image, with its padding.
+        out_shape: Shape of the output.
+        overlap: Whether regions share pixels.
+        matches: Comparisons of a region along the rows and along the columns.
+        P: The padding.
+        n: Number of samples.
+        dtype: Type of the arrays.
+    """
 
     def __init__(
-        self, in_shape: Shape, out_shape: Shape, overlap: bool, matches: tuple[int, int], n: int, dtype: DTypeLike
+        self,
+        in_shape: Shape,
+        out_shape: Shape,
+        overlap: bool,
+        matches: tuple[int, int],
+        P: int,
+        n: int,
+        dtype: DTypeLike,
     ):
         super().__init__(n, dtype)
         self.in_shape, self.out_shape, self.overlap, self.matches = in_shape, out_shape, overlap, matches
+        self.P, self.is_padded = P, False
         self.integer = np.dtype(f"i{self.dtype.itemsize}")
+
+    @workspace
+    def padded(self) -> Shape:
+        """The input with its padding, which only micro-batches of another size overwrite."""
+        return (*self.in_shape, self.n) if self.P else (0,)
+
+    def reclaim(self) -> None:
+        self.is_padded = False
+
+    def pad(self, x: Array, value: float) -> Array:
+        """Return x with a border of ``value``, P pixels wide."""
+        if not self.P:
+            return x
+        if not self.is_padded:
+            self.padded.fill(value)
+            self.is_padded = True
+        self.without_padding(self.padded)[...] = x
+        return self.padded
+
+    def without_padding(self, image: Array) -> Array:
+        """Return the view of a padded image without its border."""
+        H, _, W = self.in_shape
+        return image[self.P : H - self.P, :, self.P : W - self.P]
 
     @workspace
     def by_columns(self) -> Shape:
@@ -65,8 +106,21 @@ class PoolCache(Workspaces):
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
-        """The gradient with respect to the input, dJ/dx."""
+        """The gradient with respect to the input, with that of its padding."""
         return (*self.in_shape, self.n)
+
+    @partial(workspace, use="delta")
+    def delta_inside(self) -> Shape:
+        """The memory of the gradient with respect to the input, dJ/dx, without that of the padding."""
+        H, C, W = self.in_shape
+        return (H - 2 * self.P, C, W - 2 * self.P, self.n) if self.P else (0,)
+
+    def unpad(self) -> Array:
+        """Return dJ/dx: ``delta_prev`` without its padding, in one block of memory."""
+        if not self.P:
+            return self.delta_prev
+        np.copyto(self.delta_inside, self.without_padding(self.delta_prev))
+        return self.delta_inside
 
 
 class GlobalPoolCache(Workspaces):

@@ -8,16 +8,49 @@
 Code that needs the values between layers (diagnostics, the gradient check, timings) passes an observer.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from cnntrain.layers.base import Layer
+from cnntrain.layers.base import Layer, OnDelta, OnnxGraph, OnOutput
+from cnntrain.ops.workspace import Use, Workspaces
 from cnntrain.types import Array
 
-OnOutput = Callable[[Layer[Any], Array], None]
-"""Called after each layer of a forward pass, with the layer and its output."""
-OnDelta = Callable[[Layer[Any], Array | None], None]
-"""Called after each layer of a backward pass, with the layer and dJ/d its input (None if that is not computed)."""
+
+def walk(layers: Iterable[Layer[Any]], outer: str = "layers") -> Iterator[tuple[str, Layer[Any]]]:
+    """Yield every layer with the name of its entry, ``layers.2``, after those inside it.
+
+    In a residual block, those of F are ``layers.2.0``, ``layers.2.1`` and so on, those of the shortcut
+    ``layers.2.shortcut``. The order is that of the forward pass.
+    """
+    for layer in layers:
+        name = outer if outer.endswith(".shortcut") else f"{outer}.{layer.index}"
+        for branch, inside in layer.branches.items():
+            yield from walk(inside, name if branch == "F" else f"{name}.{branch}")
+        yield name, layer
+
+
+def rows(layers: list[Layer[Any]]) -> Iterator[list[Layer[Any]]]:
+    """Yield the list of layers, and those of all branches inside."""
+    yield layers
+    for layer in layers:
+        for inside in layer.branches.values():
+            yield from rows(inside)
+
+
+def in_config(name: str) -> str:
+    """Return the name of an entry as messages about a config have it.
+
+    >>> in_config("layers.2.0"), in_config("layers.2.shortcut")
+    ('layers[2].residual.layers[0]', 'layers[2].residual.shortcut')
+    """
+    _, *steps = name.split(".")
+    return ".residual.".join(f"layers[{step}]" if step.isdecimal() else step for step in steps)
+
+
+def workspace_sizes(caches: Sequence[Workspaces], want_delta: bool) -> list[tuple[Use, int]]:
+    """Return the use and the bytes of each array of the caches of a row; see ``Workspaces.sizes``."""
+    return [size for i, cache in enumerate(caches) for size in cache.sizes(want_delta or i > 0)]
 
 
 class Row:
@@ -45,7 +78,7 @@ class Row:
         caches = [layer.cache(n, dtype) for layer in self.layers]
         if largest is not None:
             for cache, of_largest in zip(caches, largest, strict=True):
-                cache.largest = of_largest
+                cache.share(of_largest)
         return caches
 
     def forward(
@@ -63,12 +96,10 @@ class Row:
             caches: The caches of all layers.
             start: Index of the first layer.
             stop: Index after the last layer; by default the pass runs to the end.
-            on_output: Observer of the outputs.
+            on_output: Observer of the outputs, also of the layers inside others.
         """
         for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True):
-            x = layer.forward(x, cache)
-            if on_output is not None:
-                on_output(layer, x)
+            x = layer.forward(x, cache) if on_output is None else layer.observed_forward(x, cache, on_output)
         return x
 
     def infer(self, x: Array, caches: Sequence[Any], start: int = 0, stop: int | None = None) -> Array:
@@ -94,16 +125,18 @@ class Row:
             grads: Output arrays for each layer's gradients, shaped as its ``params``.
             stop: As in ``forward``.
             want_delta: False if the gradient with respect to the input is not needed; the result is then None.
-            on_delta: Observer of the deltas.
+            on_delta: Observer of the deltas, also of the layers inside others.
         """
         current: Array | None = delta
         layers = self.layers[:stop]
         for i in reversed(range(len(layers))):
             if current is None:
                 raise TypeError(f"{type(layers[i]).__name__} got no delta")
-            current = layers[i].backward(current, caches[i], grads[i], want_delta or i > 0)
-            if on_delta is not None:
-                on_delta(layers[i], current)
+            arguments = current, caches[i], grads[i], want_delta or i > 0
+            if on_delta is None:
+                current = layers[i].backward(*arguments)
+            else:
+                current = layers[i].observed_backward(*arguments, on_delta)
         return current
 
     def patterns(self, caches: Sequence[Any], start: int = 0, stop: int | None = None) -> list[Array]:
@@ -112,3 +145,24 @@ class Row:
             layer.pattern(cache) for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True)
         ]
         return [pattern for pattern in patterns if pattern is not None]
+
+    def add_onnx(self, graph: OnnxGraph, x: str, outer: str = "layers") -> str:
+        """Add the nodes of all layers after the value ``x`` and return the name of the last output.
+
+        The engine may run layers in another order than the config has: behind a convolution, max pooling comes before
+        bias and activation. The graph keeps the order of the config: Conv with its bias, the activation, MaxPool. All
+        activations are monotone, so the values are the same.
+
+        Args:
+            graph: The graph.
+            x: Name of the input.
+            outer: Prefix of the names of the entries, which are ``<outer>.<index>``.
+        """
+        in_order = sorted(self.layers, key=lambda layer: layer.index)  # stable: the layers of an entry keep their order
+        for index, entry in groupby(in_order, key=lambda layer: layer.index):
+            layers, name = list(entry), f"{outer}.{index}"
+            # ONNX's Conv, Gemm and BatchNormalization add the bias that the engine's activation adds.
+            b = [graph.constant(f"{name}.b", layer.params["b"]) for layer in layers if "b" in layer.params]
+            for layer in layers:
+                x = layer.add_onnx(graph, x, name, b)
+        return x

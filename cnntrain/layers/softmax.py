@@ -37,6 +37,7 @@ class Softmax(Layer[SoftmaxCache]):
     """
 
     kind = "fc"
+    keeps_output = True
 
     def __init__(self, index: int, in_shape: Shape):
         self.index, self.params = index, {}

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.layers.base import Layer
-from cnntrain.layers.row import OnOutput, Row
+from cnntrain.layers.base import Layer, OnOutput
+from cnntrain.layers.row import Row, in_config, walk
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network.array_layout import (
     checked_images,
@@ -192,10 +192,11 @@ class Network:
     def first_nonfinite(self, workspace: MicroBatchWorkspace) -> str | None:
         """Return the first entry with an infinity or NaN in its output, as ``layers[2] (conv)``, or None."""
         nonfinite: list[str] = []
+        names = {layer: name for name, layer in walk(self.layers)}
 
         def check(layer: Layer[Any], y: Array) -> None:
             if not nonfinite and not np.isfinite(y).all():
-                nonfinite.append(f"layers[{layer.index}] ({layer.kind})")
+                nonfinite.append(f"{in_config(names[layer])} ({layer.kind})")
 
         with np.errstate(over="ignore", invalid="ignore"):
             self.row.forward(workspace.x, workspace.caches, on_output=check)

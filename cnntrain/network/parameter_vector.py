@@ -4,6 +4,7 @@ A step, a sum of gradients or a penalty on W is then one operation, whatever the
 vector a flat parameter.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from cnntrain.errors import WeightsError
 from cnntrain.layers.base import Layer
+from cnntrain.layers.row import walk
 from cnntrain.types import Array, Shape
 
 WEIGHT, OTHER, BUFFER = range(3)
@@ -26,16 +28,37 @@ class ParameterSlot:
 
     layer: Layer[Any]
     position: int
-    """Index of the layer in the row."""
+    """Index of the layer in the row; in a residual block, that of the block."""
+    entry: str
+    """Name of the layer's entry in the config, such as ``layers.2``."""
     key: str
     """Name within the layer, such as ``W`` or ``b``."""
     slice: slice
     """Its entries of the vector."""
 
     @property
+    def name(self) -> str:
+        """Full name, such as ``layers.2.W``; in a residual block, ``layers.2.0.W``."""
+        return f"{self.entry}.{self.key}"
+
+    @property
+    def name_in_row(self) -> str:
+        """Name within the layer of the row, such as ``W``; in a residual block, ``0.W``."""
+        return self.name.split(".", 2)[2]
+
+    def view(self, vector: Array) -> Array:
+        """Return its entries of ``vector``, in the shape that the layer uses."""
+        return vector[self.slice].reshape(self.layer.params[self.key].shape)
+
+    @property
     def trainable(self) -> bool:
         """Whether it is a parameter, not a buffer."""
         return self.key not in self.layer.buffers
+
+
+def in_order(entry: str) -> list[tuple[int, str]]:
+    """Return the key that sorts names of entries by their numbers: ``layers.2`` before ``layers.10``."""
+    return [(int(step), "") if step.isdecimal() else (sys.maxsize, step) for step in entry.split(".")]
 
 
 def section_of(layer: Layer[Any], key: str) -> int:
@@ -60,18 +83,24 @@ class ParameterLayout:
 
     def __init__(self, layers: Sequence[Layer[Any]]):
         self.layers = layers
-        entries = [(section_of(layer, key), key, i, layer) for i, layer in enumerate(layers) for key in layer.params]
+        entries = [
+            (section_of(layer, key), key, position, name, layer)
+            for position, outer in enumerate(layers)
+            for name, layer in walk([outer])
+            if not layer.branches
+            for key in layer.params
+        ]
         self.size = self.W_count = self.trainable_count = 0
         slots: list[ParameterSlot] = []
-        for section, key, position, layer in sorted(entries, key=lambda entry: entry[:2]):
+        for section, key, position, name, layer in sorted(entries, key=lambda entry: entry[:2]):
             start, self.size = self.size, self.size + layer.params[key].size
-            slots.append(ParameterSlot(layer, position, key, slice(start, self.size)))
+            slots.append(ParameterSlot(layer, position, name, key, slice(start, self.size)))
             if section == WEIGHT:
                 self.W_count = self.size
             if section != BUFFER:
                 self.trainable_count = self.size
-        slots.sort(key=lambda slot: (slot.layer.index, slot.key))
-        self.slots = {f"layers.{slot.layer.index}.{slot.key}": slot for slot in slots}
+        slots.sort(key=lambda slot: (in_order(slot.entry), slot.key))
+        self.slots = {slot.name: slot for slot in slots}
         self.parameters = {name: slot for name, slot in self.slots.items() if slot.trainable}
         self.buffers = {name: slot for name, slot in self.slots.items() if not slot.trainable}
 
@@ -84,27 +113,25 @@ class ParameterLayout:
         """Return each layer's views of a vector, by the names of its parameters and buffers."""
         views: list[dict[str, Array]] = [{} for _ in self.layers]
         for slot in self.slots.values():
-            views[slot.position][slot.key] = vector[slot.slice].reshape(slot.layer.params[slot.key].shape)
+            views[slot.position][slot.name_in_row] = slot.view(vector)
         return views
 
     def move_to(self, theta: Array) -> None:
         """Move the layers' parameters and buffers into ``theta``, keeping their values."""
-        for layer, views in zip(self.layers, self.views(theta), strict=True):
-            for key, view in views.items():
-                view[...] = layer.params[key]
-                layer.params[key] = view
+        for slot in self.slots.values():
+            view = slot.view(theta)
+            view[...] = slot.layer.params[slot.key]
+            slot.layer.params[slot.key] = view
 
     def use_vector(self, theta: Array) -> None:
         """Make the layers use ``theta`` with the values in it."""
-        for layer, views in zip(self.layers, self.views(theta), strict=True):
-            layer.params.update(views)
+        for slot in self.slots.values():
+            slot.layer.params[slot.key] = slot.view(theta)
 
     def named(self, vector: Array, slots: Mapping[str, ParameterSlot]) -> dict[str, Array]:
         """Return copies of the entries of a vector at ``slots``, by full name, in the edge layout."""
-        views = self.views(vector)
         return {
-            name: np.array(slot.layer.to_edge(slot.key, views[slot.position][slot.key]), order="C")
-            for name, slot in slots.items()
+            name: np.array(slot.layer.to_edge(slot.key, slot.view(vector)), order="C") for name, slot in slots.items()
         }
 
     def load_state(self, arrays: Mapping[str, Any], slots: Mapping[str, ParameterSlot]) -> None:

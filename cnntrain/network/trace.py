@@ -117,7 +117,7 @@ def trace(network: "Network", x: Array, y: Labels) -> Trace:
     parts, losses = [], []
     for part in network.micro_batches(len(x)):
         workspace = network.load_micro_batch(x, part)
-        recorder = Recorder(workspace.x)
+        recorder = Recorder(workspace.x, network.layers)
         output = network.forward_micro_batch(workspace, recorder.on_output)
         loss, delta = network.training_loss(output.reshape(-1, workspace.n), network.class_indices[y[part]])
         losses.append(loss)
@@ -154,9 +154,11 @@ class Recorder:
 
     Args:
         x: The input of the first layer, which the forward pass may overwrite.
+        layers: The layers of the row; those inside a residual block are not recorded.
     """
 
     x: Array
+    layers: Sequence[Layer[Any]]
     outputs: list[Array] = field(default_factory=list)
     """Output of each layer that ran."""
     deltas: list[Array] = field(default_factory=list)
@@ -165,12 +167,15 @@ class Recorder:
     def __post_init__(self) -> None:
         self.x = self.x.copy()
 
-    def on_output(self, _: Layer[Any], y: Array) -> None:
+    def on_output(self, layer: Layer[Any], y: Array) -> None:
         """Copy the output of a layer; the next one may overwrite it."""
-        self.outputs.append(y.copy())
+        if layer in self.layers:
+            self.outputs.append(y.copy())
 
     def on_delta(self, layer: Layer[Any], delta: Array | None) -> None:
         """Copy dJ/d input of a layer, which is dJ/d output of the one before it."""
+        if layer not in self.layers:
+            return
         if delta is None:
             raise TypeError(f"{type(layer).__name__} gives no delta")
         self.deltas.append(delta.copy())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer
-from cnntrain.layers.row import Row
+from cnntrain.layers.row import Row, workspace_sizes
 from cnntrain.ops.counter_rng import SampleIds
 from cnntrain.ops.workspace import Use, Workspaces, workspace
 from cnntrain.types import Shape
@@ -44,14 +44,9 @@ class MicroBatchWorkspace(Workspaces):
         for cache in self.caches:
             cache.reclaim()
 
-    def sizes(self) -> list[tuple[Use, int]]:
+    def sizes(self, want_delta: bool = False) -> list[tuple[Use, int]]:
         """Return the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
-        return [
-            (array.use, array.nbytes(owner))
-            for position, owner in enumerate([self, *self.caches])
-            for array in owner.declared()
-            if not (array.use == "delta" and position == 1)
-        ]
+        return super().sizes() + workspace_sizes(self.caches, want_delta)
 
 
 def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:

@@ -1,18 +1,13 @@
-"""An ONNX graph under construction, and the nodes of each entry of ``network.layers``.
+"""An ONNX graph under construction."""
 
-The engine may run layers in another order than the config says: behind a convolution, max pooling comes before bias and
-activation. The graph keeps the order of the config: Conv with its bias, the activation, MaxPool. All activations are
-monotone, so the values are the same.
-"""
-
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from cnntrain.layers.base import Layer
+from cnntrain.layers.row import Row
 from cnntrain.types import Array
 
 
@@ -37,16 +32,4 @@ class Graph:
 
 def add_layers(graph: Graph, layers: Iterable[Layer[Any]], x: str) -> str:
     """Add the nodes of all ``layers`` after the value ``x`` and return the name of the last output."""
-    in_order = sorted(layers, key=lambda layer: layer.index)  # a stable sort: the layers of an entry keep their order
-    for _, entry in groupby(in_order, key=lambda layer: layer.index):
-        x = add_entry(graph, list(entry), x)
-    return x
-
-
-def add_entry(graph: Graph, layers: Sequence[Layer[Any]], x: str) -> str:
-    """Add the nodes of one entry; ONNX's Conv and Gemm add the bias that the engine's activation adds."""
-    name = f"layers.{layers[0].index}"
-    b = [graph.constant(f"{name}.b", layer.params["b"]) for layer in layers if "b" in layer.params]
-    for layer in layers:
-        x = layer.add_onnx(graph, x, name, b)
-    return x
+    return Row(layers).add_onnx(graph, x)

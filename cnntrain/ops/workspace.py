@@ -70,6 +70,14 @@ class Workspaces:
     def __init__(self, n: int, dtype: DTypeLike):
         self.n, self.dtype = n, np.dtype(dtype)
 
+    def share(self, largest: Any) -> None:
+        """Use the memory of the workspaces for more samples."""
+        self.largest = largest
+
+    def sizes(self, want_delta: bool = True) -> list[tuple[Use, int]]:
+        """Return the use and the bytes of each array; without ``want_delta``, only of those needed then."""
+        return [(array.use, array.nbytes(self)) for array in self.declared() if want_delta or array.use != "delta"]
+
     def reclaim(self) -> None:
         """Prepare for use after a micro-batch of another size has used the memory; by default do nothing."""
         return

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnntrain.builder import build
 from cnntrain.config import Config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.profiling.layer_times import Peak, by_entry, bytes_moved, operations, peak_rate, time_layers
 from cnntrain.profiling.step_times import batch_size_of, random_data, time_steps
@@ -56,6 +59,7 @@ def bench(config: Config, batches: int | None = None, reporter: ProgressReporter
         "dtype": network.dtype.name,
         "gemm_gflops": peak.rate / 1e9,
         "gemm_side": peak.side,
+        "input_shape": list(network.in_shape),
         "layers": layer_results(network, batch_size, seconds, peak),
         "batches": len(steps.durations),
         **step_result(network, batch_size, seconds, workers, steps.median, peak),
@@ -78,7 +82,8 @@ def step_result(
         peak: Peak rate of one core.
     """
     rate = operations(network, batch_size).sum() / duration
-    kernels = sum(seconds[i].sum() for i, layer in enumerate(network.layers) if "W" in layer.params) / workers
+    pairs = zip(walk(network.layers), seconds, strict=True)
+    kernels = sum(of_layer.sum() for (_, layer), of_layer in pairs if "W" in layer.params) / workers
     return {
         "step_ms": 1e3 * duration,
         "step_gflops": rate / 1e9,
@@ -97,20 +102,38 @@ def layer_results(network: Network, batch_size: int, seconds: Array, peak: Peak)
         seconds: Result of ``time_layers``.
         peak: Peak rate of one core.
     """
-    durations = by_entry(network, seconds)
-    counts, moved = (by_entry(network, of(network, batch_size)) for of in (operations, bytes_moved))
-    results = []
-    for row, duration, count, size in zip(describe(network)["layers"], durations, counts, moved, strict=True):
-        result = {key: row[key] for key in ("index", "type", "output_shape")}
-        result["time_share"] = float(duration.sum() / durations.sum())
-        for i, direction in enumerate(("forward", "backward")):
-            rate = count[i] / duration[i] if count[i] and duration[i] else None
-            result[f"{direction}_ms"] = 1e3 * float(duration[i])
-            result[f"{direction}_gflops"] = None if rate is None else float(rate / 1e9)
-            result[f"{direction}_share"] = None if rate is None else float(rate / peak.rate)
-            result[f"{direction}_bytes"] = int(size[i])
-        results.append(result)
-    return results
+    counts, moved = (of(network, batch_size) for of in (operations, bytes_moved))
+    figures = by_entry(network, np.stack([seconds, counts, moved], axis=1))
+    total = float(seconds.sum())
+    return [layer_result(row, "layers", figures, total, peak) for row in describe(network)["layers"]]
+
+
+def layer_result(
+    row: dict[str, Any], outer: str, figures: dict[str, Array], total: float, peak: Peak
+) -> dict[str, Any]:
+    """Return the result for an entry, and for those inside a residual block.
+
+    Args:
+        row: Row of ``describe``.
+        outer: Name of the list that holds the entry.
+        figures: Seconds, operations and bytes of a batch by name, ``(3, 2)``: forward and backward.
+        total: Seconds of all layers.
+        peak: Peak rate of one core.
+    """
+    name = f"{outer}.{row.get('index', 'shortcut')}"
+    duration, count, size = figures[name].tolist()
+    result: dict[str, Any] = {key: row[key] for key in ("index", "type", "output_shape") if key in row}
+    result["time_share"] = sum(duration) / total
+    for i, direction in enumerate(("forward", "backward")):
+        rate = count[i] / duration[i] if count[i] and duration[i] else None
+        result[f"{direction}_ms"] = 1e3 * duration[i]
+        result[f"{direction}_gflops"] = None if rate is None else rate / 1e9
+        result[f"{direction}_share"] = None if rate is None else rate / peak.rate
+        result[f"{direction}_bytes"] = int(size[i])
+    if "layers" in row:
+        result["layers"] = [layer_result(inside, name, figures, total, peak) for inside in row["layers"]]
+        result["shortcut"] = row["shortcut"] and layer_result(row["shortcut"], name, figures, total, peak)
+    return result
 
 
 def peak_rss(status: Path = Path("/proc/self/status")) -> int | None:

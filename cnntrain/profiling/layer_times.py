@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.data import Data
 from cnntrain.layers.base import Layer
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.parallel import one_blas_thread
 from cnntrain.profiling.timer import Timer
@@ -36,31 +38,46 @@ def operations(network: Network, batch_size: int) -> Array:
     in the first layer, one for delta_prev.
 
     Returns:
-        ``(layers of the network, 2)``: forward and backward.
+        ``(layers, 2)``: forward and backward, in the order of ``walk``. Those of a residual block itself are 0.
     """
-    products = np.array([[2.0 * layer.multiply_adds * batch_size] for layer in network.layers])
-    counts = products * (1, 2)
-    counts[0, BACKWARD] = products[0, 0]
-    return counts
+    no_delta = set(first_layers(network.layers))
+    counts = []
+    for _, layer in walk(network.layers):
+        product = 0.0 if layer.branches else 2.0 * layer.multiply_adds * batch_size
+        counts.append((product, product if layer in no_delta else 2 * product))
+    return np.array(counts)
 
 
 def bytes_moved(network: Network, batch_size: int) -> Array:
     """Return the bytes that the layers must move for a batch: each array of a pass is read or written once.
 
     These are x, y and the parameters in the forward pass; delta, x, the parameters, their gradients and, except in the
-    first layer, delta_prev in the backward pass. Parameters are read for each micro-batch.
+    first layer, delta_prev in the backward pass. Parameters are read for each micro-batch. A residual block itself
+    reads F(x) and x and writes y, and it copies delta and adds two deltas.
 
     Returns:
-        ``(layers of the network, 2)``: forward and backward.
+        ``(layers, 2)``: forward and backward, in the order of ``walk``.
     """
-    micro_batches = len(list(network.micro_batches(batch_size)))
-    counts = np.empty((len(network.layers), 2))
-    for layer, values in zip(network.layers, counts, strict=True):
+    micro_batches = len(network.micro_batches(batch_size))
+    no_delta = set(first_layers(network.layers))
+    counts = []
+    for _, layer in walk(network.layers):
         x, y = (math.prod(shape) * batch_size for shape in (layer.in_shape, layer.out_shape))
-        parameters = sum(parameter.size for parameter in layer.params.values()) * micro_batches
-        delta_prev = 0 if layer is network.layers[0] else x
-        values[:] = x + y + parameters, y + x + 2 * parameters + delta_prev
-    return counts * network.dtype.itemsize
+        delta_prev = 0 if layer in no_delta else x
+        if layer.branches:
+            counts.append((3 * y, 2 * y + 3 * delta_prev))
+        else:
+            parameters = sum(parameter.size for parameter in layer.params.values()) * micro_batches
+            counts.append((x + y + parameters, y + x + 2 * parameters + delta_prev))
+    return np.array(counts, float) * network.dtype.itemsize
+
+
+def first_layers(layers: Sequence[Layer[Any]]) -> Iterator[Layer[Any]]:
+    """Yield the layers that take the images: the first one, and if it is a residual block, the first ones inside."""
+    for layer in layers[:1]:
+        yield layer
+        for inside in layer.branches.values():
+            yield from first_layers(inside)
 
 
 def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> Array:
@@ -73,14 +90,14 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
         timer: Timer to fill with the durations of whole batches.
 
     Returns:
-        Seconds per batch, ``(layers of the network, 2)``, forward and backward: medians over the batches.
+        Seconds per batch, ``(layers, 2)``, forward and backward, in the order of ``walk``: medians over the batches.
     """
     grads = network.layout.views(np.empty_like(network.theta))
     micro_batches = network.micro_batches(batch_size)
     batches = []
     with one_blas_thread():
         while not timer.enough:
-            seconds = np.zeros((len(micro_batches), len(network.layers), 2))
+            seconds = np.zeros((len(micro_batches), len(list(walk(network.layers))), 2))
             for part, of_micro_batch in zip(micro_batches, seconds, strict=True):
                 time_micro_batch(network, data, np.arange(part.start, part.stop), grads, of_micro_batch)
             if timer.add(float(seconds.sum())):
@@ -93,14 +110,14 @@ def time_micro_batch(
     network: Network, data: Data, indices: Labels, grads: list[dict[str, Array]], seconds: Array
 ) -> None:
     """Write the time of each layer on the samples at ``indices``."""
-    positions = {id(layer): position for position, layer in enumerate(network.layers)}
+    positions = {layer: position for position, (_, layer) in enumerate(walk(network.layers))}
     workspace = network.workspace(len(indices))
     data.preprocessing.columns(data.train.gather(indices), workspace.x)
     began = 0.0
 
     def lap(direction: int, layer: Layer[Any]) -> None:
         nonlocal began
-        seconds[positions[id(layer)], direction] = time.perf_counter() - began
+        seconds[positions[layer], direction] = time.perf_counter() - began
         began = time.perf_counter()
 
     began = time.perf_counter()
@@ -111,17 +128,25 @@ def time_micro_batch(
     network.row.backward(delta, workspace.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
 
 
-def by_entry(network: Network, values: Array) -> Array:
-    """Add up the values of the layers of each entry of ``network.layers``: a conv is a convolution and an activation.
+def by_entry(network: Network, values: Array) -> dict[str, Array]:
+    """Add up the values of the layers of each entry: a conv is a convolution and an activation.
 
-    Bias and activation of a convolution count for the convolution, wherever they are applied.
+    Bias and activation of a convolution count for the convolution, wherever they are applied. A residual block has the
+    sum of all that is inside.
 
     Args:
         network: The network.
-        values: ``(layers of the network, ...)``.
+        values: ``(layers, ...)``, in the order of ``walk``.
+
+    Returns:
+        The sums by name of the entry: ``layers.2``, and inside a block ``layers.2.0``.
     """
-    sums = np.zeros((1 + max(layer.index for layer in network.layers), *values.shape[1:]))
-    np.add.at(sums, [layer.index for layer in network.layers], values)
+    sums: dict[str, Array] = {}
+    for (name, _), of_layer in zip(walk(network.layers), values, strict=True):
+        steps = name.split(".")
+        for depth in range(2, len(steps) + 1):
+            entry = ".".join(steps[:depth])
+            sums[entry] = sums.get(entry, 0) + of_layer
     return sums
 
 

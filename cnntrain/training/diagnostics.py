@@ -11,7 +11,10 @@ import numpy as np
 
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.residual import Residual
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
+from cnntrain.network.parameter_vector import in_order
 from cnntrain.ops.activations import ReLU, Sigmoid, Tanh
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.types import Array
@@ -24,7 +27,8 @@ SATURATION_MARGIN = 0.01
 class LayerDiagnostics:
     """Diagnostics of one entry of ``network.layers`` that has W, b or an activation."""
 
-    index: int
+    name: str
+    """Such as ``layers.2``; inside a residual block, ``layers.2.0``."""
     kind: str
     W: float | None
     """Mean |W|; None without W."""
@@ -48,17 +52,19 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
     indices = np.arange(part.start, part.stop)
     with np.errstate(over="ignore", invalid="ignore"):
         samples.load(workspace, epoch, indices)
-        dead: dict[int, float] = {}
-        saturated: dict[int, float] = {}
+        entries = list(walk(network.layers))
+        names = {layer: name for name, layer in entries}
+        dead: dict[str, float] = {}
+        saturated: dict[str, float] = {}
 
         def observe(layer: Layer[Any], y: Array) -> None:
-            match layer.sigma if isinstance(layer, Activation) else None:
+            match layer.sigma if isinstance(layer, Activation | Residual) else None:
                 case ReLU():
-                    dead[layer.index] = dead_fraction(y)
+                    dead[names[layer]] = dead_fraction(y)
                 case Sigmoid():
-                    saturated[layer.index] = float(np.mean(np.abs(y - 0.5) > 0.5 - SATURATION_MARGIN))
+                    saturated[names[layer]] = float(np.mean(np.abs(y - 0.5) > 0.5 - SATURATION_MARGIN))
                 case Tanh():
-                    saturated[layer.index] = float(np.mean(np.abs(y) > 1 - SATURATION_MARGIN))
+                    saturated[names[layer]] = float(np.mean(np.abs(y) > 1 - SATURATION_MARGIN))
 
         network.row.forward(workspace.x, workspace.caches, on_output=observe)
         gradient = np.zeros_like(network.theta)
@@ -67,16 +73,17 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
             workspace, labels, network.objective.scale(len(indices)), network.layout.views(gradient)
         )
         weights = {
-            slot.layer.index: (mean_abs(network.theta[slot.slice]), mean_abs(gradient[slot.slice]))
+            slot.entry: (mean_abs(network.theta[slot.slice]), mean_abs(gradient[slot.slice]))
             for slot in network.layout.parameters.values()
             if slot.key == "W"
         }
-    kinds = {layer.index: layer.kind for layer in network.layers}
     rows = []
-    for index in sorted(weights.keys() | dead.keys() | saturated.keys()):
-        W, dW = weights.get(index, (None, None))
+    for name, kind in {name: layer.kind for name, layer in reversed(entries)}.items():
+        W, dW = weights.get(name, (None, None))
         ratio = None if W is None or dW is None or W == 0 else dW / W
-        rows.append(LayerDiagnostics(index, kinds[index], W, dW, ratio, dead.get(index), saturated.get(index)))
+        if {name} & (weights.keys() | dead.keys() | saturated.keys()):
+            rows.append(LayerDiagnostics(name, kind, W, dW, ratio, dead.get(name), saturated.get(name)))
+    rows.sort(key=lambda row: in_order(row.name))
     return rows
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnntrain.config import Config
+from cnntrain.config.schema.entries import all_entries
 from cnntrain.data import Data, Dataset
 from cnntrain.data.stratified import stratified_mask
 from cnntrain.evaluation.scoring import Score, score
@@ -64,7 +65,7 @@ def only_in_training(config: Config) -> tuple[str, ...]:
     options = config.training
     is_used = {
         "augmentation": not options.augmentation.changes_nothing,
-        "dropout": any(entry.dropout is not None and entry.dropout.rate > 0 for entry in config.network.layers),
+        "dropout": any(entry.dropout and entry.dropout.rate > 0 for entry in all_entries(config.network.layers)),
         "label smoothing": options.label_smoothing > 0,
         "class weights": options.class_weights is not None,
     }

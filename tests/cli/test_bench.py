@@ -57,6 +57,7 @@ def test_json(network_file):
         "dtype",
         "gemm_gflops",
         "gemm_side",
+        "input_shape",
         "layers",
         "workers",
         "batches",
@@ -128,6 +129,8 @@ def test_the_table_fits_80_columns(config):
     result = bench(config, batches=2)
     for width, has_shapes in ((80, False), (130, True)):
         stream = io.StringIO()
-        Console(file=stream, width=width, markup=False).print(bench_table(result, config.network.layers, width))
+        Console(file=stream, width=width, markup=False).print(
+            bench_table(result, config.network.layers, (2, 6, 6), width)
+        )
         assert "…" not in stream.getvalue()
         assert ("2 x 3 x 3" in stream.getvalue()) == has_shapes

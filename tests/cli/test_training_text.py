@@ -169,16 +169,16 @@ def test_a_diverged_run_is_not_worth_an_eval_but_a_replay():
 
 
 def test_health_is_a_small_table():
-    conv = LayerDiagnostics(0, "conv", 0.1, 0.001, 0.01, 0.25, None)
-    fc = LayerDiagnostics(2, "fc", 0.0, 0.0, None, None, 0.5)
-    norm = LayerDiagnostics(3, "batch_norm", None, None, None, 0.0, None)
+    conv = LayerDiagnostics("layers.0", "conv", 0.1, 0.001, 0.01, 0.25, None)
+    fc = LayerDiagnostics("layers.2", "fc", 0.0, 0.0, None, None, 0.5)
+    norm = LayerDiagnostics("layers.3", "batch_norm", None, None, None, 0.0, None)
     assert text.health_lines(DiagnosticsComputed(1, [conv, fc, norm])) == [
         "   layer                mean |W|  mean |dW|     ratio",
         "   layers.0 conv        1.00e-01   1.00e-03  1.00e-02  dead ReLUs 25.0 %",
         "   layers.2 fc          0.00e+00   0.00e+00         -  saturated 50.0 %",
         "   layers.3 batch_norm         -          -         -  dead ReLUs 0.0 %",
     ]
-    worst = LayerDiagnostics(99, "batch_norm", 1e-300, 1e-300, 1e-300, 1.0, None)
+    worst = LayerDiagnostics("layers.99", "batch_norm", 1e-300, 1e-300, 1e-300, 1.0, None)
     assert max(map(len, text.health_lines(DiagnosticsComputed(1, [worst])))) <= 80
 
 

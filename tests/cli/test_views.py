@@ -132,7 +132,7 @@ def every_event():
         replace(start, epochs_before=3, batches_before=1),
         *(BatchEnded(epoch, batch, 5, 0.5, 0.0) for epoch, batch in ((1, 1), (1, 2), (2, 1), (3, 2), (9, 9))),
         *(replace(ended, epoch=number) for number in (1, 2, 3, 9)),
-        DiagnosticsComputed(1, [LayerDiagnostics(0, "fc", 0.1, 0.1, None, 0.5, None)]),
+        DiagnosticsComputed(1, [LayerDiagnostics("layers.0", "fc", 0.1, 0.1, None, 0.5, None)]),
         DiagnosticsComputed(1, []),
         LoadingProgress(1, 2, "decoding"),
         Note("a note"),

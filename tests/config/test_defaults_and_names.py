@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cnntrain.config import Config, LayerEntry, TrainingOptions
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 
 
 def test_the_example_of_the_documentation_loads(load):

@@ -96,15 +96,20 @@ def test_the_path_is_shown_as_given(folder):
         ("conv: 3", "4:13: layers[0].conv: expected a mapping with keys such as K, F, P, S, activation or init, got 3"),
         (
             "pool",
-            "4:7: layers[0]: expected a mapping with keys such as conv, pool, fc, batch_norm or dropout, got 'pool'",
+            "4:7: layers[0]: expected a mapping with keys such as conv, pool, fc, batch_norm, dropout or residual, "
+            "got 'pool'",
         ),
-        ("{}", "4:7: layers[0]: expected one of conv, pool, fc, batch_norm or dropout in each entry, got none"),
+        (
+            "{}",
+            "4:7: layers[0]: expected one of conv, pool, fc, batch_norm, dropout or residual in each entry, got none",
+        ),
         (
             "{pool: {k: 1, type: max}, fc: {units: 1}}",
-            "4:7: layers[0]: expected one of conv, pool, fc, batch_norm or dropout in each entry, got pool and fc",
+            "4:7: layers[0]: expected one of conv, pool, fc, batch_norm, dropout or residual in each entry, got pool "
+            "and fc",
         ),
         ("cnov: {K: 1, F: 1}", "4:7: layers[0]: unknown key 'cnov'; did you mean 'conv'?"),
-        ("lstm: {}", "4:7: layers[0]: unknown key 'lstm'; known here: conv, pool, fc, batch_norm, dropout"),
+        ("lstm: {}", "4:7: layers[0]: unknown key 'lstm'; known here: conv, pool, fc, batch_norm, dropout, residual"),
     ],
 )
 def test_a_faulty_layer_is_told_in_plain_words(faults, layer, message):

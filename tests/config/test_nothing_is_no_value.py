@@ -5,7 +5,7 @@ import pytest
 from cnntrain.config import load_config
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.config.schema.config import SOURCES
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.errors import ConfigError
 

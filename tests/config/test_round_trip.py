@@ -102,7 +102,7 @@ network:
   input: [1, 8, 8]
   layers:
     - conv: {K: 4, F: 3, P: 0, S: 1, activation: identity}
-    - pool: {k: 2, type: max}
+    - pool: {k: 2, P: 0, type: max}
     - fc: {units: 2, activation: identity}
 training:
   alpha: 1.0e-07

@@ -5,7 +5,7 @@ import pytest
 from cnntrain.config.familiar_names import KEYS, LAYERS, OF_LAYERS, advice, sections
 from cnntrain.config.fields import fits
 from cnntrain.config.schema.config import SOURCES
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.errors import ConfigError
 
 NETWORK = "network: {input: [1, 28, 28], layers: [fc: {units: 10, activation: softmax}]}\n"

@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 
 import cnntrain.layers
-from cnntrain.config.schema.layers import OPTIONS, ConvOptions, FcOptions, PoolOptions
+from cnntrain.config.schema.entries import OPTIONS, LayerEntry
+from cnntrain.config.schema.layers import ConvOptions, FcOptions, PoolOptions
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.layers.dropout import Dropout, DropoutCache
+from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from cnntrain.layers.softmax import Softmax
 from cnntrain.ops.activations import ACTIVATIONS
+from cnntrain.ops.counter_rng import SampleIds
 from cnntrain.types import Array, Shape
 
 POOLS: dict[str, Any] = {"max": MaxPool, "average": AveragePool}
@@ -35,11 +37,16 @@ def conv(in_shape: Shape, **options: Any) -> Make:
 
 def pool(in_shape: Shape, **options: Any) -> Make:
     entry = PoolOptions(**options)
-    return lambda: POOLS[entry.type](0, in_shape, entry.region(in_shape[0], in_shape[2]), entry.stride)
+    return lambda: POOLS[entry.type](0, in_shape, entry.region(in_shape[0], in_shape[2]), entry.stride, entry.P)
 
 
 def fc(in_shape: Shape, units: int) -> Make:
     return lambda: FcOptions(units=units).make(0, in_shape, seed=0)
+
+
+def residual(in_shape: Shape, *layers: dict[str, Any], **options: Any) -> Make:
+    entry = LayerEntry.model_validate({"residual": {"layers": layers, **options}})
+    return lambda: entry.options.make(0, in_shape, seed=0)
 
 
 def activation(in_shape: Shape, sigma: str) -> Make:
@@ -96,6 +103,51 @@ CASES: dict[str, Make] = {
     },
     "average of all": lambda: GlobalAveragePool(0, (3, 2, 5)),
     "average of one pixel": lambda: GlobalAveragePool(0, (1, 2, 1)),
+    **{
+        f"{type} pool with padding {name}": pool(in_shape, type=type, **options)
+        for type in POOLS
+        for name, in_shape, options in [
+            ("k=3, S=2, as in ResNet", (6, 2, 7), {"k": 3, "S": 2, "P": 1}),
+            ("k=3, S=1", (4, 2, 5), {"k": 3, "S": 1, "P": 1}),
+            ("k=2, no overlap", (4, 1, 6), {"k": 2, "P": 1}),
+            ("k=4, gaps, rows unread", (5, 2, 6), {"k": 4, "S": 5, "P": 2}),
+            ("of one pixel", (1, 2, 1), {"k": 3, "P": 1}),
+            ("of the whole image", (2, 2, 2), {"k": 4, "P": 1}),
+        ]
+    },
+    "residual": residual((4, 2, 3), {"conv": {"K": 2, "F": 3, "P": 1}}),
+    "residual that ends in an activation": residual(
+        (4, 2, 3), {"conv": {"K": 2, "F": 3, "P": 1, "activation": "tanh"}}, activation="softplus"
+    ),
+    "residual with a convolution in the shortcut": residual(
+        (5, 2, 4), {"conv": {"K": 3, "F": 3, "P": 1, "S": 2}}, activation="sigmoid"
+    ),
+    "residual as in ResNet": residual(
+        (5, 2, 4),
+        {"conv": {"K": 4, "F": 3, "P": 1, "S": 2}},
+        {"batch_norm": {"activation": "elu", "eps": 0.1}},
+        {"conv": {"K": 4, "F": 3, "P": 1}},
+        {"batch_norm": {"eps": 0.1}},
+        activation="tanh",
+    ),
+    "residual with normalization first": residual(
+        (4, 2, 3),
+        {"batch_norm": {"activation": "tanh", "eps": 0.1}},
+        {"conv": {"K": 2, "F": 3, "P": 1}},
+        {"dropout": {"rate": 0.3}},
+    ),
+    "residual of dropout": residual((3, 2, 3), {"dropout": {"rate": 0.3}}),
+    "residual of pools": residual((4, 2, 6), {"pool": {"k": 3, "S": 1, "P": 1, "type": "max"}}),
+    "residual of an average": residual((4, 2, 6), {"pool": {"k": 3, "S": 1, "P": 1, "type": "average"}}),
+    "residual of vectors": residual(
+        (5,), {"fc": {"units": 3, "activation": "tanh"}}, {"fc": {"units": 5}}, activation="elu"
+    ),
+    "residual in a residual": residual(
+        (4, 2, 3),
+        {"residual": {"layers": [{"conv": {"K": 3, "F": 1, "activation": "tanh"}}, {"dropout": {}}]}},
+        {"residual": {"layers": [{"residual": {"layers": [{"dropout": {"rate": 0.2}}]}}], "shortcut": "conv"}},
+        activation="leaky_relu",
+    ),
     "dropout of an image": lambda: Dropout(0, (3, 2, 3), 0.3, seed=0),
     "dropout of a vector": lambda: Dropout(1, (37,), 0.5, seed=0),
     "dropout of nothing": lambda: Dropout(1, (7,), 0.0, seed=0),
@@ -241,8 +293,7 @@ def test_samples_do_not_mix_in_training(layer):
     single = []
     for i in range(3):
         cache = layer.cache(1, "float64")
-        if isinstance(cache, DropoutCache):
-            cache.sample_ids.samples = np.array([i])
+        cache.set_sample_ids(SampleIds(0, np.array([i])))
         single.append(run(layer, x[..., i : i + 1], delta[..., i : i + 1], cache))
     for name, value in together.items():
         parts = [one[name] for one in single]

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from cnntrain.config.schema.layers import OPTIONS
+from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.data import Dataset
 from cnntrain.errors import UsageError
 from cnntrain.onnx_export import onnx_model
@@ -62,6 +62,43 @@ CASES = {
             END,
         ],
         (2, 9, 8),
+        {},
+    ),
+    "pools with padding": (
+        [
+            {"pool": {"k": 3, "S": 2, "P": 1, "type": "max"}},
+            {"conv": {"K": 3, "F": 3, "activation": "tanh"}},
+            {"pool": {"k": 3, "S": 1, "P": 1, "type": "average"}},
+            END,
+        ],
+        (2, 10, 11),
+        {},
+    ),
+    "residual": (
+        [{"residual": {"layers": [{"conv": {"K": 2, "F": 3, "P": 1}}], "activation": "leaky_relu"}}, END],
+        (2, 5, 6),
+        {},
+    ),
+    "residual blocks in each other": (
+        [
+            {
+                "residual": {
+                    "layers": [
+                        {"conv": {"K": 4, "F": 3, "P": 1, "S": 2}},
+                        {"batch_norm": {"activation": "relu"}},
+                        {"residual": {"layers": [{"conv": {"K": 4, "F": 1}}, {"dropout": {}}], "shortcut": "conv"}},
+                        {"batch_norm": {"eps": 0.1}},
+                    ],
+                    "activation": "relu",
+                }
+            },
+            {"pool": {"k": "all", "type": "average"}},
+            {"fc": {"units": 4}},
+            {"residual": {"layers": [{"fc": {"units": 4, "activation": "tanh"}}]}},
+            {"residual": {"layers": [{"dropout": {}}], "activation": "elu"}},
+            END,
+        ],
+        (2, 7, 6),
         {},
     ),
     "an fc that is no softmax": ([{"fc": {"units": 4, "activation": "sigmoid"}}], (1, 3, 3), MSE),

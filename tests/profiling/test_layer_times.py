@@ -15,8 +15,9 @@ LAYERS = [
 def test_operations_are_two_a_multiplication_and_one_product_fewer_back_through_the_first_layer(make_config):
     network = build(make_config(LAYERS, (1, 6, 6)))
     conv, fc = 4 * 4 * 2 * 9, 3 * 2 * 2 * 2
-    expected = [[2 * conv, 2 * conv], [0, 0], [2 * fc, 4 * fc]]
-    assert by_entry(network, operations(network, 5)).tolist() == (5 * np.array(expected)).tolist()
+    expected = {"layers.0": [2 * conv, 2 * conv], "layers.1": [0, 0], "layers.2": [2 * fc, 4 * fc]}
+    found = by_entry(network, operations(network, 5))
+    assert {name: (counts / 5).tolist() for name, counts in found.items()} == expected
 
 
 def test_each_array_of_a_pass_moves_once(make_config):
@@ -37,8 +38,23 @@ def test_every_layer_takes_its_time_and_the_parameters_stay(make_config):
     assert seconds.shape == (len(network.layers), 2)
     assert (seconds[: network.training_stop] > 0).all()
     assert (seconds[network.training_stop :] == 0).all(), "training leaves out softmax"
-    assert np.isclose(by_entry(network, seconds).sum(), seconds.sum())
+    assert np.isclose(sum(by_entry(network, seconds).values()).sum(), seconds.sum())
     assert np.array_equal(network.theta, before)
+
+
+def test_a_residual_block_has_the_sum_of_what_is_inside(make_config):
+    inside = [{"conv": {"K": 3, "F": 3, "P": 1}}, {"batch_norm": {}}]
+    config = make_config([{"residual": {"layers": inside, "activation": "relu"}}, LAYERS[-1]], (1, 6, 6))
+    network = build(config)
+    insides = ["layers.0.0", "layers.0.1", "layers.0.shortcut"]
+    counts = by_entry(network, operations(network, 1))
+    assert set(counts) == {*insides, "layers.0", "layers.1"}
+    conv, norm, shortcut = 36 * 3 * 9, 36 * 3, 36 * 3 + 36 * 3
+    assert counts["layers.0.0"].tolist() == [2 * conv, 2 * conv]
+    assert counts["layers.0.1"].tolist() == [2 * norm, 4 * norm]
+    assert counts["layers.0"][0] == 2 * (conv + norm + shortcut)
+    seconds = by_entry(network, time_layers(network, random_data(config, network, 40), 40, Timer(2)))
+    assert (seconds["layers.0"] > sum(seconds[name] for name in insides)).all()
 
 
 def test_steps_are_those_of_the_program(make_config):

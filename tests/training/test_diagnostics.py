@@ -34,13 +34,18 @@ def test_sizes_are_those_of_the_weights_and_of_their_gradients(network, samples)
     before = network.theta.copy()
     rows = diagnose_layers(network, samples, 1)
     np.testing.assert_array_equal(network.theta, before)
-    count = next(network.micro_batches(10)).stop
+    count = network.micro_batches(10)[0].stop
     memory = network.workspace(count)
     y = samples.load(memory, 1, np.arange(count))
     _, gradients, _ = network.loss_and_gradients(memory.x.transpose(3, 1, 0, 2).copy(), y)
-    assert [(row.index, row.kind) for row in rows] == [(0, "conv"), (2, "fc"), (3, "fc"), (4, "fc")]
+    assert [(row.name, row.kind) for row in rows] == [
+        ("layers.0", "conv"),
+        ("layers.2", "fc"),
+        ("layers.3", "fc"),
+        ("layers.4", "fc"),
+    ]
     for row in rows:
-        W, dW = (np.abs(values[f"layers.{row.index}.W"]).mean() for values in (network.parameters(), gradients))
+        W, dW = (np.abs(values[f"{row.name}.W"]).mean() for values in (network.parameters(), gradients))
         assert (row.W, row.dW, row.ratio) == pytest.approx((W, dW, dW / W), rel=1e-12)
 
 

@@ -51,7 +51,7 @@ def bench(
             print_json(result)
             return
         console = results()
-        console.print(bench_table(result, loaded.network.layers, console.width))
+        console.print(bench_table(result, loaded.network.layers, result["input_shape"], console.width))
         for line in bench_lines(result):
             results().print_sentence(line)
 

@@ -32,7 +32,7 @@ def parameters_table(report: dict[str, Any]) -> Table:
 
 def outputs_table(report: dict[str, Any]) -> Table:
     """Sizes of the outputs of all layers, in the order of the forward pass."""
-    return _sizes("output of", [(f"layers.{row['index']} {row['step']}", row) for row in report["outputs"]])
+    return _sizes("output of", [(f"{row['name']} {row['step']}", row) for row in report["outputs"]])
 
 
 def _sizes(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:

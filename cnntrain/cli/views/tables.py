@@ -1,7 +1,7 @@
 """Results as tables without frames, which read the same in a log."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from rich.cells import cell_len
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cnntrain.config import LayerEntry
 from cnntrain.errors import visible
+from cnntrain.layers.row import in_config
 from cnntrain.types import Shape
 
 MAX_COLUMNS = 10_000
@@ -33,23 +34,49 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
     add_columns(table, "left", "layer", "output")
     add_columns(table, "right", "parameters", "multiply-adds")
     table.add_row("", "input", shape_text(in_shape))
-    for layer, entry in zip(description["layers"], entries, strict=True):
+    notes = []
+    for name, text, layer in flat_rows(description["layers"], entries, in_shape):
+        notes += [f"{in_config(f'layers.{name}')}: {note}" for note in layer["notes"]]
         table.add_row(
-            str(layer["index"]),
-            layer_text(entry),
+            name,
+            text,
             shape_text(layer["output_shape"]),
             f"{layer['parameters']:,}",
             f"{layer['multiply_adds']:,}",
         )
     multiply_adds = sum(layer["multiply_adds"] for layer in description["layers"])
     table.add_row("", "total", "", f"{description['parameters']:,}", f"{multiply_adds:,}", style="bold")
-    notes = [f"layers[{layer['index']}]: {note}" for layer in description["layers"] for note in layer["notes"]]
     return Group(table, *(Text(note, "yellow") for note in notes))
+
+
+def flat_rows(
+    rows: Sequence[dict[str, Any]], entries: Sequence[LayerEntry], in_shape: Sequence[int], outer: str = ""
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each layer's name, such as ``2`` or ``2.0``, its text and its row; those of a residual block after it.
+
+    Args:
+        rows: As ``describe`` or ``bench`` gives them.
+        entries: Their entries in the config.
+        in_shape: Shape of the input.
+        outer: Beginning of the names.
+    """
+    for row, entry in zip(rows, entries, strict=True):
+        name, block = f"{outer}{row['index']}", entry.residual
+        indent = "  " * outer.count(".")
+        yield name, indent + layer_text(entry), row
+        if block:
+            yield from flat_rows(row["layers"], block.layers, in_shape, f"{name}.")
+        if block and row["shortcut"]:
+            conv, *norm = block.shortcut_layers(tuple(in_shape), tuple(row["output_shape"]))
+            keys = " ".join(f"{key}={value}" for key, value in conv.model_dump(exclude_defaults=True).items())
+            text = f"{indent}  shortcut: conv {keys}{', batch_norm' if norm else ''}"
+            yield f"{name}.shortcut", text, row["shortcut"]
+        in_shape = row["output_shape"]
 
 
 def layer_text(entry: LayerEntry) -> str:
     """An entry of ``network.layers`` in short, without its defaults: ``conv K=32 F=5 relu``."""
-    options = entry.options.model_dump(exclude_defaults=True)
+    options = entry.options.model_dump(exclude_defaults=True, exclude={"layers"})
     given = (str(v) if isinstance(v, str) and v != "all" else f"{key}={v}" for key, v in options.items())
     return " ".join([entry.kind, *given])
 
@@ -72,12 +99,13 @@ def memory_text(description: dict[str, Any]) -> str:
     return text if free is None else f"{text}; free: {bytes_text(free)}"
 
 
-def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: int) -> Table:
+def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], in_shape: Shape, width: int) -> Table:
     """Milliseconds of each layer, their share of the peak and of all layers, and the megabytes that it moves.
 
     Args:
         result: As ``cnntrain.profiling.bench`` gives it.
         entries: ``network.layers`` of the config.
+        in_shape: Of the network.
         width: Columns of the terminal; below 130, shapes of outputs and rates are left out.
     """
     is_wide = width >= 130
@@ -89,10 +117,10 @@ def bench_table(result: dict[str, Any], entries: Sequence[LayerEntry], width: in
         add_columns(table, "right", Text(f"{way} ms" if is_wide else f"{way}\nms"), *rate, "peak")
     add_columns(table, "right", "time", "MB", *(["GB/s"] if is_wide else []))
     layers = result["layers"]
-    for layer, entry in zip(layers, entries, strict=True):
+    for name, text, layer in flat_rows(layers, entries, in_shape):
         table.add_row(
-            str(layer["index"]),
-            layer_text(entry),
+            name,
+            text,
             *([shape_text(layer["output_shape"])] if is_wide else []),
             *_bench_cells([layer], layer["time_share"], is_wide),
         )

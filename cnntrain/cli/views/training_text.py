@@ -129,7 +129,7 @@ def left_line(seconds: float) -> str:
 
 def health_lines(event: "DiagnosticsComputed") -> list[str]:
     """A small table: a line for each layer that learns or has an activation."""
-    names = [f"layers.{layer.index} {layer.kind}" for layer in event.layers]
+    names = [f"{layer.name} {layer.kind}" for layer in event.layers]
     width = max(map(len, ["layer", *names]))
     lines = ["  ".join([_GAP + "layer".ljust(width), "mean |W|", "mean |dW|", "   ratio"])]
     for name, layer in zip(names, event.layers, strict=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from cnntrain.config.schema.layers import LayerEntry
+from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.options import AtLeastOne, Options, Share
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.yaml.locations import Locations

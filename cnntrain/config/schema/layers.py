@@ -4,12 +4,11 @@ Shapes are ``(C, H, W)`` for an image and ``(features,)`` for a vector, except i
 """
 
 import math
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer, model_validator
+from pydantic import Field
 
 from cnntrain.config.schema.options import AtLeastOne, AtLeastZero, LayerOptions, Share
-from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Layer
 from cnntrain.layers.batch_norm import BatchNorm
@@ -58,6 +57,10 @@ class ConvOptions(LayerOptions):
     def sigma(self) -> str:
         return self.activation
 
+    @property
+    def total_stride(self) -> int:
+        return self.S
+
     def output_shape(self, in_shape: Shape) -> Shape:
         """Return (K, (H + 2P - F) // S + 1, (W + 2P - F) // S + 1)."""
         _, H, W = image_shape(in_shape)
@@ -81,9 +84,12 @@ class ConvOptions(LayerOptions):
 class PoolOptions(LayerOptions):
     """``pool``: maximum or mean of each k x k region, or of the whole image; S defaults to k."""
 
-    long_names: ClassVar[dict[str, str]] = {"size": "k", "stride": "S"}
+    long_names: ClassVar[dict[str, str]] = {"size": "k", "padding": "P", "stride": "S"}
 
     k: AtLeastOne | Literal["all"] = Field(description="side of a region in pixels; all for the whole image")
+    P: AtLeastZero = Field(
+        0, description="padding on each side, in pixels: max ignores it, and for average it is zeros; at most k // 2"
+    )
     S: AtLeastOne | None = Field(None, description="stride in pixels; k by default")
     type: Literal["max", "average"] = Field(description="max or average pooling")
 
@@ -91,6 +97,10 @@ class PoolOptions(LayerOptions):
     def stride(self) -> int:
         """S, or k where S is not given; 1 where there is only one region."""
         return 1 if self.k == "all" else self.k if self.S is None else self.S
+
+    @property
+    def total_stride(self) -> int:
+        return self.stride
 
     def region(self, H: int, W: int) -> tuple[int, int]:
         """Rows and columns of a region of an H x W image."""
@@ -101,19 +111,22 @@ class PoolOptions(LayerOptions):
         return self.type == "max"
 
     def output_shape(self, in_shape: Shape) -> Shape:
-        """Return (C, (H - k) // S + 1, (W - k) // S + 1)."""
+        """Return (C, (H + 2P - k) // S + 1, (W + 2P - k) // S + 1)."""
         C, H, W = image_shape(in_shape)
-        (rows, columns), S = self.region(H, W), self.stride
-        if rows > H or columns > W:
-            raise ShapeError(f"k = {self.k} does not fit an image of {H} x {W}: k up to {min(H, W)} would")
-        return C, (H - rows) // S + 1, (W - columns) // S + 1
+        (rows, columns), P, S = self.region(H, W), self.P, self.stride
+        if rows > H + 2 * P or columns > W + 2 * P:
+            padded = f" padded by P = {P}, which is {H + 2 * P} x {W + 2 * P}" if P else ""
+            raise ShapeError(
+                f"k = {self.k} does not fit an image of {H} x {W}{padded}: k up to {min(H, W) + 2 * P} would"
+            )
+        return C, (H + 2 * P - rows) // S + 1, (W + 2 * P - columns) // S + 1
 
     def make(self, index: int, in_shape: Shape, seed: int, before: LayerOptions | None = None) -> Layer[Any]:
         H, _, W = in_shape
         region = self.region(H, W)
-        if self.type == "average" and region == (H, W):
+        if self.type == "average" and region == (H, W) and not self.P:
             return GlobalAveragePool(index, in_shape)
-        return (MaxPool if self.type == "max" else AveragePool)(index, in_shape, region, self.stride)
+        return (MaxPool if self.type == "max" else AveragePool)(index, in_shape, region, self.stride, self.P)
 
 
 class FcOptions(LayerOptions):
@@ -187,49 +200,3 @@ class DropoutOptions(LayerOptions):
 
     def make(self, index: int, in_shape: Shape, seed: int, before: LayerOptions | None = None) -> Dropout:
         return Dropout(index, in_shape, self.rate, seed)
-
-
-class LayerEntry(BaseModel):
-    """One entry of ``network.layers``: a mapping with one key, the kind of the layer, and its options."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, json_schema_extra={"minProperties": 1, "maxProperties": 1}
-    )
-
-    conv: ConvOptions | None = Field(None, description="convolution")
-    pool: PoolOptions | None = Field(None, description="pooling")
-    fc: FcOptions | None = Field(None, description="fully connected")
-    batch_norm: BatchNormOptions | None = Field(None, description="batch normalization")
-    dropout: DropoutOptions | None = Field(None, description="dropout")
-    _kind: str = PrivateAttr()
-
-    @model_validator(mode="after")
-    def _has_one_kind(self) -> "LayerEntry":
-        given = [kind for kind, options in self if options is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"expected one of {either(LayerEntry.model_fields)} in each entry, got {' and '.join(given) or 'none'}"
-            )
-        self._kind = given[0]
-        return self
-
-    @property
-    def kind(self) -> str:
-        """The kind of the layer: ``conv``, ``pool`` and so on."""
-        return self._kind
-
-    @property
-    def options(self) -> LayerOptions:
-        """The options of the layer."""
-        options: LayerOptions = getattr(self, self._kind)
-        return options
-
-    @model_serializer
-    def _as_written(self) -> dict[str, Any]:
-        return {self.kind: self.options.model_dump(mode="json", exclude_none=True)}
-
-
-OPTIONS: dict[str, type[LayerOptions]] = {
-    kind: get_args(field.annotation)[0] for kind, field in LayerEntry.model_fields.items()
-}
-"""The options class of each kind of layer."""

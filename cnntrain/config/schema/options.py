@@ -55,6 +55,11 @@ class LayerOptions(Options):
         return False
 
     @property
+    def total_stride(self) -> int:
+        """How many pixels of the input, along a side, one pixel of the output moves."""
+        return 1
+
+    @property
     def needs_classes(self) -> bool:
         """Whether the number of classes must be known first."""
         return False

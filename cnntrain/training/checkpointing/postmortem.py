@@ -18,6 +18,7 @@ import numpy as np
 from cnntrain.config import TrainingOptions
 from cnntrain.data import Data
 from cnntrain.layers.base import Layer
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.runs.folder import CHECKPOINT_FILE, POSTMORTEM_FOLDER, POSTMORTEM_REPORT
 from cnntrain.storage import make_subfolder, read_file, write_file, write_json
@@ -71,7 +72,7 @@ def create_report(
     bad = next((row["name"] for row in parameters if row["not_finite"]), None)
     outputs = output_statistics(network, TrainingSamples(data, options), state.epoch, indices)
     if bad is None:
-        bad = next((f"layers.{row['index']}.output" for row in outputs if row["not_finite"]), None)
+        bad = next((f"{row['name']}.output" for row in outputs if row["not_finite"]), None)
     names = data.train.names
     return {
         "sentence": message,
@@ -98,13 +99,14 @@ def output_statistics(network: Network, samples: TrainingSamples, epoch: int, in
     If all outputs are finite, they are those of the last micro-batch.
     """
     rows: list[dict[str, Any]] = []
+    names = {layer: name for name, layer in walk(network.layers)}
     for part in network.micro_batches(len(indices)):
         workspace = network.workspace(part.stop - part.start)
         samples.load(workspace, epoch, indices[part])
         rows = []
 
         def add(layer: Layer[Any], y: Array, rows: list[dict[str, Any]] = rows) -> None:
-            rows.append({"index": layer.index, "type": layer.kind, "step": type(layer).__name__, **statistics(y)})
+            rows.append({"name": names[layer], "type": layer.kind, "step": type(layer).__name__, **statistics(y)})
 
         with np.errstate(over="ignore", invalid="ignore"):
             network.row.forward(workspace.x, workspace.caches, on_output=add)
