@@ -104,28 +104,28 @@ def penalty(network: Network, loss: float) -> Finding:
 
 def dead_units(layers: list[LayerDiagnostics], when: str, samples: int) -> Finding:
     """Look for ReLUs that are 0 for every sample."""
-    dead = {row.index: row.dead for row in layers if row.dead is not None}
+    dead = {row.name: row.dead for row in layers if row.dead is not None}
     advice = "lower training.alpha, or use leaky_relu or batch_norm: a dead ReLU passes no gradient back"
     return idle_units("dead ReLUs", "dead", "ReLU", dead, when, samples, advice)
 
 
 def saturated_units(layers: list[LayerDiagnostics], when: str, samples: int) -> Finding:
     """Look for sigmoids and tanhs at their limits."""
-    saturated = {row.index: row.saturated for row in layers if row.saturated is not None}
+    saturated = {row.name: row.saturated for row in layers if row.saturated is not None}
     advice = "use smaller initial weights (init: xavier) or batch_norm, or relu: sigma' is nearly 0 there"
     return idle_units("saturated units", "saturated", "sigmoid or tanh", saturated, when, samples, advice)
 
 
 def idle_units(
-    check: str, what: str, activation: str, shares: dict[int, float], when: str, samples: int, advice: str
+    check: str, what: str, activation: str, shares: dict[str, float], when: str, samples: int, advice: str
 ) -> Finding:
     """Return the finding on the shares of idle units by layer."""
     if not shares:
         return finding(check, "pass", f"no layer has a {activation}", "")
-    worst = max(shares, key=lambda index: shares[index])
-    text = f"at most {shares[worst]:.0%} {what}, in layers.{worst} ({when}, {samples} samples)"
+    worst = max(shares, key=lambda name: shares[name])
+    text = f"at most {shares[worst]:.0%} {what}, in {worst} ({when}, {samples} samples)"
     status = status_of(shares[worst] > WARN_IDLE, shares[worst] > FAIL_IDLE)
-    return finding(check, status, text, advice, **{f"layers.{index}": share for index, share in shares.items()})
+    return finding(check, status, text, advice, **shares)
 
 
 def gradients(network: Network, seed: int, what: str) -> Finding:
