@@ -1,6 +1,6 @@
 """Types of arrays and shapes."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,3 +13,15 @@ Shape = tuple[int, ...]
 
 Labels = NDArray[np.int64]
 """The class index of each sample, 0 .. classes - 1."""
+
+
+class MixedLabels(NamedTuple):
+    """Labels of samples mixed in pairs: ``share`` of ``first`` and ``1 - share`` of ``second``, each ``(N,)``."""
+
+    first: Labels
+    second: Labels
+    share: Array
+
+
+Targets = Labels | MixedLabels
+"""What the loss compares the outputs of a micro-batch with."""

@@ -155,6 +155,9 @@ def loss_rules(training: TrainingOptions, output: LayerEntry | None) -> Iterator
 def batch_rules(training: TrainingOptions, layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
     """Yield a problem if batches are too small for the mean and variance of a unit."""
     kinds = [layer.kind for layer in all_entries([layer for layer in layers if layer])]
+    if training.batch_size == 1 and training.augmentation.mixes_images:
+        key = "mixup" if training.augmentation.mixup else "cutmix"
+        yield ("training", "augmentation", key), f"{key} mixes two samples of a batch, and batch_size is 1"
     if training.batch_size == 1 and "fc" in kinds and "batch_norm" in kinds[kinds.index("fc") :]:
         yield (
             ("training", "batch_size"),

@@ -50,9 +50,14 @@ def shape_problems(layers: Sequence[LayerEntry], shape: Shape, units: int, outer
 
 
 def check_augmentation(augmentation: AugmentationOptions, in_shape: Shape) -> list[ShapeProblem]:
-    """Return each augmentation that is too large for images of shape ``(C, H, W)``."""
-    _, H, W = in_shape
-    return [
+    """Return each augmentation that does not apply to images of shape ``(C, H, W)``, or is too large for them."""
+    C, H, W = in_shape
+    gray = [
+        ShapeProblem(("training", "augmentation", key), f"{key} changes colors, and the images are gray; leave it out")
+        for key, amount in (("saturation", augmentation.saturation), ("hue", augmentation.hue))
+        if amount and C != 3
+    ]
+    return gray + [
         ShapeProblem(
             ("training", "augmentation", key),
             f"{pixels} does not fit images of {H} x {W}: it must be smaller than {min(H, W)}",

@@ -153,3 +153,11 @@ def _check_range(array: Array, name: str, white: int) -> None:
     else:
         remedy = "divide them by the number that means white"
     raise DataError(f"{held}; floats must lie in 0..1: {remedy}")
+
+
+def cast_like(x: Array, values: Array) -> Array:
+    """Convert values to the type of ``x``; bytes are rounded."""
+    if x.dtype.kind == "u":
+        values = np.rint(values)
+    result: NDArray[Any] = values.astype(x.dtype)
+    return result

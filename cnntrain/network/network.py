@@ -29,8 +29,8 @@ from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
 from cnntrain.network.trace import Trace, trace
 from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
-from cnntrain.ops.losses import LOSSES, Loss
-from cnntrain.types import Array, Labels
+from cnntrain.ops.losses import LOSSES, Loss, loss_of_targets
+from cnntrain.types import Array, Labels, Targets
 
 
 class Network:
@@ -146,27 +146,27 @@ class Network:
         """Return the network's output for the ``logits`` that ``infer_micro_batch`` returned."""
         return self.row.infer(logits, workspace.caches, start=self.training_stop)
 
-    def compute_loss(self, output: Array, y: Labels, loss_of: Loss | None = None) -> tuple[float, int, Array]:
+    def compute_loss(self, output: Array, y: Targets, loss_of: Loss | None = None) -> tuple[float, int, Array]:
         """Compute the loss of a micro-batch.
 
         Args:
             output: The logits, or the output of a network without softmax, ``(..., N)``.
-            y: The labels ``(N,)``.
+            y: The labels ``(N,)``. Of mixed labels, the loss is the mean weighted by their shares, and a sample is
+                correct if the label with the larger share is predicted.
             loss_of: The loss function, such as ``training_loss``; by default the plain loss.
 
         Returns:
             The sum of the samples' losses, the number of correct samples, and the delta of that sum ``(features, N)``.
         """
-        output = output.reshape(-1, len(y))
-        y = self.class_indices[y]
-        loss, delta = (loss_of or self.loss)(output, y)
-        correct = int(np.count_nonzero(output.argmax(axis=0) == y))
+        output = output.reshape(-1, output.shape[-1])
+        loss, delta, labels = loss_of_targets(loss_of or self.loss, output, y, self.class_indices)
+        correct = int(np.count_nonzero(output.argmax(axis=0) == labels))
         return float(loss.sum(dtype=np.float64)), correct, delta
 
     def forward_backward(
         self,
         workspace: MicroBatchWorkspace,
-        y: Labels,
+        y: Targets,
         scale: float,
         grads: Sequence[dict[str, Array]],
         want_dx: bool = False,

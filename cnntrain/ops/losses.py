@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from cnntrain.types import Array, Labels
+from cnntrain.types import Array, Labels, MixedLabels, Targets
 
 
 def softmax(z: Array, a: Array) -> None:
@@ -67,6 +67,27 @@ def mse(a: Array, y: Labels) -> tuple[Array, Array]:
 
 Loss = Callable[[Array, Labels], tuple[Array, Array]]
 """(output, y) -> loss of each sample ``(N,)``, and dJ/d output ``(features, N)``."""
+
+
+def loss_of_targets(loss_of: Loss, output: Array, y: Targets, index_of: Labels) -> tuple[Array, Array, Labels]:
+    """Return the loss of each sample, dJ/d output, and the label that counts as correct, as an index of the outputs.
+
+    Of mixed labels, loss and delta are the means weighted by the shares, and the label with the larger share counts.
+
+    Args:
+        loss_of: Loss function.
+        output: ``(features, N)``.
+        y: Labels, or mixed labels.
+        index_of: The index of each class among the outputs.
+    """
+    if not isinstance(y, MixedLabels):
+        labels = index_of[y]
+        return *loss_of(output, labels), labels
+    first, second, share = index_of[y.first], index_of[y.second], y.share.astype(output.dtype)
+    (loss, delta), (loss_2, delta_2) = loss_of(output, first), loss_of(output, second)
+    labels = np.where(share < 0.5, second, first)
+    return share * loss + (1 - share) * loss_2, share * delta + (1 - share) * delta_2, labels
+
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse}
 

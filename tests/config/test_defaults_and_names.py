@@ -80,7 +80,13 @@ def test_training_has_a_default_for_everything():
             "rotation": 0.0,
             "brightness": 0.0,
             "contrast": 0.0,
+            "saturation": 0.0,
+            "hue": 0.0,
+            "scale": 0.0,
             "cutout": 0,
+            "erasing": 0.0,
+            "mixup": 0.0,
+            "cutmix": 0.0,
         },
     }
 

@@ -134,7 +134,13 @@ training:
     rotation: 0.0
     brightness: 0.0
     contrast: 0.0
+    saturation: 0.0
+    hue: 0.0
+    scale: 0.0
     cutout: 0
+    erasing: 0.0
+    mixup: 0.0
+    cutmix: 0.0
 """
     )
 

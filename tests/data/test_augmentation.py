@@ -1,5 +1,6 @@
 """Augmentation: each change against its definition pixel by pixel, and what must hold of all of them together."""
 
+import colorsys
 import itertools
 import math
 
@@ -13,11 +14,14 @@ from cnntrain.data.augmentation import (
     Augmentation,
     AugmentationParameters,
     adjust_brightness_and_contrast,
+    adjust_saturation,
     cutout_square,
+    erased_rectangle,
     flip_and_crop,
     rotate,
+    shift_hue,
 )
-from cnntrain.ops.counter_rng import SampleIds
+from cnntrain.ops.counter_rng import CounterRng, SampleIds
 
 MEAN = (0.25, 0.5, 0.75)
 ALL = {
@@ -202,7 +206,7 @@ def test_one_option_more_leaves_what_the_others_draw():
 def test_draws_are_uniform_and_independent():
     options = AugmentationOptions(**ALL | {"crop": 1, "rotation": 10, "brightness": 0.5, "contrast": 0.5})
     rng = np.random.default_rng(0)
-    drawn = [AugmentationParameters.sample(rng.random(9).tolist(), options, 4, 5) for _ in range(2000)]
+    drawn = [AugmentationParameters.sample(rng.random(17).tolist(), options, 4, 5) for _ in range(2000)]
     columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.center) for c in drawn]
     values = np.array(columns, float).T
     assert np.abs(np.corrcoef(values) - np.eye(9)).max() < 0.1  # more than four deviations of what chance gives
@@ -221,3 +225,68 @@ def test_the_mean_colour_is_cut_out():
     np.testing.assert_array_equal(result.transpose(0, 2, 3, 1)[~filled], x.transpose(0, 2, 3, 1)[~filled])
     assert filled.any(axis=0).all()
     assert set(filled.sum(axis=(1, 2)).tolist()) == {4, 6, 9}
+
+
+def test_saturation_moves_between_gray_and_the_color():
+    x = images(1, 3, 4, 5, "float32")[0]
+    gray = 0.299 * x[0] + 0.587 * x[1] + 0.114 * x[2]
+    np.testing.assert_allclose(adjust_saturation(x, 0.0), np.stack([gray] * 3), atol=1e-6)
+    np.testing.assert_allclose(adjust_saturation(x, 1.0), x, atol=1e-6)
+    np.testing.assert_allclose(adjust_saturation(x, 0.3), gray + 0.3 * (x - gray), atol=1e-6)
+    assert adjust_saturation(x, 1.9).max() <= 1
+
+
+@given(color=st.tuples(*3 * [st.integers(0, 255)]), shift=st.floats(-0.5, 0.5))
+def test_hue_is_shifted_as_python_defines_it(color, shift):
+    h, s, v = colorsys.rgb_to_hsv(*(value / 255 for value in color))
+    expected = colorsys.hsv_to_rgb((h + shift) % 1, s, v)
+    x = np.array(color, np.float32).reshape(3, 1, 1) / 255
+    np.testing.assert_allclose(shift_hue(x, shift).ravel(), expected, atol=1e-5)
+    bytes_ = shift_hue(np.array(color, np.uint8).reshape(3, 1, 1), shift)
+    assert bytes_.dtype == np.uint8
+    np.testing.assert_allclose(bytes_.ravel(), 255 * np.array(expected), atol=0.51)
+
+
+def test_scale_enlarges_about_the_center():
+    x = np.zeros((1, 9, 9), np.float32)
+    x[0, 3:6, 3:6] = 1
+    assert rotate(x, 0.0, 2.0).sum() == pytest.approx(4 * x.sum(), rel=0.3)
+    assert rotate(x, 0.0, 0.5)[0, 3:6, 3:6].tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert rotate(x, 0.0, 2.0)[0, 4, 4] == 1
+    np.testing.assert_array_equal(rotate(x, 0.0, 1.0), x)
+    np.testing.assert_allclose(rotate(x, 0.0, 1.7), rotate(x, 0.0, 1.7)[:, ::-1, ::-1], atol=1e-6)
+
+
+@given(
+    u=st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4), H=st.integers(1, 40), W=st.integers(1, 40)
+)
+def test_an_erased_rectangle_is_inside_and_of_the_wanted_area(u, H, W):
+    rows, columns = erased_rectangle(u, H, W)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    assert 0 <= rows.start < rows.stop <= H
+    assert 0 <= columns.start < columns.stop <= W
+    if min(H, W) >= 20 and height < H and width < W:
+        wanted = (0.02 + 0.31 * u[0]) * H * W
+        assert abs(height * width - wanted) <= (height + width + 1) / 2 + 1
+
+
+def test_erasing_has_its_probability_and_fills_with_the_mean():
+    pixels = images(400, 3, 8, 8)
+    assert (augmented(pixels, {"erasing": 0.0}) == pixels).all()
+    erased = (augmented(pixels, {"erasing": 0.3}) != pixels).any(axis=(1, 2, 3))
+    assert 0.2 < erased.mean() < 0.4
+    changed = augmented(pixels, {"erasing": 1.0})
+    i = np.flatnonzero((changed != pixels).any(axis=(1, 2, 3)))[0]
+    rows, columns = np.nonzero((changed[i] != pixels[i]).any(axis=0))
+    assert (np.rint(np.array(MEAN) * 255) == changed[i][:, rows, columns].T).all()
+
+
+@pytest.mark.parametrize("added", [{"saturation": 0.5}, {"hue": 0.2}, {"scale": 0.3}, {"erasing": 0.9}])
+def test_a_new_change_leaves_the_parameters_of_the_others(added):
+    options = AugmentationOptions(**ALL)
+    with_more = AugmentationOptions(**ALL, **added)
+    u = CounterRng(0, (4,)).generator(1, 7).random(17).tolist()
+    old, new = (AugmentationParameters.sample(u, each, 8, 8) for each in (options, with_more))
+    same = ("mirrored", "shift", "angle", "beta", "gamma", "center")
+    assert [getattr(old, name) for name in same] == [getattr(new, name) for name in same]
+    assert CounterRng(0, (4,)).generator(1, 7).random(9).tolist() == u[:9]
