@@ -6,8 +6,10 @@
 >>> network.in_shape
 (1, 8, 8)
 
->>> result = cnntrain.train(config, out="runs/seed3")  # doctest: +SKIP
->>> cnntrain.evaluate("runs/seed3")["accuracy"]  # doctest: +SKIP
+>>> run = cnntrain.train(config, out="runs/seed3")  # doctest: +SKIP
+>>> run.history["train_loss"][-1]  # doctest: +SKIP
+0.0214
+>>> cnntrain.evaluate(run)["accuracy"]  # doctest: +SKIP
 0.975
 """
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from cnntrain.gradient_check.check import gradcheck
     from cnntrain.inference.predictor import load
     from cnntrain.training.api import resume, train
+    from cnntrain.training.arrays import load_data
 
-__all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "resume", "train"]
+__all__ = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "load_data", "resume", "train"]
 
 _HOMES = {
     "CnntrainError": "cnntrain.errors",
@@ -32,6 +35,7 @@ _HOMES = {
     "gradcheck": "cnntrain.gradient_check.check",
     "load": "cnntrain.inference.predictor",
     "load_config": "cnntrain.config",
+    "load_data": "cnntrain.training.arrays",
     "resume": "cnntrain.training.api",
     "train": "cnntrain.training.api",
 }

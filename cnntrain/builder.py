@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.config import Config, check_augmentation, check_shapes
+from cnntrain.config import Config, ConfigLike, as_config, check_augmentation, check_shapes
 from cnntrain.config.schema.config import ImagesOptions
 from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.rows import make_layers
@@ -39,11 +39,12 @@ MAX_VALUES = 50_000_000
 """Maximum number of values of one sample in a layer: a micro-batch of 8 samples then takes 1.6 GB in float32."""
 
 
-def build(config: Config, dtype: DTypeLike | None = None) -> Network:
+def build(config: ConfigLike, dtype: DTypeLike | None = None) -> Network:
     """Build the untrained network of a config, with parameters drawn from its seed.
 
     Args:
-        config: The config. Its data are loaded only if the input shape or the number of classes depends on them.
+        config: A config, its path, or a dict as ``load_config`` takes it. Its data are loaded only if the input shape
+            or the number of classes depends on them.
         dtype: The type of the parameters; by default ``training.dtype``.
 
     Returns:
@@ -61,7 +62,7 @@ def build(config: Config, dtype: DTypeLike | None = None) -> Network:
         >>> network.forward(np.zeros((2, 1, 8, 8), np.float32)).shape
         (2, 10)
     """
-    return build_with_data(config, dtype)[0]
+    return build_with_data(as_config(config), dtype)[0]
 
 
 def build_with_data(config: Config, dtype: DTypeLike | None = None) -> tuple[Network, Data | None]:

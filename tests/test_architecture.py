@@ -22,6 +22,7 @@ ONLY_IN = {
     "yaml": "config",
     "safetensors": "weights",
     "tqdm": "training",
+    "IPython": "training",
     "tensorboardX": "training",
     "onnx": "onnx_export",
     "onnxruntime": "onnx_export",

@@ -10,7 +10,7 @@ import pytest
 
 import cnntrain
 
-NAMES = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "resume", "train"]
+NAMES = ["CnntrainError", "build", "evaluate", "gradcheck", "load", "load_config", "load_data", "resume", "train"]
 
 
 def test_names_are_there_with_docstrings():
@@ -97,3 +97,66 @@ def test_a_whole_session(config, tmp_path, capfd):
 
 def test_out_may_be_text(config, tmp_path):
     assert cnntrain.train(config, out=str(tmp_path / "run"), plots=False)["run"] == str(tmp_path / "run")
+
+
+PLAIN = {
+    "data": {"source": "digits"},
+    "network": {"layers": [{"fc": {"activation": "softmax"}}]},
+    "training": {"epochs": 1, "workers": 1},
+}
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "dict", "Config"])
+def test_a_config_is_a_path_a_dict_or_a_Config(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "plain.yaml"
+    path.write_text(json.dumps(PLAIN))
+    config = {"path": path, "text": "plain.yaml", "dict": PLAIN, "Config": cnntrain.load_config(path)}[kind]
+    network = cnntrain.build(config)
+    assert network.out_shape == (10,)
+    assert len(cnntrain.load_data(config).test) == 360
+    assert cnntrain.gradcheck(config, samples=2)["passed"]
+    run = cnntrain.train(config, plots=False)
+    assert run["run"] == ("runs/run" if kind == "dict" else "runs/plain")
+    assert run["epochs"] == 1
+
+
+def test_the_name_of_a_bundled_config():
+    assert cnntrain.build("digits").in_shape == (1, 8, 8)
+
+
+def test_mistakes_in_a_dict_are_named_by_their_keys():
+    wrong = PLAIN | {"training": {"epoch": 3, "alpha": "fast"}}
+    with pytest.raises(cnntrain.CnntrainError) as caught:
+        cnntrain.train(wrong)
+    assert sorted(line.partition(": expected")[0] for line in str(caught.value).splitlines()) == [
+        "config: training.alpha",
+        "config: training: unknown key 'epoch'; did you mean 'Max'?",
+    ]
+    with pytest.raises(
+        cnntrain.CnntrainError, match=r"config: expected a path, a name such as digits, or a dict, got 3"
+    ):
+        cnntrain.build(3)
+
+
+def test_overrides_of_a_dict():
+    assert cnntrain.load_config(PLAIN, ["training.epochs=7"]).training.Max == 7
+
+
+def test_a_config_shows_as_its_yaml(config):
+    import yaml
+
+    assert yaml.safe_load(repr(config)) == config.resolved()
+    assert str(config) == repr(config)
+    assert cnntrain.load_config(yaml.safe_load(repr(config))) == config
+    hostile = cnntrain.load_config(PLAIN | {"data": {"source": "npz", "path": "<script>&.npz"}})
+    assert "&lt;script&gt;&amp;.npz" in hostile._repr_html_()
+    assert "<script>" not in hostile._repr_html_()
+
+
+def test_completion_shows_what_users_need(config):
+    assert dir(config) == ["data", "name", "network", "resolved", "training"]
+    assert {"alpha", "Max", "batch_size"} <= set(dir(config.training))
+    for thing in (config, config.training, cnntrain.build(config)):
+        assert not [name for name in dir(thing) if name.startswith(("_", "model_"))]
+        assert all(hasattr(thing, name) for name in dir(thing))

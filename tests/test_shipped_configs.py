@@ -9,7 +9,7 @@ import pytest
 import cnntrain
 from cnntrain.errors import UsageError
 from cnntrain.gradient_check.fault_injection import FAULTS
-from cnntrain.summary import describe
+from cnntrain.network.summary import describe
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 every_config = pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """Loads a ``Config`` from a file or from plain data, with overrides."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +18,20 @@ from cnntrain.config.yaml.nodes import Mark, Node, Origin
 from cnntrain.config.yaml.problems import Problem, config_error
 from cnntrain.config.yaml.reader import read_yaml
 from cnntrain.config.yaml.wording import shown
+from cnntrain.errors import ConfigError
+
+ConfigLike = Config | str | os.PathLike[str] | Mapping[str, Any]
+"""A config, the path of a YAML file, the name of a bundled config, or nested dicts with the keys of a file."""
+DICT_NAME = "config"
+"""What messages call a config that is given as a dict."""
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Load and validate a config from a YAML file.
+def load_config(path: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """Load and validate a config from a YAML file, or from a dict.
 
     Args:
-        path: Path of the file, or name of a bundled config such as ``digits``. A ``data.path`` in the file is relative
-            to the file's folder.
+        path: Path of the file, or name of a bundled config such as ``digits``, or nested dicts with the keys of a file.
+            A ``data.path`` in a file is relative to the file's folder, one in a dict to the current folder.
         overrides: ``KEY=VALUE`` strings such as ``training.alpha=0.01``. A ``data.path`` among them is relative to the
             current folder.
 
@@ -41,13 +48,22 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     >>> [layer.kind for layer in config.network.layers]
     ['conv', 'pool', 'conv', 'pool', 'fc']
     """
-    path, _ = shipped.resolve_name(path)
+    if isinstance(path, Mapping):
+        return config_from_dict(path, DICT_NAME, overrides)
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{DICT_NAME}: expected a path, a name such as digits, or a dict, got {path!r:.80}")
+    path, _ = shipped.resolve_name(Path(path))
     text = read_text(path)
     found, problems = read_yaml(text, Origin(str(path)))
     root = top_level(found, problems, Mark(str(path), 1, 1))
     config = with_overrides(root, problems, overrides, Path(path).parent)
     config._locations = replace(config._locations, text=text, overrides=tuple(overrides))
     return config
+
+
+def as_config(config: ConfigLike) -> Config:
+    """Return a config as it is, or load it; see ``load_config``."""
+    return config if isinstance(config, Config) else load_config(config)
 
 
 def config_from_dict(data: Mapping[str, Any], name: str, overrides: Sequence[str] = ()) -> Config:

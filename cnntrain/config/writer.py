@@ -1,10 +1,11 @@
 """Writes a ``Config`` as YAML."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cnntrain.config.schema.config import Config
+if TYPE_CHECKING:
+    from cnntrain.config.schema.config import Config
 
 
 class Flow(dict[str, Any]):
@@ -32,7 +33,7 @@ Dumper.add_representer(
 )
 
 
-def to_yaml(config: Config) -> str:
+def to_yaml(config: "Config") -> str:
     """Return a config as YAML text with all defaults; loading it gives an equal config."""
     data = config.resolved()
     network = data["network"]

@@ -33,7 +33,7 @@ INHERITED_KEYS = ("size", "channels", "fit", "on_bad", "shape", "layout", "label
 
 
 def evaluate(
-    run: str | Path,
+    run: str | os.PathLike[str],
     split: str = "test",
     overrides: Sequence[str] = (),
     plots: bool = False,
@@ -42,7 +42,7 @@ def evaluate(
     """Evaluate saved weights on a split of the run's data, or on all samples of other data.
 
     Args:
-        run: Run folder, or ``.safetensors`` file.
+        run: Run folder, what ``train`` returned, or ``.safetensors`` file.
         split: ``test``, ``validation`` or ``train``.
         overrides: ``KEY=VALUE`` strings that change the stored config, such as ``data.path=...`` for data that moved.
         plots: Whether to draw plots, into the folder ``eval`` next to the weights.
@@ -66,6 +66,7 @@ def evaluate(
         >>> report["accuracy"] == result["test"]["accuracy"]
         True
     """
+    run = Path(run)
     if data is not None:
         return evaluate_run(run, evaluate_all_samples(run, os.fspath(data), overrides), plots)
     return evaluate_run(run, evaluate_saved(run, split, overrides), plots)

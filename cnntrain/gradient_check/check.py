@@ -7,7 +7,7 @@ For each tensor, and for the input, two kinds of derivatives are compared with t
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cnntrain.builder import build
-from cnntrain.config import Config, load_config
+from cnntrain.config import Config, ConfigLike, load_config
 from cnntrain.errors import UsageError
 from cnntrain.gradient_check.fault_injection import inject as inject_fault
 from cnntrain.gradient_check.finite_differences import Evaluate, min_relative_error
@@ -42,7 +42,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def gradcheck(
-    config: Config | str | Path,
+    config: ConfigLike,
     overrides: Sequence[str] = (),
     samples: int | Literal["all"] = 20,
     threshold: float = THRESHOLD,
@@ -52,7 +52,8 @@ def gradcheck(
     """Compare every gradient of a network with finite differences on a small random batch.
 
     Args:
-        config: A config, its path, or a run folder or weights file, whose weights are then checked.
+        config: A config, its path, a dict as ``load_config`` takes it, or a run folder or weights file, whose weights
+            are then checked.
         overrides: ``KEY=VALUE`` overrides of the config.
         samples: Number of random entries to check per tensor, or ``all``.
         threshold: Maximum relative error that passes.
@@ -108,13 +109,15 @@ def check_network(
     return {"passed": bool(worst < threshold and proven), "worst": worst, "threshold": threshold, "tensors": tensors}
 
 
-def load_network(config: Config | str | Path, overrides: Sequence[str]) -> tuple[Network, int]:
+def load_network(config: ConfigLike, overrides: Sequence[str]) -> tuple[Network, int]:
     """Return the network in float64, and the config's seed.
 
     A new network gets random biases and gammas: with the initial zeros, a window that sees only padding would lie on
     ReLU's kink and would not be checked.
     """
-    if not isinstance(config, Config):
+    if isinstance(config, Mapping):
+        config = load_config(config, overrides)
+    elif not isinstance(config, Config):
         path = Path(config)
         if path.is_dir() or path.suffix == ".safetensors":
             saved = weights.load_saved(path, overrides, dtype="float64")

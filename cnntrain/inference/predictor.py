@@ -1,6 +1,7 @@
 """A trained network in use: raw images in, class names and probabilities out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -203,11 +204,11 @@ class Predictor:
         return {"class": self.classes[i], "probability": None, "value": float(y[i])}
 
 
-def load(run: str | Path) -> Predictor:
+def load(run: str | PathLike[str]) -> Predictor:
     """Load a trained network.
 
     Args:
-        run: A run folder (its last weights are loaded) or a ``.safetensors`` file.
+        run: A run folder (its last weights are loaded), what ``train`` returned, or a ``.safetensors`` file.
 
     Returns:
         The network with its classes and preprocessing.
@@ -226,4 +227,4 @@ def load(run: str | Path) -> Predictor:
         >>> sorted(prediction)
         ['class', 'file', 'probability']
     """
-    return Predictor(load_saved(run))
+    return Predictor(load_saved(Path(run)))

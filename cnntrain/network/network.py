@@ -27,6 +27,7 @@ from cnntrain.network.array_layout import (
 )
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
+from cnntrain.network.summary import completions, html_table, text_table
 from cnntrain.network.trace import Trace, trace
 from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.ops.losses import LOSSES, Loss, loss_of_targets
@@ -45,11 +46,9 @@ class Network:
         out_shape: Shape of an output, ``(C, H, W)`` or ``(units,)``.
 
     Examples:
-        >>> import numpy as np
-        >>> from cnntrain.config import config_from_dict
-        >>> from cnntrain.builder import build
+        >>> import cnntrain
         >>> layers = [{"conv": {"K": 2, "F": 3, "activation": "relu"}}, {"fc": {"units": 3, "activation": "softmax"}}]
-        >>> network = build(config_from_dict({"network": {"input": [1, 6, 6], "layers": layers}}, "example"))
+        >>> network = cnntrain.build({"network": {"input": [1, 6, 6], "layers": layers}})
         >>> {name: value.shape for name, value in network.parameters().items()}
         {'layers.0.W': (2, 1, 3, 3), 'layers.0.b': (2,), 'layers.1.W': (3, 32), 'layers.1.b': (3,)}
         >>> J, gradients, dx = network.loss_and_gradients(np.zeros((4, 1, 6, 6), np.float32), np.array([0, 1, 2, 0]))
@@ -73,6 +72,8 @@ class Network:
         self.layout = ParameterLayout(self.layers)
         self.move_to(np.empty(self.layout.size, self.dtype))
         self.set_objective(objective)
+
+    __repr__, _repr_html_, __dir__ = text_table, html_table, completions
 
     @property
     def layers(self) -> list[Layer[Any]]:

@@ -10,10 +10,10 @@ from cnntrain.config import Config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
+from cnntrain.network.summary import describe
 from cnntrain.profiling.layer_times import Peak, by_entry, bytes_moved, operations, peak_rate, time_layers
 from cnntrain.profiling.step_times import batch_size_of, random_data, time_steps
 from cnntrain.profiling.timer import Timer
-from cnntrain.summary import describe
 from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.workers import number_of_workers
 from cnntrain.types import Array

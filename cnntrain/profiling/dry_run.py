@@ -6,10 +6,10 @@ from typing import Any
 from cnntrain.builder import build_for, load_config_data
 from cnntrain.config import Config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
+from cnntrain.network.summary import describe
 from cnntrain.parallel import available_cores
 from cnntrain.profiling.step_times import time_steps
 from cnntrain.profiling.timer import Timer
-from cnntrain.summary import describe
 from cnntrain.training.batches import batch_count
 from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.sharing import micro_batch_counts, samples_in_batch

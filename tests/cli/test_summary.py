@@ -85,7 +85,7 @@ def test_a_full_disk_is_a_sentence(network_file):
 
 
 def test_a_bug_keeps_its_traceback(network_file):
-    code = "import cnntrain.summary as s; s.describe = None; from cnntrain.cli.app import main; main()"
+    code = "import cnntrain.network.summary as s; s.describe = None; from cnntrain.cli.app import main; main()"
     command = [sys.executable, "-c", code, "summary", str(network_file)]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     assert shown.returncode == 1

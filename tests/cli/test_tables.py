@@ -6,7 +6,7 @@ from rich.console import Console
 from cnntrain.builder import build
 from cnntrain.cli.views import tables
 from cnntrain.config import LayerEntry
-from cnntrain.summary import describe
+from cnntrain.network.summary import describe
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cnntrain.cli.views.training_text import epoch_line
 from cnntrain.cli.views.training_view import PlainView, RichView, SilentView, TimeLeft
 from cnntrain.config import config_from_dict
 from cnntrain.errors import DivergedError
-from cnntrain.training.api import with_progress_bar
+from cnntrain.training.api import show_run
 from cnntrain.training.diagnostics import LayerDiagnostics
 from cnntrain.training.events import (
     BatchEnded,
@@ -57,7 +57,7 @@ def show(events, seconds=0.07, width=80):
         assert "\\n" not in shown[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        with_progress_bar(lambda interrupts: iter(events))
+        show_run(lambda interrupts: iter(events))
     return shown
 
 

@@ -17,8 +17,8 @@ from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
 from cnntrain.network.network import Network
 from cnntrain.network.objective import Objective
+from cnntrain.network.summary import describe
 from cnntrain.ops.workspace import Workspaces, workspace
-from cnntrain.summary import describe
 from cnntrain.types import Array, Shape
 
 SHAPE = (4, 2, 3)

@@ -5,9 +5,9 @@ import pytest
 import cnntrain
 from cnntrain.builder import build_for, load_config_data
 from cnntrain.errors import DataError, ShapeError
+from cnntrain.network.summary import describe
 from cnntrain.profiling import dry_run as module
 from cnntrain.profiling.dry_run import dry_run
-from cnntrain.summary import describe
 from cnntrain.training.footprint import footprint
 
 

@@ -7,7 +7,7 @@ FLOORS = [
     ["training", "inference", "onnx_export", "gradient_check"],
     ["evaluation"],
     ["runs"],
-    ["builder", "weights", "summary"],
+    ["builder", "weights"],
     ["config", "network", "data", "parallel", "storage"],
     ["layers", "optimizers"],
     ["ops"],

@@ -18,7 +18,7 @@ def summary(config: ConfigOrRunArgument, overrides: Overrides = None, json: Json
     with errors_as_messages():
         # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.tables import layers_table, memory_text
-        from cnntrain.summary import describe
+        from cnntrain.network.summary import describe
         from cnntrain.training.footprint import memory_of
 
         network, loaded, data = _load(config, overrides or [])

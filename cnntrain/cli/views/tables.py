@@ -25,7 +25,7 @@ def layers_table(description: dict[str, Any], entries: Sequence[LayerEntry], in_
     """Return a table of the layers with totals, followed by notes on some of them.
 
     Args:
-        description: As ``cnntrain.summary.describe`` gives it.
+        description: As ``cnntrain.network.summary.describe`` gives it.
         entries: ``network.layers`` of the config.
         in_shape: Of the network.
     """

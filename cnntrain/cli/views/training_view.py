@@ -17,7 +17,7 @@ from cnntrain.cli.views import training_text as text
 from cnntrain.cli.views.progress_view import Bar, Lines, loading_bar
 from cnntrain.cli.views.tables import layers_table
 from cnntrain.cli.views.terminal import is_live, messages, print_note, print_warning
-from cnntrain.summary import describe
+from cnntrain.network.summary import describe
 from cnntrain.training.events import (
     BatchEnded,
     DiagnosticsComputed,

@@ -1,5 +1,6 @@
 """The sections of a config: every key with its type, default and meaning."""
 
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,6 +9,7 @@ from pydantic import Field, PrivateAttr
 from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.options import AtLeastOne, Options, Share
 from cnntrain.config.schema.training import TrainingOptions
+from cnntrain.config.writer import to_yaml
 from cnntrain.config.yaml.locations import Locations
 from cnntrain.config.yaml.nodes import Path as Place
 
@@ -171,6 +173,17 @@ class Config(Options):
     training: TrainingOptions = Field(TrainingOptions(), description="how it is trained")
 
     _locations: Locations = PrivateAttr(default_factory=Locations)
+
+    def __repr__(self) -> str:
+        return to_yaml(self).rstrip()
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+    def __dir__(self) -> list[str]:
+        return ["data", "name", "network", "resolved", "training"]
 
     @property
     def name(self) -> str:

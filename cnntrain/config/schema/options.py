@@ -28,6 +28,9 @@ class Options(BaseModel):
     long_names: ClassVar[dict[str, str]] = {}
     """Long names of keys, such as ``filters`` for ``K``."""
 
+    def __dir__(self) -> list[str]:
+        return sorted(type(self).model_fields)
+
 
 class LayerOptions(Options):
     """The options of a layer, and what follows from them alone."""

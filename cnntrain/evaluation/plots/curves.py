@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from cnntrain.evaluation.plots.style import BLUE, GRAY, GREEN, ORANGE, percent
+from cnntrain.evaluation.plots.style import BLUE, GRAY, GREEN, ORANGE, NotebookFigure, percent
 
 MAX_MARKERS = 40
 LOGARITHMIC = 30
@@ -29,7 +29,7 @@ def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figu
     """
     alphas = [value for value in column(rows, "alpha") if math.isfinite(value)]
     with_alpha = len(set(alphas)) > 1
-    figure = Figure(figsize=(10, 5.8 if with_alpha else 4.2), layout="constrained")
+    figure = NotebookFigure(figsize=(10, 5.8 if with_alpha else 4.2), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     grid = figure.add_gridspec(2 if with_alpha else 1, 2, height_ratios=[3, 1] if with_alpha else [1])
     loss, accuracy = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])

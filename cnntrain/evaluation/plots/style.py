@@ -29,6 +29,14 @@ FONTS = [
 """Fonts, in the order in which a glyph is searched; the first one comes with Matplotlib."""
 
 
+class NotebookFigure(Figure):
+    """A figure that a notebook displays, without ``pyplot``."""
+
+    def _repr_png_(self) -> bytes:
+        with styled():
+            return png(self)
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Context manager for drawing and saving in this style, whatever the user's Matplotlib settings."""

@@ -1,11 +1,12 @@
 """What ``summary`` counts."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
 import cnntrain
-from cnntrain.summary import describe
+from cnntrain.network.summary import describe
 
 LENET = [
     {"conv": {"K": 6, "F": 5, "P": 2, "activation": "relu"}},
@@ -94,3 +95,22 @@ def test_network_that_ends_in_an_image_is_described(make_config, layer):
 )  # fmt: skip
 def test_rows_and_columns_that_are_never_read_are_noted(make_config, layer, input, notes):
     assert summary(make_config, [layer], input)["layers"][0]["notes"] == notes
+
+
+def test_a_network_shows_as_its_table():
+    network = cnntrain.build("digits")
+    assert repr(network).splitlines() == [
+        "   layer  output      parameters  multiply-adds",
+        "   input  1 x 8 x 8",
+        "0  conv   8 x 8 x 8           80          4,608",
+        "1  pool   8 x 4 x 4            0              0",
+        "2  conv   16 x 4 x 4       1,168         18,432",
+        "3  pool   16 x 2 x 2           0              0",
+        "4  fc     10                 650            640",
+        "   total                   1,898         23,680",
+    ]
+    html = network._repr_html_()
+    assert html.count("<tr>") == 8
+    assert ElementTree.fromstring(html).tag == "table"
+    network.layers[0].kind = "<b>&"
+    assert "&lt;b&gt;&amp;" in network._repr_html_()
