@@ -9,6 +9,7 @@ import typer
 
 from cnntrain.cli.commands.bench import bench
 from cnntrain.cli.commands.data import data
+from cnntrain.cli.commands.diff import diff
 from cnntrain.cli.commands.doctor import doctor
 from cnntrain.cli.commands.eval import evaluate
 from cnntrain.cli.commands.explain import explain
@@ -63,6 +64,7 @@ app.command("resume", cls=TensorBoardCommand, epilog="Example: cnntrain resume r
 app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
+app.command("diff", epilog="Example: cnntrain diff runs/digits runs/digits-2")(diff)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Images --top 3")(predict)
 app.command("explain", epilog="Example: cnntrain explain runs/digits --layer 2")(explain)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.data.cache_folder import ENVIRONMENT_VARIABLE
+from cnntrain.data.duplicates import pixel_digest
 from cnntrain.data.image_folder import cache_cleanup, cache_file
 from cnntrain.data.image_folder.decoder_versions import decoders
 from cnntrain.data.image_folder.walk import FileStamp
@@ -110,7 +111,7 @@ def _decode(
         unreadable += [(done + i, reason) for i, reason in failed]
         for i, image in enumerate(pixels):
             if i not in reasons:
-                indices[blake2b(image, digest_size=16).digest()].append(done + i)
+                indices[pixel_digest(image)].append(done + i)
         done += len(pixels)
         reporter.progress(done, len(files), "decoding images")
     return cache_file.DecodeReport(unreadable, [group for group in indices.values() if len(group) > 1])

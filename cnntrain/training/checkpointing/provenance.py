@@ -16,11 +16,14 @@ EXCLUDED_PACKAGES = (
     "autoconfig",
     "cli",
     "evaluation",
+    "explain",
     "gradient_check",
     "inference",
     "onnx_export",
     "profiling",
+    "run_diff",
     "runs",
+    "sanity_checks",
     "textbook",
 )
 """Packages that no weight depends on, except for ``INCLUDED_MODULES``."""
