@@ -156,7 +156,9 @@ def by_replay(
             "difference": found.difference,
             "samples": found.samples,
         }
-        causes = causes_at(found.stage, result["config"], data_differ, result["versions"]) or [THIS_ENVIRONMENT]
+        alpha = "alpha" in found.difference
+        causes = causes_at(found.stage, result["config"], data_differ, result["versions"], alpha)
+        causes = causes or [THIS_ENVIRONMENT]
         result["cause"] = [which_data(result["data"]) if cause == "the data" else cause for cause in causes]
 
 

@@ -14,7 +14,7 @@ from cnntrain.run_diff.recorded import same_bits
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.schedules import alpha_of
-from cnntrain.types import Array, Labels
+from cnntrain.types import Array, Labels, MixedLabels, Targets
 
 LOSSES = "losses"
 """Name of the losses of the samples."""
@@ -104,7 +104,7 @@ def in_the_batch(a: Replica, b: Replica, parting: Parting) -> FirstTensor | None
 
 
 def in_the_micro_batch(
-    a: Replica, b: Replica, loaded: list[tuple[Array, Labels]], indices: list[Labels]
+    a: Replica, b: Replica, loaded: list[tuple[Array, Targets]], indices: list[Labels]
 ) -> FirstTensor | None:
     """Return the first tensor that differs in the passes of a micro-batch, if any does."""
     (x_a, y_a), (x_b, y_b) = loaded
@@ -112,10 +112,12 @@ def in_the_micro_batch(
         same_shape = x_a.shape == x_b.shape
         at = np.flatnonzero((x_a != x_b).any(axis=(1, 2, 3))).tolist() if same_shape else []
         return FirstTensor("input", "input", tensor_difference(x_a, x_b), named(a, b, indices, at))
-    if not np.array_equal(y_a, y_b):
-        at = np.flatnonzero(y_a != y_b).tolist()
-        return FirstTensor("labels", "labels", tensor_difference(y_a, y_b), named(a, b, indices, at))
-    traces = a.network.trace(x_a, y_a), b.network.trace(x_b, y_b)
+    for name, one, other in zip(MixedLabels._fields, parts_of(y_a), parts_of(y_b), strict=False):
+        if not np.array_equal(one, other):
+            at = np.flatnonzero(one != other).tolist()
+            tensor = "labels" if name == "first" else f"labels, {name}"
+            return FirstTensor("labels", tensor, tensor_difference(one, other), named(a, b, indices, at))
+    traces = a.network.trace(x_a, parts_of(y_a)[0]), b.network.trace(x_b, parts_of(y_b)[0])
     arrays = [{**trace.arrays(), LOSSES: trace.losses} for trace in traces]
     for stage, name in names_in_order(traces[0]):
         values = [found.get(name) for found in arrays]
@@ -137,12 +139,17 @@ def names_in_order(trace: Trace) -> list[tuple[str, str]]:
     return [*forward, ("loss", LOSSES), *backward]
 
 
-def load(replica: Replica, epoch: int, indices: Labels) -> tuple[Array, Labels]:
+def load(replica: Replica, epoch: int, indices: Labels) -> tuple[Array, Targets]:
     """Return the input ``(N, C, H, W)`` and labels of a micro-batch, augmented as in ``epoch``."""
     samples = TrainingSamples(replica.data, replica.config.training)
     workspace = replica.network.workspace(len(indices))
     labels = samples.load(workspace, epoch, indices)
     return np.array(to_edge(workspace.x), order="C"), labels
+
+
+def parts_of(labels: Targets) -> tuple[Array, ...]:
+    """Return the labels, or the parts of mixed ones: both labels and the share of the first."""
+    return tuple(labels) if isinstance(labels, MixedLabels) else (labels,)
 
 
 def unequal(one: Labels, other: Labels) -> list[int]:

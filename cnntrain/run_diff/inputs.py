@@ -45,7 +45,9 @@ def differing_fingerprints(a: RecordedRun, b: RecordedRun) -> list[str]:
     return [part.replace(" then, ", " and ").removesuffix(" now") for part in parts]
 
 
-def causes_at(stage: str, keys: dict[str, list[Any]], data: bool, versions: dict[str, Any]) -> list[str]:
+def causes_at(
+    stage: str, keys: dict[str, list[Any]], data: bool, versions: dict[str, Any], alpha: bool = False
+) -> list[str]:
     """Return what can be the cause of a first difference at a stage of a step, the most specific first.
 
     Args:
@@ -53,8 +55,10 @@ def causes_at(stage: str, keys: dict[str, list[Any]], data: bool, versions: dict
         keys: The differing keys of the config.
         data: Whether the data differ.
         versions: The differing versions.
+        alpha: Whether the learning rate of the step differs: it may depend on Max.
     """
     effective = [key for key in keys if key not in WITHOUT_EFFECT]
+    effective = [key for key in effective if key not in ONLY_ENDS or (alpha and key == "training.Max")] or effective
     found = [key for key in effective if key.startswith(STAGES[stage])]
     of_data = [key for key in found if key.startswith("data.")]
     if data and stage in DATA_STAGES and not of_data:

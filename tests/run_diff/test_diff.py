@@ -87,6 +87,30 @@ def test_a_changed_key_is_named_with_the_first_differing_step(train, change, ste
     assert set(result["cause"]) - {"training.step_every", "training.step_factor"} == {cause}
 
 
+def test_max_is_a_cause_only_where_the_learning_rate_depends_on_it(train):
+    a = train("a", l2=0.01)
+    assert diff_runs(a, train("b", Max=2))["cause"] == ["training.l2"]
+    c, d = (train(f"cosine-{Max}", schedule="cosine", Max=Max) for Max in (2, 3))
+    result = diff_runs(c, d)
+    assert (result["first"]["step"], result["cause"]) == (2, ["training.Max"])
+
+
+def test_mixed_labels_and_layers_inside_residual_blocks_are_compared(train):
+    layers = [
+        {"conv": {"K": 2, "F": 3, "P": 1}},
+        {"residual": {"layers": [{"dropout": {"rate": 0.5}}, {"conv": {"K": 2, "F": 3, "P": 1}}]}},
+        {"fc": {"activation": "softmax"}},
+    ]
+    a = train("a", layers=layers, augmentation={"mixup": 0.4})
+    b = train("b", layers=layers, augmentation={"mixup": 0.5})
+    result = diff_runs(a, b)
+    assert (result["first"]["step"], result["first"]["stage"]) == (1, "input")
+    assert result["cause"] == ["training.augmentation.mixup"]
+    layers[1]["residual"]["layers"][0] = {"dropout": {"rate": 0.25}}
+    c = train("c", layers=layers, augmentation={"mixup": 0.4})
+    assert diff_runs(a, c)["first"]["tensor"].startswith("layers.1.")
+
+
 def test_the_tensor_and_the_size_of_the_difference_are_those_of_the_step(train):
     """One step: what the runs saved is what the step left."""
     a, b = (train(name, Max=1, batch_size="all", alpha=alpha) for name, alpha in (("a", 0.01), ("b", 0.03)))
