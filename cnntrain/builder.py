@@ -98,13 +98,15 @@ def load_config_data(
 
 
 def with_image_size(config: Config, data: Data) -> Config:
-    """The config with the size that its images were brought to, where it left that to the data.
+    """The config with the size that its images were resized to, where it left that to the data or the backbone.
 
     So images that come later do not change the size that the network is made for.
     """
     if not isinstance(config.data, ImagesOptions) or config.data.size is not None:
         return config
-    return config.model_copy(update={"data": config.data.model_copy(update={"size": data.input_shape[1:]})})
+    features = data.preprocessing.features
+    size = features.image_shape[1:] if features else data.input_shape[1:]
+    return config.model_copy(update={"data": config.data.model_copy(update={"size": size})})
 
 
 def build_for(config: Config, data: Data, dtype: DTypeLike | None = None) -> Network:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
+from cnntrain.backbones.spec import BACKBONES
 from cnntrain.config.schema.config import SOURCES
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shipped import CHECKOUT
@@ -41,6 +42,8 @@ SWITCHES = {
     "": "false",
 }
 """What many programs read as true or false, and what it means."""
+BACKBONE = ("data", "features", "backbone")
+"""The key that accepts a name or a path."""
 
 
 def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Problem]]:
@@ -51,6 +54,10 @@ def with_absolute_paths(root: Node, folder: Path) -> tuple[Node, list[Problem]]:
     problems: list[Problem] = []
     for path in PATHS:
         root, more = with_absolute_path(root, path, folder)
+        problems += more
+    backbone = find(root, BACKBONE)
+    if isinstance(backbone, Scalar) and backbone.value not in BACKBONES:
+        root, more = with_absolute_path(root, BACKBONE, folder)
         problems += more
     return root, problems
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Container, Iterator, Sequence
 
+from cnntrain.backbones.spec import BACKBONES
+from cnntrain.config.paths import BACKBONE
 from cnntrain.config.schema.config import SOURCES
 from cnntrain.config.schema.entries import LayerEntry, ResidualOptions, all_entries
 from cnntrain.config.schema.layers import ConvOptions, DropoutOptions, FcOptions, PoolOptions
 from cnntrain.config.schema.training import ONLY_WITH, TrainingOptions
 from cnntrain.config.yaml.nodes import Mapping, Node, Path, Scalar, find, place
-from cnntrain.config.yaml.wording import either
+from cnntrain.config.yaml.wording import did_you_mean, either
 
 Broken = tuple[Path, str]
 """The path where a rule is broken, and the message."""
@@ -41,6 +43,8 @@ def broken_rules(
         yield from training_rules(root, training)
         yield from loss_rules(training, layers[-1] if layers else None)
         yield from batch_rules(training, layers)
+        yield from feature_rules(root, training)
+    yield from backbone_rules(root)
 
 
 def input_rules(root: Node, meant: Container[Path]) -> Iterator[Broken]:
@@ -163,3 +167,23 @@ def batch_rules(training: TrainingOptions, layers: Sequence[LayerEntry | None]) 
             ("training", "batch_size"),
             "batch_norm after an fc needs more than one sample per batch, or each value is its own mean and becomes 0",
         )
+
+
+def feature_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
+    """Yield a problem if pixels are to be changed whose features are computed only once."""
+    if is_given(root, ("data", "features")) and not training.augmentation.changes_nothing:
+        yield (
+            ("training", "augmentation"),
+            "the features of an image are computed once, so its pixels cannot change in each epoch; leave augmentation "
+            "out, or use 'views: 4' in data.features",
+        )
+
+
+def backbone_rules(root: Node) -> Iterator[Broken]:
+    """Yield a problem if the backbone is neither a known name nor an ONNX file."""
+    node = find(root, BACKBONE)
+    text = node.value if isinstance(node, Scalar) else None
+    if isinstance(text, str) and text not in BACKBONES and not text.lower().endswith(".onnx"):
+        name = text.replace("\\", "/").rpartition("/")[2]
+        hint = did_you_mean(name, BACKBONES) or f"; known by name: {', '.join(BACKBONES)}"
+        yield BACKBONE, f"expected a known backbone or the path of an .onnx file, got {name[:80]!r}{hint}"

@@ -90,8 +90,8 @@ def load_data(
         preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into memory") from None
-    preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale)
-    if dark := check_darkness(train, source == "images", standardize):
+    preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale, features=splits.features)
+    if splits.features is None and (dark := check_darkness(train, source == "images", standardize)):
         reporter.note(dark)
     data = Data(train, held_out, splits.test, splits.classes, preprocessing, splits.choices)
     if source != "images":  # folders have notes of their own

@@ -1,10 +1,13 @@
 """Data sets, and the consistency checks of images and labels."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnntrain.backbones.spec import BackboneSpec
 
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
 from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels, white_of
@@ -31,6 +34,10 @@ class Dataset:
     """File of each sample; None if the samples are not separate files."""
     groups: NDArray[np.intp] | None = None
     """``(N,)``: group number of each sample; None if there are no groups."""
+    views: int = 1
+    """Versions of each sample: at its row in ``images`` and the following ones. Only features have several."""
+    decode: Callable[[Sequence[str]], NDArray[np.uint8]] | None = None
+    """Returns the pixels of files if ``images`` holds features of a pretrained network; None if it holds pixels."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,11 +53,23 @@ class Dataset:
         _, C, H, W = self.images.shape
         return C, H, W
 
-    def gather(self, indices: NDArray[np.intp]) -> Images:
-        """Return a copy of the pixels of the samples at ``indices``, ``(n, C, H, W)``, in that order."""
+    def gather(self, indices: NDArray[np.intp], views: NDArray[np.intp] | None = None) -> Images:
+        """Return a copy of the pixels of the samples at ``indices``, ``(n, C, H, W)``, in that order.
+
+        Args:
+            indices: The samples, ``(n,)``.
+            views: The version of each, ``(n,)``; by default the first.
+        """
         images: Any = np.asarray(self.images)  # avoids the overhead of memmap
-        pixels: Images = images.take(indices if self.rows is None else self.rows[indices], axis=0)
+        rows = indices if self.rows is None else self.rows[indices]
+        pixels: Images = images.take(rows if views is None else rows + views, axis=0)
         return pixels
+
+    def pixels(self, indices: NDArray[np.intp]) -> Images:
+        """Return the pixels to show of the samples at ``indices``, ``(n, C, H, W)``; decoded if only features are kept."""
+        if self.decode is None or self.names is None or len(indices) == 0:
+            return self.gather(indices)
+        return self.decode([self.names[i] for i in indices.tolist()])
 
     def counts(self, classes: int) -> NDArray[np.int64]:
         """Return the number of samples of each class, ``(classes,)``."""
@@ -60,9 +79,9 @@ class Dataset:
         """Return the samples at ``indices``, in that order. Memory-mapped images stay mapped; others are copied."""
         names = None if self.names is None else tuple(self.names[i] for i in indices.tolist())
         groups = None if self.groups is None else self.groups[indices]
-        if self.is_mapped:
+        if self.is_mapped or self.decode is not None:
             rows = indices if self.rows is None else self.rows[indices]
-            return Dataset(self.images, self.labels[indices], rows, names, groups)
+            return replace(self, labels=self.labels[indices], rows=rows, names=names, groups=groups)
         return Dataset(self.gather(indices), self.labels[indices], None, names, groups)
 
 
@@ -76,7 +95,7 @@ def concatenate(parts: list[Dataset]) -> Dataset:
         names = tuple(name for part in parts for name in part.names or ())
     if all(part.images is parts[0].images for part in parts):
         rows = [np.arange(len(part)) if part.rows is None else part.rows for part in parts]
-        return Dataset(parts[0].images, labels, np.concatenate(rows), names)
+        return replace(parts[0], labels=labels, rows=np.concatenate(rows), names=names, groups=None)
     images: list[Any] = [part.gather(np.arange(len(part))) for part in parts]
     if len({each.dtype for each in images}) > 1:  # bytes and floats in 0..1
         images = [each / np.float32(white_of(each.dtype)) for each in images]
@@ -93,6 +112,8 @@ class Splits(NamedTuple):
     """How an ambiguous source was interpreted, one line each: ``labels: column 64, 'digit'``."""
     scale: Scale = BYTES
     """Pixel scale of the source's images."""
+    features: BackboneSpec | None = None
+    """The network that computed the features, if the images are features."""
 
 
 class PredefinedSplits(NamedTuple):
@@ -105,6 +126,8 @@ class PredefinedSplits(NamedTuple):
     choices: tuple[str, ...] = ()
     """As in ``Splits``."""
     scale: Scale = BYTES
+    """As in ``Splits``."""
+    features: BackboneSpec | None = None
     """As in ``Splits``."""
 
 

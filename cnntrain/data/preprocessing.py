@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnntrain.backbones.spec import BackboneSpec
 from cnntrain.data.dataset import Dataset
 from cnntrain.data.image_spec import FIT_MODES, FitMode
 from cnntrain.data.pixels import BYTES, UNKNOWN, WHITES, Images, Scale, white_of
@@ -23,6 +24,8 @@ CHUNK = 1 << 18
 """Pixels to sum at a time: their float64 copy stays in the CPU cache."""
 CONSTANT = 1e-6
 """A channel with a smaller standard deviation is constant; dividing by it would only amplify rounding errors."""
+MAX_FEATURE = 1e30
+"""Maximum absolute value of a feature's mean and standard deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Preprocessing:
     """How images with a different aspect ratio were resized; None if all had the network's size."""
     scale: Scale = BYTES
     """Pixel scale of the training images."""
+    features: BackboneSpec | None = None
+    """The pretrained network that computes features; mean and standard deviation are then those of each feature."""
 
     @classmethod
     def none(cls, channels: int) -> "Preprocessing":
@@ -97,6 +102,8 @@ class Preprocessing:
             content["fit"] = self.fit
         if self.scale != UNKNOWN:
             content |= {"white": self.scale.white, "floats": self.scale.floats}
+        if self.features is not None:
+            content["features"] = self.features.to_dict()
         return content
 
     @classmethod
@@ -107,27 +114,29 @@ class Preprocessing:
             WeightsError: Not a mean and a standard deviation for each of the ``channels`` that pixels in 0..1 can have,
                 or an unknown fit or white.
         """
-        if not isinstance(content, dict) or content.keys() - {"fit", "white", "floats"} != {"mean", "std"}:
+        if not isinstance(content, dict) or content.keys() - {"fit", "white", "floats", "features"} != {"mean", "std"}:
             raise WeightsError("the preprocessing of the weights file is not an object with the keys mean and std")
         fit = content.get("fit")
         if fit is not None and fit not in FIT_MODES:
             raise WeightsError(
                 f"preprocessing.fit of the weights file is {str(fit)[:80]!r}; there are {', '.join(FIT_MODES)}"
             )
+        features = BackboneSpec.from_dict(content["features"]) if "features" in content else None
         for key in ("mean", "std"):
             values = content[key]
-            lowest = CONSTANT if key == "std" else 0.0
+            lowest = CONSTANT if key == "std" else 0.0 if features is None else -MAX_FEATURE
+            highest = 1 if features is None else MAX_FEATURE
             if not isinstance(values, list) or len(values) != channels:
                 raise WeightsError(
                     f"preprocessing.{key} of the weights file is not a list of {channels} numbers, one for each input "
                     "channel of the network"
                 )
-            if not all(type(value) in (int, float) and lowest <= value <= 1 for value in values):
+            if not all(type(value) in (int, float) and lowest <= value <= highest for value in values):
                 raise WeightsError(
-                    f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for pixels in 0..1 every "
-                    f"number lies in {lowest:g}..1"
+                    f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for "
+                    f"{'features' if features else 'pixels in 0..1'} every number lies in {lowest:g}..{highest:g}"
                 )
-        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit, _scale(content))
+        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit, _scale(content), features)
 
 
 def _scale(content: dict[str, Any]) -> Scale:

@@ -132,7 +132,9 @@ def shared_data(
         images: Any = arrays.arrays.get(f"{name}.images")
         if images is None:
             images = known[name].images if known else open_images(maps[name])
-        return Dataset(images, arrays[f"{name}.labels"], rows, known[name].names if known else None)
+        views = preprocessing.features.views if preprocessing.features else 1
+        names, decode = (known[name].names, known[name].decode) if known else (None, None)
+        return Dataset(images, arrays[f"{name}.labels"], rows, names, None, views, decode)
 
     train = split("train")
     assert train is not None

@@ -9,6 +9,7 @@ FLOORS = [
     ["runs"],
     ["builder", "weights"],
     ["config", "network", "data", "parallel", "storage"],
+    ["backbones"],
     ["layers", "optimizers"],
     ["ops"],
     ["errors", "types", "streams"],

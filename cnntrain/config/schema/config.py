@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from cnntrain.config.schema.entries import LayerEntry
+from cnntrain.config.schema.features import FeaturesOptions
 from cnntrain.config.schema.options import AtLeastOne, Options, Share
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.writer import to_yaml
@@ -125,6 +126,9 @@ class ImagesOptions(AnyData):
     channels: Literal[1, 3] = Field(3, description="1 for gray, 3 for color")
     fit: Literal["crop", "stretch", "pad"] = Field("crop", description="how to resize an image of another aspect ratio")
     on_bad: Literal["error", "skip"] = Field("error", description="what to do with unreadable images")
+    features: FeaturesOptions | None = Field(
+        None, description="pretrained network that turns each image into features, which the layers get"
+    )
 
 
 SOURCES: dict[str, type[AnyData]] = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,8 @@ FORMAT = 2
 class CachedImages(NamedTuple):
     """The decoded images of a folder."""
 
-    images: NDArray[np.uint8]
-    """(N, C, H, W); zeros for unreadable images."""
+    images: NDArray[np.uint8] | NDArray[np.float32]
+    """(N, C, H, W); zeros for unreadable images. Features: ``(N * views, C, H, W)``, float32."""
     unreadable: dict[int, str]
     """Index -> reason of unreadable images."""
     duplicates: list[list[int]]
@@ -49,7 +49,7 @@ def load_images(root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporte
     cached = cache_file.read(path, shape)
     if cached is not None:
         found = _pixels(*cached)
-        if not _is_readable_again(root, files, spec, found):
+        if not is_readable_again(root, files, spec, found):
             with suppress(OSError):
                 os.utime(path)
             return found
@@ -73,7 +73,7 @@ def load_images(root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporte
     return _pixels(images, _decode(root, files, spec, reporter, keep))
 
 
-def _is_readable_again(root: Path, files: Sequence[FileStamp], spec: ImageSpec, found: CachedImages) -> bool:
+def is_readable_again(root: Path, files: Sequence[FileStamp], spec: ImageSpec, found: CachedImages) -> bool:
     """Return whether an unreadable image is readable now: permissions and free memory may change without a trace."""
     if not found.unreadable:
         return False
@@ -118,17 +118,10 @@ def _decode(
 
 
 def _write(path: Path, root: Path, files: Sequence[FileStamp], spec: ImageSpec, reporter: ProgressReporter) -> None:
-    """Decode to a temporary file and rename it when complete; safe with concurrent processes."""
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(0o700, exist_ok=True)
-    cache_cleanup.remove_leftovers(path.parent)
-    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        with cache_cleanup.create(temporary) as file:
-            writer = cache_file.Writer(file, (len(files), spec.channels, spec.H, spec.W))
-            writer.close(_decode(root, files, spec, reporter, lambda _, pixels: writer.add(pixels)))
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    """Decode into a new cache file."""
+
+    def write(file: BinaryIO) -> None:
+        writer = cache_file.Writer(file, (len(files), spec.channels, spec.H, spec.W))
+        writer.close(_decode(root, files, spec, reporter, lambda _, pixels: writer.add(pixels)))
+
+    cache_cleanup.write_new(path, write)

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -31,7 +31,7 @@ class CacheFile(NamedTuple):
     age: float
     """Seconds since it was written or used."""
     slot: str
-    """Digest of the image folder and image spec."""
+    """Digest of the image folder and image spec; for features, of the folder and the backbone."""
     is_temporary: bool
     """Whether it is incomplete: being written, or left over."""
 
@@ -39,6 +39,11 @@ class CacheFile(NamedTuple):
 def images_folder() -> Path:
     """Return the folder of decoded images."""
     return cache_folder() / "images"
+
+
+def features_folder() -> Path:
+    """Return the folder of features of pretrained networks."""
+    return cache_folder() / "features"
 
 
 def own_files(folder: Path) -> Iterator[CacheFile]:
@@ -88,6 +93,26 @@ def remove_unused(kept: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove leftovers of killed processes."""
     remove(file for file in own_files(folder) if file.is_temporary)
+
+
+def write_new(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a temporary file and rename it when complete; safe with concurrent processes.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o700, exist_ok=True)
+    remove_leftovers(path.parent)
+    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        with create(temporary) as file:
+            write(file)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def create(path: Path) -> BinaryIO:

@@ -1,8 +1,8 @@
-"""A cache file of decoded images: an ``.npy`` array that any tool can open, followed by a JSON report.
+"""A cache file of decoded images or of features: an ``.npy`` array that any tool can open, followed by a JSON report.
 
 ::
 
-    npy header | uint8 pixels (N, C, H, W) | JSON | length of the JSON, CRC-32 of everything before (8 bytes each)
+    npy header | array (N, C, H, W) | JSON | length of the JSON, CRC-32 of everything before (8 bytes each)
 
 The file can be recreated at any time, so it is used only if its checksum and contents are valid.
 """
@@ -30,13 +30,20 @@ CHUNK = 1 << 22
 MAX_REPORT = 1000
 """Maximum bytes of the JSON per image."""
 Shape = tuple[int, int, int, int]
+PIXELS, FEATURES = np.dtype(np.uint8), np.dtype("<f4")
+"""Types of decoded images and of features."""
 
 
-def header(shape: Shape) -> bytes:
-    """Return the header of an npy file of uint8."""
+def header(shape: Shape, dtype: np.dtype[Any] = PIXELS) -> bytes:
+    """Return the header of an npy file."""
     stream = io.BytesIO()
-    npy.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    npy.write_array_header_1_0(stream, {"descr": dtype.str, "fortran_order": False, "shape": shape})
     return stream.getvalue()
+
+
+def size_of(shape: Shape, dtype: np.dtype[Any]) -> int:
+    """Return the bytes of an array."""
+    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
 
 
 class DecodeReport(NamedTuple):
@@ -46,6 +53,13 @@ class DecodeReport(NamedTuple):
     """Index and reason of each unreadable image."""
     duplicates: list[list[int]]
     """Groups of indices of images with identical pixels."""
+    digests: list[str] = []  # noqa: RUF012
+    """Digest of the content of each file, for features; empty for decoded images."""
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        content = self._asdict()
+        return json.dumps(content if self.digests else {key: content[key] for key in ("unreadable", "duplicates")})
 
     @classmethod
     def from_json(cls, content: Any, count: int) -> Self | None:
@@ -55,10 +69,12 @@ class DecodeReport(NamedTuple):
             return type(value) is int and 0 <= value < count
 
         match content:
-            case {"unreadable": list(unreadable), "duplicates": list(duplicates), **rest} if not rest:
-                pass
+            case {"unreadable": list(unreadable), "duplicates": list(duplicates), **rest} if not rest.keys() - {"digests"}:
+                digests = rest.get("digests", [])
             case _:
                 return None
+        if not isinstance(digests, list) or not all(isinstance(digest, str) for digest in digests):
+            return None
         for pair in unreadable:
             match pair:
                 case [index, str()] if is_index(index):
@@ -66,7 +82,7 @@ class DecodeReport(NamedTuple):
             return None
         if not all(isinstance(group, list) and len(group) > 1 and all(map(is_index, group)) for group in duplicates):
             return None
-        return cls([(index, visible(reason)) for index, reason in unreadable], duplicates)
+        return cls([(index, visible(reason)) for index, reason in unreadable], duplicates, digests)
 
 
 class Writer:
@@ -76,37 +92,38 @@ class Writer:
         OSError: The disk is full.
     """
 
-    def __init__(self, file: IO[bytes], shape: Shape) -> None:
+    def __init__(self, file: IO[bytes], shape: Shape, dtype: np.dtype[Any] = PIXELS) -> None:
         self._file, self._crc = file, 0
+        start = header(shape, dtype)
         if hasattr(os, "posix_fallocate"):  # fails now if the disk is full, not halfway
-            os.posix_fallocate(file.fileno(), 0, len(header(shape)) + int(np.prod(shape, dtype=np.int64)))
-        self._write(header(shape))
+            os.posix_fallocate(file.fileno(), 0, len(start) + size_of(shape, dtype))
+        self._write(start)
 
     def _write(self, content: bytes | memoryview) -> None:
         self._crc = zlib.crc32(content, self._crc)
         self._file.write(content)
 
-    def add(self, pixels: NDArray[np.uint8]) -> None:
-        """Add images (n, C, H, W)."""
-        self._write(pixels.reshape(-1).data)
+    def add(self, images: NDArray[Any]) -> None:
+        """Add images (n, C, H, W), or features."""
+        self._write(np.ascontiguousarray(images).reshape(-1).view(np.uint8).data)
 
     def close(self, report: DecodeReport) -> None:
         """Write the report and the footer."""
-        text = json.dumps(report._asdict()).encode()
+        text = report.to_json().encode()
         self._write(text)
         self._file.write(FOOTER.pack(len(text), self._crc))
         self._file.flush()
 
 
-class MappedImages(np.memmap[Any, np.dtype[np.uint8]]):
+class MappedImages(np.memmap[Any, np.dtype[Any]]):
     """Memory-mapped images of a file that stays open, even if it is renamed or deleted meanwhile."""
 
     descriptor: int
 
     @classmethod
-    def of(cls, file: BinaryIO, offset: int, shape: Shape) -> Self:
+    def of(cls, file: BinaryIO, offset: int, shape: Shape, dtype: np.dtype[Any] = PIXELS) -> Self:
         """Map the images of an open file from ``offset`` on."""
-        images = cls(file, np.uint8, "r", offset, shape)
+        images = cls(file, dtype, "r", offset, shape)
         images.descriptor = above_stdio(os.dup(file.fileno()))
         weakref.finalize(images, os.close, images.descriptor)
         return images
@@ -119,20 +136,41 @@ class MappedImages(np.memmap[Any, np.dtype[np.uint8]]):
         """
         if os.fstat(self.descriptor).st_size < self.offset + self.nbytes:
             raise DataError(
-                f"{self.filename}: the file of decoded images was truncated while in use; remove it and resume the run"
+                f"{self.filename}: the file of decoded images or features was truncated while in use; remove it and resume the run"
             )
 
 
-def read(path: Path, shape: Shape) -> tuple[MappedImages, DecodeReport] | None:
-    """Return the memory-mapped images and the report; None if the file is missing or invalid."""
-    start = header(shape)
-    pixels = len(start) + int(np.prod(shape, dtype=np.int64))
+def read(
+    path: Path, shape: Shape, dtype: np.dtype[Any] = PIXELS, count: int | None = None
+) -> tuple[MappedImages, DecodeReport] | None:
+    """Return the memory-mapped images and the report; None if the file is missing or invalid.
+
+    Args:
+        path: The file.
+        shape: The shape that the array must have.
+        dtype: The type that it must have.
+        count: Number of images that the report is about, by default the first side of ``shape``.
+    """
+    start = header(shape, dtype)
+    end = len(start) + size_of(shape, dtype)
     try:
         with open_regular(path) as file:
-            report = _checked(file, start, pixels, shape[0])
-            return None if report is None else (MappedImages.of(file, len(start), shape), report)
+            report = _checked(file, start, end, shape[0] if count is None else count)
+            return None if report is None else (MappedImages.of(file, len(start), shape, dtype), report)
     except (OSError, ValueError):
         return None
+
+
+def images_in_file(path: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> int | None:
+    """Return N of a file with an array ``(N, *shape)``; None if it is missing or of another kind."""
+    try:
+        with open_regular(path) as file:
+            if npy.read_magic(file) != (1, 0):
+                return None
+            found, is_fortran, kind = npy.read_array_header_1_0(file)
+    except (OSError, ValueError):
+        return None
+    return found[0] if len(found) == 4 and found[1:] == shape and kind == dtype and not is_fortran else None
 
 
 def _checked(file: BinaryIO, start: bytes, pixels: int, count: int) -> DecodeReport | None:

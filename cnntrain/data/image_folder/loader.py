@@ -4,18 +4,21 @@ Without split folders, and without a split file of an earlier run, a stratified 
 test split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnntrain.backbones.backbone import load_backbone
 from cnntrain.data.dataset import Dataset, PredefinedSplits, Splits
 from cnntrain.data.image_folder import split_file
 from cnntrain.data.image_folder.cache import CachedImages, load_images
 from cnntrain.data.image_folder.discovery import ImageFolder, discover
+from cnntrain.data.image_folder.feature_cache import load_features
 from cnntrain.data.image_folder.groups import ImageFile, check_groups, group_ids
 from cnntrain.data.image_folder.walk import FileStamp
 from cnntrain.data.image_spec import FitMode, ImageSpec
@@ -24,6 +27,7 @@ from cnntrain.data.names import join_names, match_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.data.stratified import describe_missing_classes, sample_mask
 from cnntrain.errors import DataError, visible
+from cnntrain.parallel.cores import available_cores
 
 TEST = 0.2
 """Share of the images held out for testing if the folder has no splits."""
@@ -51,6 +55,7 @@ def load(
     label: str | None = None,
     group: str | None = None,
     on_bad: OnBad = "error",
+    features: Mapping[str, Any] | None = None,
     seed: int = 0,
     reporter: ProgressReporter = NO_PROGRESS,
 ) -> Splits | PredefinedSplits:
@@ -67,19 +72,25 @@ def load(
         label: The label column of that file.
         group: The group column of that file, or a regular expression that finds the group in an image's path.
         on_bad: What to do with unreadable images.
+        features: The keys of ``data.features``, if a pretrained network computes features of the images.
         seed: Seed of the split.
         reporter: Receives progress and notes, such as what was skipped.
 
     Raises:
         DataError: The folder, an image or the split file is unusable.
     """
+    backbone = load_backbone(features, size, channels) if features else None
     found = discover(path, labels, label, group)
     for note in found.notes:
         reporter.note(note)
     known, gone = _read_split_file(split, found)
-    H, W = size or size_of(path, found.images)
+    H, W = backbone.spec.image_shape[1:] if backbone else size or size_of(path, found.images)
     files = [FileStamp(image.name, image.size, image.times_ns) for image in found.images]
-    pixels = load_images(path, files, ImageSpec(channels, H, W, fit), reporter)
+    spec = ImageSpec(channels, H, W, fit)
+    if backbone is None:
+        pixels = load_images(path, files, spec, reporter)
+    else:
+        pixels = load_features(path, files, spec, backbone, reporter)
     chosen = _usable_images(path, found, pixels, known, gone, split, on_bad, reporter)
     names = tuple(found.images[i].name for i in chosen.tolist())
     class_of = {name: class_name for name, (class_name, _) in known.items()} if known is not None else {}
@@ -88,12 +99,15 @@ def load(
     labels_of_chosen = [
         found.images[i].label if known is None else number[class_of[found.images[i].name]] for i in chosen
     ]
+    views = backbone.spec.views if backbone else 1
     everything = Dataset(
         pixels.images,
         np.array(labels_of_chosen, np.int64),
-        chosen,
+        chosen * views,
         names,
         group_ids(found.images, chosen) if group else None,
+        views,
+        partial(_decode, path, spec) if backbone else None,
     )
     if known is not None:
         parts = _parts(everything, [known[name][1] for name in names])
@@ -112,9 +126,18 @@ def load(
     if everything.groups is not None:
         choices += (f"groups: {len(np.unique(everything.groups)):,} by data.group, each within one split",)
     _note_duplicates(found.images, pixels, parts, reporter)
+    by = backbone.spec if backbone else None
+    choices += backbone.choices if backbone else ()
     if known is None and "validation" not in parts:
-        return Splits(parts["train"], parts.get("test"), classes, choices)
-    return PredefinedSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices)
+        return Splits(parts["train"], parts.get("test"), classes, choices, features=by)
+    return PredefinedSplits(parts["train"], parts.get("validation"), parts.get("test"), classes, choices, features=by)
+
+
+def _decode(root: Path, spec: ImageSpec, names: Sequence[str]) -> NDArray[np.uint8]:
+    """Return the pixels ``(N, C, H, W)`` of images whose features are known; zeros for unreadable ones."""
+    from cnntrain.data.image_folder.parallel_decode import decode  # imported late, for Pillow
+
+    return np.concatenate([part.pixels for part in decode(root, names, spec, available_cores())])
 
 
 def _read_split_file(split: Path | None, found: ImageFolder) -> tuple[dict[str, tuple[str, str]] | None, list[str]]:
