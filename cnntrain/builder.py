@@ -1,6 +1,7 @@
 """Build a network from a config: infer the shapes of the layers and draw the parameters from the seed."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnntrain.backbones.spec import BACKBONE_FILE, BACKBONES
 from cnntrain.config import Config, ConfigLike, as_config, check_augmentation, check_shapes
 from cnntrain.config.schema.config import ImagesOptions
 from cnntrain.config.schema.entries import LayerEntry
@@ -91,10 +93,21 @@ def load_config_data(
     """
     if config.data is None:
         raise ConfigError(f"{config.where(())}: a data section is needed here")
+    config = config if run is None else with_backbone_of(config, run)
+    assert config.data is not None
     options = config.data.model_dump()
     if run is not None and isinstance(config.data, ImagesOptions):
         options["split"] = split_file.choose(config.data.split, run / split_file.NAME, config.data.path, reporter)
     return load_data(**options, seed=config.training.seed, reporter=reporter, scale=scale)
+
+
+def with_backbone_of(config: Config, run: Path) -> Config:
+    """Return the config with the copy of the backbone's ONNX file in a run folder, if there is one."""
+    copy, features = run / BACKBONE_FILE, getattr(config.data, "features", None)
+    if config.data is None or features is None or features.backbone in BACKBONES or not copy.is_file():
+        return config
+    features = features.model_copy(update={"backbone": os.path.abspath(copy)})
+    return config.model_copy(update={"data": config.data.model_copy(update={"features": features})})
 
 
 def with_image_size(config: Config, data: Data) -> Config:

@@ -24,6 +24,7 @@ from cnntrain.config.schema.config import (
     TrainingOptions,
 )
 from cnntrain.config.schema.entries import OPTIONS
+from cnntrain.config.schema.features import FeaturesOptions
 from cnntrain.config.yaml.reader import ALIASES, DEPTH, VALUES
 from cnntrain.config.yaml.wording import either
 from cnntrain.errors import ConfigError
@@ -39,6 +40,7 @@ SECTIONS = {
     "source: cifar100": (Cifar100Options, COMMON),
     "source: csv": (CsvOptions, COMMON),
     "source: images": (ImagesOptions, COMMON - {"validation"}),
+    "features": (FeaturesOptions, set()),
     "network": (NetworkOptions, set()),
     **{kind: (options, set()) for kind, options in OPTIONS.items()},
     "training": (TrainingOptions, set()),

@@ -113,7 +113,9 @@ def load_backbone(features: Mapping[str, Any], size: tuple[int, int] | None = No
         name = features["backbone"]
         check_channels(3, channels, name)
         spec = lite0_spec(size, features["views"])
-        return Backbone(partial(open_network, name), spec, choices_of(spec, "the input of the last layer 'logits' (Gemm)"))
+        return Backbone(
+            partial(open_network, name), spec, choices_of(spec, "the input of the last layer 'logits' (Gemm)")
+        )
     network = open_network(features["backbone"])
     from cnntrain.backbones.graph_analysis import FeatureOutput, feature_output, tensors_of
 
@@ -211,8 +213,8 @@ def reopen_backbone(backbone: str, spec: BackboneSpec) -> Backbone:
     network = open_network(backbone)
     if network.sha256 != spec.sha256:
         raise WeightsError(
-            f"the weights were trained on features of {spec.backbone} with SHA-256 {spec.sha256[:12]}..., but {backbone} "
-            f"has {network.sha256[:12]}...; give the same file"
+            f"{backbone}: this is not the backbone of the weights, {spec.backbone}: its SHA-256 is "
+            f"{network.sha256[:12]}..., and {spec.sha256[:12]}... is needed"
         )
     return Backbone(lambda: network, spec)
 
@@ -251,7 +253,9 @@ def _size(fixed: tuple[int | None, int | None], given: tuple[int, int] | None, n
     wanted = given or (DEFAULT_SIDE, DEFAULT_SIDE)
     H, W = (side or other for side, other in zip(fixed, wanted, strict=True))
     if given is not None and given != (H, W):
-        raise DataError(f"data.size: the backbone {name} takes images of {H} x {W}, not {given[0]} x {given[1]}; leave it out")
+        raise DataError(
+            f"data.size: the backbone {name} takes images of {H} x {W}, not {given[0]} x {given[1]}; leave it out"
+        )
     if max(H, W) > MAX_SIDE:
         raise DataError(f"{name}: the backbone takes images of {H} x {W}; up to {MAX_SIDE} x {MAX_SIDE} are possible")
     return H, W
@@ -265,7 +269,9 @@ def _shape(network: Network, spec: BackboneSpec) -> tuple[int, int, int]:
     raw = trial.runner.raw(np.full(spec.image_shape, 128, np.uint8))
     shape = shape_of(raw, network.name, spec.output)
     if not np.isfinite(raw).all():
-        raise DataError(f"{network.name}: the features of a gray image are not finite numbers; check mean, std and scale")
+        raise DataError(
+            f"{network.name}: the features of a gray image are not finite numbers; check mean, std and scale"
+        )
     return shape
 
 

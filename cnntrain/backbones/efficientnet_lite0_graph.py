@@ -1,7 +1,11 @@
 """The ONNX graph of EfficientNet-Lite0.
 
-Batch normalization is folded into the convolution before it: W gamma / s and beta - mean gamma / s, s = sqrt(var + eps).
+Batch normalization is folded into the convolution before it::
+
+    W gamma / s, beta - mean gamma / s        s = sqrt(variance + epsilon)
 """
+
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -25,7 +29,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
         return name
 
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 

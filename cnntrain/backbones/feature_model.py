@@ -4,7 +4,7 @@ The preprocessing becomes part of the graph, as one product and one sum for each
 features is cut off. The names of the network's tensors get the prefix ``backbone.``, so that other nodes can follow.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, compose, helper, numpy_helper
@@ -67,7 +67,7 @@ def _preprocessing(spec: BackboneSpec, kind: int, output: str) -> tuple[list[Nod
     constants: list[TensorProto] = []
     x = PIXELS
 
-    def node(operator: str, *constant: Array, **attributes: object) -> None:
+    def node(operator: str, *constant: Array, **attributes: Any) -> None:
         nonlocal x
         name = f"{PIXELS}.{operator.lower()}"
         names = [f"{name}.{i}" for i in range(len(constant))]
@@ -101,7 +101,7 @@ def _pruned(network: ModelProto, start: str, end: str) -> ModelProto:
         if needed & set(node.output):
             kept.append(node)
             needed |= _inputs(node)
-    nodes = [node for node in reversed(kept)]
+    nodes = kept[::-1]
     constants = [tensor for tensor in graph.initializer if tensor.name in needed]
     sparse = [tensor for tensor in graph.sparse_initializer if tensor.values.name in needed]
     inputs = [value for value in graph.input if value.name == start]

@@ -74,8 +74,8 @@ def image_input(model: ModelProto, name: str) -> ImageInput:
     batch = dims[0]
     if batch not in (None, 1):
         raise DataError(
-            f"{name}: the input {value.name!r} takes {batch} images at a time; export the network for 1 image, or for any "
-            "number"
+            f"{name}: the input {value.name!r} takes {batch} images at a time; export the network for one image, or "
+            "for any number of images"
         )
     layout, channels = _layout(model.graph, value, dims, name)
     H, W = dims[2:] if layout == "NCHW" else dims[1:3]

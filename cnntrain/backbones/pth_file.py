@@ -19,7 +19,7 @@ MAGIC = 0x1950A86A20F9469CFC6C
 """The first number in the file."""
 VERSION = 1001
 """Version of the format."""
-STORAGES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+STORAGES: dict[str, np.dtype[Any]] = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
 TENSOR, DICT = "torch._utils _rebuild_tensor_v2", "collections OrderedDict"
 NAMES = {*STORAGES, TENSOR, DICT}
 """The names that the pickle may contain."""
@@ -116,6 +116,9 @@ def _value(stream: BytesIO) -> Any:
                 stack[-count:] = [tuple(stack[-count:])]
             case "TUPLE":
                 stack.append(tuple(pop_mark()))
+            case "APPEND":
+                item = stack.pop()
+                stack[-1].append(item)
             case "APPENDS":
                 items = pop_mark()
                 stack[-1].extend(items)
@@ -127,9 +130,9 @@ def _value(stream: BytesIO) -> Any:
                 items = pop_mark()
                 stack[-1].update(zip(items[::2], items[1::2], strict=True))
             case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
+                memo[int(argument or 0)] = stack[-1]
             case "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
+                stack.append(memo[int(argument or 0)])
             case "GLOBAL":
                 if argument not in NAMES:
                     raise ValueError(f"the file names {argument!r}, which no weights need")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions, set_default_logger_severity
+from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 
 from cnntrain.backbones.spec import MAX_FEATURES
 from cnntrain.errors import DataError, OutOfMemoryError, visible
 
-ERRORS_ONLY = 3
+FATAL_ONLY = 4
 """Severity of ONNX Runtime's log."""
 
 
@@ -28,14 +28,8 @@ class FeatureRunner:
     """
 
     def __init__(self, content: bytes, name: str):
-        options = SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.use_deterministic_compute = True
-        options.log_severity_level = ERRORS_ONLY
-        options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
-        set_default_logger_severity(ERRORS_ONLY)
         self._name = name
-        self._session: Any = self._checked(partial(InferenceSession, content, options, ["CPUExecutionProvider"]))
+        self._session: Any = self._checked(partial(open_session, content))
 
     def raw(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the output of the feature model for one image ``(C, H, W)``, with its axis of length 1 in front."""
@@ -53,6 +47,16 @@ class FeatureRunner:
             raise DataError(f"{self._name}: ONNX Runtime cannot run the backbone: {text[:200]}") from None
 
 
+def open_session(content: bytes) -> Any:
+    """Return a session of ONNX Runtime that computes on one thread and logs nothing."""
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = FATAL_ONLY  # errors are raised, too
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
+    return InferenceSession(content, options, ["CPUExecutionProvider"])
+
+
 def shape_of(raw: NDArray[np.float32], name: str, output: str) -> tuple[int, int, int]:
     """Return the shape (C, H, W) of the features; a vector has H = W = 1.
 
@@ -65,6 +69,6 @@ def shape_of(raw: NDArray[np.float32], name: str, output: str) -> tuple[int, int
         case (1, C, H, W) if raw.size and raw.size <= MAX_FEATURES:
             return C, H, W
     raise DataError(
-        f"{name}: the tensor {output!r} has the shape {list(raw.shape)} for one image; features are [1, F] or [1, C, H, W], "
-        f"with at most {MAX_FEATURES:,} numbers: name another by data.features.output"
+        f"{name}: the tensor {output!r} has the shape {list(raw.shape)} for one image; features are [1, F] or "
+        f"[1, C, H, W], at most {MAX_FEATURES:,} numbers: name another tensor by data.features.output"
     )

@@ -12,6 +12,8 @@ ColorOrder = Literal["rgb", "bgr"]
 EFFICIENTNET_LITE0 = "efficientnet-lite0"
 BACKBONES = (EFFICIENTNET_LITE0,)
 """Backbones known by name."""
+BACKBONE_FILE = "backbone.onnx"
+"""Copy of an ONNX file in the folder of a run."""
 MAX_FEATURES = 4_000_000
 """Maximum number of features of an image."""
 MAX_SIDE = 4096
@@ -100,4 +102,6 @@ class BackboneSpec:
                     scale=float(scale),
                     views=views,
                 )
-        raise WeightsError(f"preprocessing.features of the weights file is {reprlib.repr(content)[:80]}, not a backbone")
+        raise WeightsError(
+            f"preprocessing.features of the weights file is {reprlib.repr(content)[:80]}, not a backbone"
+        )

@@ -125,7 +125,7 @@ def _filter(image: Image.Image, plan: _Plan) -> Image.Resampling:
 
 
 def _images(dataset: Dataset, indices: NDArray[np.intp]) -> list[Image.Image]:
-    pixels = dataset.gather(indices)
+    pixels = dataset.pixels(indices)
     if white_of(pixels.dtype) == 1:
         pixels = np.rint(pixels * 255).astype(np.uint8)
     return [_image(image) for image in pixels]

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnntrain.backbones.spec import BackboneSpec
-
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
 from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels, white_of
 from cnntrain.errors import DataError
@@ -66,7 +65,7 @@ class Dataset:
         return pixels
 
     def pixels(self, indices: NDArray[np.intp]) -> Images:
-        """Return the pixels to show of the samples at ``indices``, ``(n, C, H, W)``; decoded if only features are kept."""
+        """Return the pixels of the samples at ``indices``, ``(n, C, H, W)``, to show; decoded if these are features."""
         if self.decode is None or self.names is None or len(indices) == 0:
             return self.gather(indices)
         return self.decode([self.names[i] for i in indices.tolist()])

@@ -1,5 +1,6 @@
 """A fingerprint of the data, to check that a run resumes with the same data."""
 
+import json
 from hashlib import blake2b
 from typing import Any
 
@@ -23,6 +24,9 @@ def fingerprint(data: Data) -> dict[str, Any]:
             found[f"{split} image shape"] = list(dataset.image_shape)
             found[f"{split} labels"] = digest(np.ascontiguousarray(dataset.labels).data)
             found[f"{split} images"] = digest_of_images(dataset)
+    if data.preprocessing.features is not None:
+        spec = data.preprocessing.features.to_dict() | {"backbone": ""}  # its name may change
+        found["features"] = digest(json.dumps(spec).encode())
     return found
 
 

@@ -6,7 +6,7 @@ The statistics come from the training samples and are saved in the weights file 
 the weights are always used with the preprocessing of training.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -95,6 +95,27 @@ class Preprocessing:
         """
         return _affine(self, top, np.dtype(dtype))
 
+    def features_differ(self, other: "Preprocessing") -> str | None:
+        """Return in what the features of trained weights differ from those of ``other`` data; None if they are equal.
+
+        The number of views does not matter: only training uses more than the first.
+        """
+        ours, theirs = self.features, other.features
+        if ours is None or theirs is None:
+            if ours is theirs:
+                return None
+            kinds = [f"features of {spec.backbone}" if spec else "pixels" for spec in (ours, theirs)]
+            return f"the network takes {kinds[0]}, but the data are {kinds[1]}"
+        names = [field.name for field in fields(ours) if field.name not in ("backbone", "views")]
+        differing = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+        if not differing:
+            return None
+        name = differing[0]
+        return (
+            f"the network takes features of {ours.backbone} with {name} {getattr(ours, name)}, but the data have those "
+            f"of {theirs.backbone} with {getattr(theirs, name)}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """For the weights file."""
         content: dict[str, Any] = {"mean": list(self.mean), "std": list(self.std)}
@@ -136,7 +157,9 @@ class Preprocessing:
                     f"preprocessing.{key} of the weights file holds {str(values)[:80]}; for "
                     f"{'features' if features else 'pixels in 0..1'} every number lies in {lowest:g}..{highest:g}"
                 )
-        return cls(tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit, _scale(content), features)
+        return cls(
+            tuple(map(float, content["mean"])), tuple(map(float, content["std"])), fit, _scale(content), features
+        )
 
 
 def _scale(content: dict[str, Any]) -> Scale:

@@ -17,17 +17,19 @@ def describe_data(data: Data) -> dict[str, Any]:
 
     Returns:
         ``samples`` by split, None for a missing split; ``image_shape`` (C, H, W); ``pixels``, their type;
-        ``mean`` and ``std`` of each channel of the training images, pixels in 0..1; ``classes``, each with its name and
-        its sample count per split; ``choices``, how the source was interpreted.
+        ``mean`` and ``std`` of each channel of the training images, pixels in 0..1, or of each feature; ``features``,
+        the backbone that computed them, None for pixels; ``classes``, each with its name and its sample count per
+        split; ``choices``, how the source was interpreted.
     """
     splits = data.splits()
-    measured = Preprocessing.measure(data.train)
+    measured, features = Preprocessing.measure(data.train), data.preprocessing.features
     counts = {split: _counts(dataset, len(data.classes)) for split, dataset in splits.items()}
     return {
         "samples": {split: None if dataset is None else len(dataset) for split, dataset in splits.items()},
-        "image_shape": list(data.input_shape),
-        "pixels": str(data.train.images.dtype),
+        "image_shape": list(data.input_shape if features is None else features.image_shape),
+        "pixels": "uint8" if features else str(data.train.images.dtype),
         "mean": list(measured.mean),
+        "features": None if features is None else features.to_dict(),
         "std": [0.0 if std == 1 else std for std in measured.std],  # 1 stands for that of a channel that is constant
         "classes": [
             {"name": name, **{split: None if count is None else count[i] for split, count in counts.items()}}

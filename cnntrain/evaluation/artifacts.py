@@ -172,7 +172,7 @@ def _predictions(title: str, report: EvaluationReport) -> Plots:
         )
         shown = [
             Mistake(image, *_caption(report, sample))
-            for sample, image in zip(samples.tolist(), report.dataset.gather(samples), strict=True)
+            for sample, image in zip(samples.tolist(), report.dataset.pixels(samples), strict=True)
         ]
         return mistakes(shown, f"{title}\n{which if wrong else 'no errors'} {on}")
 

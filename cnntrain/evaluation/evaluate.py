@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.builder import load_config_data
+from cnntrain.builder import load_config_data, with_backbone_of
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data
 from cnntrain.data.dataset import Dataset, concatenate
@@ -28,7 +28,7 @@ from cnntrain.weights.weights import SavedNetwork
 
 ALL = "all"
 """Name of the split that holds all samples."""
-INHERITED_KEYS = ("size", "channels", "fit", "on_bad", "shape", "layout", "label")
+INHERITED_KEYS = ("size", "channels", "fit", "on_bad", "shape", "layout", "label", "features")
 """Keys of the run's data section that also apply to another source of the same kind."""
 
 
@@ -148,6 +148,7 @@ def evaluate_all_samples(
     of_data = [override for override in overrides if override.startswith("data.")]
     saved = weights.load_saved(run, [override for override in overrides if override not in of_data])
     config = config_for(saved, source, of_data)
+    config = with_backbone_of(config, saved.path.parent)
     data = load_config_data(config, None, reporter, saved.preprocessing.scale)
     saved.check_shape(data)
     splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None}
@@ -155,7 +156,7 @@ def evaluate_all_samples(
     labels = known_labels(saved, data, samples)
     counts = ", ".join(f"{len(dataset):,} of {name}" for name, dataset in splits.items())
     reporter.note(f"evaluated on all {len(samples):,} samples: {counts}")
-    dataset = Dataset(samples.images, labels, samples.rows, samples.names)
+    dataset = replace(samples, labels=labels, groups=None)
     return evaluate_network(saved.network, ALL, dataset, saved.preprocessing, saved.classes, saved.config)
 
 
@@ -174,7 +175,8 @@ def config_for(saved: SavedNetwork, source: str | None, overrides: Sequence[str]
         if section["source"] == old.get("source"):
             section |= {key: old[key] for key in INHERITED_KEYS if old.get(key) is not None}
     if section["source"] == "images":
-        C, H, W = saved.network.in_shape
+        features = saved.preprocessing.features
+        C, H, W = saved.network.in_shape if features is None else features.image_shape
         section |= {"size": [H, W], "channels": C, "test": 0.0, "split": None}
         section["fit"] = saved.preprocessing.fit or "crop"
     section["validation"] = 0.0

@@ -1,16 +1,19 @@
 """A trained network in use: raw images in, class names and probabilities out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
+from cnntrain.backbones.backbone import Backbone
 from cnntrain.data.image_spec import ImageSpec
 from cnntrain.data.pixels import BYTES, UNKNOWN, Images
 from cnntrain.data.progress import NO_PROGRESS
 from cnntrain.errors import ImageError, UsageError, WeightsError
+from cnntrain.inference.features import as_bytes, backbone_of, features_of
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
 from cnntrain.parallel import one_blas_thread
@@ -45,6 +48,7 @@ class Predictor:
         self.classes: Sequence[str] = saved.classes or tuple(map(str, range(outputs)))
         self.preprocessing = saved.preprocessing
         self.scale = BYTES if saved.preprocessing.scale == UNKNOWN else saved.preprocessing.scale
+        self._saved = saved
         self._label = getattr(saved.config.data, "label", None) if is_csv(saved) else None
         self.gives_probabilities = isinstance(self.network.layers[-1], Softmax)
         if len(self.classes) != outputs:
@@ -55,7 +59,18 @@ class Predictor:
     @property
     def in_shape(self) -> Shape:
         """``(C, H, W)`` of an image."""
-        return self.network.in_shape
+        features = self.preprocessing.features
+        return self.network.in_shape if features is None else features.image_shape
+
+    @cached_property
+    def backbone(self) -> Backbone | None:
+        """The pretrained network that turns images into the features that the layers get; None if they get pixels.
+
+        Raises:
+            UsageError: A package is missing.
+            DataError, WeightsError: The ONNX file is missing, or is not that of training.
+        """
+        return backbone_of(self._saved)
 
     @property
     def out_shape(self) -> Shape:
@@ -81,7 +96,7 @@ class Predictor:
         self.network.set_parameters(parameters)
 
     def forward(self, x: Array) -> Array:
-        """Return the network's output for preprocessed images ``(N, C, H, W)``; see ``Network.forward``."""
+        """Return the network's output for preprocessed images or features; see ``Network.forward``."""
         return self.network.forward(x)
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
@@ -94,10 +109,12 @@ class Predictor:
         Shape:
             images ``(N, C, H, W)``, uint8 or float32 in 0..1 -> ``(N, classes)``
         """
+        if self.backbone is not None:
+            images = features_of(images, self.backbone)
         return self._outputs_and_scores(images)[0]
 
     def _outputs_and_scores(self, images: Images) -> tuple[Array, Array]:
-        """Return the outputs, and the scores that rank the classes: the logits where the network ends in softmax.
+        """Return the outputs for pixels or features, and the scores that rank the classes: with softmax the logits.
 
         Two probabilities may round to the same number where their logits differ; evaluation ranks by logits, too.
         """
@@ -168,7 +185,18 @@ class Predictor:
             raise UsageError(f"top: expected at least 1, got {top}")
         sources: list[dict[str, Any]] = []
         batch: list[Images] = []
-        stream = read_images(images, self.in_shape, self._image_spec(), self.scale, on_note, self._label)
+        backbone = self.backbone
+        if backbone is not None:
+            _ = backbone.runner  # created once, before threads share it
+        stream = read_images(
+            images,
+            self.in_shape,
+            self._image_spec(),
+            self.scale,
+            on_note,
+            self._label,
+            None if backbone is None else lambda image: backbone.features(as_bytes(image)),
+        )
         for name, pixels, sample in stream:
             if isinstance(pixels, ImageError):
                 on_error(pixels)

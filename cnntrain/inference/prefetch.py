@@ -27,7 +27,7 @@ from cnntrain.parallel.ordered_results import ordered_results
 from cnntrain.types import Shape
 
 MAX_THREADS = 8
-"""Maximum number of threads: more are not needed to feed the network, which runs on one."""
+"""Maximum number of threads that only decode: more are not needed to feed the network, which runs on one."""
 MAX_PREFETCHED = 16
 """Maximum number of prefetched images per thread."""
 MAX_PREFETCHED_BYTES = 1 << 26
@@ -52,6 +52,7 @@ def read_images(
     scale: Scale,
     on_note: Callable[[str], None],
     label: int | str | None = None,
+    features: Callable[[Images], Images] | None = None,
 ) -> Iterator[Image]:
     """Yield the given images in order.
 
@@ -63,6 +64,7 @@ def read_images(
         scale: The scale of the pixels in an array.
         on_note: Called with a sentence on what is skipped in a folder or file.
         label: The label column of the run's data, if they are a CSV file.
+        features: Turns the pixels of an image into features; called by the threads that decode.
 
     Raises:
         DataError: An array has a wrong shape or type, or the network cannot take images.
@@ -72,11 +74,19 @@ def read_images(
     if not (is_one or isinstance(images, Iterable)):
         raise UsageError(wrong_type(images))
     sources = _sources([images] if is_one else images, in_shape, spec, scale, on_note, label)
-    threads = min(available_cores(), MAX_THREADS)
+    threads = available_cores() if features else min(available_cores(), MAX_THREADS)
     ahead = threads * max(1, min(MAX_PREFETCHED, MAX_PREFETCHED_BYTES // (threads * math.prod(in_shape))))
     pool = ThreadPoolExecutor(threads)
+
+    def finished(source: str | Image) -> Image:
+        image = _read(source, spec, scale == BYTES) if isinstance(source, str) else source
+        if features is None or isinstance(image.pixels, ImageError):
+            return image
+        return image._replace(pixels=features(image.pixels))
+
     tasks = (
-        pool.submit(_read, source, spec, scale == BYTES) if isinstance(source, str) else source for source in sources
+        pool.submit(finished, source) if isinstance(source, str) or features is not None else source
+        for source in sources
     )
     yield from ordered_results(pool, tasks, ahead)
 

@@ -42,7 +42,7 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
     if not target.absolute().parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent} to write it into")
 
-    from cnntrain.onnx_export.onnx_model import OPSET, make_model
+    from cnntrain.onnx_export.onnx_model import make_model, opset_of
 
     saved = load_saved(run, overrides)
     if verify:
@@ -50,7 +50,8 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
 
         saved, dataset, split = data_for(saved)
     model = Predictor(saved)
-    content = make_model(model).SerializeToString(deterministic=True)
+    onnx_model = make_model(model)
+    content = onnx_model.SerializeToString(deterministic=True)
     report = None
     if verify:
         report = compare(content, model, dataset, split)
@@ -64,7 +65,7 @@ def export(run: str | Path, onnx: str | Path, verify: bool = False, overrides: S
         write_new(target, content)
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
-    return {"onnx": str(target), "opset": OPSET, "bytes": len(content), "verified": report}
+    return {"onnx": str(target), "opset": opset_of(onnx_model), "bytes": len(content), "verified": report}
 
 
 def require(*packages: str) -> None:

@@ -9,6 +9,7 @@ from cnntrain.data.pixels import BYTES
 from cnntrain.errors import UsageError
 from cnntrain.inference.predictor import Predictor
 from cnntrain.onnx_export.graph import Graph, add_layers
+from cnntrain.onnx_export.joined_model import add_features, joined
 
 OPSET = 17
 """The ONNX operator set, of 2022; ONNX Runtime supports it since version 1.12."""
@@ -35,27 +36,34 @@ def make_model(model: Predictor) -> ModelProto:
             f"the network has {count:,} parameters; an ONNX file holds up to {MAX_BYTES // 4:,} in float32"
         )
     graph = Graph()
-    x = add_layers(graph, model.layers, add_preprocessing(graph, model))
+    backbone = model.backbone
+    if backbone is None:
+        x = add_preprocessing(graph, model)
+    else:
+        x = add_standardization(graph, model, add_features(graph, backbone), 1)
+    x = add_layers(graph, model.layers, x)
     if len(model.out_shape) == 3:
         graph.node("Flatten", [x], "flat", axis=1)
     output = "probabilities" if model.gives_probabilities else "outputs"
     graph.nodes[-1].output[0] = output
-    onnx_model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "cnntrain",
-            [pixels_info(model)],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", len(model.classes)])],
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="cnntrain",
-        producer_version=version("cnntrain"),
-    )
+    outputs = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", len(model.classes)])
+    if backbone is None:
+        content = helper.make_graph(graph.nodes, "cnntrain", [pixels_info(model)], [outputs], graph.constants)
+        onnx_model = helper.make_model(content, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    else:
+        onnx_model = joined(graph, backbone, outputs)
+        onnx_model.graph.input[0].doc_string = pixels_info(model).doc_string
+    onnx_model.producer_name, onnx_model.producer_version = "cnntrain", version("cnntrain")
     helper.set_model_props(onnx_model, metadata(model))
-    checker.check_model(onnx_model, full_check=True)
+    if onnx_model.ByteSize() > MAX_BYTES:
+        raise UsageError(f"the ONNX file would have {onnx_model.ByteSize():,} bytes, of {MAX_BYTES:,} at most")
+    checker.check_model(onnx_model, full_check=backbone is None)
     return onnx_model
+
+
+def opset_of(model: ModelProto) -> int:
+    """Return the version of the operator set of a model."""
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
 
 
 def takes_bytes(model: Predictor) -> bool:
@@ -74,10 +82,15 @@ def pixels_info(model: Predictor) -> ValueInfoProto:
 
 def add_preprocessing(graph: Graph, model: Predictor) -> str:
     """Add x = (pixel / top - mean) / std as one product and one sum, in the engine's own order of operations."""
-    x = "pixels"
-    scale, shift = model.preprocessing.affine(255 if takes_bytes(model) else 1)
-    if takes_bytes(model):
-        x = graph.node("Cast", [x], "pixels.float", to=TensorProto.FLOAT)
+    if not takes_bytes(model):
+        return add_standardization(graph, model, "pixels", 1)
+    x = graph.node("Cast", ["pixels"], "pixels.float", to=TensorProto.FLOAT)
+    return add_standardization(graph, model, x, 255)
+
+
+def add_standardization(graph: Graph, model: Predictor, x: str, top: int) -> str:
+    """Add (x / top - mean) / std, for pixels or features."""
+    scale, shift = model.preprocessing.affine(top)
     x = graph.node("Mul", [x, graph.constant("preprocessing.scale", scale[None])], "preprocessing.scaled")
     return graph.node("Add", [x, graph.constant("preprocessing.shift", shift[None])], "preprocessing.x")
 

@@ -62,11 +62,13 @@ def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> d
     options.intra_op_num_threads = available_cores()  # its default counts all cores, also those not ours
     session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
     largest, classes = 0.0, 0
-    for start in range(0, len(dataset), BATCH):
-        pixels = dataset.gather(np.arange(start, min(len(dataset), start + BATCH)))
+    (taken,) = session.get_inputs()
+    step = BATCH if isinstance(taken.shape[0], str) else 1
+    for start in range(0, len(dataset), step):
+        pixels = dataset.pixels(np.arange(start, min(len(dataset), start + step)))
         ours = model.outputs(pixels).astype(np.float64)
         try:
-            (theirs,) = session.run(None, {session.get_inputs()[0].name: as_input(pixels, takes_bytes(model), split)})
+            (theirs,) = session.run(None, {taken.name: as_input(pixels, takes_bytes(model), split)})
         except (Fail, RuntimeException) as error:
             raise failure(error) from None
         size = np.maximum(np.abs(ours).max(axis=1, keepdims=True), 1)

@@ -10,6 +10,7 @@ metrics.csv                      the same as a table
 split.csv                        the split of each image, if every sample is an image file
 summary.json                     the result of the run
 environment.json                 versions, processor, cores
+backbone.onnx                    a copy of the ONNX file that data.features.backbone names
 *.png                            plots, see ``cnntrain.evaluation.artifacts``
 checkpoint.safetensors           the full training state, see ``cnntrain.training.checkpointing.checkpoint``
 checkpoint.previous.safetensors  the checkpoint before it
@@ -26,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from cnntrain.backbones.spec import BACKBONE_FILE
 from cnntrain.config import Config, to_yaml
 from cnntrain.errors import UsageError
 from cnntrain.storage import FolderLock, LineFile, is_lock, is_temporary, sweep, write_json, write_text
@@ -43,7 +45,7 @@ EVALUATION_FOLDER = "eval"
 TENSORBOARD_FOLDER = "tensorboard"
 RUN_FILES = {
     *(CONFIG_FILE, ORIGINAL_FILE, SPLIT_FILE, ENVIRONMENT_FILE, SUMMARY_FILE, METRICS_FILE, METRICS_TABLE),
-    *(WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE),
+    *(WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, BACKBONE_FILE),
     *(CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT, FILTERS_PLOT),
 }
 """Files that a run writes. No other file is ever deleted."""

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cnntrain.backbones.spec import BACKBONE_FILE, BACKBONES
 from cnntrain.builder import build_for, with_image_size
 from cnntrain.config import Config
 from cnntrain.data import Data
@@ -17,7 +18,7 @@ from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.runs.environment import environment
 from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
-from cnntrain.storage import write_json
+from cnntrain.storage import write_file, write_json
 from cnntrain.training import tensorboard
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing.manager import CheckpointManager, error_text
@@ -111,6 +112,7 @@ def run_to_end(
         yield WarningIssued(run.lock.note)
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
+        write_backbone(run, config)
         began = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.path / ENVIRONMENT_FILE, {"started": began, **environment()})
     result = yield from train_until_stop(run, config, network, data, start, interrupts, diagnostics)
@@ -139,6 +141,15 @@ def run_to_end(
     yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error
+
+
+def write_backbone(run: RunFolder, config: Config) -> None:
+    """Copy the ONNX file of the backbone into the run folder; one known by name is in its package."""
+    features = getattr(config.data, "features", None)
+    if features is not None and features.backbone not in BACKBONES:
+        from cnntrain.backbones.onnx_file import read_onnx  # imported late: it needs onnx
+
+        write_file(run.path / BACKBONE_FILE, read_onnx(Path(features.backbone)).content)
 
 
 def train_until_stop(

@@ -36,7 +36,8 @@ class TrainingSamples:
             samples: Indices in the training set, ``(N,)``.
         """
         workspace.sample_ids.epoch, workspace.sample_ids.samples = epoch, samples
-        pixels = self._augment(self._data.train.gather(samples, self._views(workspace.sample_ids)), workspace.sample_ids)
+        gathered = self._data.train.gather(samples, self._views(workspace.sample_ids))
+        pixels = self._augment(gathered, workspace.sample_ids)
         labels: Targets = self._data.train.labels[samples]
         if self._mix is not None:
             pixels, labels = self._mix(pixels, self._data.train.labels[samples], workspace.sample_ids)
@@ -44,7 +45,7 @@ class TrainingSamples:
         return labels
 
     def _views(self, ids: SampleIds) -> NDArray[np.intp] | None:
-        """Return the view of each sample in this epoch: uniformly distributed, from the seed, epoch and sample alone."""
+        """Return the view of each sample in this epoch, random: a function of the seed, the epoch and the sample."""
         count = self._data.train.views
         if count == 1:
             return None

@@ -59,7 +59,10 @@ class SavedNetwork:
             )
 
     def check_shape(self, data: Data) -> None:
-        """Raise WeightsError unless the data have the network's image shape."""
+        """Raise WeightsError unless the data have the network's image shape, or features of its backbone."""
+        differing = self.preprocessing.features_differ(data.preprocessing)
+        if differing:
+            raise WeightsError(f"{self.path}: {differing}")
         if data.input_shape != self.network.in_shape:
             raise WeightsError(
                 f"{self.path}: the network takes images of {self.network.in_shape}, "

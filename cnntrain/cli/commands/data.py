@@ -77,21 +77,23 @@ def list_sources(json: JsonOption = False) -> None:
 
 @data.command("clear", epilog="Example: cnntrain data clear")
 def clear(json: JsonOption = False) -> None:
-    """Remove decoded images from the cache.
+    """Remove decoded images and features from the cache.
 
     Downloads stay, and so does every file that cnntrain did not write. Images are decoded again when next used.
     A run that is using them is not disturbed.
     """
     with errors_as_messages():
         from cnntrain.cli.views.tables import bytes_text  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.data.image_folder.cache_cleanup import images_folder, own_files, remove
+        from cnntrain.data.image_folder.cache_cleanup import features_folder, images_folder, own_files, remove
 
-        folder = images_folder()
-        if folder.is_symlink():
-            raise UsageError(f"{folder}: this is a link; nothing is removed from its target")
-        removed = remove(own_files(folder))
+        folder, features = images_folder(), features_folder()
+        for place in (folder, features):
+            if place.is_symlink():
+                raise UsageError(f"{place}: this is a link; nothing is removed from its target")
+        of_images, of_features = remove(own_files(folder)), remove(own_files(features))
+        removed = of_images + of_features
         size = sum(file.bytes for file in removed)
-        kept = list(own_files(folder))
+        kept = [*own_files(folder), *own_files(features)]
         if json:
             print_json(
                 {
@@ -102,8 +104,11 @@ def clear(json: JsonOption = False) -> None:
                 }
             )
             return
-        files = "1 file" if len(removed) == 1 else f"{len(removed)} files"
-        results().print(f"removed {files} of decoded images, {bytes_text(size)}, from {folder}", soft_wrap=True)
+        for what, place, gone in (("decoded images", folder, of_images), ("features", features, of_features)):
+            if gone or place == folder:
+                files = "1 file" if len(gone) == 1 else f"{len(gone)} files"
+                amount = bytes_text(sum(file.bytes for file in gone))
+                results().print(f"removed {files} of {what}, {amount}, from {place}", soft_wrap=True)
         for file in kept:
             results().print(f"{file.path} is in use by another process and was kept", soft_wrap=True)
 

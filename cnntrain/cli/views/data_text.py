@@ -1,6 +1,7 @@
 """Tables and lines that ``cnntrain data`` prints."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -10,9 +11,11 @@ from cnntrain.config.schema.config import SOURCES, AnyData
 from cnntrain.data.cache_folder import ENVIRONMENT_VARIABLE, cache_folder
 from cnntrain.data.downloads.fetch import folder_of, is_cached
 from cnntrain.data.downloads.registry import REGISTRY
-from cnntrain.data.image_folder.cache_cleanup import images_folder, own_files
+from cnntrain.data.image_folder.cache_cleanup import features_folder, images_folder, own_files
 from cnntrain.evaluation.display_names import visible
 
+MAX_CHANNELS = 8
+"""Channels whose mean and standard deviation are listed; of more, the range is."""
 MAX_CLASSES = 100
 """Classes that are listed; ``--json`` has them all."""
 
@@ -45,7 +48,6 @@ def _about(name: str, options: type[AnyData]) -> dict[str, Any]:
 
 def cache_sizes() -> dict[str, Any]:
     """Return the disk usage of the cache, for ``cnntrain data list --json``."""
-    decoded = list(own_files(images_folder()))
     downloads = 0
     for named in REGISTRY.values():
         for name in named.cached_files:
@@ -53,24 +55,31 @@ def cache_sizes() -> dict[str, Any]:
                 downloads += (folder_of(named) / name).stat().st_size
     return {
         "downloads_bytes": downloads,
-        "decoded_images": {
-            "path": str(images_folder()),
-            "files": len(decoded),
-            "bytes": sum(file.bytes for file in decoded),
-        },
+        "decoded_images": _usage(images_folder()),
+        "features": _usage(features_folder()),
     }
+
+
+def _usage(folder: Path) -> dict[str, Any]:
+    """Return the disk usage of our files in a folder."""
+    files = list(own_files(folder))
+    return {"path": str(folder), "files": len(files), "bytes": sum(file.bytes for file in files)}
 
 
 def cache_lines(sizes: dict[str, Any]) -> list[str]:
     """Return lines on the cache: its path and sizes."""
-    decoded = sizes["decoded_images"]
-    files = "1 file" if decoded["files"] == 1 else f"{decoded['files']} files"
     return [
         f"cache: {cache_folder()} (the environment variable {ENVIRONMENT_VARIABLE} names another)",
         f"downloads: {bytes_text(sizes['downloads_bytes'])}",
-        f"decoded images: {bytes_text(decoded['bytes'])} in {files}"
-        + ("; `cnntrain data clear` removes them" if decoded["files"] else ""),
+        _usage_line("decoded images", sizes["decoded_images"]),
+        *([_usage_line("features", sizes["features"])] if sizes["features"]["files"] else []),
     ]
+
+
+def _usage_line(what: str, usage: dict[str, Any]) -> str:
+    files = "1 file" if usage["files"] == 1 else f"{usage['files']} files"
+    hint = "; `cnntrain data clear` removes them" if usage["files"] else ""
+    return f"{what}: {bytes_text(usage['bytes'])} in {files}{hint}"
 
 
 def sources_table(sources: list[dict[str, Any]]) -> Table:
@@ -110,13 +119,14 @@ def facts_lines(result: dict[str, Any]) -> list[str]:
     about = f": {named.what}; license: {named.license}; {named.page}" if named else ""
     sizes = result["image_sizes"]
     of = "" if channels == 1 else " of each channel"
+    whose = "features of training images" if result.get("features") else "pixels in 0..1, training images"
     return [
         f"source     {result['source']}" + (f": {result['path']}" if result["path"] else about),
         f"samples    {samples}; {len(result['classes'])} classes",
         *choice_lines(result["choices"], len("source     ")),
         f"images     {shape_text(result['image_shape'])} (channels x rows x columns), {result['pixels']}",
         *([f"files      {_sizes(sizes)}"] if sizes else []),
-        f"mean       {_numbers(result['mean'])}{of}, pixels in 0..1, training images",
+        f"mean       {_numbers(result['mean'])}{of}, {whose}",
         f"std        {_numbers(result['std'])}",
     ]
 
@@ -144,4 +154,6 @@ def _sizes(sizes: dict[str, Any]) -> str:
 
 
 def _numbers(values: list[float]) -> str:
+    if len(values) > MAX_CHANNELS:
+        return f"{min(values):.4f} to {max(values):.4f}"
     return " ".join(f"{value:.4f}" for value in values)

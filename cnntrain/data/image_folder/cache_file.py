@@ -69,7 +69,9 @@ class DecodeReport(NamedTuple):
             return type(value) is int and 0 <= value < count
 
         match content:
-            case {"unreadable": list(unreadable), "duplicates": list(duplicates), **rest} if not rest.keys() - {"digests"}:
+            case {"unreadable": list(unreadable), "duplicates": list(duplicates), **rest} if not rest.keys() - {
+                "digests"
+            }:
                 digests = rest.get("digests", [])
             case _:
                 return None
@@ -136,7 +138,8 @@ class MappedImages(np.memmap[Any, np.dtype[Any]]):
         """
         if os.fstat(self.descriptor).st_size < self.offset + self.nbytes:
             raise DataError(
-                f"{self.filename}: the file of decoded images or features was truncated while in use; remove it and resume the run"
+                f"{self.filename}: the file of decoded images or features was truncated while in use; remove it and "
+                "resume the run"
             )
 
 

@@ -1,6 +1,6 @@
 """Digests of the contents of files. A file whose name, size and times have not changed is not read again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
@@ -34,8 +34,12 @@ def content_digests(
     missing = [i for i, digest in enumerate(found) if not digest]
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     pool, done = ThreadPoolExecutor(available_cores(), "cnntrain-digest"), 0
-    tasks = (pool.submit(_digests, root, [files[i].name for i in chunk]) for chunk in chunks)
-    for chunk, digests in zip(chunks, ordered_results(pool, tasks, AHEAD * available_cores()), strict=True):
+    results: Iterator[list[str]] = ordered_results(
+        pool,
+        (pool.submit(_digests, root, [files[i].name for i in chunk]) for chunk in chunks),
+        AHEAD * available_cores(),
+    )
+    for chunk, digests in zip(chunks, results, strict=True):
         for i, digest in zip(chunk, digests, strict=True):
             found[i] = digest
         done += len(chunk)

@@ -162,7 +162,8 @@ def compute_features(
         done += len(features) // views
         reporter.progress(done, len(files), what)
     if rows:
-        reporter.note(f"features of {fresh:,} images are new; those of {len(rows):,} were in the cache")
+        new = "1 new image" if fresh == 1 else f"{fresh:,} new images"
+        reporter.note(f"computed the features of {new}; those of {len(rows):,} were in the cache")
     return DecodeReport(unreadable, [group for group in equal.values() if len(group) > 1], digests)
 
 
