@@ -21,6 +21,10 @@ FIXES = {
 """Suggestions for keys that do not apply, where there is a better one than leaving the key out."""
 
 
+NO_VALIDATION = "{} needs a validation split, and no samples are held out; add 'validation: 0.1' to data"
+"""Message about a key that needs validation samples."""
+
+
 def has_softmax(layer: LayerEntry | None) -> bool:
     """Return whether a layer ends in softmax."""
     return layer is not None and isinstance(layer.options, FcOptions) and layer.options.activation == "softmax"
@@ -131,11 +135,11 @@ def training_rules(root: Node, training: TrainingOptions) -> Iterator[Broken]:
             ("training", "warmup"),
             f"a warm-up of {training.warmup:g} epochs is longer than Max = {training.Max}; shorten it or increase Max",
         )
-    if training.patience and not has_validation(root):
-        yield (
-            ("training", "patience"),
-            "patience needs a validation loss, and no samples are held out; add 'validation: 0.1' to data",
-        )
+    if not has_validation(root):
+        for key in training.need_validation:
+            yield ("training", key), NO_VALIDATION.format(key)
+    if training.min_delta and not training.patience and training.schedule != "plateau":
+        yield ("training", "min_delta"), "min_delta only applies with patience or schedule plateau; leave it out"
 
 
 def has_validation(root: Node) -> bool:

@@ -193,4 +193,4 @@ def position_of(path: Path, config: Config, data: Data, network: Network) -> tup
     done = (state.epoch - 1) * steps + state.batch
     t = max(1, min(done + 1, config.training.Max * steps))
     t0 = min(state.restarted_after * steps, t - 1)
-    return Position(t, steps, state.alpha_factor, t0, saved.states), [("from_checkpoint", {"t": t})]
+    return Position(t, steps, state.factor(config.training), t0, saved.states), [("from_checkpoint", {"t": t})]

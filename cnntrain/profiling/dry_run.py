@@ -13,7 +13,7 @@ from cnntrain.profiling.timer import Timer
 from cnntrain.training.batches import batch_count
 from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
-from cnntrain.training.stopping import check_patience
+from cnntrain.training.stopping import check_validation
 from cnntrain.training.workers import max_processes
 
 SECONDS = 0.5
@@ -41,7 +41,7 @@ def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
     """
     data = load_config_data(config, None, reporter)
     network = build_for(config, data)
-    check_patience(config, data)
+    check_validation(config, data)
     for note in check_memory(config, network, data):
         reporter.note(note)
     description = describe(network) | memory_of(config, network, data)

@@ -41,7 +41,7 @@ from cnntrain.training.loop import LoopEnded, train_loop
 from cnntrain.training.monitoring import only_in_training
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.state import MAX_ROLLBACKS, TrainState
-from cnntrain.training.stopping import check_patience
+from cnntrain.training.stopping import check_validation
 from cnntrain.training.workers import process_group
 
 
@@ -74,7 +74,7 @@ def fit(
     data = yield from load_events(config, interrupts=interrupts)
     config = with_image_size(config, data)
     network = build_for(config, data)
-    check_patience(config, data)
+    check_validation(config, data)
     yield from map(WarningIssued, check_memory(config, network, data))
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)

@@ -27,7 +27,7 @@ from cnntrain.parallel import Communicator
 from cnntrain.training import divergence
 from cnntrain.training.batches import batch_count, batches
 from cnntrain.training.events import BatchEnded, EpochEnded
-from cnntrain.training.monitoring import MonitoredSplit
+from cnntrain.training.monitoring import MonitoredSplit, monitored_value
 from cnntrain.training.running_statistics import RunningStatistics
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.schedules import alpha_of
@@ -86,7 +86,7 @@ def train_loop(
             running.step(gradient[len(gradient) - running.count :], len(indices))
             t = (state.epoch - 1) * steps + state.batch + 1
             t0 = state.restarted_after * steps
-            update.step(gradient[: len(gradient) - running.count], t, state.alpha_factor, t0)
+            update.step(gradient[: len(gradient) - running.count], t, state.factor(options), t0)
             comm.allgather()
             state.add_batch(loss, correct, len(indices), time.perf_counter() - began)
             yield BatchEnded(state.epoch, state.batch, state.seen, state.loss / state.seen, state.seconds)
@@ -105,10 +105,10 @@ def train_loop(
             validation_accuracy=validation.accuracy if validation else None,
             max_change=max_change,
             seconds=seconds,
-            alpha=state.alpha_factor * alpha_of(state.epoch * steps, steps, options),
+            alpha=state.factor(options) * alpha_of(state.epoch * steps, steps, options),
             monitor_loss=monitor.loss,
         )
-        state.end_epoch(max_change, ended.validation_loss)
+        state.end_epoch(max_change, None if validation is None else monitored_value(validation, options), options)
         yield ended
     scores = {} if validation is None else {"validation": validation}
     for split, dataset in data.splits().items():

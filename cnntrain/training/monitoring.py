@@ -1,15 +1,16 @@
-"""The monitored loss, which selects the best weights for ``best.safetensors`` and rollbacks.
+"""The monitored value, which selects the best weights for ``best.safetensors`` and rollbacks, and stops a run.
 
 The training loss of an epoch is accumulated while the weights change. The monitored loss is that of the weights at the
 end of the epoch, on the validation split or, without one, on a fixed subset of one in 24 training samples. A forward
-pass over this subset takes less than 5 % of an epoch.
+pass over this subset takes less than 5 % of an epoch. With ``best_by: accuracy``, the accuracy on the validation split
+is monitored in its place.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from cnntrain.config import Config
+from cnntrain.config import Config, TrainingOptions
 from cnntrain.config.schema.entries import all_entries
 from cnntrain.data import Data, Dataset
 from cnntrain.data.stratified import stratified_mask
@@ -45,6 +46,11 @@ class MonitoredSplit:
         indices = np.flatnonzero(stratified_mask(train.labels, count, rng))
         rows = indices if train.rows is None else train.rows[indices]  # without copying pixels
         return cls(Dataset(train.images, train.labels[indices], rows), "train")
+
+
+def monitored_value(score: Score, options: TrainingOptions) -> float:
+    """Return what selects the best weights, lower is better: the loss, or 1 - accuracy for ``best_by: accuracy``."""
+    return score.loss if options.best_by == "loss" else 1 - score.accuracy
 
 
 def score_theta(theta: Array, network: Network, dataset: Dataset, data: Data) -> Score:

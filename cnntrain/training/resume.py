@@ -38,7 +38,7 @@ from cnntrain.training.fit import run_training
 from cnntrain.training.footprint import check_memory
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.load_data import load_events
-from cnntrain.training.stopping import check_patience
+from cnntrain.training.stopping import check_validation
 
 CHANGEABLE_KEYS = {
     "data.path",
@@ -87,7 +87,7 @@ def resume_run(
             data = yield from load_events(config, None, interrupts)
             config = with_image_size(config, data)
             network = build_for(config, data)
-            check_patience(config, data)
+            check_validation(config, data)
             yield from map(WarningIssued, check_memory(config, network, data))
             folder.write_config(config)
             yield from run_training(folder, config, network, data, StartPoint(), interrupts, diagnostics, plots)
@@ -103,7 +103,7 @@ def resume_run(
         if differing:
             raise DataError(data_mismatch(folder.path, checkpoint.provenance, differing))
         check_position(checkpoint, len(data.train))
-        check_patience(config, data)
+        check_validation(config, data)
         network = build_for(config, data)
         yield from map(WarningIssued, check_memory(config, network, data))
         yield from (WarningIssued(note) for note in [*loaded.notes, *resume_warnings(checkpoint, config)])

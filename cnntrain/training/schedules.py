@@ -1,12 +1,13 @@
 """Learning-rate schedules: alpha of each step of a run.
 
-Alpha depends on the step number only, so a run can resume from any step. With p epochs since the warm-up, of
-M = Max - warmup in total:
+Alpha depends on the step number only, and for plateau on the training state, so a run can resume from any step. With p
+epochs since the warm-up, of M = Max - warmup in total:
 
 =========  ============================================================================================
 constant   alpha
 step       alpha step_factor^floor(p / step_every)
 cosine     alpha (1 + cos(pi p / M)) / 2: at Max it would be 0
+plateau    alpha; ``TrainState.factor`` lowers it by step_factor when the monitored value no longer improves
 one_cycle  low + (alpha - low) (1 + cos(pi p / M)) / 2, with low = alpha / 10^4
 =========  ============================================================================================
 
@@ -36,7 +37,7 @@ def alpha_of(t: int, steps: int, options: TrainingOptions) -> float:
             low = alpha / INITIAL_DIVISOR
             return low + (alpha - low) * done / warmup
         return alpha * (done + 1) / (warmup + 1)
-    if options.schedule == "constant":
+    if options.schedule in ("constant", "plateau"):
         return alpha
     if options.schedule == "step":
         return alpha * options.step_factor ** (int(done - warmup) // ((options.step_every or 1) * steps))

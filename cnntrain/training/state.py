@@ -7,10 +7,15 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cnntrain.config import TrainingOptions
 from cnntrain.types import Array
 
 MAX_ROLLBACKS = 3
 """Maximum number of rollbacks; beyond it, the learning rate is not the problem."""
+
+
+ADDED = {"epochs_on_plateau", "reductions"}
+"""Fields that checkpoints of earlier versions lack; they have their defaults there."""
 
 
 @dataclass
@@ -32,9 +37,13 @@ class TrainState:
     max_change: float = math.inf
     """Largest change of a parameter in the last completed epoch."""
     best: float = math.inf
-    """Lowest validation loss so far."""
+    """Lowest monitored value of the validation split so far."""
     epochs_without_improvement: int = 0
-    """Epochs since the lowest validation loss."""
+    """Epochs since that value."""
+    epochs_on_plateau: int = 0
+    """Epochs since that value, or since schedule plateau lowered alpha."""
+    reductions: int = 0
+    """How often schedule plateau lowered alpha."""
     rollbacks: int = 0
     """Number of rollbacks; each one halves the learning rate."""
     restarted_after: int = 0
@@ -47,21 +56,28 @@ class TrainState:
         """Factor of the learning rate after rollbacks."""
         return 0.5**self.rollbacks
 
+    def factor(self, options: TrainingOptions) -> float:
+        """Return the factor of the learning rate after rollbacks and reductions by schedule plateau."""
+        return self.alpha_factor * options.step_factor**self.reductions
+
     def add_batch(self, loss: float, correct: int, samples: int, seconds: float) -> None:
         """Add a completed batch; ``seconds`` is the duration of the epoch so far."""
         self.batch += 1
         self.loss, self.correct, self.seen = self.loss + loss, self.correct + correct, self.seen + samples
         self.seconds = seconds
 
-    def end_epoch(self, max_change: float, validation_loss: float | None) -> None:
-        """Complete the current epoch."""
+    def end_epoch(self, max_change: float, value: float | None, options: TrainingOptions) -> None:
+        """Complete the current epoch; ``value`` is the monitored value of the validation split."""
         self.epoch += 1
         self.batch, self.loss, self.correct, self.seen, self.seconds, self.before = 0, 0.0, 0, 0, 0.0, None
         self.max_change = max_change
-        if validation_loss is not None and validation_loss < self.best:
-            self.best, self.epochs_without_improvement = validation_loss, 0
+        if value is not None and value < self.best - options.min_delta:
+            self.best, self.epochs_without_improvement, self.epochs_on_plateau = value, 0, 0
         else:
             self.epochs_without_improvement += 1
+            self.epochs_on_plateau += 1
+        if options.schedule == "plateau" and self.epochs_on_plateau >= options.plateau_patience:
+            self.reductions, self.epochs_on_plateau = self.reductions + 1, 0
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields but ``before``; floats in hexadecimal, which is exact."""
@@ -77,9 +93,9 @@ class TrainState:
         """
         state = cls()
         names = state.to_json().keys()
-        if not isinstance(content, dict) or content.keys() != names:
+        if not isinstance(content, dict) or not names - ADDED <= content.keys() <= names:
             raise ValueError(f"expected the keys {', '.join(names)}")
-        for name in names:
+        for name in content:
             value = content[name]
             if isinstance(getattr(state, name), float):
                 if not isinstance(value, str):

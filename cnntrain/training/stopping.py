@@ -1,6 +1,7 @@
 """Stopping criteria."""
 
 from cnntrain.config import Config, TrainingOptions
+from cnntrain.config.rules import NO_VALIDATION
 from cnntrain.data import Data
 from cnntrain.errors import ConfigError
 from cnntrain.training.state import TrainState
@@ -17,10 +18,8 @@ def reason_to_stop(state: TrainState, options: TrainingOptions) -> str:
     return "max" if state.epoch > options.Max else ""
 
 
-def check_patience(config: Config, data: Data) -> None:
-    """Raise ConfigError if ``patience`` is set but there is no validation split."""
-    if config.training.patience and data.validation is None:
-        raise ConfigError(
-            f"{config.where(('training', 'patience'))}: patience needs a validation loss, and no samples are held out; "
-            "add 'validation: 0.1' to data"
-        )
+def check_validation(config: Config, data: Data) -> None:
+    """Raise ConfigError if a key such as ``patience`` needs a validation split, and there is none."""
+    needs = config.training.need_validation
+    if needs and data.validation is None:
+        raise ConfigError("\n".join(f"{config.where(('training', key))}: {NO_VALIDATION.format(key)}" for key in needs))

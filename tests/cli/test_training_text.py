@@ -132,7 +132,7 @@ def test_one_sample_is_no_samples():
     ("stop", "words"),
     [
         ("epsilon", "every change is below epsilon"),
-        ("patience", "the validation loss did not improve for `patience` epochs"),
+        ("patience", "no better validation result for `patience` epochs"),
         ("interrupted", "interrupted; the weights are saved"),
         ("diverged", "the loss diverged"),
         ("failed", "a worker process ended unexpectedly"),

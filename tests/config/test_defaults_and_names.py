@@ -60,6 +60,8 @@ def test_training_has_a_default_for_everything():
         "nesterov": False,
         "schedule": "constant",
         "warmup": 0.0,
+        "min_delta": 0.0,
+        "best_by": "loss",
         "clip_norm": 0.0,
         "loss": "cross_entropy",
         "label_smoothing": 0.0,

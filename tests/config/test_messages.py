@@ -154,8 +154,8 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         ("daat: {source: digits}\nnetwork: {layers: [fc: {}]}", "1:1: unknown key 'daat'; did you mean 'data'?"),
         (
             f"{NETWORK}training: fast",
-            "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, patience, batch_size, "
-            "reduction, optimizer or momentum, got 'fast'",
+            "2:11: training: expected a mapping with keys such as alpha, Max, epsilon, patience, min_delta, best_by, "
+            "batch_size or reduction, got 'fast'",
         ),
         (f"{NETWORK}data: {{}}", f"2:7: data: missing key 'source': {KINDS}"),
         (

@@ -109,6 +109,8 @@ training:
   Max: 10
   epsilon: 0.0
   patience: 0
+  min_delta: 0.0
+  best_by: loss
   batch_size: 128
   reduction: mean
   optimizer: sgd

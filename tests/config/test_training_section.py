@@ -80,7 +80,8 @@ def test_defaults_depend_on_other_keys(given, key, value):
         ),
         (
             {"schedule": "cosine", "step_factor": 0.5},
-            "step_factor: step_factor only applies to schedule step, not to cosine; leave it out, or use schedule step",
+            "step_factor: step_factor only applies to schedule step or plateau, not to cosine; leave it out, "
+            "or use schedule step",
         ),
         (
             {"loss": "mse", "label_smoothing": 0.1},
@@ -141,7 +142,7 @@ def test_patience_needs_samples_that_are_held_out(data, told):
     with pytest.raises(ConfigError) as caught:
         config_from_dict(content, "a test")
     assert str(caught.value) == (
-        "a test: training.patience: patience needs a validation loss, and no samples are held out; "
+        "a test: training.patience: patience needs a validation split, and no samples are held out; "
         "add 'validation: 0.1' to data"
     )
 

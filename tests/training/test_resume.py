@@ -353,7 +353,7 @@ def test_patience_that_would_wait_for_ever_is_refused(tiny_config, tmp_path, is_
             if path.name != "config.yaml":
                 path.unlink()
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(ConfigError, match="patience needs a validation loss, and no samples are held out"):
+    with pytest.raises(ConfigError, match="patience needs a validation split, and no samples are held out"):
         list(resume_run(tmp_path / "run", ["training.patience=2", "training.Max=9"], plots=False))
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 

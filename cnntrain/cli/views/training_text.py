@@ -20,7 +20,7 @@ COLUMNS = 80
 _STOPS = {
     "max": "reached the maximum number of epochs (Max)",
     "epsilon": "every change is below epsilon",
-    "patience": "the validation loss did not improve for `patience` epochs",
+    "patience": "no better validation result for `patience` epochs",
     "interrupted": "interrupted; the weights are saved",
     "diverged": "the loss diverged",
     "failed": "a worker process ended unexpectedly",
@@ -168,10 +168,10 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         lines.append(rollbacks_text(result))
     best = result["best"]
     if best is not None and best["epoch"] < result["epochs"] and result["validation"] is not None:
-        lines.append(
-            f"best validation loss {loss_text(best['loss'])}, after epoch {best['epoch']}: "
-            "those weights are in best.safetensors"
+        value = (
+            f"accuracy {accuracy_text(best['accuracy'])}" if "accuracy" in best else f"loss {loss_text(best['loss'])}"
         )
+        lines.append(f"best validation {value}, after epoch {best['epoch']}: those weights are in best.safetensors")
     lines += [line["text"] for line in result["advice"]]
     lines.append(f"run in {result['run']}")
     if result["stop"] in ("interrupted", "failed"):

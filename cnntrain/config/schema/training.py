@@ -41,7 +41,8 @@ Nothing = Annotated[
 ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     **{key: ("optimizer", names_with(key)) for optimizer in OPTIMIZERS.values() for key in optimizer.keys},
     "step_every": ("schedule", ("step",)),
-    "step_factor": ("schedule", ("step",)),
+    "step_factor": ("schedule", ("step", "plateau")),
+    "plateau_patience": ("schedule", ("plateau",)),
     "label_smoothing": ("loss", ("cross_entropy",)),
 }
 """Keys that only apply with certain values of another key."""
@@ -64,7 +65,13 @@ class TrainingOptions(Options):
     Max: AtLeastOne = Field(10, description="maximum number of epochs, each one pass over the training set")
     epsilon: NonNegative = Field(0.0, description="stop when all weights change by less in an epoch; 0 disables")
     patience: AtLeastZero = Field(
-        0, description="stop after this many epochs without a lower validation loss; 0 disables"
+        0, description="stop after this many epochs in which the monitored value did not improve; 0 disables"
+    )
+    min_delta: NonNegative = Field(
+        0.0, description="improvement of the monitored value that counts, for patience and schedule plateau"
+    )
+    best_by: Literal["loss", "accuracy"] = Field(
+        "loss", description="monitored value: the validation loss or accuracy selects the best weights"
     )
     batch_size: AtLeastOne | Literal["all"] = Field(128, description="samples per step, or all")
     reduction: Literal["mean", "sum"] = Field("mean", description="mean or sum of the gradients of a batch's samples")
@@ -76,7 +83,7 @@ class TrainingOptions(Options):
     rho: Share = Field(0.9, description="rmsprop: decay rate of the mean of the squared gradients")
     eps: NotNothing = Field(1e-8, description="adam, adamw, rmsprop: added to the denominator of a step")
     weight_decay: NonNegative = Field(0.01, description="adamw: decoupled weight decay, in units of alpha per step")
-    schedule: Literal["constant", "step", "cosine", "one_cycle"] = Field(
+    schedule: Literal["constant", "step", "cosine", "one_cycle", "plateau"] = Field(
         "constant", description="learning-rate schedule"
     )
     warmup: NonNegative | None = Field(
@@ -85,7 +92,11 @@ class TrainingOptions(Options):
     step_every: AtLeastOne | None = Field(
         None, description="schedule step: epochs between drops of alpha; a third of Max by default"
     )
-    step_factor: Factor = Field(0.1, description="schedule step: factor by which alpha drops")
+    step_factor: Factor = Field(0.1, description="schedules step and plateau: factor by which alpha drops")
+    plateau_patience: AtLeastOne = Field(
+        5,
+        description="schedule plateau: alpha drops after this many epochs without improvement",
+    )
     clip_norm: NonNegative = Field(0.0, description="maximum norm of the gradient; 0 disables clipping")
     loss: Literal["cross_entropy", "mse"] = Field(
         "cross_entropy",
@@ -127,6 +138,16 @@ class TrainingOptions(Options):
     def hyperparameters(self) -> dict[str, Any]:
         """The keys that the optimizer takes, with their values."""
         return {key: getattr(self, key) for key in OPTIMIZERS[self.optimizer].keys}
+
+    @property
+    def need_validation(self) -> list[str]:
+        """The keys in use that need a validation split."""
+        uses = {
+            "patience": self.patience > 0,
+            "best_by": self.best_by == "accuracy",
+            "schedule": self.schedule == "plateau",
+        }
+        return [key for key, is_used in uses.items() if is_used]
 
     @property
     def alpha_varies(self) -> bool:

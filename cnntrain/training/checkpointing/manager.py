@@ -89,9 +89,11 @@ class CheckpointManager:
         """Record the metrics and the best weights of an epoch, and save if a save is due."""
         outcome = self.outcome
         outcome.epochs = event.epoch
-        loss = event.monitor_loss
-        if loss is not None and loss < outcome.best:
-            outcome.best, outcome.best_epoch, self.best = loss, event.epoch, self.network.theta.copy()
+        value = event.monitor_loss
+        if self.config.training.best_by == "accuracy":
+            value = None if event.validation_accuracy is None else 1 - event.validation_accuracy
+        if value is not None and value < outcome.best:
+            outcome.best, outcome.best_epoch, self.best = value, event.epoch, self.network.theta.copy()
         yield from self.attempt(partial(self.run.add_metrics, asdict(event)))
         if time.monotonic() >= self.next_time:
             yield from self.save_all()
@@ -179,12 +181,15 @@ class CheckpointManager:
         outcome, data = self.outcome, self.data
         if self.best is None:
             return
-        if data.validation is not None:
+        if data.validation is not None and self.config.training.best_by == "loss":
             outcome.best_loss = outcome.best
             return
-        last = outcome.scores["train"]
         if outcome.stop == "interrupted":
             return
+        if data.validation is not None:
+            outcome.best_loss = score_theta(self.best, self.network, data.validation, data).loss
+            return
+        last = outcome.scores["train"]
         if last is None or outcome.best_epoch < outcome.epochs:
             best = score_theta(self.best, self.network, data.train, data)
             outcome.best_loss = best.loss if isfinite(best.loss) else None
@@ -194,9 +199,12 @@ class CheckpointManager:
 
     def result(self) -> dict[str, Any]:
         """Return what ``train --json`` prints."""
+        result = self.outcome.result()
+        if result["best"] is not None and self.config.training.best_by == "accuracy":
+            result["best"]["accuracy"] = 1 - self.outcome.best
         return {
             "run": str(self.run.path),
-            **self.outcome.result(),
+            **result,
             "rollbacks": self.state.rollbacks,
             "alpha_factor": self.state.alpha_factor,
             "advice": [],  # what to try needs the predictions, which come last

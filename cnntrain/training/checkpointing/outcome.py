@@ -17,7 +17,7 @@ class Outcome:
 
     epochs: int = 0
     best: float = math.inf
-    """Lowest monitored loss, see ``cnntrain.training.monitoring``."""
+    """Lowest monitored value, see ``cnntrain.training.monitoring``."""
     best_epoch: int = 0
     seconds: float = 0.0
     """Duration, including the time before the run was resumed."""

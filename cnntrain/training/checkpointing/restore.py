@@ -16,7 +16,7 @@ from cnntrain.storage import FileMark, lines_of, write_file
 from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.checkpointing.outcome import Outcome
-from cnntrain.training.monitoring import MonitoredSplit, score_theta
+from cnntrain.training.monitoring import MonitoredSplit, monitored_value, score_theta
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 
@@ -111,7 +111,10 @@ def rollback(
     monitored = MonitoredSplit.of(data, config.training.seed).dataset
     new_state = TrainState(rollbacks=state.rollbacks + 1)
     new_outcome = Outcome(seconds=outcome.seconds)
-    if best is None or score_theta(untrained, network, monitored, data).loss < outcome.best:
+    if (
+        best is None
+        or monitored_value(score_theta(untrained, network, monitored, data), config.training) < outcome.best
+    ):
         theta, best = untrained, None
     else:
         theta, done = best, outcome.best_epoch

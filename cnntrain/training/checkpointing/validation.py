@@ -67,6 +67,8 @@ def check_state(checkpoint: "Checkpoint") -> None:
         "max_change": state.max_change >= 0,
         "best": not isnan(state.best),
         "epochs_without_improvement": state.epochs_without_improvement <= done,
+        "epochs_on_plateau": state.epochs_on_plateau <= done,
+        "reductions": state.reductions <= done,
         "rollbacks": state.rollbacks <= MAX_ROLLBACKS,
         "restarted_after": state.restarted_after <= done,
         "best_epoch": 0 <= outcome.best_epoch <= done,
