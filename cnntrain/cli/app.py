@@ -66,7 +66,7 @@ app.command("eval", epilog="Example: cnntrain eval runs/digits --split validatio
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("diff", epilog="Example: cnntrain diff runs/digits runs/digits-2")(diff)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Images --top 3")(predict)
-app.command("explain", epilog="Example: cnntrain explain runs/digits --layer 2")(explain)
+app.command("explain", epilog="Example: cnntrain explain runs/digits --layer 2 --html digits.html")(explain)
 app.command("export", epilog="Example: cnntrain export runs/digits --onnx digits.onnx --verify")(export)
 app.command("gradcheck", epilog="Example: cnntrain gradcheck digits --inject layers.0.W:no_flip")(gradcheck)
 app.command("doctor", epilog="Example: cnntrain doctor digits training.alpha=0.1")(doctor)

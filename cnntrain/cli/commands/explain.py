@@ -10,7 +10,7 @@ from cnntrain.cli.commands.eval import Split
 from cnntrain.cli.config_argument import note_which_config
 from cnntrain.cli.options import JsonOption, Overrides
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
-from cnntrain.errors import UsageError
+from cnntrain.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,10 @@ AtOption = Annotated[
         show_default=False,
     ),
 ]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a page that explores all layers, offline.", show_default=False),
+]
 LanguageOption = Annotated[LanguageName, typer.Option("--lang", help="Language: English or Chinese.")]
 ExamplesOption = Annotated[
     bool, typer.Option("--examples", help="Explain the article's worked examples instead of a network.")
@@ -87,6 +91,7 @@ def explain(
     layer: LayerOption = None,
     filter: FilterOption = None,
     at: AtOption = None,
+    html: HtmlOption = None,
     language: LanguageOption = LanguageName.EN,
     examples: ExamplesOption = False,
     json: JsonOption = False,
@@ -100,11 +105,14 @@ def explain(
         pixel = _parse_at(at)
         if layer is None and (filter is not None or pixel is not None):
             raise UsageError("--filter and --at need --layer")
-        result, lines = (
-            _examples(source, layer, language.value)
-            if examples
-            else _sample(source, overrides or [], split and split.value, sample, (layer, filter, pixel), language.value)
-        )
+        if examples:
+            explained = _explain_examples(source, layer, html, language.value)
+        else:
+            wanted = layer, filter, pixel
+            explained = _explain_sample(
+                source, overrides or [], split and split.value, sample, wanted, html, language.value
+            )
+        result, lines = explained
         if json:
             print_json(result)
             return
@@ -113,7 +121,7 @@ def explain(
             console.print(line)
 
 
-def _examples(source: Path | None, layer: str | None, language: "Language") -> "Explained":
+def _explain_examples(source: Path | None, layer: str | None, html: Path | None, language: "Language") -> "Explained":
     if source is not None or layer is not None:
         raise UsageError("--examples explains the article's examples: leave out RUN|CONFIG and --layer")
     # imported late: `cnntrain --help` needs none of it
@@ -121,15 +129,20 @@ def _examples(source: Path | None, layer: str | None, language: "Language") -> "
     from cnntrain.explain.examples import explain_examples
 
     result = explain_examples()
-    return result, examples_lines(result, language)
+    if html is None:
+        return result, examples_lines(result, language)
+    from cnntrain.explain.page.html import examples_page
+
+    return _written(html, examples_page(language), result, language)
 
 
-def _sample(
+def _explain_sample(
     source: Path | None,
     overrides: list[str],
     split: str | None,
     sample: int,
     wanted: tuple[str | None, int | None, tuple[int, ...] | None],
+    html: Path | None,
     language: "Language",
 ) -> "Explained":
     if source is None:
@@ -143,11 +156,27 @@ def _sample(
     with open_reporter() as reporter:
         subject = load_subject(source, overrides, split, sample, reporter)
     layer, filter, at = wanted
-    if layer is None:
-        result = explain_sample(subject)
-        return result, sample_lines(result, language)
-    result = explain_layer(subject, layer, filter, at)
-    return result, layer_lines(result, language)
+    result = explain_sample(subject) if layer is None else explain_layer(subject, layer, filter, at)
+    if html is None:
+        return result, sample_lines(result, language) if layer is None else layer_lines(result, language)
+    from cnntrain.explain.page.html import sample_page
+
+    return _written(html, sample_page(subject, language, layer), result, language)
+
+
+def _written(path: Path, page: str, result: dict[str, Any], language: "Language") -> "Explained":
+    from cnntrain.cli.views.explain_text import page_lines
+    from cnntrain.storage import write_file
+
+    if path.is_dir():
+        raise UsageError(f"--html {path}: this is a folder; name a file, such as {path / 'page.html'}")
+    content = page.encode()
+    try:
+        write_file(path, content)
+    except OSError as error:
+        raise StorageError(f"--html {path}: the page cannot be written: {error.strerror or error}") from error
+    result = {**result, "html": str(path), "bytes": len(content)}
+    return result, page_lines(result, language)
 
 
 def _parse_at(text: str | None) -> tuple[int, ...] | None:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.text import Text
 
 from cnntrain.cli.views.explain_layout import matrix_lines, number, side_by_side, table_lines, wrapped
-from cnntrain.cli.views.tables import shape_text, truncate
+from cnntrain.cli.views.tables import bytes_text, shape_text, truncate
+from cnntrain.errors import visible
 from cnntrain.explain.texts import Language, sentence
 
 MAX_TERMS = 12
@@ -83,6 +84,13 @@ def examples_lines(result: dict[str, Any], language: Language) -> Iterator[Text]
             text = f"{equation['name']} = {equation['formula']} = {numbers} = {number(equation['value'])}"
             yield from wrapped(" = ".join(dict.fromkeys(text.split(" = "))), "", 2)
     yield Text()
+    yield from recomputed_lines(result["recomputed"], language)
+
+
+def page_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
+    """Yield the lines on a page that was written."""
+    size = bytes_text(result["bytes"])
+    yield from wrapped(sentence("page_written", language, file=visible(result["html"]), size=size), "")
     yield from recomputed_lines(result["recomputed"], language)
 
 

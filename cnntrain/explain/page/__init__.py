@@ -1,0 +1,1 @@
+"""The page of an explanation: one HTML file, offline, that recomputes its own numbers."""

@@ -1,0 +1,191 @@
+"""The page as one HTML file: no request leaves it, and no text of a user is ever markup or code.
+
+Its content security policy allows one script and one style, by their hashes, and nothing else. The numbers, names and
+sentences are JSON in an element that browsers do not run, with ``<`` as an escape.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from cnntrain.errors import visible
+from cnntrain.explain import examples
+from cnntrain.explain.arithmetic import TOLERANCE
+from cnntrain.explain.entry import Entry
+from cnntrain.explain.explanation import header
+from cnntrain.explain.page.data import TYPES, entries_data
+from cnntrain.explain.page.formulas import DELTA, FORMULAS, LOSS, mathml
+from cnntrain.explain.step import STATE_NAMES, Step
+from cnntrain.explain.subject import Subject
+from cnntrain.explain.texts import Language, dictionary
+
+SKELETON = """<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<div class="top"><h1 id="title"></h1><button type="button" id="language"></button>
+<button type="button" id="theme"></button></div>
+<div id="facts"></div>
+<p id="legend" class="note"></p>
+</header>
+<nav id="map"></nav>
+<main id="main"></main>
+<section id="arithmetic" aria-live="polite"></section>
+<footer id="checked"></footer>
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def sample_page(subject: Subject, language: Language, start: str | None = None) -> str:
+    """Return the page of a sample.
+
+    Args:
+        subject: The traced sample.
+        language: The language that the page begins with.
+        start: Name of the layer that it begins with; by default the first.
+    """
+    entries = subject.entries()
+    objective, trace = subject.network.objective, subject.trace
+    weights = objective.class_weights or (1.0,) * max(len(subject.classes), int(subject.y.max()) + 1)
+    content: dict[str, Any] = {
+        "header": safe(header(subject)),
+        "objective": {
+            "loss": objective.loss,
+            "labels": subject.y.tolist(),
+            "smoothing": objective.label_smoothing,
+            "classes": int(subject.output.size),
+            "weights": [weights[label] for label in subject.y.tolist()],
+            "scale": subject.scale,
+            "losses": trace.losses.tolist(),
+        },
+        "classes": [visible(name) for name in subject.classes],
+        "loss_formula": separate(LOSS[objective.loss].split(" , ")),
+        "step": None if subject.step is None else step_data(subject.step),
+        "examples": False,
+    }
+    names = [entry.name for entry in entries]
+    content["start"] = names.index(start) if start in names else 0
+    return page(f"cnntrain explain {subject.source}", content, entries, subject.step, language)
+
+
+def examples_page(language: Language) -> str:
+    """Return the page of the article's worked examples."""
+    content: dict[str, Any] = {
+        "header": {},
+        "objective": None,
+        "classes": [],
+        "step": None,
+        "examples": True,
+        "start": 0,
+    }
+    return page("cnntrain explain --examples", content, examples.entries(), None, language)
+
+
+def page(title: str, content: dict[str, Any], entries: Sequence[Entry], step: Step | None, language: Language) -> str:
+    """Return a page of entries."""
+    stored = entries_data(entries, step)
+    for i, (data, entry) in enumerate(zip(stored, entries, strict=True)):
+        kind = FORMULAS[TYPES[type(entry.layer)]]
+        data |= {
+            "input": list(entry.trace.x.shape[1:]),
+            "output": list(entry.trace.a.shape[1:]),
+            "formulas": {part: formulas(text, part, entry) for part, text in kind},
+            "after": None if entry.da is None else [[i + 1, "dx"]],
+            "alone": content["examples"],
+        }
+    content |= {"entries": stored, "language": language, "tolerance": TOLERANCE, "texts": dictionary()}
+    script = "\n".join(asset(name) for name in ("numbers.js", "view.js"))
+    style = asset("page.css")
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{digest(script)}'",
+            f"style-src '{digest(style)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    numbers = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return SKELETON.format(
+        language=language,
+        policy=policy,
+        title=escape(visible(title)),
+        style=style,
+        data=numbers.replace("<", "\\u003c"),
+        script=script,
+    )
+
+
+def formulas(text: str, part: str, entry: Entry) -> str:
+    """Return the formulas of a part, with the activation by its name, and with that of delta before its way back."""
+    sigma = entry.sigma
+    text = text.replace(" , a = sigma ( z )", "" if sigma == "identity" else f" , a = {sigma} ( z )")
+    if "b" not in entry.trace.parameters:
+        text = text.replace(" + b_k", "").replace(" + b_u", "").replace(" + b ", " ")
+    lines = text.split(" , ")
+    if part == "backward" and entry.da is not None and sigma not in ("identity", "softmax"):
+        lines.insert(0, DELTA)
+    return separate(lines)
+
+
+def separate(lines: Sequence[str]) -> str:
+    """Return formulas as MathML, between which a narrow window may break the line."""
+    return "".join(f"<span>{mathml(line)}</span>" for line in lines)
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    """Return what the script needs to repeat a step."""
+    options = step.options
+    decayed = "W (1 - α weight_decay)" if options.optimizer == "adamw" else "W"
+    formula = {
+        "sgd": "W - α g" if not step.states else "W + momentum v - α g" if options.nesterov else "W + v",
+        "rmsprop": "W - α g / (√r + eps)",
+    }
+    return {
+        "optimizer": options.optimizer,
+        "alpha": step.alpha,
+        "t": step.t,
+        "clip": step.clip_factor,
+        "l1": step.l1,
+        "l2": step.l2,
+        "letters": list(STATE_NAMES[options.optimizer][: len(step.states)]),
+        "options": dict(options.hyperparameters),
+        "formula": formula.get(options.optimizer, f"{decayed} - α m' / (√v' + eps)"),
+    }
+
+
+def safe(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the header with what could disguise a name made visible."""
+    return {key: _visible(value) for key, value in values.items()}
+
+
+def _visible(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_visible(item) for item in value]
+    if isinstance(value, dict):
+        return safe(value)
+    return visible(value) if isinstance(value, str) else value
+
+
+def asset(name: str) -> str:
+    """Return a script or style of the page."""
+    return files("cnntrain.explain.page").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """Return the hash by which the policy allows a script or style."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
