@@ -8,8 +8,9 @@ import numpy as np
 from cnntrain.errors import UsageError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
+from cnntrain.layers.residual import Residual
 from cnntrain.layers.softmax import Softmax
-from cnntrain.network.trace import LayerTrace
+from cnntrain.network.trace import LayerTrace, parameter_owner
 from cnntrain.ops.activations import ACTIVATIONS
 from cnntrain.types import Array
 
@@ -22,7 +23,7 @@ def sigma_of(trace: LayerTrace) -> str:
     for layer in reversed(trace.layers):
         if isinstance(layer, Softmax):
             return "softmax"
-        if isinstance(layer, Activation):
+        if isinstance(layer, Activation | Residual):
             return next(name for name, sigma in ACTIVATIONS.items() if type(sigma) is type(layer.sigma))
     return "identity"
 
@@ -38,6 +39,8 @@ class Entry:
     """dJ/da, ``(N, ...)``: what comes back from the next entry; None for the last, where the loss begins."""
     before: LayerTrace | None
     """The entry before, whose sigma'(z) delta meets next; None for the first."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """Where dJ/da comes from: names of an entry and of its array, such as ``("3", "dx")``."""
     filter: int | None = None
     """The filter, channel or unit that was asked for."""
     at: Position | None = None
@@ -52,6 +55,11 @@ class Entry:
     def sigma(self) -> str:
         """The activation: a key of the textbook's SIGMA, or softmax."""
         return sigma_of(self.trace)
+
+    @property
+    def owner(self) -> str:
+        """The prefix of the entry's parameters, ``layers.2`` or ``layers.2.shortcut``."""
+        return parameter_owner(f"layers.{self.name}")
 
     @property
     def called(self) -> str:
@@ -139,9 +147,9 @@ class Windows:
             axes.append([(i, p) for i, p in offsets if 0 <= p < side])
         return [((i, j), (p, q)) for i, p in axes[0] for j, q in axes[1]]
 
-    def window(self, image: Array, output: Position) -> Array:
-        """Return the pixels ``(C, rows, columns)`` that an output reads, 0 outside the image."""
-        result = np.zeros((len(image), *self.sides))
+    def window(self, image: Array, output: Position, outside: float = 0.0) -> Array:
+        """Return the pixels ``(C, rows, columns)`` that an output reads, ``outside`` where there are none."""
+        result = np.full((len(image), *self.sides), outside)
         for p, q in np.ndindex(*self.sides):
             r, c = self.S * output[0] + p - self.P, self.S * output[1] + q - self.P
             if 0 <= r < image.shape[1] and 0 <= c < image.shape[2]:

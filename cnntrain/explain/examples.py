@@ -54,7 +54,7 @@ def traced(name: str, layer: Layer[Any], x: Array, delta: Array) -> Entry:
         edge,
         extra,
     )
-    return Entry(name, trace, trace.delta, None)
+    return Entry(name, trace, trace.delta, None, ())
 
 
 def entries() -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.errors import UsageError
-from cnntrain.explain import activation, batch_norm, conv, dropout, fc, loss, pool, step
+from cnntrain.explain import activation, batch_norm, conv, dropout, fc, loss, pool, residual, step
 from cnntrain.explain.arithmetic import Part, Recomputation, recomputation
 from cnntrain.explain.entry import Entry, Position
 from cnntrain.explain.subject import Subject
@@ -18,6 +18,7 @@ from cnntrain.layers.conv import Conv
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
+from cnntrain.layers.residual import Residual
 from cnntrain.layers.softmax import Softmax
 
 
@@ -42,6 +43,7 @@ KINDS: dict[type[Layer[Any]], Kind] = {
     Fc: Kind(fc.explain, "a = sigma(W a + b)", "W^T delta", "1, 5"),
     BatchNorm: Kind(batch_norm.explain, "a = sigma(gamma x_hat + b)", "by x, mean, var", ""),
     Dropout: Kind(dropout.explain, "a = mask ⊙ a", "mask ⊙ delta", ""),
+    Residual: Kind(residual.explain, "a = sigma(F(x) + shortcut(x))", "through F + shortcut", ""),
     Activation: Kind(activation.explain, "a = sigma(x + b)", "delta ⊙ sigma'(z)", "5"),
     Softmax: Kind(lambda _: [], "a = Softmax(z)", "a - y", "5"),
 }
@@ -161,6 +163,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
         else without_sigma(kind.formula),
         "back": kind.back,
         "section": kind.section,
+        "sources": None if entry.da is None else [list(source) for source in entry.sources],
         "input": list(trace.x.shape[1:]),
         "output": list(a.shape),
         "parameters": {key: list(value.shape) for key, value in trace.parameters.items()},

@@ -16,7 +16,7 @@ from cnntrain.types import Array
 def windows_of(layer: Layer[Any]) -> Windows:
     """Return the regions of a pool; the whole image for the average of all."""
     if isinstance(layer, Pool):
-        return Windows(layer.region, 0, layer.S)
+        return Windows(layer.region, layer.P, layer.S)
     H, _, W = layer.in_shape
     return Windows((H, W), 0, 1)
 
@@ -31,7 +31,7 @@ def explain(entry: Entry) -> list[Part]:
         at = windows.middle(output, trace.x.shape[2:])
         if is_max:
             p, q = divmod(int(trace.intermediates["winner"][0][(c, *output)]), windows.sides[1])
-            at = windows.S * output[0] + p, windows.S * output[1] + q
+            at = windows.S * output[0] + p - windows.P, windows.S * output[1] + q - windows.P
     reading = windows.reading(at, out)
     output = reading[0][0] if reading else windows.around(at, out)
     return [forward(entry, windows, c, output, at), backward(entry, windows, c, at, is_max)]
@@ -39,19 +39,22 @@ def explain(entry: Entry) -> list[Part]:
 
 def forward(entry: Entry, windows: Windows, c: int, output: Position, at: Position) -> Part:
     """The region, and its maximum or average."""
-    region, is_max = windows.window(entry.trace.x[0][c : c + 1], output), isinstance(entry.layer, MaxPool)
+    is_max = isinstance(entry.layer, MaxPool)
+    region = windows.window(entry.trace.x[0][c : c + 1], output, -np.inf if is_max else 0.0)  # padding never wins
     name, share = indexed("a", c, output), 1 / region.size
     value = float(entry.trace.a[0][(c, *output)])
     expected = float(textbook.pool_forward(region, "all", 1, "max" if is_max else "average")[0, 0, 0])
     marked: list[Position] = []
     if is_max:
         marked = [divmod(int(entry.trace.intermediates["winner"][0][(c, *output)]), windows.sides[1])]
-        operands = tuple((indexed("x", c, *pixel), v) for pixel, v in of_region(region[0], windows, output))
+        operands = tuple(
+            (indexed("x", c, *pixel), v) for pixel, v in of_region(region[0], windows, output) if v > -np.inf
+        )
         equation = Equation(name, "max", value, expected, operands=operands)
     else:
         terms = tuple((v, share) for v in region.ravel().tolist())
         equation = Equation(name, "sum x / k²", value, expected, (Group("product", None, terms),))
-    first = tuple(windows.S * i for i in output)
+    first = tuple(windows.S * i - windows.P for i in output)
     remark = ("region_at", {"row": first[0], "column": first[1], "rows": windows.sides[0], "columns": windows.sides[1]})
     matrix = cut(f"x[{c}]", region[0], marked)
     return Part(
@@ -67,7 +70,7 @@ def forward(entry: Entry, windows: Windows, c: int, output: Position, at: Positi
 def of_region(region: Array, windows: Windows, output: Position) -> list[tuple[tuple[int, int], float]]:
     """Return the pixels of a region by row and column of the image."""
     return [
-        ((windows.S * output[0] + p, windows.S * output[1] + q), float(region[p, q]))
+        ((windows.S * output[0] + p - windows.P, windows.S * output[1] + q - windows.P), float(region[p, q]))
         for p, q in np.ndindex(region.shape)
     ]
 
@@ -111,13 +114,13 @@ def backward(entry: Entry, windows: Windows, c: int, at: Position, is_max: bool)
 def upsampled(entry: Entry, windows: Windows, c: int, kind: str) -> Array:
     """Return upsample(delta) of a channel, by the winners of the engine or as an average."""
     x, delta = entry.trace.x[0, c], entry.trace.delta[0, c]
-    result = np.zeros(x.shape)
     rows, columns = windows.sides
+    padded = np.zeros((x.shape[0] + 2 * windows.P, x.shape[1] + 2 * windows.P))
     for i, j in np.ndindex(delta.shape):
         top, left = windows.S * i, windows.S * j
         if kind == "average":
-            result[top : top + rows, left : left + columns] += delta[i, j] / (rows * columns)
+            padded[top : top + rows, left : left + columns] += delta[i, j] / (rows * columns)
         elif "winner" in entry.trace.intermediates:
             p, q = divmod(int(entry.trace.intermediates["winner"][0][c, i, j]), columns)
-            result[top + p, left + q] += delta[i, j]
-    return result
+            padded[top + p, left + q] += delta[i, j]
+    return padded[windows.P : windows.P + x.shape[0], windows.P : windows.P + x.shape[1]]

@@ -107,7 +107,7 @@ def explain(entry: Entry, step: Step, key: str, at: Sequence[int]) -> Part:
         key: ``W``, ``b`` or ``gamma``.
         at: Index of the parameter's entry.
     """
-    name, index = f"layers.{entry.name}.{key}", tuple(at)
+    name, index = f"{entry.owner}.{key}", tuple(at)
     options, penalized = step.options, key == "W"
     old, new, dW = (float(array[index]) for array in (step.before[name], step.after[name], entry.trace.gradients[key]))
     l1, l2 = (step.l1, step.l2) if penalized else (0.0, 0.0)

@@ -1,6 +1,6 @@
 """What is explained: a network, one sample of its data, and where in its training the run stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from cnntrain.explain.entry import Entry
 from cnntrain.explain.entry import Position as Pixel
 from cnntrain.explain.step import Position, Step, take_step
 from cnntrain.layers.batch_norm import BatchNorm
+from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.network.objective import balanced_weights
-from cnntrain.network.trace import Trace
+from cnntrain.network.trace import LayerTrace, Trace
 from cnntrain.runs.folder import CHECKPOINT_FILE
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing import checkpoint as checkpoints
@@ -66,18 +67,37 @@ class Subject:
 
     def entries(self, filter: int | None = None, at: Pixel | None = None) -> list[Entry]:
         """Return the entries in order, the inner ones of a residual entry before it."""
-        layers = self.trace.layers
-        return [
-            Entry(
-                str(layer.index),
-                layer,
-                layers[i + 1].dx.reshape(layer.a.shape) if i + 1 < len(layers) else None,
-                layers[i - 1] if i else None,
-                filter,
-                at,
-            )
-            for i, layer in enumerate(layers)
-        ]
+        return list(row_entries(self.trace.layers, "", None, (), filter, at))
+
+
+def row_entries(
+    layers: Sequence[LayerTrace],
+    outer: str,
+    da: Array | None,
+    sources: tuple[tuple[str, str], ...],
+    filter: int | None,
+    at: Pixel | None,
+) -> Iterator[Entry]:
+    """Yield the entries of a row, those inside a residual block before it.
+
+    Args:
+        layers: Their traces.
+        outer: The name of the row, such as ``3.``.
+        da: dJ/d output of the row; None where the loss begins.
+        sources: Where that comes from; see ``Entry.sources``.
+        filter: As for ``Entry``.
+        at: As for ``Entry``.
+    """
+    for i, layer in enumerate(layers):
+        name = f"{outer}{layer.index}"
+        for branch, inside in layer.branches.items():
+            prefix = f"{name}." if branch == "F" else f"{name}.{branch}."
+            yield from row_entries(inside, prefix, layer.delta, ((name, "delta"),), filter, at)
+        da_here, from_there = da, sources
+        if i + 1 < len(layers):
+            da_here = layers[i + 1].dx.reshape(layer.a.shape)
+            from_there = ((f"{outer}{layers[i + 1].index}", "dx"),)
+        yield Entry(name, layer, da_here, layers[i - 1] if i else None, from_there, filter, at)
 
 
 def trace_subject(network: Network, x: Array, y: Labels, **facts: Any) -> Subject:
@@ -170,7 +190,7 @@ def samples_of(dataset: Dataset, split: str, sample: int, network: Network) -> t
     """Return the indices of the samples to trace: the sample, and others where batch norm of a vector needs them."""
     if not 0 <= sample < len(dataset):
         raise UsageError(f"--sample {sample}: the {split} split has the samples 0 to {len(dataset) - 1:,}")
-    if not any(isinstance(layer, BatchNorm) and layer.pixels == 1 for layer in network.layers):
+    if not any(isinstance(layer, BatchNorm) and layer.pixels == 1 for _, layer in walk(network.layers)):
         return np.array([sample]), []
     count = min(NORMALIZED_BATCH, len(dataset))
     return (sample + np.arange(count)) % len(dataset), [("several", {"samples": count})]

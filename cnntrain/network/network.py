@@ -28,7 +28,8 @@ from cnntrain.network.array_layout import (
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
 from cnntrain.network.summary import completions, html_table, text_table
-from cnntrain.network.trace import Trace, trace
+from cnntrain.network.trace import Trace
+from cnntrain.network.trace_recorder import trace
 from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
 from cnntrain.ops.losses import LOSSES, Loss, loss_of_targets
 from cnntrain.types import Array, Labels, Targets
@@ -271,7 +272,7 @@ class Network:
             dtype: The type to compute in, such as ``float64``; by default the network's.
 
         Returns:
-            J and the arrays of each layer in the edge layout. J and the gradients leave out the penalties on W.
+            J and the arrays of each layer in the edge layout, without the penalties on W.
 
         Raises:
             ShapeError, DataError: As for ``loss_and_gradients``.

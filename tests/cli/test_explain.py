@@ -145,6 +145,45 @@ def test_every_loss(run, option):
     assert "Loss, and the delta it starts with" in shown.stdout
 
 
+def test_a_page_is_written_whole_and_says_where(run, tmp_path):
+    file = tmp_path / "a page.html"
+    shown = explain(run, "--html", file, "--layer", 2, "--lang", "zh")
+    assert shown.exit_code == 0
+    assert "a page.html" in shown.stdout
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith('<!doctype html>\n<html lang="zh">')
+    assert '"start":2' in text
+    result = json.loads(explain(run, "--html", file, "--json").stdout)
+    assert result["html"] == str(file)
+    assert result["bytes"] == file.stat().st_size < 2_000_000
+    assert explain("--examples", "--html", tmp_path / "examples.html").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".html"] == []
+
+
+def test_a_page_that_cannot_be_written_is_a_sentence(run, tmp_path):
+    missing = explain(run, "--html", tmp_path / "no" / "page.html")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "the page cannot be written: No such file or directory" in missing.stderr
+    assert "this is a folder" in explain(run, "--html", tmp_path).stderr
+
+
+def test_layers_inside_a_residual_block(tmp_path):
+    file = tmp_path / "residual.yaml"
+    file.write_text(
+        "data: {source: digits}\nnetwork:\n  layers:\n"
+        "    - residual: {layers: [conv: {K: 4, F: 3, P: 1, S: 2}, batch_norm: {}], activation: relu}\n"
+        "    - fc: {activation: softmax}\n"
+    )
+    overview = explain(file).stdout
+    assert "delta = delta of 0" in overview
+    assert "0.shortcut.0" in overview
+    for layer in ("0", "0.0", "0.1", "0.shortcut.0", "0.shortcut.1"):
+        shown = explain(file, "--layer", layer)
+        assert shown.exit_code == 0, shown.output
+        assert f"layers[{layer}] " in shown.stdout
+    assert "has the layers 0.0, 0.1, 0.shortcut.0" in explain(file, "--layer", "0.7").stderr
+
+
 def test_the_examples_of_the_article():
     shown = explain("--examples")
     assert shown.exit_code == 0

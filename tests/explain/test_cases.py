@@ -1,5 +1,7 @@
 """Every layer and option: the numbers of an explanation are those of the engine, and the textbook computes the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,13 +44,13 @@ def positions(entry: Entry):
 def test_every_number_equals_engine_and_textbook(name, N):
     subject = subject_of(CASES[name](), N)
     numbers = 0
-    [whole] = subject.entries()
-    outputs = len(whole.trace.delta[0])
-    for turn, at in enumerate(positions(whole)):
-        [entry] = subject.entries(filter=turn % outputs, at=at)
-        result = recomputation(parts_of(subject, entry))
-        assert result.largest_difference <= 1e-12
-        numbers += result.numbers
+    for whole in subject.entries():
+        outputs = len(whole.trace.delta[0])
+        for turn, at in enumerate(positions(whole)):
+            entry = replace(whole, filter=turn % outputs, at=at)
+            result = recomputation(parts_of(subject, entry))
+            assert result.largest_difference <= 1e-12
+            numbers += result.numbers
     assert numbers > 0
 
 

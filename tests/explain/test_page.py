@@ -182,6 +182,25 @@ NETWORKS = {
         ],
         "training": {"momentum": 0.9, "nesterov": True},
     },
+    "residual, padded pools": {
+        "layers": [
+            {"conv": {"K": 3, "F": 3, "P": 1, "activation": "tanh"}},
+            {
+                "residual": {
+                    "layers": [
+                        {"conv": {"K": 4, "F": 3, "P": 1, "S": 2}},
+                        {"batch_norm": {"activation": "elu"}},
+                        {"residual": {"layers": [{"conv": {"K": 4, "F": 1, "activation": "tanh"}}, {"dropout": {}}]}},
+                    ],
+                    "activation": "softplus",
+                }
+            },
+            {"pool": {"k": 3, "S": 2, "P": 1, "type": "max"}},
+            {"pool": {"k": 3, "S": 1, "P": 1, "type": "average"}},
+            {"fc": {"activation": "softmax"}},
+        ],
+        "N": 2,
+    },
     "ends in an image": {
         "layers": [{"conv": {"K": 4, "F": 3, "activation": "tanh"}}, {"pool": {"k": "all", "type": "max"}}],
         "training": {"loss": "mse", "optimizer": "adam"},
@@ -197,7 +216,7 @@ def test_the_page_recomputes_every_number(browser, tmp_path, name):
     checked = page.run("({...document.getElementById('checked').dataset})")
     computed = sum(
         layer.arrays()[array].size
-        for layer in subject.trace
+        for _, layer in subject.trace.walk()
         for array in ("delta", "dx", "dW", "db", "dgamma")
         if array in layer.arrays()
     )
@@ -205,7 +224,7 @@ def test_the_page_recomputes_every_number(browser, tmp_path, name):
     assert int(checked["left"]) == 0
     assert float(checked["difference"]) < 1e-12
     assert page.problems == []
-    for position in range(len(subject.trace)):
+    for position in range(len(subject.entries())):
         page.run(f"go({position})")
         assert page.run("document.querySelectorAll('#main td[data-key]').length") > 0
     assert page.problems == []

@@ -107,6 +107,52 @@ def test_gradients_are_those_that_train_without_the_penalty(make_network, name):
         np.testing.assert_array_equal(trace[f"layers.{at}.{key}"], network.parameters()[name])
 
 
+RESIDUAL = [
+    {"conv": {"K": 3, "F": 3, "P": 1, "activation": "tanh"}},
+    {
+        "residual": {
+            "layers": [
+                {"conv": {"K": 4, "F": 3, "P": 1, "S": 2}},
+                {"batch_norm": {"activation": "elu"}},
+                {
+                    "residual": {
+                        "layers": [{"conv": {"K": 4, "F": 1, "activation": "tanh"}}, {"dropout": {"rate": 0.3}}]
+                    }
+                },
+            ],
+            "activation": "softplus",
+        }
+    },
+    {"fc": {"units": 4, "activation": "softmax"}},
+]
+
+
+@pytest.mark.parametrize("N", [1, 3, 40])
+def test_a_residual_block_has_the_traces_of_the_entries_inside(make_network, N):
+    network = make_network(RESIDUAL, INPUT, reduction="sum")
+    x, y = sample_batch(network, N)
+    _, gradients, dx = network.loss_and_gradients(x, y)
+    trace = network.trace(x, y)
+    close = {"rtol": 1e-12, "atol": 1e-12}
+    names = [name.removeprefix("layers.") for name, _ in trace.walk()]
+    assert names == ["0", "1.0", "1.1", "1.2.0", "1.2.1", "1.2", "1.shortcut.0", "1.shortcut.1", "1", "2"]
+    for name, gradient in gradients.items():
+        owner, _, key = name.rpartition(".")
+        np.testing.assert_allclose(trace[f"{owner}.d{key}"], gradient, err_msg=name, **close)
+        np.testing.assert_array_equal(trace[name], network.parameters()[name])
+    np.testing.assert_array_equal(trace["layers.0.dx"], dx)
+    block, (*_, inner) = trace[1], trace[1].branches["F"]
+    between = block.intermediates
+    np.testing.assert_array_equal(block.z, between["branch"] + between["shortcut"])
+    np.testing.assert_allclose(block.dx, between["dx_branch"] + between["dx_shortcut"], **close)
+    np.testing.assert_array_equal(inner.a, between["branch"])
+    np.testing.assert_array_equal(block.branches["shortcut"][1].a, between["shortcut"])
+    np.testing.assert_allclose(block.delta, trace[2].dx * textbook.sigma_prime(block.z, "softplus"), **close)
+    np.testing.assert_allclose(inner.delta, block.delta, **close)
+    for _, layer in trace.walk():
+        assert layer.x.shape[0] == layer.delta.shape[0] == N
+
+
 def test_float64_on_request_leaves_the_network_alone(make_network):
     network = make_network(LAYERS["normalized, with dropout"], INPUT, dtype="float32")
     x, y = sample_batch(network, 2)

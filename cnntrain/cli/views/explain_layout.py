@@ -17,7 +17,9 @@ def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator
     """Yield a table; numbers to the right, the last column whole."""
     widths = [max(cell_len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
     for bold, row in ((True, heads), *((False, row) for row in rows)):
-        cells = [pad(cell, width, is_number(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            pad(cell, width, i == 0 or is_number(cell)) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         yield Text("  ".join(cells).rstrip(), "bold" if bold else "")
 
 

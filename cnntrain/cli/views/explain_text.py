@@ -39,6 +39,7 @@ def sample_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     """Yield the lines for the way through the network and back, from what ``explain_sample`` returns."""
     yield from header_lines(result, language)
     layers = result["layers"]
+    by_name = {row["name"]: row for row in layers}
     heads = (
         "",
         sentence("forward_table", language),
@@ -55,10 +56,10 @@ def sample_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     yield from table_lines(heads, rows)
     titles = ("", sentence("backward_table", language), "§", sentence("range_delta", language), "")
     rows = [
-        (row["name"], f"delta = {delta_text(layers, i)}", section_of_delta(layers, i), *map(number, row["delta"]))
-        for i, row in reversed(list(enumerate(layers)))
+        (row["name"], f"delta = {delta_text(row, by_name)}", section_of_delta(row, by_name), *map(number, row["delta"]))
+        for row in reversed(layers)
     ]
-    first = layers[0]
+    first = next(row for row in layers if "." not in row["name"])
     rows.append(("x", f"dJ/dx = {first['back']}", first["section"].split(",")[0], *map(number, first["dx"])))
     yield Text()
     yield from table_lines(titles, rows)
@@ -90,20 +91,24 @@ def examples_lines(result: dict[str, Any], language: Language) -> Iterator[Text]
 def page_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     """Yield the lines on a page that was written."""
     size = bytes_text(result["bytes"])
-    yield from wrapped(sentence("page_written", language, file=visible(result["html"]), size=size), "")
+    yield Text(sentence("page_written", language, file=visible(result["html"]), size=size))  # a path stays whole
     yield from recomputed_lines(result["recomputed"], language)
 
 
-def delta_text(layers: Sequence[dict[str, Any]], i: int) -> str:
-    """Return how delta of layer i comes about."""
-    if i == len(layers) - 1:
-        return "a - y" if layers[i]["sigma"] == "softmax" else "dJ/da" + slope_text(layers[i])
-    return f"{layers[i + 1]['back']}{slope_text(layers[i])}"
+def delta_text(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
+    """Return how delta of a layer comes about: from the loss, the next layer, or the block that holds it."""
+    if row["sources"] is None:
+        return "a - y" if row["sigma"] == "softmax" else f"dJ/da{slope_text(row)}"
+    [(name, array)] = row["sources"]
+    return f"{rows[name]['back'] if array == 'dx' else f'delta of {name}'}{slope_text(row)}"
 
 
-def section_of_delta(layers: Sequence[dict[str, Any]], i: int) -> str:
+def section_of_delta(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
     """Return the section of the article with the rule of delta, that of the layer it passes through."""
-    return "1" if i == len(layers) - 1 else str(layers[i + 1]["section"]).split(",")[0]
+    if row["sources"] is None:
+        return "1"
+    [(name, array)] = row["sources"]
+    return str(rows[name]["section"]).split(",")[0] if array == "dx" else ""
 
 
 def slope_text(row: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from cnntrain.layers.conv import Conv
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.fc import Fc
 from cnntrain.layers.pool import AveragePool, GlobalAveragePool, MaxPool
+from cnntrain.layers.residual import Residual
 from cnntrain.layers.softmax import Softmax
 from cnntrain.types import Array
 
@@ -35,6 +36,7 @@ TYPES = {
     Fc: "fc",
     BatchNorm: "batch_norm",
     Dropout: "dropout",
+    Residual: "residual",
     Activation: "activation",
     Softmax: "softmax",
 }
@@ -100,7 +102,9 @@ def entry_data(entry: Entry, detail: Detail, step: Step | None) -> dict[str, Any
         "cut": detail != DETAILS[0],
     }
     every = [range(len(trace.x))]
-    if isinstance(layer, Conv):
+    if isinstance(layer, Residual):
+        arrays = channel_arrays(entry, detail, every, ("x", "z", "a", "delta", "dx"))
+    elif isinstance(layer, Conv):
         windows = conv.windows_of(layer)
         facts |= {"window": list(windows.sides), "P": windows.P, "S": windows.S}
         arrays = conv_arrays(entry, detail, windows, every)
@@ -127,7 +131,8 @@ def channel_arrays(entry: Entry, detail: Detail, every: list[range], names: Sequ
     whole = len(channels) == len(trace.delta[0])
 
     def stored(values: Array) -> dict[str, Any]:
-        return array_data(values, None if whole else [(*every, channels, *map(range, values.shape[2:]))])
+        kept = channels if values.shape[1] == len(trace.delta[0]) else strongest(values[0], detail.channels)
+        return array_data(values, None if whole else [(*every, kept, *map(range, values.shape[2:]))])
 
     arrays = {name: stored(getattr(trace, name)) for name in names}
     for name, values in trace.intermediates.items():
@@ -223,7 +228,7 @@ def step_arrays(entry: Entry, arrays: dict[str, Any], step: Step) -> dict[str, A
     letters = STATE_NAMES[step.options.optimizer][: len(step.states)]
     result: dict[str, Any] = {}
     for key in ("W", "b", "gamma"):
-        name, stored = f"layers.{entry.name}.{key}", arrays.get(f"d{key}")
+        name, stored = f"{entry.owner}.{key}", arrays.get(f"d{key}")
         if stored is None or name not in step.after:
             continue
         blocks = None if "data" in stored else [tuple(block["axes"]) for block in stored["blocks"]]

@@ -98,13 +98,15 @@ def examples_page(language: Language) -> str:
 def page(title: str, content: dict[str, Any], entries: Sequence[Entry], step: Step | None, language: Language) -> str:
     """Return a page of entries."""
     stored = entries_data(entries, step)
-    for i, (data, entry) in enumerate(zip(stored, entries, strict=True)):
+    positions = {entry.name: i for i, entry in enumerate(entries)}
+    for data, entry in zip(stored, entries, strict=True):
         kind = FORMULAS[TYPES[type(entry.layer)]]
         data |= {
             "input": list(entry.trace.x.shape[1:]),
             "output": list(entry.trace.a.shape[1:]),
             "formulas": {part: formulas(text, part, entry) for part, text in kind},
-            "after": None if entry.da is None else [[i + 1, "dx"]],
+            "after": None if entry.da is None else [[positions[name], array] for name, array in entry.sources],
+            "inside": "." in entry.name,
             "alone": content["examples"],
         }
     content |= {"entries": stored, "language": language, "tolerance": TOLERANCE, "texts": dictionary()}

@@ -151,9 +151,12 @@ const WAYS = {
   pool: {
     a(e, [n, c, i, j]) {
       const [rows, columns] = e.window;
-      const terms = [];
+      const terms = []; // padding is never the maximum, and adds 0 to an average
       for (let p = 0; p < rows; p++) {
-        for (let q = 0; q < columns; q++) terms.push([cell(e, "x", [n, c, e.S * i + p, e.S * j + q])]);
+        for (let q = 0; q < columns; q++) {
+          const [r, s] = [e.S * i + p - e.P, e.S * j + q - e.P];
+          if (!outside(e.t.x, r, s)) terms.push([cell(e, "x", [n, c, r, s])]);
+        }
       }
       if (!e.max) {
         const share = given(`1/${rows * columns}`, 1 / (rows * columns));
