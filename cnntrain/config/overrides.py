@@ -22,14 +22,7 @@ def overridden(root: Node, word: str) -> tuple[Node, list[Problem]]:
     key, equals, text = word.partition("=")
     if not equals:
         return root, [Problem(mark, "", "expected KEY=VALUE, such as training.alpha=0.01")]
-    if not KEY.fullmatch(key):
-        return root, [Problem(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")]
-    steps = re.findall(r"[^.\[\]]+", key)
-    if steps[0] == "layers":  # error messages leave out the section network
-        steps = ["network", *steps]
-    if len(steps) > DEPTH:
-        return root, [Problem(mark, "", f"the key has more than {DEPTH} parts")]
-    path = path_of(root, steps, mark)
+    path = key_path(root, key, mark)
     if isinstance(path, Problem):
         return root, [path]
     value, problems = value_at(root, path, text, mark)
@@ -39,7 +32,25 @@ def overridden(root: Node, word: str) -> tuple[Node, list[Problem]]:
     if is_nothing(value) and (is_entry or model_of(root, path)):
         expected = "a value" if is_entry else expectation(schema_of(root, path)) or "a mapping"
         return root, [*problems, Problem(mark, place(root, path), f"expected {expected}, got nothing")]
-    return put(root, path, Entry(steps[-1], mark, value or Scalar(mark, None, ""))), problems
+    return put(root, path, Entry(last_part(key), mark, value or Scalar(mark, None, ""))), problems
+
+
+def key_path(root: Node, key: str, mark: Mark) -> Path | Problem:
+    """Return the path that a key such as ``layers[0].conv.K`` leads to, or the problem with it."""
+    if not KEY.fullmatch(key):
+        return Problem(mark, "", "the key is incomplete; a key is written as in training.alpha=0.01")
+    steps = re.findall(r"[^.\[\]]+", key)
+    if steps[0] == "layers":  # error messages leave out the section network
+        steps = ["network", *steps]
+    if len(steps) > DEPTH:
+        return Problem(mark, "", f"the key has more than {DEPTH} parts")
+    return path_of(root, steps, mark)
+
+
+def last_part(key: str) -> str:
+    """Return the last part of a key, as it was written."""
+    parts: list[str] = re.findall(r"[^.\[\]]+", key)
+    return parts[-1]
 
 
 def value_at(root: Node, path: Path, text: str, mark: Mark) -> tuple[Node | None, list[Problem]]:

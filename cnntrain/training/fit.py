@@ -1,6 +1,7 @@
 """A training run, from a config to a run folder: load, build, train, save, evaluate."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,7 @@ def fit(
     interrupts: Interrupts | None = None,
     diagnostics: bool = False,
     plots: bool = True,
+    test: bool = True,
 ) -> Iterator[Event]:
     """Train the network of ``config`` and write a run folder; yield events.
 
@@ -60,6 +62,7 @@ def fit(
         interrupts: Signals; after one, the run stops at the end of the batch.
         diagnostics: Whether to compute diagnostics of the layers after each epoch.
         plots: Whether to draw plots into the run folder at the end.
+        test: Whether to evaluate the network on the test split at the end.
 
     Raises:
         ConfigError, DataError, UsageError: Raised before anything is written.
@@ -79,7 +82,7 @@ def fit(
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
         run.write_original(config)
-        yield from run_training(run, config, network, data, StartPoint(), interrupts, diagnostics, plots)
+        yield from run_training(run, config, network, data, StartPoint(), interrupts, diagnostics, plots, test)
 
 
 def run_training(
@@ -91,6 +94,7 @@ def run_training(
     interrupts: Interrupts | None,
     diagnostics: bool = False,
     plots: bool = True,
+    test: bool = True,
 ) -> Iterator[Event]:
     """Train from ``start`` to the end, rollbacks included; see ``fit``."""
     events = run_to_end(run, config, network, data, start, interrupts, diagnostics, plots)
@@ -115,11 +119,11 @@ def run_to_end(
         write_backbone(run, config)
         began = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.path / ENVIRONMENT_FILE, {"started": began, **environment()})
-    result = yield from train_until_stop(run, config, network, data, start, interrupts, diagnostics)
+    result = yield from train_until_stop(run, config, network, data, start, interrupts, diagnostics, test)
     while isinstance(result, StartPoint):
         start = result
         result = yield from train_until_stop(
-            run, config, network, data, start, interrupts, diagnostics, after_rollback=True
+            run, config, network, data, start, interrupts, diagnostics, test, after_rollback=True
         )
     outcome = start.outcome
     report = None
@@ -160,6 +164,7 @@ def train_until_stop(
     start: StartPoint,
     interrupts: Interrupts | None,
     diagnostics: bool,
+    test: bool,
     after_rollback: bool = False,
 ) -> Generator[Event, None, StartPoint | dict[str, Any]]:
     """Train from ``start`` until the run ends, or until a rollback.
@@ -175,7 +180,7 @@ def train_until_stop(
         else:
             manager.begin()
             yield started_event(run, config, network, data, comm.size, state)
-        events = train_loop(network, shared, options, comm, state)
+        events = train_loop(network, shared if test else replace(shared, test=None), options, comm, state)
         try:
             while not outcome.stop:
                 event = next(events)

@@ -60,6 +60,7 @@ def resume_run(
     verify: bool = False,
     diagnostics: bool = False,
     plots: bool = True,
+    test: bool = True,
 ) -> Iterator[Event]:
     """Resume a run from its last checkpoint; yield events.
 
@@ -70,6 +71,7 @@ def resume_run(
         verify: Whether to first repeat the steps between the last two checkpoints, and compare the bits.
         diagnostics: See ``fit``.
         plots: See ``fit``.
+        test: See ``fit``.
 
     Raises:
         UsageError: There is no run, or another process uses its folder.
@@ -90,7 +92,7 @@ def resume_run(
             check_validation(config, data)
             yield from map(WarningIssued, check_memory(config, network, data))
             folder.write_config(config)
-            yield from run_training(folder, config, network, data, StartPoint(), interrupts, diagnostics, plots)
+            yield from run_training(folder, config, network, data, StartPoint(), interrupts, diagnostics, plots, test)
             return
         loaded = last_checkpoint(folder.path)
         checkpoint = loaded.checkpoint
@@ -112,7 +114,7 @@ def resume_run(
         yield from (WarningIssued(note) for note in restore_folder(folder, loaded, config, network, data))
         network.theta[...] = checkpoint.theta
         start = StartPoint(checkpoint.state, checkpoint.outcome, checkpoint.states, checkpoint.best)
-        yield from run_training(folder, config, network, data, start, interrupts, diagnostics, plots)
+        yield from run_training(folder, config, network, data, start, interrupts, diagnostics, plots, test)
 
 
 def has_not_started(folder: Path) -> bool:
