@@ -29,6 +29,7 @@ ONLY_IN = {
     "matplotlib": "evaluation",
     "PIL": "data",
     "requests": "data",
+    "optuna": "sweep",
 }
 FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "torch", "tensorflow", "jax", "scipy"}
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "Philox"}

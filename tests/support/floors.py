@@ -3,6 +3,7 @@
 # From the top down; a module may import its own floor and those below.
 FLOORS = [
     ["cli", "__main__"],
+    ["sweep"],
     ["autoconfig", "explain", "profiling", "run_diff", "sanity_checks"],
     ["training", "inference", "onnx_export", "gradient_check"],
     ["evaluation"],
