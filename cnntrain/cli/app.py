@@ -62,7 +62,7 @@ def cnntrain(
 app.command("init", epilog="Example: cnntrain init photos")(init)
 app.command("train", cls=TensorBoardCommand, epilog="Example: cnntrain train digits training.alpha=0.01")(train)
 app.command("resume", cls=TensorBoardCommand, epilog="Example: cnntrain resume runs/digits training.Max=50")(resume)
-app.command("sweep", epilog="Example: cnntrain sweep digits training.alpha=1e-3..1e-1 training.batch_size=16,32")(sweep)
+app.command("sweep", epilog="Example: cnntrain sweep digits training.alpha=1e-3..1e-1 trials=20")(sweep)
 app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)

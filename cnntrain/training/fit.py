@@ -97,7 +97,7 @@ def run_training(
     test: bool = True,
 ) -> Iterator[Event]:
     """Train from ``start`` to the end, rollbacks included; see ``fit``."""
-    events = run_to_end(run, config, network, data, start, interrupts, diagnostics, plots)
+    events = run_to_end(run, config, network, data, start, interrupts, diagnostics, plots, test)
     yield from tensorboard.with_tensorboard(events, run.path, config, plots)
 
 
@@ -110,6 +110,7 @@ def run_to_end(
     interrupts: Interrupts | None,
     diagnostics: bool,
     plots: bool,
+    test: bool,
 ) -> Iterator[Event]:
     """Train as ``run_training`` does, without event files."""
     if run.lock.note:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-
 from cnntrain.cli.views.console import CommandConsole
 from cnntrain.cli.views.tables import add_columns, plain_table, truncate
 from cnntrain.cli.views.terminal import command

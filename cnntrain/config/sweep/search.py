@@ -19,7 +19,8 @@ REFUSED: dict[str, str] = {
         "this key decides which samples trials are compared on, so it cannot vary",
     ),
     **dict.fromkeys(
-        ("training.workers", "training.checkpoint_every"), "this key does not change the result, so it need not vary"
+        ("training.workers", "training.checkpoint_every", "training.tensorboard"),
+        "this key does not change the result, so it need not vary",
     ),
 }
 
