@@ -11,7 +11,9 @@ from typing import Any
 
 from cnntrain.config import load_config
 from cnntrain.errors import CnntrainError, UsageError, reason_of
+from cnntrain.runs.columns import csv_text, order, values_of
 from cnntrain.runs.folder import CHECKPOINT_FILE, CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, RUN_MARKERS, SUMMARY_FILE
+from cnntrain.runs.seeds import seed_groups
 from cnntrain.storage import lines_of, read_file
 from cnntrain.weights import weights
 
@@ -22,20 +24,42 @@ MAX_JSON_BYTES = 1_000_000
 """Maximum size of summary.json and environment.json."""
 
 
-def list_runs(folders: Sequence[str | Path] = ("runs",)) -> dict[str, Any]:
+def list_runs(folders: Sequence[str | Path] = ("runs",), sort: str | None = None) -> dict[str, Any]:
     """Return all runs, and how their configs differ if at least two are named: what ``cnntrain runs --json`` prints.
 
     Args:
         folders: Run folders, or folders of run folders.
+        sort: A figure or config key to sort by, see ``cnntrain.runs.columns``; by default runs keep their order.
 
     Raises:
-        UsageError: A folder does not exist or contains no run.
+        UsageError: A folder does not exist or contains no run, or no run has the key.
     """
-    paths = [path for folder in folders for path in run_folders(Path(folder))]
-    runs = [describe(path) for path in paths]
-    are_named = len(paths) > 1 and all(is_run(Path(folder)) for folder in folders)
-    differing = config_differences([run.pop("config") for run in runs])
-    return {"runs": runs, "differences": differing if are_named else None}
+    runs, configs = read_runs(folders, sort)
+    are_named = len(runs) > 1 and all(is_run(Path(folder)) for folder in folders)
+    return {
+        "runs": runs,
+        "differences": config_differences(configs) if are_named else None,
+        "seeds": seed_groups(runs, configs),
+    }
+
+
+def runs_as_csv(folders: Sequence[str | Path] = ("runs",), sort: str | None = None) -> str:
+    """Return all runs as CSV, with the config keys in which they differ; see ``list_runs``."""
+    runs, configs = read_runs(folders, sort)
+    return csv_text(runs, configs, config_differences(configs))
+
+
+def read_runs(folders: Sequence[str | Path], sort: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return descriptions of runs, and their flattened configs; see ``list_runs``."""
+    runs = [describe(path) for folder in folders for path in run_folders(Path(folder))]
+    configs = [run.pop("config") for run in runs]
+    if sort is None:
+        return runs, configs
+    indices = order(sort, runs, configs)
+    key = sort.removeprefix("-")
+    for run, value in zip(runs, values_of(key, runs, configs), strict=True):
+        run["sorted_by"] = {key: value}
+    return [runs[index] for index in indices], [configs[index] for index in indices]
 
 
 def is_run(folder: Path) -> bool:

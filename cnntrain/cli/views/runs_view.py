@@ -15,6 +15,10 @@ MAX_WIDTH = 160
 """Columns that are used in a file or a pipe, where nothing sets a limit."""
 MIN_NAME_LENGTH = 12
 """Columns that names of runs get at least, in a list of them."""
+SHOWN = {"run", "source", "stop", "epochs", "validation.accuracy", "test.accuracy", "seconds", "started"}
+"""Keys to sort by that the list of runs shows anyway."""
+MAX_NAMES = 6
+"""Names of runs in a group, at most."""
 MIN_WIDTH = 14
 """Columns that each run gets at least beside others."""
 
@@ -30,6 +34,7 @@ def show(result: dict[str, Any], console: Console) -> None:
                 console.print(f"{name}: {rollbacks_text(run)}", markup=False, highlight=False, soft_wrap=True)
         if any(run["stop"] is None and not run["problem"] for run in runs):
             console.print("unfinished: still running, or killed")
+        print_seeds(result, console)
         return
     rows = comparison(result)
     keys = min(max(map(cell_len, rows)), 36)
@@ -38,12 +43,42 @@ def show(result: dict[str, Any], console: Console) -> None:
         if first:
             console.print()
         console.print(_side_by_side(rows, runs, slice(first, first + block), keys, width))
+    print_seeds(result, console)
+
+
+def print_seeds(result: dict[str, Any], console: Console) -> None:
+    """Print mean and standard deviation of the runs that differ only by seed."""
+    names = dict(zip((run["run"] for run in result["runs"]), _names(result["runs"]), strict=True))
+    groups = result.get("seeds") or ()
+    for group in groups:
+        listed = ", ".join(names[run] for run in group["runs"][:MAX_NAMES])
+        more = len(group["runs"]) - MAX_NAMES
+        console.print()
+        console.print(
+            f"{len(group['runs'])} runs that differ only by seed: {listed}{f' and {more} more' if more > 0 else ''}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        for split in ("validation", "test"):
+            parts = []
+            if accuracy := group.get(f"{split}_accuracy"):
+                parts.append(f"accuracy {100 * accuracy['mean']:.2f} ± {100 * accuracy['std']:.2f} %")
+            if loss := group.get(f"{split}_loss"):
+                parts.append(f"loss {loss['mean']:.4f} ± {loss['std']:.4f}")
+            if parts:
+                console.print(f"   {split:<10}  {', '.join(parts)}", markup=False, highlight=False, soft_wrap=True)
+    if groups:
+        console.print("± is the standard deviation", markup=False, highlight=False)
 
 
 def runs_table(runs: list[dict[str, Any]], width: int) -> Table:
     """Return a table with one row per run; names of runs get the remaining columns."""
     heads = ["source", "stopped", "epochs", "best val.", "test", "time", "day"]
     rows = [_cells(run) for run in runs]
+    key = next((key for run in runs for key in run.get("sorted_by", ()) if key not in SHOWN), None)
+    if key is not None:  # what the runs are sorted by
+        heads.append(truncate(key, MIN_WIDTH + 10))
+        for run, row in zip(runs, rows, strict=True):
+            row.append(truncate(_number(run["sorted_by"][key]), MIN_WIDTH))
     for gap, longest_source in ((2, 14), (1, 8)):
         cells = [[truncate(row[0], longest_source), *row[1:]] for row in rows]
         left = width - sum(max(map(cell_len, column)) + gap for column in zip(heads, *cells, strict=True))
@@ -119,3 +154,7 @@ def _stop(run: dict[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _value(value)
