@@ -24,6 +24,8 @@ def test_every_command_prints_the_keys_that_are_documented(tmp_path, monkeypatch
         "train digits training.Max=1 training.workers=1 --no-plots",
         "resume runs/digits training.Max=2 --no-plots",
         "train digits training.workers=1 --dry-run",
+        "sweep digits training.alpha=[0.1] training.Max=1 training.workers=1 trials=1 --no-plots",
+        "sweep digits training.alpha=0.1,0.2 training.workers=1 --dry-run",
         "eval runs/digits",
         "runs",
         "summary digits",

@@ -21,6 +21,8 @@ from cnntrain.training.interrupts import Interrupts
 POLL_SECONDS = 0.1
 BUSY_SECONDS = 1.0
 """Seconds after which a trial is tried again that another process works on."""
+END_SECONDS = 5.0
+"""Seconds to wait for a killed process to end."""
 MAX_DEATHS = 3
 """A trial whose process is killed this often has failed."""
 
@@ -60,7 +62,8 @@ class TrialProcess:
             self.errors.close()
             raise WorkerError(f"a process for trials could not be started ({error.strerror})") from error
         self.send(["cnntrain.sweep.trial_process", search_path()])
-        threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self.listener.start()
 
     def _listen(self, heard: "SimpleQueue[tuple[TrialProcess, dict[str, Any] | None]]") -> None:
         assert self.process.stdout is not None
@@ -89,11 +92,13 @@ class TrialProcess:
         """End it at once."""
         self.process.kill()
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(5.0)
+            self.process.wait(END_SECONDS)
+        self.listener.join(END_SECONDS)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         for stream in (self.process.stdin, self.process.stdout, self.errors):
-            with suppress(OSError, ValueError):
-                if stream is not None and stream is not self.process.stdout:
-                    stream.close()
+            with suppress(OSError):  # what was not sent
+                stream.close()
 
 
 class TrialProcesses:

@@ -97,3 +97,38 @@ def test_any_names_fit_any_width(count, width, compared):
     assert max(map(cell_len, lines)) <= width
     if width >= 80:
         assert sum(line.count("100.00 %") for line in lines) == count
+
+
+def test_runs_are_sorted_by_a_key_that_is_shown(run):
+    for name, alpha in (("a", 0.3), ("b", 0.1), ("c", 0.2)):
+        run(name, alpha)
+    lines = call("--sort", "training.alpha").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["run", "b", "c", "a"]
+    assert [line.split()[-1] for line in lines] == ["training.alpha", "0.1", "0.2", "0.3"]
+    assert json.loads(call("--sort", "-run", "--json").stdout)["runs"][0]["run"] == "runs/c"
+    shown = call("--sort", "nothing")
+    assert (shown.exit_code, shown.stdout) == (2, "")
+
+
+def test_a_csv_table_has_the_keys_that_differ(run):
+    run("a")
+    run("b", alpha=0.2)
+    lines = call("--csv").stdout.splitlines()
+    assert lines[0].split(",")[:2] == ["run", "source"]
+    assert lines[0].split(",")[-1] == "training.alpha"
+    assert [line.split(",")[0] for line in lines[1:]] == ["runs/a", "runs/b"]
+    assert call("--csv", "--json").exit_code == 2
+
+
+def test_runs_that_differ_by_seed_get_mean_and_deviation(run):
+    for name, seed, accuracy in (("a", 0, 0.9), ("b", 1, 0.94)):
+        folder = run(name)
+        text = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").write_text(text.replace("alpha: 0.1", f"alpha: 0.1, seed: {seed}"))
+        rows = [{"epoch": 1, "validation_loss": 0.5, "validation_accuracy": accuracy, "seconds": 1.0}]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for words in ((), ("runs/a", "runs/b")):
+        lines = call(*words).stdout.splitlines()
+        assert "2 runs that differ only by seed: a, b" in lines
+        assert "   validation  accuracy 92.00 ± 2.83 %, loss 0.5000 ± 0.0000" in lines
+        assert "   test        accuracy 87.50 ± 0.00 %, loss 0.5000 ± 0.0000" in lines

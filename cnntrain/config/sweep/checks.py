@@ -1,6 +1,7 @@
 """Checks of what varies: every value must be valid in some combination with the others."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
 
@@ -65,7 +66,13 @@ def invalid_values(
                     problem = problem or error
             else:
                 if problem is not None:
-                    yield from (Problem(Mark(""), "", line) for line in str(problem).split("\n"))
+                    yield from map(problem_of, str(problem).split("\n"))
+
+
+def problem_of(line: str) -> Problem:
+    """Return a line of a ConfigError as a problem with its position, to be sorted among others."""
+    found = re.fullmatch(r"(.+?):(\d+):(\d+): (.*)", line)
+    return Problem(Mark(found[1], int(found[2]), int(found[3])), "", found[4]) if found else Problem(Mark(""), "", line)
 
 
 def combinations(dimensions: Items[Dimension]) -> Iterator[dict[Path, Entry]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnntrain.config.fields import accepts
+from cnntrain.config.yaml.from_dict import tree_of
 from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Path, Scalar, plain
 from cnntrain.config.yaml.problems import Problem
 from cnntrain.config.yaml.wording import shown
@@ -43,7 +44,7 @@ class Choices:
 
     def entry(self, value: Value) -> Entry:
         """Return a value as an entry of the config, without a position."""
-        return Entry(str(self.path[-1]), Mark(""), self.nodes[self.values.index(value)])
+        return Entry(str(self.path[-1]), Mark(""), without_positions(self.nodes[self.values.index(value)]))
 
     def to_plain(self) -> Any:
         """Return what a sweep file has."""
@@ -118,6 +119,12 @@ def value_text(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
+def without_positions(node: Node) -> Node:
+    """Return a tree that does not tell where it was written, so that messages are the same everywhere."""
+    tree, _ = tree_of(plain(node), Mark(""))
+    return node if tree is None else tree
+
+
 def choices(path: Path, mark: Mark, nodes: Items[Node]) -> Choices | str:
     """Return a list of values, or what is wrong with it."""
     if not nodes:
@@ -139,7 +146,9 @@ def numbers(root: Node, path: Path, mark: Mark, low: float, high: float, step: f
     It consists of whole numbers if the key accepts no others.
     """
     is_log, between = scale == "log", (low + high) / 2 + (0.1234567 * (high - low) if high > low else 0.0)
-    is_integer = not accepts(root, path, between) and all(float(x).is_integer() for x in (low, high, step or 0))
+    is_integer = not accepts(root, path, between) and accepts(root, path, max(1, round(between)))
+    if is_integer and not all(float(number).is_integer() for number in (low, high, step or 0)):
+        return f"this key takes whole numbers, got {', '.join(f'{n:g}' for n in (low, high, step) if n is not None)}"
     if low >= high:
         return f"'from' must be below 'to', got {low:g} and {high:g}"
     if is_log and low <= 0:

@@ -15,7 +15,7 @@ from cnntrain.config.schema.config import Config
 from cnntrain.config.schema.sweep import HalvingOptions, SweepOptions
 from cnntrain.config.sweep.base import Base
 from cnntrain.config.sweep.checks import invalid_values, unsuitable
-from cnntrain.config.sweep.dimensions import Dimension, Value
+from cnntrain.config.sweep.dimensions import Dimension, Value, without_positions
 from cnntrain.config.sweep.options import checked_options
 from cnntrain.config.sweep.search import searched_dimensions, with_words
 from cnntrain.config.sweep.words import is_option, with_option, with_whole_goal
@@ -62,7 +62,8 @@ class Sweep:
         Raises:
             ConfigError, ShapeError: The values do not go together.
         """
-        return self.base.config({of.path: of.entry(values[of.key]) for of in self.dimensions})
+        base = Base(without_positions(self.base.root), self.base.name)
+        return base.config({of.path: of.entry(values[of.key]) for of in self.dimensions})
 
     def settled(self) -> dict[str, Any]:
         """Return the sweep as plain data, all defaults filled in: the content of ``sweep.yaml`` in its folder."""
