@@ -203,7 +203,19 @@ def test_the_table_of_commands_names_them_all():
 
 def test_every_command_takes_what_is_said_of_all():
     assert all("--json" in options for options in OPTIONS.values())
-    long = {"init", "train", "resume", "sweep", "replay", "gradcheck", "doctor", "diff", "bench", "data fetch", "data info"}
+    long = {
+        "init",
+        "train",
+        "resume",
+        "sweep",
+        "replay",
+        "gradcheck",
+        "doctor",
+        "diff",
+        "bench",
+        "data fetch",
+        "data info",
+    }
     assert {name for name, options in OPTIONS.items() if "--progress" in options} == long
 
 
