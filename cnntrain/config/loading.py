@@ -48,7 +48,7 @@ def load_config(path: str | os.PathLike[str] | Mapping[str, Any], overrides: Seq
     >>> [layer.kind for layer in config.network.layers]
     ['conv', 'pool', 'conv', 'pool', 'fc']
     """
-    if isinstance(path, Mapping):
+    if isinstance(path, Mapping) and not isinstance(path, os.PathLike):  # a run is both
         return config_from_dict(path, DICT_NAME, overrides)
     if not isinstance(path, str | os.PathLike):
         raise ConfigError(f"{DICT_NAME}: expected a path, a name such as digits, or a dict, got {path!r:.80}")

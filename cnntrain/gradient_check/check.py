@@ -7,6 +7,7 @@ For each tensor, and for the input, two kinds of derivatives are compared with t
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def load_network(config: ConfigLike, overrides: Sequence[str]) -> tuple[Network,
     A new network gets random biases and gammas: with the initial zeros, a window that sees only padding would lie on
     ReLU's kink and would not be checked.
     """
-    if isinstance(config, Mapping):
+    if isinstance(config, Mapping) and not isinstance(config, os.PathLike):  # a run is both
         config = load_config(config, overrides)
     elif not isinstance(config, Config):
         path = Path(config)

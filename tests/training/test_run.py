@@ -55,6 +55,7 @@ def test_plot_is_a_figure_without_pyplot(run, monkeypatch):
 def test_functions_that_take_a_run_folder_take_a_run(run):
     assert cnntrain.evaluate(run)["accuracy"] == run["test"]["accuracy"]
     assert cnntrain.load(run).in_shape == (1, 5, 5)
+    assert cnntrain.gradcheck(run, samples=2)["passed"]
     again = cnntrain.resume(run, ["training.Max=5"], plots=False)
     assert again["epochs"] == 5 == len(again.history["epoch"])
 
