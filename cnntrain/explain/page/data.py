@@ -252,7 +252,9 @@ def entries_data(entries: Sequence[Entry], step: Step | None, budget: int = BUDG
     stored = [entry_data(entry, DETAILS[level], step) for entry, level in zip(entries, levels, strict=True)]
     sizes = [len(json.dumps(data["arrays"])) for data in stored]
     while sum(sizes) > budget:
-        open_entries = [i for i, level in enumerate(levels) if level < len(DETAILS)]
+        # Nothing is left out entirely before everything else is as small as it can be.
+        open_entries = [i for i, level in enumerate(levels) if level < len(DETAILS) - 1]
+        open_entries = open_entries or [i for i, level in enumerate(levels) if level < len(DETAILS)]
         if not open_entries:
             break
         largest = max(open_entries, key=lambda i: sizes[i])

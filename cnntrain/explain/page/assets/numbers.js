@@ -71,6 +71,7 @@ const SIGMA = {
 const cell = (entry, name, index) => ({ entry, name, index, v: entry.t[name].get(index) });
 const flat = (entry, name, offset) => {
   const tensor = entry.t[name];
+  if (!tensor) return { entry: null, v: NaN }; // the page leaves it out
   return { entry, name, index: tensor.index(offset), v: tensor.data[offset] };
 };
 const given = (text, v) => ({ text, v });

@@ -100,7 +100,12 @@ function grid(entry, name, first, title, options) {
   const table = make("table", { class: tiny ? "tiny" : "", role: "grid", "data-array": name });
   const total = tensor.shape.slice(first.length).reduce((product, side) => product * side, 1);
   const caption = make("caption", {}, title);
-  if (numbers.length < total) caption.append(make("small", {}, ` ${t("page_part", { shown: numbers.length, all: total })}`));
+  if (numbers.length < total) {
+    const [top, last] = [rows[0][0].slice(-2), rows[rows.length - 1].slice(-1)[0].slice(-2)];
+    const where = { top: top[0], bottom: last[0], left: top[1], right: last[1] };
+    const part = image ? t("page_window", where) : t("page_part", { shown: numbers.length, all: total });
+    caption.append(make("small", {}, ` ${part}`));
+  }
   table.append(caption);
   for (const row of rows) {
     const line = make("tr", { role: "row" });
