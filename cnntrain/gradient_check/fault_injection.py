@@ -1,7 +1,8 @@
 """Deliberate faults in a backward pass, to show that the gradient check detects them.
 
 A fault is written ``layers.<i>.W:no_flip``; the tensor (or just ``layers.<i>``) names the entry of ``network.layers``.
-An entry in a residual block is ``layers.<i>.<j>``, and its shortcut ``layers.<i>.shortcut``.
+It changes one thing: if it could change several gradients of an entry, the tensor says which, by default the first. An
+entry in a residual block is ``layers.<i>.<j>``, and its shortcut ``layers.<i>.shortcut``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,12 +36,15 @@ def fault_table() -> dict[str, str]:
 FAULTS = fault_table()
 
 
-def inject(network: Network, fault: str) -> None:
+def inject(network: Network, fault: str) -> str:
     """Put a fault into the backward pass of one entry.
 
     Args:
         network: The network; changed in place.
         fault: The fault, ``layers.<i>[.W|.b]:<name of FAULTS>``.
+
+    Returns:
+        Where and what it is, ``layers.0.W no_flip``.
 
     Raises:
         UsageError: There is no such fault or entry, or the fault would have no effect there.
@@ -48,7 +52,10 @@ def inject(network: Network, fault: str) -> None:
     target, _, name = fault.partition(":")
     faults = fault_table()
     if name not in faults:
-        raise UsageError(f"--inject {fault}: expected layers.<i>.<W or b>:<fault> with a fault of {', '.join(faults)}")
+        raise UsageError(
+            f"--inject {fault}: expected layers.<i>.<W or b>:<fault> with a fault of {', '.join(faults)}; "
+            "--inject list describes them"
+        )
     entries = dict.fromkeys(name for name, _ in walk(network.layers))
     entry = target if target in entries else target.rpartition(".")[0]
     if entry not in entries:
@@ -60,22 +67,52 @@ def inject(network: Network, fault: str) -> None:
         )
     if entry != target and target not in network.parameters():
         raise UsageError(f"--inject {fault}: there is no tensor {target}; there are {', '.join(network.parameters())}")
-    if not put_fault(network.layers, entry, name):
+    found = applicable(network.layers, entry, name)
+    if not found:
         raise UsageError(
             f"--inject {fault}: it does not apply there, or would change nothing; {name} is for {faults[name]}"
         )
+    key = target.removeprefix(f"{entry}.")
+    row, i = next(((row, i) for row, i in found if key in row[i].params), found[0])
+    tensor = next((key for key in row[i].params if key not in row[i].buffers), None)
+    row[i] = FaultyLayer(row[i], name)
+    where = f"{entry}.{tensor}" if entry == target and len(found) > 1 else target
+    return f"{where} {name}"
 
 
-def put_fault(layers: list[Layer[Any]], entry: str, fault: str) -> bool:
-    """Replace the layers of an entry to which a fault applies, in place, and return whether there are any."""
-    applied = False
+def applicable(layers: list[Layer[Any]], entry: str, fault: str) -> list[tuple[list[Layer[Any]], int]]:
+    """Return the layers of an entry to which a fault applies, as a row and an index in it."""
     names = {layer: name for name, layer in walk(layers)}
-    for row in list(rows(layers)):
-        for i, layer in enumerate(row):
-            if names[layer] == entry and fault in layer.faults and layer.faults[fault].applies(layer):
-                row[i] = FaultyLayer(layer, fault)
-                applied = True
-    return applied
+    return [
+        (row, i)
+        for row in rows(layers)
+        for i, layer in enumerate(row)
+        if names[layer] == entry and fault in layer.faults and layer.faults[fault].applies(layer)
+    ]
+
+
+def describe_faults(network: Network | None = None) -> list[dict[str, Any]]:
+    """Return ``fault``, ``layers`` (the kinds) and ``description`` of each fault, one row per kind of layer.
+
+    Args:
+        network: If given, each row also has ``entries``, the entries of this network to which the fault applies.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, layer in walk(network.layers) if network is not None else ():
+        for fault, known in layer.faults.items():
+            if known.applies(layer):
+                places.setdefault((fault, known.description), []).append(name)
+    rows_of = {
+        (name, fault.description) for layer in layer_classes() for name, fault in vars(layer).get("faults", {}).items()
+    }
+    table = []
+    for name, text in sorted(rows_of):
+        kinds, _, description = text.partition(": ")
+        row: dict[str, Any] = {"fault": name, "layers": kinds, "description": description}
+        if network is not None:
+            row["entries"] = places.get((name, text), [])
+        table.append(row)
+    return table
 
 
 class FaultyLayer(Layer[Any]):

@@ -59,12 +59,13 @@ class Activation(Layer[ActivationCache]):
 
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_mask": Fault(
-            "conv, fc or batch_norm: the backward pass of the activation omits sigma'(z)",
+            "conv, fc or batch_norm: delta goes back through the activation without sigma'(z)",
             _no_mask,
             lambda layer: not isinstance(layer.sigma, Identity),
         ),
         "mean_for_sum": Fault(
-            "conv, fc or batch_norm: db is averaged over pixels and samples instead of summed", mean_for_sum
+            "conv, fc or batch_norm: db is the mean of delta; b is added to every pixel and sample, so they add up",
+            mean_for_sum,
         ),
     }
 

@@ -94,8 +94,13 @@ class BatchNorm(Layer[BatchNormCache]):
 
     kind = "batch_norm"
     faults: ClassVar[Mapping[str, Fault]] = {
-        "mean_for_sum": Fault("batch_norm: dgamma is averaged over pixels and samples instead of summed", mean_for_sum),
-        "no_mean": Fault("batch_norm: the backward pass treats mean and variance as constants", _no_mean),
+        "mean_for_sum": Fault(
+            "batch_norm: dgamma is the mean over pixels and samples; all of them are scaled by gamma, so they add up",
+            mean_for_sum,
+        ),
+        "no_mean": Fault(
+            "batch_norm: delta goes back as if mean and variance were constants; they depend on every value", _no_mean
+        ),
     }
     buffers = ("running_mean", "running_var")
 

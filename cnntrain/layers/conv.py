@@ -36,6 +36,18 @@ def _no_flip(
     layer.params["W"][...] = W[::-1, ::-1]
     delta_prev = layer.backward(delta, cache, grads, want_delta)
     layer.params["W"][...] = W
+    return delta_prev
+
+
+def _flip_dW(
+    layer: "Conv",
+    x: Array,
+    delta: Array,
+    cache: Convolution,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    delta_prev = layer.backward(delta, cache, grads, want_delta)
     grads["W"][...] = grads["W"][::-1, ::-1].copy()
     return delta_prev
 
@@ -51,7 +63,9 @@ def _lost_stride(
     g = layer.geometry
     shape = (g.OH + g.F - 1 - 2 * g.P, g.C, g.OW + g.F - 1 - 2 * g.P)
     single = Conv(layer.index, shape, layer.to_edge("W", layer.params["W"]), g.P)
-    return backward_with_stride_1(single, x, delta, grads)
+    delta_prev = backward_with_stride_1(single, x, delta.copy(), {"W": np.empty_like(grads["W"])})
+    layer.backward(delta, cache, grads, want_delta)
+    return delta_prev
 
 
 def _loses_stride(layer: "Conv") -> bool:
@@ -80,12 +94,24 @@ class Conv(Layer[Convolution]):
     kind = "conv"
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_flip": Fault(
-            "conv: the backward pass does not rotate the kernel by 180 degrees, and dW comes out rotated",
+            "conv with F > 1: delta is multiplied by W as it is; on its way back it needs rot180(W)",
             _no_flip,
             lambda layer: layer.geometry.F > 1,
         ),
-        "mean_for_sum": Fault("conv: dW is averaged over pixels and samples instead of summed", mean_for_sum),
-        "lost_stride": Fault("conv with S > 1: the backward pass uses stride 1", _lost_stride, _loses_stride),
+        "flip_dW": Fault(
+            "conv with F > 1: dW comes out rotated by 180 degrees; it is a cross-correlation of a and delta",
+            _flip_dW,
+            lambda layer: layer.geometry.F > 1,
+        ),
+        "mean_for_sum": Fault(
+            "conv: dW is the mean over pixels and samples; J depends on W through each of them, so they add up",
+            mean_for_sum,
+        ),
+        "lost_stride": Fault(
+            "conv with S > 1: delta goes back as if S were 1; S - 1 zeros belong between its entries",
+            _lost_stride,
+            _loses_stride,
+        ),
     }
 
     def __init__(self, index: int, in_shape: Shape, W: Array, P: int = 0, S: int = 1):

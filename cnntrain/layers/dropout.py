@@ -77,7 +77,11 @@ class Dropout(Layer[DropoutCache]):
     kind = "dropout"
     keeps_output = True  # in evaluation mode it is the input
     faults: ClassVar[Mapping[str, Fault]] = {
-        "no_mask": Fault("dropout: the backward pass omits the mask", _no_mask, lambda layer: layer.dropped > 0)
+        "no_mask": Fault(
+            "dropout: delta goes back unmasked; what was dropped has no part in J",
+            _no_mask,
+            lambda layer: layer.dropped > 0,
+        )
     }
 
     def __init__(self, index: int, in_shape: Shape, rate: float, seed: int):

@@ -1,6 +1,7 @@
 """Faults to inject into a backward pass, such as a kernel that is not rotated; the gradient check must detect them.
 
-Each layer class lists its faults in ``Layer.faults``. The forward pass stays correct.
+Each layer class lists its faults in ``Layer.faults``. A fault changes one thing: the gradient of one parameter, or the
+delta that the layer passes back. The forward pass stays correct.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class Fault(NamedTuple):
     """A fault of one kind of layer."""
 
     description: str
-    """What goes wrong, for users."""
+    """For users: the kinds of layers, a colon, and what a student gets wrong."""
     backward: Callable[[Any, Array, Array, Any, dict[str, Array], bool], Array | None]
     """The wrong backward pass: layer, x of the forward pass, then the arguments of ``Layer.backward``."""
     applies: Callable[[Any], bool] = lambda layer: True  # noqa: ARG005
@@ -35,8 +36,9 @@ def mean_for_sum(
     """Average the gradients of the parameters over pixels and samples instead of summing them."""
     terms = delta.size // delta.shape[-3 if delta.ndim == 4 else 0]
     delta_prev: Array | None = layer.backward(delta, cache, grads, want_delta)
-    for gradient in grads.values():
-        gradient /= terms
+    for name, gradient in grads.items():
+        if name not in layer.buffers:
+            gradient /= terms
     return delta_prev
 
 

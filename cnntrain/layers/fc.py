@@ -57,7 +57,9 @@ class Fc(Layer[FcCache]):
 
     kind = "fc"
     faults: ClassVar[Mapping[str, Fault]] = {
-        "mean_for_sum": Fault("fc: dW is averaged over samples instead of summed", mean_for_sum)
+        "mean_for_sum": Fault(
+            "fc: dW is the mean over samples; where J is a mean, delta has the factor 1/N already", mean_for_sum
+        )
     }
 
     def __init__(self, index: int, in_shape: Shape, W: Array):

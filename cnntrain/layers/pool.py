@@ -33,6 +33,28 @@ def _lost_stride(
     return backward_with_stride_1(single, x, delta, grads)
 
 
+def _overwrite(
+    layer: "Pool",
+    x: Array,
+    delta: Array,
+    cache: PoolCache,
+    grads: dict[str, Array],
+    want_delta: bool,
+) -> Array | None:
+    (OH, _, OW), (rows, columns) = layer.out_shape, layer.region
+    delta_prev = np.zeros_like(x)
+    for oh, ow in np.ndindex(OH, OW):
+        alone = np.zeros_like(delta)
+        alone[oh, :, ow] = delta[oh, :, ow]
+        layer.forward(x.copy(), cache)  # a cache serves one backward pass
+        part = layer.backward(alone, cache, grads)
+        top, left = oh * layer.S - layer.P, ow * layer.S - layer.P
+        region = np.s_[max(top, 0) : top + rows, :, max(left, 0) : left + columns]
+        if part is not None:
+            delta_prev[region] = part[region]
+    return delta_prev
+
+
 def _loses_stride(layer: "Pool") -> bool:
     (OH, _, OW), (k, _) = layer.out_shape, layer.region
     return layer.S > 1 and max(OH, OW) > 1 and min(OH, OW) + k - 1 > 2 * layer.P
@@ -58,10 +80,15 @@ class Pool(Layer[PoolCache]):
     """ONNX attributes that say how padding counts."""
     faults: ClassVar[Mapping[str, Fault]] = {
         "lost_stride": Fault(
-            "pool with S > 1: the backward pass uses stride 1",
+            "pool with S > 1: delta goes back as if S were 1; region i begins at pixel S i",
             _lost_stride,
             _loses_stride,
-        )
+        ),
+        "overwrite": Fault(
+            "pool with S < k: where regions overlap, the last delta overwrites the others (= for +=); they add up",
+            _overwrite,
+            lambda layer: layer.overlap,
+        ),
     }
 
     def __init__(self, index: int, in_shape: Shape, region: tuple[int, int], S: int, P: int = 0):

@@ -127,9 +127,11 @@ class Residual(Layer[ResidualCache]):
 
     kind = "residual"
     faults: ClassVar[Mapping[str, Fault]] = {
-        "no_skip": Fault("residual: the backward pass omits the delta through the shortcut", _no_skip),
+        "no_skip": Fault(
+            "residual: delta goes back through F alone; the shortcut brings the same delta once more", _no_skip
+        ),
         "no_mask": Fault(
-            "residual: the backward pass of the activation omits sigma'(z)",
+            "residual: delta goes back through the activation without sigma'(z)",
             _no_mask,
             lambda layer: layer.keeps_output,
         ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data
-from cnntrain.gradient_check.check import check_network
+from cnntrain.gradient_check.check import check_network, failed_tensors
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network.network import Network
@@ -137,7 +137,7 @@ def gradients(network: Network, seed: int, what: str) -> Finding:
         what: ``new`` or ``trained``.
     """
     result = check_network(network, seed, ENTRIES)
-    names = [t["name"] for t in result["tensors"] if not t["checked"] or t["max_relative_error"] >= result["threshold"]]
+    names = failed_tensors(result)
     checked = sum(tensor["checked"] for tensor in result["tensors"])
     text = (
         f"{checked:,} derivatives of {len(result['tensors'])} tensors of the {what} network: worst relative error "

@@ -120,7 +120,8 @@ def test_result_names_every_tensor_and_the_input(small):
     result = cnntrain.gradcheck(small, samples=4)
     sizes = {name: value.size for name, value in cnntrain.build(small).parameters().items()} | {"input": 3 * 2 * 6 * 7}
     assert {tensor["name"]: tensor["entries"] for tensor in result["tensors"]} == sizes
-    assert result.keys() == {"passed", "worst", "threshold", "tensors"}
+    assert result.keys() == {"passed", "worst", "threshold", "tensors", "faults"}
+    assert result["faults"] == []
     keys = {"name", "entries", "checked", "kinks", "max_relative_error"}
     assert all(tensor.keys() == keys for tensor in result["tensors"])
 

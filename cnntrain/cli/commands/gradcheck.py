@@ -1,14 +1,26 @@
 """``cnntrain gradcheck``."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
-from cnntrain.cli.config_argument import ConfigOrRunArgument
+from cnntrain.cli.config_argument import note_which_config
 from cnntrain.cli.options import JsonOption, Overrides, ProgressMode, ProgressOption
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
 from cnntrain.errors import GradientError, UsageError
 
+LIST = "list"
+"""The word that lists the faults."""
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG|RUN",
+        help="YAML file, name of a bundled config, run folder or .safetensors file.",
+        callback=note_which_config,
+        show_default=False,
+    ),
+]
 SamplesOption = Annotated[
     str, typer.Option("--samples", metavar="N|all", help="Number of entries of each tensor to compare.")
 ]
@@ -19,16 +31,16 @@ InjectOption = Annotated[
     list[str] | None,
     typer.Option(
         "--inject",
-        metavar="TENSOR:FAULT",
-        help="Inject a fault into a gradient to see it caught: no_flip, no_mask, mean_for_sum, lost_stride or "
-        "no_mean. Can be repeated.",
+        metavar="TENSOR:FAULT|list",
+        help="Inject a fault into a gradient to see it caught: no_flip, flip_dW, no_mask, mean_for_sum, lost_stride, "
+        "overwrite, no_mean or no_skip. Can be repeated. list describes them, and where they apply in CONFIG.",
         show_default=False,
     ),
 ]
 
 
 def gradcheck(
-    config: ConfigOrRunArgument,
+    config: ConfigArgument = None,
     overrides: Overrides = None,
     samples: SamplesOption = "20",
     threshold: ThresholdOption = 1e-6,
@@ -42,11 +54,16 @@ def gradcheck(
     """
     with errors_as_messages():
         count = _parse_samples(samples)
+        if LIST in (inject or ()):
+            _list_faults(config, overrides or [], json)
+            return
+        if config is None:
+            raise UsageError("CONFIG|RUN is missing: name a config or run to check; --inject list needs none")
 
         from cnntrain.cli.views.progress_view import (
             open_gradcheck_progress,
         )  # imported late: `cnntrain --help` needs none of it
-        from cnntrain.cli.views.tables import gradients_table, verdict
+        from cnntrain.cli.views.tables import fault_verdict, gradients_table, verdict
         from cnntrain.gradient_check.check import gradcheck as check_gradients
 
         with open_gradcheck_progress(progress) as show:
@@ -57,9 +74,25 @@ def gradcheck(
             print_json(result)
         else:
             results().print(gradients_table(result))
-            results().print_sentence(verdict(result))
+            for line in [verdict(result), *map(fault_verdict, result["faults"])]:
+                results().print_sentence(line)
         if not result["passed"]:
             raise typer.Exit(GradientError.exit_code)
+
+
+def _list_faults(config: Path | None, overrides: list[str], json: bool) -> None:
+    """Print what each fault is, and where it applies in a network."""
+    from cnntrain.cli.views.tables import faults_table  # imported late, as above
+    from cnntrain.gradient_check.check import load_network
+    from cnntrain.gradient_check.fault_injection import describe_faults
+
+    faults: list[dict[str, Any]] = describe_faults(None if config is None else load_network(config, overrides)[0])
+    if json:
+        print_json({"faults": faults})
+        return
+    results().print(faults_table(faults))
+    where = "CONFIG" if config is None else str(config)
+    results().print_sentence(f"example: cnntrain gradcheck {where} --inject layers.0.W:no_flip")
 
 
 def _parse_samples(text: str) -> int | Literal["all"]:

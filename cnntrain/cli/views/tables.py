@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cnntrain.config import LayerEntry
+from cnntrain.data.names import join_names
 from cnntrain.errors import visible
 from cnntrain.layers.row import in_config
 from cnntrain.types import Shape
@@ -186,6 +187,30 @@ def verdict(result: dict[str, Any]) -> Text:
         return Text(f"passed: every gradient agrees with its finite differences; {figures}", "green")
     names = [t["name"] for t in result["tensors"] if _mark(t, result["threshold"]).plain != "ok"]
     return Text(f"FAILED: {', '.join(names)}; {figures}", "bold red")
+
+
+def fault_verdict(fault: dict[str, Any]) -> Text:
+    """One line on an injected fault: whether a gradient shows it, and which."""
+    if not fault["caught"]:
+        return Text(f"NOT caught: {fault['fault']} shows in no gradient", "bold red")
+    names = fault["shows_in"]
+    where = "the input's gradient" if names == ["input"] else f"the gradient{'s' * (len(names) > 1)} of "
+    if names != ["input"]:
+        where += join_names("the input" if name == "input" else name for name in names)
+    return Text(f"caught: {fault['fault']} shows in {where}", "green")
+
+
+def faults_table(faults: Sequence[dict[str, Any]]) -> Table:
+    """Each fault with the layers that can have it, and what a student gets wrong."""
+    table = plain_table()
+    add_columns(table, "left", "fault", "layers")
+    table.add_column("what goes wrong")
+    for fault in faults:
+        text = fault["description"]
+        if "entries" in fault:
+            text += f" (here: {', '.join(fault['entries']) or 'nowhere'})"
+        table.add_row(fault["fault"], fault["layers"], text)
+    return table
 
 
 def _mark(tensor: dict[str, Any], threshold: float) -> Text:
