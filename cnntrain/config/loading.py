@@ -52,7 +52,7 @@ def load_config(path: str | os.PathLike[str] | Mapping[str, Any], overrides: Seq
         return config_from_dict(path, DICT_NAME, overrides)
     if not isinstance(path, str | os.PathLike):
         raise ConfigError(f"{DICT_NAME}: expected a path, a name such as digits, or a dict, got {path!r:.80}")
-    path, _ = shipped.resolve_name(Path(path))
+    path, _ = shipped.resolve_name(os.fspath(path))
     text = read_text(path)
     found, problems = read_yaml(text, Origin(str(path)))
     root = top_level(found, problems, Mark(str(path), 1, 1))

@@ -5,22 +5,16 @@ The rules and their reasons are in docs/better-results.md.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 
-from cnntrain.config import Config
 from cnntrain.evaluation.display_names import short
-from cnntrain.runs.metrics_file import read_metrics
-from cnntrain.types import Shape
+from cnntrain.evaluation.figures import Figures, are_few_photos, is_schedule_finished, percent, standard_error
 
 MAX_ADVICE = 3
 """Maximum number of lines."""
 SOLVED = 0.995
 """Held-out accuracy from which there is nothing to advise."""
-GAP = 0.02
-"""Difference between training and held-out accuracy that counts as overfitting, if it exceeds two standard errors."""
 FITTED = 0.95
 """Training accuracy below which the network underfits."""
 GUESSING = 0.95
@@ -31,15 +25,10 @@ LATE = 0.9
 """Share of the epochs after which the best epoch still counts as the end: the loss was falling when training ended."""
 WIDE = 0.05
 """Standard error of the validation accuracy, doubled, that is too wide to compare settings."""
-FINISHED = 0.02
-"""Share of the largest alpha below which a learning-rate schedule is at its end."""
 PAIR_SHARE, MIN_PAIR = 0.25, 5
 """Share and number of the errors that one pair of classes needs to be named."""
 NAME_LENGTH = 16
 """Characters of a class name in a line."""
-
-Metrics = Mapping[str, Any]
-"""``{"loss", "accuracy", "samples"}`` of one split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +44,6 @@ class Advice:
     rule: str
     key: str
     text: str
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is known about a run.
-
-    Attributes:
-        config: The run's config.
-        in_shape: Shape ``(C, H, W)`` of an image.
-        classes: Names of the classes.
-        run: What ``train --json`` prints; None if only the weights are known.
-        history: Lines of metrics.jsonl.
-        evaluation: What ``eval --json`` prints; None if there is no report.
-    """
-
-    config: Config
-    in_shape: Shape
-    classes: Sequence[str]
-    run: Mapping[str, Any] | None = None
-    history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
-    evaluation: Mapping[str, Any] | None = None
-
-    @property
-    def train(self) -> Metrics | None:
-        """Metrics on the training split."""
-        train: Metrics | None = self.run["train"] if self.run else None
-        return train
-
-    @property
-    def held_out(self) -> Metrics | None:
-        """Metrics on samples that were not trained on: of the evaluation, else the test or the validation split."""
-        if self.evaluation is not None and self.evaluation["split"] in ("test", "validation"):
-            return self.evaluation
-        if self.run is None:
-            return None
-        held_out: Metrics | None = self.run["test"] or self.run["validation"]
-        return held_out
-
-    @property
-    def gap(self) -> float:
-        """Training accuracy minus held-out accuracy; 0 where one is unknown, or the difference may be chance."""
-        train, held_out = self.train, self.held_out
-        if train is None or held_out is None:
-            return 0.0
-        gap: float = train["accuracy"] - held_out["accuracy"]
-        return gap if gap > max(GAP, 2 * standard_error(held_out)) else 0.0
 
 
 def advise(figures: Figures) -> list[dict[str, str]]:
@@ -125,16 +68,6 @@ def advise(figures: Figures) -> list[dict[str, str]]:
         return []
     found = list(guessing(figures)) or [advice for rule in RULES for advice in rule(figures)]
     return [asdict(advice) for advice in found[:MAX_ADVICE]]
-
-
-def standard_error(metrics: Metrics) -> float:
-    """Return the standard error of an accuracy p of N samples, sqrt(p (1 - p) / N), with one more of each kind.
-
-    The two added samples (Agresti and Coull, 1998) keep it above 0 where all samples are correct.
-    """
-    samples = metrics["samples"] + 2
-    p = (metrics["accuracy"] * metrics["samples"] + 1) / samples
-    return math.sqrt(p * (1 - p) / samples)
 
 
 def guessing(figures: Figures) -> Iterator[Advice]:
@@ -180,7 +113,11 @@ def overfitting(figures: Figures) -> Iterator[Advice]:
     assert train is not None
     assert held_out is not None
     text = f"train {percent(train)}, held out {percent(held_out)}: it overfits"
-    if config.training.augmentation.changes_nothing:
+    if are_few_photos(figures):
+        yield Advice("overfitting", "data.features", f"try data.features (pretrained): {text}")
+    elif getattr(config.data, "features", None) is not None:
+        yield Advice("overfitting", "training.l2", f"try training.l2=1e-3: {text}")
+    elif config.training.augmentation.changes_nothing:
         pixels = max(1, round(min(figures.in_shape[1:]) / 8))
         yield Advice("overfitting", "training.augmentation", f"try training.augmentation.crop={pixels}: {text}")
     elif not any(layer.kind == "dropout" for layer in config.network.layers):
@@ -274,22 +211,3 @@ RULES: tuple[Callable[[Figures], Iterator[Advice]], ...] = (
     confused_pair,
 )
 """The rules for a network that has learned something, the most valuable first."""
-
-
-def is_schedule_finished(history: Sequence[Mapping[str, Any]], config: Config) -> bool:
-    """Return whether the learning rate has fallen to almost nothing, so that more epochs would change little."""
-    rates = [row["alpha"] for row in history if isinstance(row.get("alpha"), int | float)]
-    return config.training.schedule in ("cosine", "one_cycle") and bool(rates) and rates[-1] < FINISHED * max(rates)
-
-
-def history_of(run: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run folder's metrics.jsonl; empty if the file cannot be read."""
-    try:
-        return read_metrics(run)
-    except (OSError, ValueError, RecursionError):
-        return []
-
-
-def percent(metrics: Metrics) -> str:
-    """Return an accuracy in percent with one decimal."""
-    return f"{100 * metrics['accuracy']:.1f} %"

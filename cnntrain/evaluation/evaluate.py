@@ -16,9 +16,10 @@ from cnntrain.data.detect_source import detect_source
 from cnntrain.data.names import join_names
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import ConfigError, DataError, UsageError
-from cnntrain.evaluation.advice import Figures, advise, history_of
+from cnntrain.evaluation.advice import advise
 from cnntrain.evaluation.artifacts import draw_report
 from cnntrain.evaluation.display_names import short
+from cnntrain.evaluation.figures import Figures, history_of
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
 from cnntrain.runs.compare import describe
 from cnntrain.runs.folder import EVALUATION_FOLDER, WEIGHTS_FILE

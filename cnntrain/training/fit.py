@@ -13,8 +13,9 @@ from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.image_folder import split_file
 from cnntrain.errors import DivergedError, OutOfMemoryError, StorageError, WorkerError
-from cnntrain.evaluation.advice import Figures, advise, history_of
+from cnntrain.evaluation.advice import advise
 from cnntrain.evaluation.artifacts import final_report, one_line, write_run_artifacts
+from cnntrain.evaluation.figures import Figures, history_of
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.runs.environment import environment

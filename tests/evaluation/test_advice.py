@@ -4,8 +4,9 @@ import pytest
 
 import cnntrain
 from cnntrain.cli.views.training_text import result_lines
-from cnntrain.config import load_config
-from cnntrain.evaluation.advice import MAX_ADVICE, Figures, advise, standard_error
+from cnntrain.config import config_from_dict, load_config
+from cnntrain.evaluation.advice import MAX_ADVICE, advise
+from cnntrain.evaluation.figures import Figures, standard_error
 
 CLASSES = ("cat", "dog", "horse", "a class with a name that is much too long for a line")
 
@@ -62,6 +63,23 @@ def test_overfitting_names_the_next_regularization_that_is_unused(overrides, key
     line = rules(a_run(train=0.99, validation=0.8, test=0.81), overrides)["overfitting"]
     assert line["key"] == key
     assert line["text"].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "per_class", "key"),
+    [
+        ([], 100, "data.features"),
+        ([], 250, "training.augmentation"),
+        (["data.features={backbone: efficientnet-lite0}"], 100, "training.l2"),
+    ],
+)
+def test_few_photos_need_pretrained_features(tmp_path, overrides, per_class, key):
+    data = {"source": "images", "path": str(tmp_path)}
+    content = {"data": data, "network": {"layers": [{"fc": {"activation": "softmax"}}]}}
+    run = a_run(train=0.99, validation=0.8, test=0.81)
+    run["train"]["samples"] = per_class * len(CLASSES)
+    figures = Figures(config_from_dict(content, "test", overrides), (3, 16, 16), CLASSES, run)
+    assert [line["key"] for line in advise(figures) if line["rule"] == "overfitting"] == [key]
 
 
 @pytest.mark.parametrize(("samples", "fires"), [(1000, True), (30, False)])

@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.features import FeaturesOptions
@@ -15,6 +15,13 @@ from cnntrain.config.yaml.locations import Locations
 from cnntrain.config.yaml.nodes import Path as Place
 
 Side = Annotated[int, Field(ge=1, le=4096)]
+Sides = Side | Annotated[tuple[Side, Side], Field(strict=False)]
+Size = Annotated[
+    tuple[Side, Side],
+    Field(strict=False),
+    BeforeValidator(lambda side: (side, side) if type(side) is int else side, json_schema_input_type=Sides),
+]
+"""``[H, W]``, or one number for both."""
 AnyPath = Annotated[Path, Field(strict=False)]
 """A string in a file."""
 URL = "^https?://[^/]"
@@ -120,8 +127,8 @@ class ImagesOptions(AnyData):
         description="groups that stay within one split: a column of the labels file, or a regular expression with one "
         "capturing group that is searched for in each image's path",
     )
-    size: Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
-        None, description="[H, W]: rows and columns that all images are resized to"
+    size: Size | None = Field(
+        None, description="rows and columns [H, W] that all images are resized to; a single number stands for both"
     )
     channels: Literal[1, 3] = Field(3, description="1 for gray, 3 for color")
     fit: Literal["crop", "stretch", "pad"] = Field("crop", description="how to resize an image of another aspect ratio")

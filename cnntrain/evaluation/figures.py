@@ -1,0 +1,105 @@
+"""The figures of a run that advice is based on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config import Config
+from cnntrain.runs.metrics_file import read_metrics
+from cnntrain.types import Shape
+
+GAP = 0.02
+"""Difference between training and held-out accuracy that counts as overfitting, if it exceeds two standard errors."""
+FINISHED = 0.02
+"""Share of the largest alpha below which a learning-rate schedule is at its end."""
+FEW_PER_CLASS = 200
+"""Training images of a class below which pretrained features are far better than training from scratch."""
+
+Metrics = Mapping[str, Any]
+"""``{"loss", "accuracy", "samples"}`` of one split."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known about a run.
+
+    Attributes:
+        config: The run's config.
+        in_shape: Shape ``(C, H, W)`` of an image.
+        classes: Names of the classes.
+        run: What ``train --json`` prints; None if only the weights are known.
+        history: Lines of metrics.jsonl.
+        evaluation: What ``eval --json`` prints; None if there is no report.
+    """
+
+    config: Config
+    in_shape: Shape
+    classes: Sequence[str]
+    run: Mapping[str, Any] | None = None
+    history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    evaluation: Mapping[str, Any] | None = None
+
+    @property
+    def train(self) -> Metrics | None:
+        """Metrics on the training split."""
+        train: Metrics | None = self.run["train"] if self.run else None
+        return train
+
+    @property
+    def held_out(self) -> Metrics | None:
+        """Metrics on samples that were not trained on: of the evaluation, else the test or the validation split."""
+        if self.evaluation is not None and self.evaluation["split"] in ("test", "validation"):
+            return self.evaluation
+        if self.run is None:
+            return None
+        held_out: Metrics | None = self.run["test"] or self.run["validation"]
+        return held_out
+
+    @property
+    def gap(self) -> float:
+        """Training accuracy minus held-out accuracy; 0 where one is unknown, or the difference may be chance."""
+        train, held_out = self.train, self.held_out
+        if train is None or held_out is None:
+            return 0.0
+        gap: float = train["accuracy"] - held_out["accuracy"]
+        return gap if gap > max(GAP, 2 * standard_error(held_out)) else 0.0
+
+
+def are_few_photos(figures: Figures) -> bool:
+    """Return whether the samples are color images of a folder, fewer than 200 a class, without pretrained features."""
+    data, train = figures.config.data, figures.train
+    if data is None or data.source != "images" or train is None:
+        return False
+    is_color = figures.in_shape[0] == 3
+    return is_color and data.features is None and train["samples"] < FEW_PER_CLASS * len(figures.classes)
+
+
+def is_schedule_finished(history: Sequence[Mapping[str, Any]], config: Config) -> bool:
+    """Return whether the learning rate has fallen to almost nothing, so that more epochs would change little."""
+    rates = [row["alpha"] for row in history if isinstance(row.get("alpha"), int | float)]
+    return config.training.schedule in ("cosine", "one_cycle") and bool(rates) and rates[-1] < FINISHED * max(rates)
+
+
+def standard_error(metrics: Metrics) -> float:
+    """Return the standard error of an accuracy p of N samples, sqrt(p (1 - p) / N), with one more of each kind.
+
+    The two added samples (Agresti and Coull, 1998) keep it above 0 where all samples are correct.
+    """
+    samples = metrics["samples"] + 2
+    p = (metrics["accuracy"] * metrics["samples"] + 1) / samples
+    return math.sqrt(p * (1 - p) / samples)
+
+
+def history_of(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run folder's metrics.jsonl; empty if the file cannot be read."""
+    try:
+        return read_metrics(run)
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+def percent(metrics: Metrics) -> str:
+    """Return an accuracy in percent with one decimal."""
+    return f"{100 * metrics['accuracy']:.1f} %"
