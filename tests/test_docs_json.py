@@ -33,6 +33,9 @@ def test_every_command_prints_the_keys_that_are_documented(tmp_path, monkeypatch
         "bench digits training.workers=1 --batches 1",
         "data info digits",
         "data list",
+        "explain digits",
+        "explain digits --layer 0",
+        "explain --examples",
         "init digits",
     ):
         shown = CliRunner().invoke(app, [*words.split(), "--json"])

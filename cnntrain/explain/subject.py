@@ -17,6 +17,7 @@ from cnntrain.explain.entry import Entry
 from cnntrain.explain.entry import Position as Pixel
 from cnntrain.explain.step import Position, Step, take_step
 from cnntrain.layers.batch_norm import BatchNorm
+from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
 from cnntrain.network.objective import balanced_weights
@@ -112,10 +113,20 @@ def trace_subject(network: Network, x: Array, y: Labels, **facts: Any) -> Subjec
     for name, value in trace.arrays().items():
         if not np.isfinite(value).all():
             raise DivergedError(f"{name} holds an infinity or NaN for this sample, so there is nothing to explain")
+    remarks = list(facts.pop("remarks", []))
+    if any(isinstance(layer, BatchNorm | Dropout) for _, layer in walk(network.layers)):
+        remarks.append(("training_pass", {}))
     output = network.forward(np.asarray(x[:1], np.float64))[0].ravel()
     classes = facts.pop("classes", None) or tuple(str(i) for i in range(output.size))
     return Subject(
-        network=network, trace=trace, x=np.asarray(x), y=np.asarray(y), classes=classes, output=output, **facts
+        network=network,
+        trace=trace,
+        x=np.asarray(x),
+        y=np.asarray(y),
+        classes=classes,
+        output=output,
+        remarks=remarks,
+        **facts,
     )
 
 
