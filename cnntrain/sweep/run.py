@@ -166,7 +166,8 @@ class Wave:
         results: dict[int, TrialResult] = {}
 
         def result(number: int) -> TrialResult | None:
-            return read_result(Path(self.jobs[number]["folder"]), epochs)
+            job = self.jobs[number]
+            return read_result(Path(job["folder"]), epochs, job["config"]["training"]["best_by"])
 
         def is_done(number: int) -> bool:  # by another process, perhaps on another machine
             return result(number) is not None or self.journal.records()[number].state == "failed"

@@ -1,7 +1,7 @@
 """The result of a trial, from its run folder.
 
-A trial is judged by the weights in its ``best.safetensors``: those with the lowest validation loss at the end of an
-epoch. So its value is that of weights which can be used.
+A trial is judged by the weights in its ``best.safetensors``: those of the epoch with the lowest validation loss, or
+with the highest accuracy if ``training.best_by`` says so. So its value is that of weights which can be used.
 """
 
 import json
@@ -27,7 +27,7 @@ class TrialResult:
     epochs: int
     """Completed epochs."""
     best_epoch: int
-    """The one with the lowest validation loss, of which the figures are."""
+    """The one whose weights are in best.safetensors, of which the figures are."""
     validation_loss: float
     validation_accuracy: float
     is_finished: bool
@@ -47,12 +47,13 @@ class TrialResult:
         return cls(**content)
 
 
-def read_result(folder: Path, epochs: int | None) -> TrialResult | None:
+def read_result(folder: Path, epochs: int | None, best_by: str = "loss") -> TrialResult | None:
     """Return the result of a trial after ``epochs`` epochs, None if it has not got there.
 
     Args:
         folder: Its run folder, which may not exist yet.
         epochs: Epochs after which trials are compared; None for the end of training.
+        best_by: ``training.best_by``.
     """
     is_finished = read_stop(folder) in FINISHED
     if epochs is None and not is_finished:
@@ -60,7 +61,8 @@ def read_result(folder: Path, epochs: int | None) -> TrialResult | None:
     rows = read_rows(folder, epochs)
     if not rows or not (is_finished or len(rows) == epochs):
         return None
-    best = min(rows, key=lambda row: row["validation_loss"])
+    by_loss = best_by == "loss"
+    best = min(rows, key=lambda row: row["validation_loss"] if by_loss else 1 - row["validation_accuracy"])
     return TrialResult(
         epochs=len(rows),
         best_epoch=best["epoch"],

@@ -20,6 +20,7 @@ from cnntrain.errors import DataError, DivergedError, UsageError
 from cnntrain.parallel import available_cores
 from cnntrain.runs.compare import list_runs
 from cnntrain.sweep.run import run_sweep
+from cnntrain.sweep.trial_result import read_result
 from cnntrain.training.interrupts import Interrupts
 
 VARIES = ("training.alpha=1e-2..1", "layers.0.conv.K=2,4")
@@ -245,3 +246,29 @@ def test_two_processes_share_a_folder(run, base, tmp_path):
         _, errors = process.communicate(timeout=200)
         assert process.returncode == 0, errors
     assert {name: (tmp_path / "b" / name).read_bytes() for name in ("trials.csv", "best.yaml")} == alone.files()
+
+
+def test_a_trial_is_judged_by_the_weights_that_it_keeps(tmp_path):
+    rows = [(0.5, 0.8), (0.4, 0.7), (0.6, 0.9), (0.4, 0.95)]
+    lines = [
+        json.dumps({"epoch": i, "validation_loss": loss, "validation_accuracy": accuracy})
+        for i, (loss, accuracy) in enumerate(rows, start=1)
+    ]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n" + '{"epoch": 5, "val')
+    assert read_result(tmp_path, 4).best_epoch == 2, "of equals the first, as in best.safetensors"
+    assert read_result(tmp_path, 3, "accuracy").validation_accuracy == 0.9
+    assert read_result(tmp_path, 5) is None
+    assert read_result(tmp_path, None) is None
+    (tmp_path / "summary.json").write_text('{"stop": "patience"}')
+    assert read_result(tmp_path, None, "accuracy").best_epoch == 4
+    assert read_result(tmp_path, 9).is_finished
+    assert not read_result(tmp_path, 2).is_finished
+
+
+def test_the_goal_accuracy_keeps_the_weights_with_the_best_accuracy(base):
+    def best_by(*words):
+        return load_sweep(base, ["training.alpha=0.1,0.2", *words]).config({"training.alpha": 0.1}).training.best_by
+
+    assert best_by() == "loss"
+    assert best_by("goal=validation.accuracy") == "accuracy"
+    assert best_by("goal=validation.accuracy", "training.best_by=loss") == "loss"

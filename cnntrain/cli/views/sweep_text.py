@@ -42,10 +42,12 @@ def search_lines(sweep: Sweep) -> list[str]:
     """Return lines on what varies and how it is searched."""
     keys = [dimension.key for dimension in sweep.dimensions]
     width = max(map(len, keys))
-    goal = sweep.options.goal
+    goal, best_by = sweep.options.goal, sweep.base.config({}).training.best_by
     lines = [f"varies   {key:<{width}}  {of.text()}" for key, of in zip(keys, sweep.dimensions, strict=True)]
     lines = [line if not i else " " * 9 + line[9:] for i, line in enumerate(lines)]
-    lines.append(f"goal     {'lowest' if goal.minimize else 'highest'} {goal.metric}, of each trial's best epoch")
+    lines.append(
+        f"goal     {'lowest' if goal.minimize else 'highest'} {goal.metric}, of each trial's best epoch by {best_by}"
+    )
     lines.append(f"search   {search_text(sweep)}")
     halving = sweep.options.halving
     if isinstance(halving, HalvingOptions):

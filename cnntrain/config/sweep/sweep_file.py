@@ -19,7 +19,7 @@ from cnntrain.config.sweep.dimensions import Dimension, Value, without_positions
 from cnntrain.config.sweep.options import checked_options
 from cnntrain.config.sweep.search import searched_dimensions, with_words
 from cnntrain.config.sweep.words import is_option, with_option, with_whole_goal
-from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Scalar, find, nearest
+from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Scalar, find, nearest, put
 from cnntrain.config.yaml.problems import Problem, config_error
 from cnntrain.config.yaml.reader import read_yaml
 from cnntrain.errors import ConfigError
@@ -118,6 +118,8 @@ def load_sweep(path: str | FilePath, words: Sequence[str] = ()) -> Sweep:
     base = load_base(root, FilePath(file).parent, problems)
     if base is None:
         raise config_error(problems)
+    if options is not None:
+        base = judged_by(base, options)
     base, found = with_words(base, [word for word in words if not is_option(word)], problems)
     if not problems:
         base.check()
@@ -132,6 +134,15 @@ def load_sweep(path: str | FilePath, words: Sequence[str] = ()) -> Sweep:
         raise config_error(problems)
     name = FilePath(file).stem
     return Sweep(name if name != "sweep" else base.name, base, options, dimensions)
+
+
+def judged_by(base: Base, options: SweepOptions) -> Base:
+    """Return the base with ``training.best_by: accuracy`` if the goal is accuracy, unless it says something else."""
+    path = ("training", "best_by")
+    if options.goal.minimize or find(base.root, path) is not None:
+        return base
+    mark = nearest(base.root, ("training",))
+    return Base(put(base.root, path, Entry("best_by", mark, Scalar(mark, "accuracy", "accuracy"))), base.name)
 
 
 def load_base(root: Node, folder: FilePath, problems: list[Problem]) -> Base | None:
