@@ -5,7 +5,7 @@ So it does not matter in which order trials end, or whether the sweep was stoppe
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,8 @@ from optuna.trial import FrozenTrial
 from cnntrain.config.sweep.dimensions import Choices, Dimension, Value
 from cnntrain.config.sweep.sweep_file import Sweep
 
+MAX_DRAWS = 20
+"""Draws of values before the first combination that was not tried yet is taken."""
 Values = dict[str, Value]
 """A value for each key that varies."""
 
@@ -47,14 +49,34 @@ def choose(sweep: Sweep, wave: int, count: int, earlier: Sequence[FrozenTrial]) 
     """
     if sweep.options.method == "grid":
         first = wave * sweep.options.wave
-        points = itertools.product(*(dimension.values or () for dimension in sweep.dimensions))
-        keys = [dimension.key for dimension in sweep.dimensions]
-        return [dict(zip(keys, point, strict=True)) for point in itertools.islice(points, first, first + count)]
+        return list(itertools.islice(grid(sweep), first, first + count))
     study = optuna.create_study(sampler=sampler(sweep, wave), direction=direction(sweep))
     for trial in earlier:
         study.add_trial(trial)
-    space = distributions(sweep)
-    return [rounded(sweep, study.ask(space).params) for _ in range(count)]
+    space, chosen = distributions(sweep), list[Values]()
+    tried = {key_of(trial.params) for trial in earlier}
+    while len(chosen) < count:
+        for _ in range(MAX_DRAWS):
+            values = rounded(sweep, study.ask(space).params)
+            if key_of(values) not in tried:
+                break
+        else:
+            values = next((values for values in grid(sweep) if key_of(values) not in tried), values)
+        tried.add(key_of(values))
+        chosen.append(values)
+    return chosen
+
+
+def grid(sweep: Sweep) -> Iterator[Values]:
+    """Yield all combinations of values, the last key varying fastest; none if there is no end of them."""
+    keys = [dimension.key for dimension in sweep.dimensions]
+    points = itertools.product(*(dimension.values or () for dimension in sweep.dimensions))
+    return (dict(zip(keys, point, strict=True)) for point in points)
+
+
+def key_of(values: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+    """Return what two trials have in common that are the same run."""
+    return tuple(sorted((key, repr(value)) for key, value in values.items()))
 
 
 def sampler(sweep: Sweep, wave: int) -> BaseSampler:

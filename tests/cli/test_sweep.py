@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -5,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
-from cnntrain.cli.views.sweep_text import short_names
+from cnntrain.cli.views.sweep_text import best_table, short_names
 
 WORDS = ["training.alpha=1e-2..1", "trials=2", "training.workers=1"]
 FIRST = ["training.alpha=[0.1, 0.2]", "method=grid"]
@@ -53,7 +56,7 @@ def test_a_dry_run_shows_the_first_trials_and_writes_nothing(digits_file, tmp_pa
         digits_file, "training.alpha=0.1,0.2", "layers.0.conv.K=2..8..2", "method=grid", "halving.first=1", "--dry-run"
     )
     assert shown.exit_code == 0, shown.stderr
-    assert "search   grid, 8 points in waves of 6" in shown.stdout
+    assert "search   grid, 8 trials: all combinations, in waves of 6, seed 0" in shown.stdout
     assert "halving  one in 3 of a wave goes on after epochs 1" in shown.stdout
     assert "5  0.2    4" in shown.stdout
     assert max(map(cell_len, shown.stdout.splitlines())) <= 120
@@ -113,3 +116,20 @@ def test_a_signal_saves_and_says_how_to_go_on(digits_file, tmp_path):
         "training.Max=200 --out 'my sweep'",
     ]  # fmt: skip
     assert json.loads((tmp_path / "my sweep/trials/0000/summary.json").read_text())["stop"] == "interrupted"
+
+
+@pytest.mark.parametrize("width", [80, 120, 60])
+def test_the_table_of_the_best_fits_any_width(width):
+    keys = [f"training.augmentation.key_{i}" for i in range(9)]
+    sweep = SimpleNamespace(dimensions=[SimpleNamespace(key=key) for key in keys])
+    trial = {"trial": 7, "state": "complete", "value": 0.5, "validation_loss": 0.5, "validation_accuracy": 0.9}
+    trial |= {"best_epoch": 10, "epochs": 20, "values": {key: 0.123456789 for key in keys}}
+    result = {"goal": {"minimize": "validation.loss"}, "trials": [trial], "importance": {keys[8]: 1.0}}
+    table, left_out = best_table(result, sweep, width)
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(table)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert len(lines) == 2
+    assert max(map(cell_len, lines)) <= width
+    assert "key_8" in lines[0], "the most important key comes first"
+    assert len(left_out) + lines[0].count("key_") == 9

@@ -52,7 +52,19 @@ def test_a_grid_has_all_combinations_in_order():
     assert [tuple(values.values()) for values in points] == [(K, size) for K in (4, 8) for size in (8, 16, 24)]
 
 
+@pytest.mark.parametrize("method", ["tpe", "random"])
+def test_no_combination_is_tried_twice(method):
+    words = ["training.batch_size=8,16,32", "layers.0.conv.K=4..8..2", "wave=4", f"method={method}"]
+    sweep = load_sweep("digits", words)
+    assert (sweep.points, sweep.trials) == (9, 9)
+    assert load_sweep("digits", [*words, "trials=5"]).trials == 5
+    points = []
+    for wave, count in enumerate((4, 4, 1)):
+        points += choose(sweep, wave, count, told(sweep, points))
+    assert len({tuple(values.values()) for values in points}) == 9
+
+
 def test_values_that_are_no_single_words():
     sweep = load_sweep("digits", ["training.class_weights=[balanced, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]]"])
-    weights = {sweep.config(values).training.class_weights for values in choose(sweep, 0, 20, ())}
+    weights = {sweep.config(values).training.class_weights for values in choose(sweep, 0, 2, ())}
     assert weights == {"balanced", (1.0,) * 9 + (2.0,)}

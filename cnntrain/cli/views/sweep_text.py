@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
+from rich.table import Table
+
 from cnntrain.cli.views.console import CommandConsole
 from cnntrain.cli.views.tables import add_columns, plain_table, truncate
 from cnntrain.cli.views.terminal import command
@@ -12,10 +15,13 @@ from cnntrain.config.sweep.dimensions import value_text
 from cnntrain.config.sweep.sweep_file import Sweep
 from cnntrain.errors import visible
 from cnntrain.sweep.events import SweepStarted, TrialEnded
+from cnntrain.sweep.folder import TABLE_FILE
 from cnntrain.sweep.halving import rungs
 
 BEST = 10
 """Trials in the table at the end."""
+CELL, GAP = 24, 2
+"""Columns of a value at most, and between two."""
 BAR = 30
 """Columns of the longest bar."""
 
@@ -59,11 +65,11 @@ def search_lines(sweep: Sweep) -> list[str]:
 
 def search_text(sweep: Sweep) -> str:
     """Return the method and the number of trials."""
-    options, points = sweep.options, sweep.grid_size
+    options, points = sweep.options, sweep.points
+    trials = "1 trial" if sweep.trials == 1 else f"{sweep.trials} trials"
     if points is not None:
-        of = f" of {points}" if sweep.trials < points else ""
-        return f"grid, {sweep.trials}{of} points in waves of {options.wave}"
-    return f"{options.method}, {sweep.trials} trials in waves of {options.wave}, seed {options.seed}"
+        trials += ": all combinations" if sweep.trials == points else f" of {points:,} combinations"
+    return f"{options.method}, {trials}, in waves of {options.wave}, seed {options.seed}"
 
 
 def header(event: SweepStarted) -> list[str]:
@@ -121,7 +127,10 @@ def show_result(result: dict[str, Any], sweep: Sweep, console: CommandConsole) -
     if best is None:
         return
     console.print()
-    console.print(best_table(result, sweep))
+    table, left_out = best_table(result, sweep, console.width)
+    console.print(table)
+    if left_out:
+        console.print_sentence(f"no room for {', '.join(left_out)}: see {TABLE_FILE}")
     console.print()
     if result["importance"] is None:
         console.print_sentence("importance of the keys: needs 10 complete trials whose values differ")
@@ -144,24 +153,34 @@ def show_result(result: dict[str, Any], sweep: Sweep, console: CommandConsole) -
     console.print(f"next: {command('cnntrain', 'eval', best['weights'])}", soft_wrap=True)
 
 
-def best_table(result: dict[str, Any], sweep: Sweep) -> Any:
-    """Return a table of the best trials."""
+def best_table(result: dict[str, Any], sweep: Sweep, width: int) -> tuple[Table, list[str]]:
+    """Return a table of the best trials, and the keys for which it has no room; the most important ones come first."""
     sign = 1 if "minimize" in result["goal"] else -1
     complete = [trial for trial in result["trials"] if trial["state"] == "complete"]
     ranked = sorted(complete, key=lambda trial: (sign * trial["value"], trial["trial"]))[:BEST]
-    names = short_names([dimension.key for dimension in sweep.dimensions])
-    table = plain_table(2)
-    add_columns(table, "right", "trial", "val. loss", "val. acc.", "epoch")
-    add_columns(table, "left", *(truncate(name, 24) for name in names.values()))
-    for trial in ranked:
-        table.add_row(
-            str(trial["trial"]),
-            loss_text(trial["validation_loss"]),
-            accuracy_text(trial["validation_accuracy"]),
-            f"{trial['best_epoch']}/{trial['epochs']}",
-            *(truncate(value_text(trial["values"][key]), 24) for key in names),
-        )
-    return table
+    keys = [dimension.key for dimension in sweep.dimensions]
+    names, by_importance = short_names(keys), [*(result["importance"] or {}), *keys]
+    columns = {
+        "trial": [str(trial["trial"]) for trial in ranked],
+        "val. loss": [loss_text(trial["validation_loss"]) for trial in ranked],
+        "val. acc.": [accuracy_text(trial["validation_accuracy"]) for trial in ranked],
+        "epoch": [f"{trial['best_epoch']}/{trial['epochs']}" for trial in ranked],
+    }
+    figures = len(columns)
+    left_out = []
+    for key in dict.fromkeys(by_importance):
+        cells = [truncate(value_text(trial["values"][key]), CELL) for trial in ranked]
+        wide = {**columns, truncate(names[key], CELL): cells}
+        if sum(max(map(cell_len, [head, *of])) + GAP for head, of in wide.items()) - GAP > width:
+            left_out.append(key)
+        else:
+            columns = wide
+    table = plain_table(GAP)
+    add_columns(table, "right", *list(columns)[:figures])
+    add_columns(table, "left", *list(columns)[figures:])
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    return table, left_out
 
 
 def importance_lines(shares: dict[str, float]) -> list[str]:

@@ -14,7 +14,7 @@ from cnntrain.cli.views import sweep_text as text
 from cnntrain.cli.views.progress_view import Bar, Lines, loading_bar
 from cnntrain.cli.views.terminal import is_live, messages, print_note, print_warning
 from cnntrain.cli.views.training_text import duration
-from cnntrain.sweep.events import SweepEvent, SweepStarted, TrialEnded, TrialProgress
+from cnntrain.sweep.events import SweepEnded, SweepEvent, SweepStarted, TrialEnded, TrialProgress
 from cnntrain.training.events import LoadingProgress, Note, WarningIssued
 
 _STOPPING = "saving the running trials after their current batch; press Ctrl-C again to stop at once\n"
@@ -44,6 +44,10 @@ class SweepView:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """Remove what moves on the screen."""
         for progress in (self._loading, self._progress):
             if progress is not None:
                 progress.stop()
@@ -68,6 +72,8 @@ class SweepView:
                 self._move()
             case TrialEnded():
                 self._end(event)
+            case SweepEnded():
+                self._stop()
 
     def stopping(self) -> None:
         """Say at once that the wish to stop is heard; safe inside a signal handler."""

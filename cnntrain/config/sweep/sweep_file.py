@@ -40,18 +40,17 @@ class Sweep:
 
     @property
     def trials(self) -> int:
-        """Number of trials."""
-        points = self.grid_size
+        """Number of trials; no two of them have the same values."""
+        points, wanted = self.points, self.options.trials
         if points is None:
-            return self.options.trials or DEFAULT_TRIALS
-        return min(points, self.options.trials or points)
+            return wanted or DEFAULT_TRIALS
+        return min(points, wanted or (points if self.options.method == "grid" else DEFAULT_TRIALS))
 
     @property
-    def grid_size(self) -> int | None:
-        """Number of points of the grid; None for other methods."""
-        if self.options.method != "grid":
-            return None
-        return math.prod(len(dimension.values or ()) for dimension in self.dimensions)
+    def points(self) -> int | None:
+        """Number of combinations of values; None if there is no end of them."""
+        counts = [None if dimension.values is None else len(dimension.values) for dimension in self.dimensions]
+        return None if None in counts else math.prod(count or 0 for count in counts)
 
     def config(self, values: dict[str, Value]) -> Config:
         """Return the config of a trial.
