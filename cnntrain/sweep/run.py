@@ -54,13 +54,45 @@ def run_sweep(
         raise ConfigError(f"{where}: a sweep compares trials on validation samples, and none are held out; add "
                           "'validation: 0.1' to data")  # fmt: skip
     check_candidate_shapes(sweep.base, sweep.dimensions, data.input_shape, len(data.classes))
-    sweep = open_folder(folder, sweep)
-    journal = Journal(folder, sweep)
     now = fingerprint(data)
-    if differing := differences(journal.fingerprint(now), now):
-        raise DataError(f"{folder}: these are not the data that this sweep began with: {'; '.join(differing)}")
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     del data
+    sweep = open_folder(folder, sweep)
+    try:
+        result = yield from run_waves(sweep, folder, parallel, workers is None, now, samples, interrupts)
+        yield from map(WarningIssued, write_result(folder, result, plots))
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or folder}: the sweep cannot be saved: {error.strerror}; the same command goes on"
+        ) from error
+    yield SweepEnded(result)
+    if result["best"] is None:
+        raise DivergedError(f"{folder}: no trial is complete: trial 0: {result['trials'][0]['error']}")
+
+
+def run_waves(
+    sweep: Sweep,
+    folder: Path,
+    parallel: int,
+    is_auto: bool,
+    data: dict[str, Any],
+    samples: dict[str, int],
+    interrupts: Interrupts | None,
+) -> Generator[SweepEvent, None, dict[str, Any]]:
+    """Train all trials in an open folder; return what ``cnntrain sweep --json`` prints.
+
+    Args:
+        sweep: The sweep.
+        folder: Its folder.
+        parallel: Number of trials at a time.
+        is_auto: Whether the config leaves the number of workers open.
+        data: Fingerprint of the data.
+        samples: Number of samples by split.
+        interrupts: Signals.
+    """
+    journal = Journal(folder, sweep)
+    if differing := differences(journal.fingerprint(data), data):
+        raise DataError(f"{folder}: these are not the data that this sweep began with: {'; '.join(differing)}")
     known = journal.records()
     if len(known) > sweep.trials:
         yield Note(f"this sweep has {len(known)} trials by now, so trials={sweep.trials} adds none")
@@ -69,20 +101,10 @@ def run_sweep(
     yield SweepStarted(folder, sweep, samples, sweep.trials, done, parallel)
     if journal.note:
         yield WarningIssued(journal.note)
-    try:
-        with TrialProcesses(parallel, parallel > 1 and workers is None, interrupts) as processes:
-            for wave in range(-(-sweep.trials // sweep.options.wave)):
-                yield from Wave(sweep, folder, journal, processes, wave).run()
-        trials = journal.records()
-        result = result_of(folder, sweep, trials, journal.frozen(), samples["test"] > 0)
-        yield from map(WarningIssued, write_result(folder, result, plots))
-    except OSError as error:
-        raise StorageError(
-            f"{error.filename or folder}: the sweep cannot be saved: {error.strerror}; the same command goes on"
-        ) from error
-    yield SweepEnded(result)
-    if best_of(trials, sweep) is None:
-        raise DivergedError(f"{folder}: no trial is complete: {trials[0].error}")
+    with TrialProcesses(parallel, parallel > 1 and is_auto, interrupts) as processes:
+        for wave in range(-(-sweep.trials // sweep.options.wave)):
+            yield from Wave(sweep, folder, journal, processes, wave).run()
+    return result_of(folder, sweep, journal.records(), journal.frozen(), samples["test"] > 0)
 
 
 def check_cores(sweep: Sweep, parallel: int) -> int | None:

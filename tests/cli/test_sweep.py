@@ -123,7 +123,7 @@ def test_the_table_of_the_best_fits_any_width(width):
     keys = [f"training.augmentation.key_{i}" for i in range(9)]
     sweep = SimpleNamespace(dimensions=[SimpleNamespace(key=key) for key in keys])
     trial = {"trial": 7, "state": "complete", "value": 0.5, "validation_loss": 0.5, "validation_accuracy": 0.9}
-    trial |= {"best_epoch": 10, "epochs": 20, "values": {key: 0.123456789 for key in keys}}
+    trial |= {"best_epoch": 10, "epochs": 20, "values": dict.fromkeys(keys, 0.123456789)}
     result = {"goal": {"minimize": "validation.loss"}, "trials": [trial], "importance": {keys[8]: 1.0}}
     table, left_out = best_table(result, sweep, width)
     stream = io.StringIO()

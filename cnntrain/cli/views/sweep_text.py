@@ -208,8 +208,8 @@ def show_dry_run(result: dict[str, Any], sweep: Sweep, console: CommandConsole) 
     console.print(table)
     console.print()
     console.print_sentence(
-        f"a trial takes about {span(result['seconds_per_trial'])}, {result['trials']} trials with --parallel "
-        f"{result['parallel']} about {span(result['seconds'])}, by the base config"
+        f"a trial takes about {span(result['seconds_per_trial'])}, by the base config; with --parallel "
+        f"{result['parallel']} the sweep takes about {span(result['seconds'])}"
         + (" (halving makes it less)" if result["halving"] else "")
     )
     console.print_sentence("nothing was trained or saved")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
 
+from cnntrain.config.familiar_names import dotted_key
 from cnntrain.config.overrides import key_path
 from cnntrain.config.schema.config import Config
 from cnntrain.config.schema.sweep import RangeOptions
@@ -74,7 +75,9 @@ def searched_dimensions(
         if key in REFUSED:
             problems.append(Problem(mark, name, REFUSED[key]))
         elif len(path) < 2 or path[0] not in Config.model_fields:
-            problems.append(Problem(mark, name, "not a key of data, network or training, as in training.alpha"))
+            meant = dotted_key(name)
+            hint = f"; did you mean '{meant}'?" if meant else ", as in training.alpha"
+            problems.append(Problem(mark, name, f"not a key of data, network or training{hint}"))
         elif outer is not None:
             problems.append(Problem(mark, name, f"this is part of {found[outer][0]}, which varies, too"))
         else:
