@@ -9,6 +9,10 @@ RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
 NETWORKS = {
     "direct": [{"conv": {"K": 3, "F": 4, "S": 3, "P": 2, **RELU}}, {"conv": {"K": 2, "F": 2, "P": 1, "S": 2}}],
     "winograd": [{"conv": {"K": 6, "F": 3, "P": 1, **RELU}}, {"conv": {"K": 40, "F": 3, "P": 2, **TANH}}],
+    "winograd along both axes": [
+        {"conv": {"K": 32, "F": 3, "P": 1, **RELU}},
+        {"conv": {"K": 32, "F": 3, "P": 2, **TANH}},
+    ],
     "winograd in padding": [{"conv": {"K": 40, "F": 3, "P": 11, **RELU}}],
     "unread": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"conv": {"K": 3, "F": 1, "S": 3, "P": 1}}],
     "max": [{"conv": {"K": 2, "F": 3, "P": 1}}, {"pool": {"k": 2, "S": 3, "type": "max"}}],

@@ -17,10 +17,11 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
 from cnntrain.layers.fault import Fault, backward_with_stride_1, mean_for_sum
-from cnntrain.ops import winograd
+from cnntrain.ops import winograd, winograd_2d
 from cnntrain.ops.convolution import Convolution, DirectConvolution
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.winograd import WinogradConvolution
+from cnntrain.ops.winograd_2d import Winograd2D
 from cnntrain.types import Array, Shape
 
 
@@ -122,7 +123,9 @@ class Conv(Layer[Convolution]):
         self.params = {"W": self.from_edge("W", W)}
 
     def cache(self, n: int, dtype: DTypeLike) -> Convolution:
-        algorithm = WinogradConvolution if winograd.pays(self.geometry) else DirectConvolution
+        algorithm: type[Convolution] = DirectConvolution
+        if winograd.pays(self.geometry):
+            algorithm = Winograd2D if winograd_2d.pays(self.geometry) else WinogradConvolution
         return algorithm(self.geometry, n, dtype)
 
     def forward(self, x: Array, cache: Convolution) -> Array:

@@ -29,16 +29,7 @@ class Geometry:
     @cached_property
     def columns(self) -> list[tuple[slice, slice]]:
         """For each kernel column j, the output columns whose pixel S*ow + j - P lies in the image, and those pixels."""
-        pairs = []
-        for j in range(self.F):
-            first = max(0, -((j - self.P) // self.S))
-            last = min(self.OW - 1, (self.W - 1 + self.P - j) // self.S)
-            if first > last:  # this kernel column sees only padding
-                pairs.append((slice(0, 0), slice(0, 0)))
-                continue
-            left, right = self.S * first + j - self.P, self.S * last + j - self.P
-            pairs.append((slice(first, last + 1), slice(left, right + 1, self.S)))
-        return pairs
+        return columns(self.W, self.OW, self.F, self.P, self.S)
 
     @cached_property
     def center(self) -> int | None:
@@ -69,6 +60,31 @@ class Geometry:
         """The image rows that no kernel reads."""
         read = {h for group in self.row_groups for h in range(group.h, group.h + self.S * group.count, self.S)}
         return [h for h in range(self.H) if h not in read]
+
+
+def columns(W: int, count: int, F: int, P: int, S: int) -> list[tuple[slice, slice]]:
+    """Return for each column j of a window of F columns the windows o whose pixel S*o + j - P is in the image.
+
+    Args:
+        W: Columns of the image.
+        count: Number of windows.
+        F: Columns of a window.
+        P: Padding.
+        S: Stride.
+
+    Returns:
+        F pairs of slices: of the windows, and of their pixels.
+    """
+    pairs = []
+    for j in range(F):
+        first = max(0, -((j - P) // S))
+        last = min(count - 1, (W - 1 + P - j) // S)
+        if first > last:  # this column sees only padding
+            pairs.append((slice(0, 0), slice(0, 0)))
+            continue
+        left, right = S * first + j - P, S * last + j - P
+        pairs.append((slice(first, last + 1), slice(left, right + 1, S)))
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ MIN_WORK = 480
 
 
 def pays(geometry: Geometry) -> bool:
-    """Return whether Winograd's algorithm is faster than direct convolution."""
+    """Return whether Winograd's algorithm is faster than direct convolution, at least along the height only."""
     g = geometry
     return g.S == 1 and g.F in POINTS and min(g.C, g.K) >= MIN_COUNT and g.C * g.K * g.F >= MIN_WORK and g.OH >= ROWS
 
@@ -57,15 +57,51 @@ def matrices(F: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]
     return A_T.astype(dtype), G.astype(dtype), B_T.astype(dtype)
 
 
-@final
-class WinogradConvolution(Convolution):
-    """Winograd convolution in tiles of m + F - 1 input rows and m output rows."""
+class Winograd(Convolution):
+    """Base of the algorithms in tiles of m + F - 1 input rows and m output rows."""
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
         super().__init__(geometry, n, dtype)
         self.tile = ROWS + geometry.F - 1
         self.A_T, self.G, self.B_T = matrices(geometry.F, self.dtype)
         self.tiles = -(-geometry.OH // ROWS)
+
+    @partial(workspace, use="delta")
+    def rows(self) -> Shape:
+        """The contribution of a tile to delta_prev."""
+        g = self.geometry
+        return self.tile, g.C, g.W, self.n
+
+    def image_rows(self, tile: int) -> tuple[int, int, int]:
+        """Return the first and last + 1 image row of a tile, and the number of padding rows before them."""
+        first = ROWS * tile - self.geometry.P
+        low = min(max(0, first), self.geometry.H)
+        return low, max(low, min(self.geometry.H, first + self.tile)), low - first
+
+    def transform(self, x: Array, t: int, out: Array) -> None:
+        """Write B^T x of a tile."""
+        low, high, padding = self.image_rows(t)
+        B_T = self.B_T[:, padding : padding + high - low]
+        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=out.reshape(self.tile, -1))
+
+    def add_to_delta_prev(self, dv: Array, t: int, done: int) -> int:
+        """Add the contribution B dv of a tile to delta_prev, whose first ``done`` rows are already written.
+
+        Returns:
+            The number of rows that are written now.
+        """
+        low, high, padding = self.image_rows(t)
+        share = self.rows[: high - low]
+        B = self.B_T[:, padding : padding + high - low].T
+        np.matmul(B, dv.reshape(self.tile, -1), out=share.reshape(high - low, -1))
+        self.delta_prev[low:done] += share[: done - low]
+        self.delta_prev[done:high] = share[done - low :]
+        return high
+
+
+@final
+class WinogradConvolution(Winograd):
+    """Winograd's algorithm along the height only."""
 
     @workspace
     def v1(self) -> Shape:
@@ -103,12 +139,6 @@ class WinogradConvolution(Convolution):
         g = self.geometry
         return self.tile, g.F, g.C, g.OW, self.n
 
-    @partial(workspace, use="delta")
-    def rows(self) -> Shape:
-        """The contribution of a tile to delta_prev."""
-        g = self.geometry
-        return self.tile, g.C, g.W, self.n
-
     @cached_property
     def width(self) -> int:
         """Number of columns of the pieces of the forward product."""
@@ -131,12 +161,6 @@ class WinogradConvolution(Convolution):
         """``M``, in pieces."""
         return pieces(self.M, self.width)
 
-    def image_rows(self, tile: int) -> tuple[int, int, int]:
-        """Return the first and last + 1 image row of a tile, and the number of padding rows before them."""
-        first = ROWS * tile - self.geometry.P
-        low = min(max(0, first), self.geometry.H)
-        return low, max(low, min(self.geometry.H, first + self.tile)), low - first
-
     def forward(self, x: Array, W: Array) -> Array:
         g = self.geometry
         if not self.is_padded:
@@ -145,14 +169,14 @@ class WinogradConvolution(Convolution):
         np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
         U_T = self.U.transpose(0, 2, 1)[:, None]
         for t in range(self.tiles):
-            self.transform(x, t)
+            self.lower(x, t)
             np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
             z = self.z[ROWS * t : ROWS * t + ROWS]
             np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z.reshape(len(z), -1))
         return self.z
 
     def clear_padding(self) -> None:
-        """Write zeros to the entries that ``transform`` does not write."""
+        """Write zeros to the entries that ``lower`` does not write."""
         for t in range(self.tiles):
             low, high, _ = self.image_rows(t)
             if low == high:
@@ -161,15 +185,14 @@ class WinogradConvolution(Convolution):
             self.v1[:, :, j, :, : ow.start] = 0
             self.v1[:, :, j, :, ow.stop :] = 0
 
-    def transform(self, x: Array, t: int) -> None:
+    def lower(self, x: Array, t: int) -> None:
         """Lower B^T x of a tile into ``v1``."""
         g = self.geometry
-        low, high, padding = self.image_rows(t)
+        low, high, _ = self.image_rows(t)
         if low == high:  # nothing but padding
             return
         v = self.v if g.center is None else self.v1[t, :, g.center]
-        B_T = self.B_T[:, padding : padding + high - low]
-        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=v.reshape(self.tile, -1))
+        self.transform(x, t, v)
         for j, (ow, w) in enumerate(g.columns):
             if j != g.center:
                 self.v1[t, :, j, :, ow] = v[:, :, w]
@@ -197,14 +220,9 @@ class WinogradConvolution(Convolution):
             The number of rows that are written now.
         """
         g = self.geometry
-        low, high, padding = self.image_rows(t)
+        low, high, _ = self.image_rows(t)
         if low == high:
             return done
         dv = self.v if g.center is None else self.dv1[:, g.center]
         raise_columns(self.dv1, dv, g)
-        share = self.rows[: high - low]
-        B = self.B_T[:, padding : padding + high - low].T
-        np.matmul(B, dv.reshape(self.tile, -1), out=share.reshape(high - low, -1))
-        self.delta_prev[low:done] += share[: done - low]
-        self.delta_prev[done:high] = share[done - low :]
-        return high
+        return self.add_to_delta_prev(dv, t, done)

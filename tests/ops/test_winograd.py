@@ -5,9 +5,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cnntrain.layers.conv import Conv
 from cnntrain.ops.convolution import DirectConvolution
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.winograd import WinogradConvolution, pays
+from cnntrain.ops.winograd_2d import Winograd2D
 
 few = st.integers(1, 3)
 
@@ -37,22 +39,26 @@ def relative_errors(found, exact):
 def test_it_is_the_direct_way_for_every_shape(H, W, C, K, F, P, n):
     P = max(P, -(-(F - min(H, W)) // 2))
     geometry = Geometry(H, C, W, K, F, P, 1)
-    errors = relative_errors(results(WinogradConvolution, geometry, n), results(DirectConvolution, geometry, n))
-    assert max(errors) < 1e-12
+    exact = results(DirectConvolution, geometry, n)
+    for way in (WinogradConvolution, Winograd2D) if F == 3 else (WinogradConvolution,):
+        assert max(relative_errors(results(way, geometry, n), exact)) < 1e-12
 
 
-@pytest.mark.parametrize("F", [3, 5])
-def test_float32_loses_little(F):
+@pytest.mark.parametrize(
+    ("way", "F", "loss"), [(WinogradConvolution, 3, 5e-6), (WinogradConvolution, 5, 5e-6), (Winograd2D, 3, 2e-5)]
+)
+def test_float32_loses_little(way, F, loss):
     geometry = Geometry(16, 64, 16, 64, F, F // 2, 1)
     exact = results(DirectConvolution, geometry, 4)
-    found = results(WinogradConvolution, geometry, 4, "float32")
+    found = results(way, geometry, 4, "float32")
     assert {value.dtype.name for value in found.values()} == {"float32"}
-    assert max(relative_errors(found, exact)) < 5e-6
+    assert max(relative_errors(found, exact)) < loss
 
 
-def test_memory_used_before_leaves_no_trace():
+@pytest.mark.parametrize("way", [WinogradConvolution, Winograd2D])
+def test_memory_used_before_leaves_no_trace(way):
     geometry = Geometry(7, 2, 5, 3, 3, 1, 1)
-    convolution, rng = WinogradConvolution(geometry, 2, "float64"), np.random.default_rng(1)
+    convolution, rng = way(geometry, 2, "float64"), np.random.default_rng(1)
     W, found = rng.normal(size=(3, 3, 2, 3)), []
     x, delta = rng.normal(size=(7, 2, 5, 2)), rng.normal(size=(7, 3, 5, 2))
     for scale in (1, 1e6, 1):
@@ -73,3 +79,19 @@ def test_memory_used_before_leaves_no_trace():
 )
 def test_it_is_taken_where_it_pays(geometry, expected):
     assert pays(geometry) is expected
+
+
+@pytest.mark.parametrize(
+    ("geometry", "way"),
+    [
+        (Geometry(16, 64, 16, 32, 3, 1, 1), Winograd2D),
+        (Geometry(16, 64, 3, 64, 3, 1, 1), WinogradConvolution),
+        (Geometry(16, 16, 16, 64, 3, 1, 1), WinogradConvolution),
+        (Geometry(16, 64, 16, 64, 5, 1, 1), WinogradConvolution),
+        (Geometry(16, 64, 16, 64, 3, 1, 2), DirectConvolution),
+    ],
+)
+def test_a_layer_takes_the_fastest_way(geometry, way):
+    g = geometry
+    layer = Conv(0, (g.H, g.C, g.W), np.zeros((g.K, g.C, g.F, g.F)), g.P, g.S)
+    assert type(layer.cache(1, "float32")) is way
