@@ -55,6 +55,7 @@ class Augmentation:
 
     def __init__(self, options: AugmentationOptions, seed: int, mean: Sequence[float]):
         self._options = options
+        self._changes_images = options.changes_single_images
         self._mean = mean
         self._rng = CounterRng(seed, (AUGMENTATION,))
 
@@ -66,7 +67,7 @@ class Augmentation:
             ids: Epoch and sample indices.
         """
         options = self._options
-        if not options.changes_single_images:
+        if not self._changes_images:
             return pixels
         H, W = pixels.shape[2:]
         changes = [

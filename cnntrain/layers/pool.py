@@ -116,12 +116,14 @@ class Pool(Layer[PoolCache]):
         """Return the views of x along an axis that are pooled with each other."""
         return pooling.windows(x, axis, self.region[axis > 0], self.S)
 
-    def clear_deltas(self, cache: PoolCache) -> None:
-        """Zero the deltas that are added to (overlapping regions), or only the entries that no region reads."""
-        for axis, target in ((0, cache.delta_columns), (2, cache.delta_prev)):
-            unread = [target] if self.overlap else pooling.unread(target, axis, self.region[axis > 0], self.S)
-            for part in unread:
-                part.fill(0)
+    def unwritten(self, delta: Array, axis: int) -> list[Array]:
+        """Return the parts of a delta along an axis to zero: those that are added to, or that no window reads."""
+        return [delta] if self.overlap else pooling.unread(delta, axis, self.region[axis > 0], self.S)
+
+    def new_cache(self, matches: tuple[int, int], n: int, dtype: DTypeLike) -> PoolCache:
+        """Return a cache with masks for ``matches`` comparisons along the rows and along the columns."""
+        shapes = self.padded_shape, self.out_shape
+        return PoolCache(*shapes, self.overlap, matches, self.P, self.windows, self.unwritten, n, dtype)
 
 
 @final
@@ -134,19 +136,20 @@ class MaxPool(Pool):
     onnx_operator = "MaxPool"
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        matches = (self.region[0] - 1, self.region[1] - 1)
-        return PoolCache(self.padded_shape, self.out_shape, self.overlap, matches, self.P, n, dtype)
+        return self.new_cache((self.region[0] - 1, self.region[1] - 1), n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
-        x = cache.pad(x, np.finfo(cache.dtype).min / 2)
-        pooling.max_forward(self.windows(x, 2), cache.by_columns, cache.columns_won)
-        pooling.max_forward(self.windows(cache.by_columns, 0), cache.y, cache.rows_won)
+        if self.P:
+            x = cache.pad(x, np.finfo(cache.dtype).min / 2)
+        pooling.max_forward(cache.columns(x), cache.by_columns, cache.columns_won)
+        pooling.max_forward(cache.rows, cache.y, cache.rows_won)
         return cache.y
 
     def infer(self, x: Array, cache: PoolCache) -> Array:
-        x = cache.pad(x, np.finfo(cache.dtype).min / 2)
-        pooling.max_only(self.windows(x, 2), cache.by_columns)
-        pooling.max_only(self.windows(cache.by_columns, 0), cache.y)
+        if self.P:
+            x = cache.pad(x, np.finfo(cache.dtype).min / 2)
+        pooling.max_only(cache.columns(x), cache.by_columns)
+        pooling.max_only(cache.rows, cache.y)
         return cache.y
 
     def backward(
@@ -154,14 +157,15 @@ class MaxPool(Pool):
     ) -> Array | None:
         if not want_delta:
             return None
-        self.clear_deltas(cache)
-        for axis, part, target, won in (
-            (0, delta, cache.delta_columns, cache.rows_won),
-            (2, cache.delta_columns, cache.delta_prev, cache.columns_won),
+        for part in cache.zeros:
+            part.fill(0)
+        for part, won, targets in (
+            (delta, cache.rows_won, cache.delta_rows),
+            (cache.delta_columns, cache.columns_won, cache.delta_views),
         ):
             scratch = cache.scratch[: part.size].reshape(part.shape) if self.overlap else part
-            pooling.max_backward(part, won, self.windows(target, axis), scratch, self.overlap)
-        return cache.unpad()
+            pooling.max_backward(part, won, targets, scratch, self.overlap)
+        return cache.unpad() if self.P else cache.delta_prev
 
     def intermediates(self, cache: PoolCache) -> dict[str, Array]:
         rows, columns = np.zeros(cache.y.shape, int), np.zeros(cache.by_columns.shape, int)
@@ -185,12 +189,13 @@ class AveragePool(Pool):
     onnx_padding: ClassVar[Mapping[str, int]] = {"count_include_pad": 1}
 
     def cache(self, n: int, dtype: DTypeLike) -> PoolCache:
-        return PoolCache(self.padded_shape, self.out_shape, self.overlap, (0, 0), self.P, n, dtype)
+        return self.new_cache((0, 0), n, dtype)
 
     def forward(self, x: Array, cache: PoolCache) -> Array:
-        x = cache.pad(x, 0)
-        pooling.sum_forward(self.windows(x, 2), cache.by_columns)
-        pooling.sum_forward(self.windows(cache.by_columns, 0), cache.y)
+        if self.P:
+            x = cache.pad(x, 0)
+        pooling.sum_forward(cache.columns(x), cache.by_columns)
+        pooling.sum_forward(cache.rows, cache.y)
         cache.y *= 1 / math.prod(self.region)
         return cache.y
 
@@ -199,11 +204,12 @@ class AveragePool(Pool):
     ) -> Array | None:
         if not want_delta:
             return None
-        self.clear_deltas(cache)
+        for part in cache.zeros:
+            part.fill(0)
         delta *= 1 / math.prod(self.region)
-        pooling.sum_backward(delta, self.windows(cache.delta_columns, 0), self.overlap)
-        pooling.sum_backward(cache.delta_columns, self.windows(cache.delta_prev, 2), self.overlap)
-        return cache.unpad()
+        pooling.sum_backward(delta, cache.delta_rows, self.overlap)
+        pooling.sum_backward(cache.delta_columns, cache.delta_views, self.overlap)
+        return cache.unpad() if self.P else cache.delta_prev
 
 
 @final

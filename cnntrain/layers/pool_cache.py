@@ -1,11 +1,12 @@
 """The caches of pooling layers."""
 
+from collections.abc import Callable
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 
@@ -18,6 +19,8 @@ class PoolCache(Workspaces):
         overlap: Whether regions share pixels.
         matches: Comparisons of a region along the rows and along the columns.
         P: The padding.
+        windows: Function that returns the views of an image along an axis that are pooled with each other.
+        unread: Function that returns the parts of an image along an axis that the backward pass must zero.
         n: Number of samples.
         dtype: Type of the arrays.
     """
@@ -29,6 +32,8 @@ class PoolCache(Workspaces):
         overlap: bool,
         matches: tuple[int, int],
         P: int,
+        windows: Callable[[Array, int], list[Array]],
+        unread: Callable[[Array, int], list[Array]],
         n: int,
         dtype: DTypeLike,
     ):
@@ -36,6 +41,10 @@ class PoolCache(Workspaces):
         self.in_shape, self.out_shape, self.overlap, self.matches = in_shape, out_shape, overlap, matches
         self.P, self.is_padded = P, False
         self.integer = np.dtype(f"i{self.dtype.itemsize}")
+        self.columns = ViewsOf(lambda image: windows(image, 2))
+        """The columns of the input that are pooled."""
+        self.windows = windows
+        self.unread = unread
 
     @workspace
     def padded(self) -> Shape:
@@ -46,9 +55,7 @@ class PoolCache(Workspaces):
         self.is_padded = False
 
     def pad(self, x: Array, value: float) -> Array:
-        """Return x with a border of ``value``, P pixels wide."""
-        if not self.P:
-            return x
+        """Return x with a border of ``value``, P > 0 pixels wide."""
         if not self.is_padded:
             self.padded.fill(value)
             self.is_padded = True
@@ -81,6 +88,26 @@ class PoolCache(Workspaces):
     def rows_masks(self) -> Shape:
         """The memory of ``rows_won``."""
         return self.matches[0], *self.out_shape, self.n
+
+    @cached_property
+    def rows(self) -> list[Array]:
+        """The rows of ``by_columns`` that are pooled."""
+        return self.windows(self.by_columns, 0)
+
+    @cached_property
+    def delta_rows(self) -> list[Array]:
+        """The rows of ``delta_columns`` of a region."""
+        return self.windows(self.delta_columns, 0)
+
+    @cached_property
+    def delta_views(self) -> list[Array]:
+        """The columns of ``delta_prev`` of a region."""
+        return self.windows(self.delta_prev, 2)
+
+    @cached_property
+    def zeros(self) -> list[Array]:
+        """The deltas that are added to (overlapping regions), or only the entries that no region reads."""
+        return [*self.unread(self.delta_columns, 0), *self.unread(self.delta_prev, 2)]
 
     @cached_property
     def columns_won(self) -> list[Array]:
@@ -117,8 +144,6 @@ class PoolCache(Workspaces):
 
     def unpad(self) -> Array:
         """Return dJ/dx: ``delta_prev`` without its padding, in one block of memory."""
-        if not self.P:
-            return self.delta_prev
         np.copyto(self.delta_inside, self.without_padding(self.delta_prev))
         return self.delta_inside
 

@@ -1,6 +1,6 @@
 """Convolution as one matrix product over overlapping rows.
 
-Images are ``(H, C, W, N)``: rows first, samples last. ``lower`` copies the input F times, each time shifted by one
+Images are ``(H, C, W, N)``: rows first, samples last. ``lowering`` copies the input F times, each time shifted by one
 column (im2col along the width only). F neighboring rows of that copy are then one contiguous ``(F*F*C, OW*N)`` matrix;
 ``row_blocks`` views them as overlapping matrices, one for each output row, without another copy. Kernels are
 ``(F, F, C, K)``: row, column, channel, filter.
@@ -9,6 +9,7 @@ Reference: Cho & Brand 2017, "MEC: memory-efficient convolution for deep neural 
 """
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import final
 
@@ -17,8 +18,11 @@ from numpy.typing import DTypeLike
 
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.matmul import best_width, pieces, strided
-from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
+
+Copies = list[tuple[Array, Array]]
+"""Pairs of views: where something is copied or added to, and what."""
 
 
 class Convolution(Workspaces):
@@ -87,11 +91,10 @@ class DirectConvolution(Convolution):
         g = self.geometry
         return g.H, g.F, g.C, g.OW, self.n
 
-    @cached_property
-    def width(self) -> int:
-        """Number of columns of the pieces of the forward product."""
-        g = self.geometry
-        return best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
+    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
+        super().__init__(geometry, n, dtype)
+        self.lowering = ViewsOf(lambda x: lowering(x, self.x1, geometry))
+        self.back = ViewsOf(self.backward_views)
 
     @cached_property
     def blocks(self) -> Array:
@@ -99,32 +102,60 @@ class DirectConvolution(Convolution):
         return row_blocks(self.x1, self.geometry)
 
     @cached_property
-    def block_pieces(self) -> Array:
-        """``blocks``, in pieces."""
-        return pieces(self.blocks, self.width)
+    def forward_pieces(self) -> tuple[Array, Array]:
+        """``blocks`` and ``z``, in pieces of the width at which the forward product is fastest."""
+        g = self.geometry
+        width = best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
+        return pieces(self.blocks, width), pieces(self.z.reshape(g.OH, g.K, -1), width)
+
+    def backward_views(self, delta: Array) -> tuple[Array, list["RowProduct"]]:
+        """Return delta as the right factor of dW, and the products for delta_prev."""
+        g = self.geometry
+        rows = delta.reshape(g.OH, g.K, -1)
+        return rows.transpose(0, 2, 1), row_products(rows, self.spread, g)
 
     @cached_property
-    def z_pieces(self) -> Array:
-        """``z``, in pieces."""
-        return pieces(self.z.reshape(len(self.z), self.geometry.K, -1), self.width)
+    def raising(self) -> Copies:
+        """The additions to delta_prev; see ``raising``."""
+        return raising(self.spread, self.delta_prev, self.geometry)
 
     def forward(self, x: Array, W: Array) -> Array:
         if not self.is_padded:
             clear_padding(self.x1, self.geometry)
             self.is_padded = True
-        lower(x, self.x1, self.geometry)
-        np.matmul(W.reshape(-1, W.shape[-1]).T, self.block_pieces, out=self.z_pieces)
+        for target, pixels in self.lowering(x):
+            target[...] = pixels
+        blocks, z = self.forward_pieces
+        np.matmul(W.reshape(-1, W.shape[-1]).T, blocks, out=z)
         return self.z
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
-        g = self.geometry
-        rows = delta.reshape(g.OH, g.K, -1)
-        np.matmul(self.blocks, rows.transpose(0, 2, 1), out=self.products)
+        right, products = self.back(delta)
+        np.matmul(self.blocks, right, out=self.products)
         np.add.reduce(self.products, axis=0, out=dW.reshape(self.products.shape[1:]))
         if not want_delta:
             return None
-        delta_through(rows, W, self.spread, self.delta_prev, g)
+        self.delta_through(products, W)
         return self.delta_prev
+
+    def delta_through(self, products: list["RowProduct"], W: Array) -> None:
+        """Write delta_prev = delta * rot180(W), without padding delta.
+
+        At most F rows of delta, contiguous in memory, contribute to row h of the image: one product of the flipped
+        kernel with them gives the contributions to every column, and F additions add these to their columns.
+        """
+        g = self.geometry
+        flipped = [flip_rows(W, residue, g.S) for residue in range(min(g.S, g.F))]
+        for product in products:
+            np.matmul(flipped[product.residue][:, product.columns], product.rows, out=product.shares)
+        for h in g.unread_rows:
+            self.spread[h].fill(0)
+        if g.center is None:
+            self.delta_prev.fill(0)
+        else:
+            self.delta_prev[...] = self.spread[:, g.center]
+        for column, share in self.raising:
+            np.add(column, share, out=column)
 
 
 def row_blocks(x1: Array, geometry: Geometry) -> Array:
@@ -134,8 +165,8 @@ def row_blocks(x1: Array, geometry: Geometry) -> Array:
     return strided(x1, (geometry.OH, F * F * C, OW * N), (geometry.S * row, channel, item))
 
 
-def lower(x: Array, x1: Array, geometry: Geometry) -> None:
-    """Write x1[h, j, c, ow, n] = x_padded[h, c, S*ow + j, n].
+def lowering(x: Array, x1: Array, geometry: Geometry) -> Copies:
+    """Return the copies that write x1[h, j, c, ow, n] = x_padded[h, c, S*ow + j - P, n].
 
     Args:
         x: The image, ``(H, C, W, N)``.
@@ -143,12 +174,11 @@ def lower(x: Array, x1: Array, geometry: Geometry) -> None:
         geometry: The sizes of the convolution.
     """
     inside = x1[geometry.P : geometry.P + geometry.H]
-    for j, (ow, w) in enumerate(geometry.columns):
-        inside[:, j, :, ow] = x[:, :, w]
+    return [(inside[:, j, :, ow], x[:, :, w]) for j, (ow, w) in enumerate(geometry.columns)]
 
 
 def clear_padding(x1: Array, geometry: Geometry) -> None:
-    """Write zeros to the entries that ``lower`` does not write."""
+    """Write zeros to the entries that ``lowering`` does not write."""
     x1[: geometry.P] = 0
     x1[geometry.P + geometry.H :] = 0
     for j, (ow, _) in enumerate(geometry.columns):
@@ -156,36 +186,39 @@ def clear_padding(x1: Array, geometry: Geometry) -> None:
         x1[:, j, :, ow.stop :] = 0
 
 
-def raise_columns(shares: Array, delta: Array, geometry: Geometry) -> None:
-    """Write delta[h, c, w], the sum of all contributions to column w: the adjoint of ``lower`` (col2im).
+def raising(shares: Array, delta: Array, geometry: Geometry) -> Copies:
+    """Return the additions of the contributions to each column of delta: the adjoint of ``lowering`` (col2im).
 
     Args:
         shares: The contributions, ``(rows, F, C, OW, N)``.
-        delta: The sums, ``(rows, C, W, N)``; may be the contributions of the center column, if there is one.
+        delta: The sums, ``(rows, C, W, N)``; must hold the contributions of the center column, or 0 if there is none.
         geometry: The sizes of the convolution.
     """
-    center = geometry.center
-    if center is None:
-        delta.fill(0)
-    elif delta.ctypes.data != shares[:, center].ctypes.data:
-        np.copyto(delta, shares[:, center])
-    for j, (ow, w) in enumerate(geometry.columns):
-        if j != center:
-            part = delta[:, :, w]
-            np.add(part, shares[:, j, :, ow], out=part)
+    return [
+        (delta[:, :, w], shares[:, j, :, ow]) for j, (ow, w) in enumerate(geometry.columns) if j != geometry.center
+    ]
 
 
-def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geometry: Geometry) -> None:
-    """Write delta_prev = delta * rot180(W), without padding delta.
+@dataclass(frozen=True, slots=True)
+class RowProduct:
+    """A product of the flipped kernel with rows of delta: the contributions to image rows S apart."""
 
-    At most F rows of delta, contiguous in memory, contribute to row h of the image: one product of the flipped kernel
-    with them gives the contributions to every column, and F additions add these to their columns.
+    residue: int
+    """Its kernel rows are those with this residue mod S."""
+    columns: slice
+    """Its columns of the flipped kernel."""
+    rows: Array
+    """The rows of delta, as overlapping matrices, in pieces."""
+    shares: Array
+    """The contributions, in pieces."""
+
+
+def row_products(delta: Array, spread: Array, geometry: Geometry) -> list[RowProduct]:
+    """Return the products of the flipped kernel with delta.
 
     Args:
         delta: dJ/dz, ``(OH, K, OW*N)``.
-        W: The kernels, ``(F, F, C, K)``.
-        spread: Scratch, ``(H, F, C, OW, N)``.
-        delta_prev: The output, ``(H, C, W, N)``.
+        spread: The contributions, ``(H, F, C, OW, N)``.
         geometry: The sizes of the convolution.
     """
     H, F, C, OW, N = spread.shape
@@ -193,16 +226,15 @@ def delta_through(delta: Array, W: Array, spread: Array, delta_prev: Array, geom
     row, _, item = delta.strides
     shares = spread.reshape(H, F * C, OW * N)
     width = best_width(F * C, F * K, OW * N)
-    flipped = [flip_rows(W, residue, S) for residue in range(min(S, F))]
+    products = []
     for group in geometry.row_groups:
-        kernels = flipped[group.kernel_row % S]
-        first = (kernels.shape[1] // K - 1 - group.kernel_row // S) * K
+        residue = group.kernel_row % S
+        first = (len(range(residue, F, S)) - 1 - group.kernel_row // S) * K
         rows = strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
         reached = shares[group.h : group.h + S * group.count : S]
-        np.matmul(kernels[:, first : first + group.m * K], pieces(rows, width), out=pieces(reached, width))
-    for h in geometry.unread_rows:
-        spread[h].fill(0)
-    raise_columns(spread, delta_prev, geometry)
+        columns = slice(first, first + group.m * K)
+        products.append(RowProduct(residue, columns, pieces(rows, width), pieces(reached, width)))
+    return products
 
 
 def flip_rows(W: Array, residue: int, S: int) -> Array:

@@ -35,7 +35,7 @@ def max_forward(views: list[Array], y: Array, won: list[Array]) -> None:
         won: k - 1 integer arrays with items of y's size; all bits are 1 where view i + 1 is larger than all before it.
     """
     if len(views) == 1:
-        np.copyto(y, views[0])
+        y[...] = views[0]
         return
     best = views[0]
     for challenger, mask in zip(views[1:], won, strict=True):
@@ -48,7 +48,7 @@ def max_forward(views: list[Array], y: Array, won: list[Array]) -> None:
 
 def max_only(views: list[Array], y: Array) -> None:
     """Write y = max over the views."""
-    np.copyto(y, views[0])
+    y[...] = views[0]
     for challenger in views[1:]:
         np.maximum(y, challenger, out=y)
 
@@ -73,12 +73,12 @@ def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Ar
     if overlap:
         views[0] += delta
     else:
-        np.copyto(views[0], delta)
+        views[0][...] = delta
 
 
 def sum_forward(views: list[Array], y: Array) -> None:
     """Write y = sum of the views."""
-    np.copyto(y, views[0])
+    y[...] = views[0]
     for other in views[1:]:
         y += other
 
@@ -89,4 +89,4 @@ def sum_backward(delta: Array, views: list[Array], overlap: bool) -> None:
         if overlap:
             target += delta
         else:
-            np.copyto(target, delta)
+            target[...] = delta

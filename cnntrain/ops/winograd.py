@@ -20,10 +20,10 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfromroots
 from numpy.typing import DTypeLike
 
-from cnntrain.ops.convolution import Convolution, raise_columns
+from cnntrain.ops.convolution import Convolution, Copies, raising
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.matmul import best_width, pieces
-from cnntrain.ops.workspace import workspace
+from cnntrain.ops.workspace import ViewsOf, workspace
 from cnntrain.types import Array, Shape
 
 POINTS = {3: (0.0, 1.0, -1.0, 2.0, -2.0), 5: (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)}
@@ -65,6 +65,8 @@ class Winograd(Convolution):
         self.tile = ROWS + geometry.F - 1
         self.A_T, self.G, self.B_T = matrices(geometry.F, self.dtype)
         self.tiles = -(-geometry.OH // ROWS)
+        self.spans = [self.image_rows(t) for t in range(self.tiles)]
+        self.image_views = ViewsOf(self.tile_views)
 
     @partial(workspace, use="delta")
     def rows(self) -> Shape:
@@ -78,11 +80,17 @@ class Winograd(Convolution):
         low = min(max(0, first), self.geometry.H)
         return low, max(low, min(self.geometry.H, first + self.tile)), low - first
 
+    def tile_views(self, x: Array) -> list[tuple[Array, Array]]:
+        """Return for each tile the columns of B^T for its image rows, and these rows as a matrix."""
+        return [
+            (self.B_T[:, padding : padding + high - low], x[low:high].reshape(high - low, x[0].size))
+            for low, high, padding in self.spans
+        ]
+
     def transform(self, x: Array, t: int, out: Array) -> None:
         """Write B^T x of a tile."""
-        low, high, padding = self.image_rows(t)
-        B_T = self.B_T[:, padding : padding + high - low]
-        np.matmul(B_T, x[low:high].reshape(high - low, -1), out=out.reshape(self.tile, -1))
+        B_T, rows = self.image_views(x)[t]
+        np.matmul(B_T, rows, out=out.reshape(self.tile, -1))
 
     def add_to_delta_prev(self, dv: Array, t: int, done: int) -> int:
         """Add the contribution B dv of a tile to delta_prev, whose first ``done`` rows are already written.
@@ -90,7 +98,7 @@ class Winograd(Convolution):
         Returns:
             The number of rows that are written now.
         """
-        low, high, padding = self.image_rows(t)
+        low, high, padding = self.spans[t]
         share = self.rows[: high - low]
         B = self.B_T[:, padding : padding + high - low].T
         np.matmul(B, dv.reshape(self.tile, -1), out=share.reshape(high - low, -1))
@@ -157,6 +165,13 @@ class WinogradConvolution(Winograd):
         return pieces(self.blocks, self.width)
 
     @cached_property
+    def delta_pieces(self) -> tuple[Array, Array]:
+        """``M`` and ``dv1``, in pieces of the width at which the product for delta_prev is fastest."""
+        g = self.geometry
+        width = best_width(g.F * g.C, g.K, g.OW * self.n)
+        return pieces(self.M, width), pieces(self.dv1.reshape(self.tile, g.F * g.C, -1), width)
+
+    @cached_property
     def M_pieces(self) -> Array:
         """``M``, in pieces."""
         return pieces(self.M, self.width)
@@ -178,36 +193,45 @@ class WinogradConvolution(Winograd):
     def clear_padding(self) -> None:
         """Write zeros to the entries that ``lower`` does not write."""
         for t in range(self.tiles):
-            low, high, _ = self.image_rows(t)
+            low, high, _ = self.spans[t]
             if low == high:
                 self.v1[t] = 0
         for j, (ow, _) in enumerate(self.geometry.columns):
             self.v1[:, :, j, :, : ow.start] = 0
             self.v1[:, :, j, :, ow.stop :] = 0
 
+    @cached_property
+    def lowering(self) -> list[tuple[Array, Copies]]:
+        """For each tile, where B^T x is written, and the copies that lower it."""
+        g = self.geometry
+        lowered = []
+        for v1 in self.v1:
+            v = self.v if g.center is None else v1[:, g.center]
+            copies = [(v1[:, j, :, ow], v[:, :, w]) for j, (ow, w) in enumerate(g.columns) if j != g.center]
+            lowered.append((v, copies))
+        return lowered
+
     def lower(self, x: Array, t: int) -> None:
         """Lower B^T x of a tile into ``v1``."""
-        g = self.geometry
-        low, high, _ = self.image_rows(t)
+        low, high, _ = self.spans[t]
         if low == high:  # nothing but padding
             return
-        v = self.v if g.center is None else self.v1[t, :, g.center]
+        v, copies = self.lowering[t]
         self.transform(x, t, v)
-        for j, (ow, w) in enumerate(g.columns):
-            if j != g.center:
-                self.v1[t, :, j, :, ow] = v[:, :, w]
+        for target, pixels in copies:
+            target[...] = pixels
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         g, dM = self.geometry, self.M
-        width = best_width(g.F * g.C, g.K, g.OW * self.n)
-        dM_pieces, shares = pieces(dM, width), pieces(self.dv1.reshape(self.tile, g.F * g.C, -1), width)
+        dM_flat, dM_T, U = dM.reshape(self.tile, -1), dM.transpose(0, 2, 1), self.U[:, None]
         done = 0
         for t in range(self.tiles):
             dz = delta[ROWS * t : ROWS * t + ROWS]
-            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM.reshape(self.tile, -1))
-            np.matmul(self.blocks[t], dM.transpose(0, 2, 1), out=self.products[t])
+            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM_flat)
+            np.matmul(self.blocks[t], dM_T, out=self.products[t])
             if want_delta:
-                np.matmul(self.U[:, None], dM_pieces, out=shares)
+                dM_pieces, shares = self.delta_pieces
+                np.matmul(U, dM_pieces, out=shares)
                 done = self.transform_back(t, done)
         dU = np.add.reduce(self.products, axis=0, out=self.U)
         np.matmul(self.G.T, dU.reshape(self.tile, -1), out=dW.reshape(g.F, -1))
@@ -219,10 +243,19 @@ class WinogradConvolution(Winograd):
         Returns:
             The number of rows that are written now.
         """
-        g = self.geometry
-        low, high, _ = self.image_rows(t)
+        low, high, _ = self.spans[t]
         if low == high:
             return done
-        dv = self.v if g.center is None else self.dv1[:, g.center]
-        raise_columns(self.dv1, dv, g)
+        dv, additions = self.raising
+        if self.geometry.center is None:
+            dv.fill(0)
+        for column, share in additions:
+            np.add(column, share, out=column)
         return self.add_to_delta_prev(dv, t, done)
+
+    @cached_property
+    def raising(self) -> tuple[Array, Copies]:
+        """The gradient with respect to v of a tile, and the additions that give it."""
+        g = self.geometry
+        dv = self.v if g.center is None else self.dv1[:, g.center]
+        return dv, raising(self.dv1, dv, g)

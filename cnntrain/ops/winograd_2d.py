@@ -148,7 +148,7 @@ class Winograd2D(Winograd):
 
     def transform_image(self, x: Array, t: int) -> None:
         """Write V of a row of tiles."""
-        low, high, _ = self.image_rows(t)
+        low, high, _ = self.spans[t]
         if low == high:  # nothing but padding
             self.V[t] = 0
             return
@@ -187,7 +187,7 @@ class Winograd2D(Winograd):
         Returns:
             The number of rows that are written now.
         """
-        low, high, _ = self.image_rows(t)
+        low, high, _ = self.spans[t]
         if low == high:
             return done
         np.matmul(self.U[:, :, None], self.dM_pieces, out=self.dV_pieces)

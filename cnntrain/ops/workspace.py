@@ -6,13 +6,15 @@ share the memory of the largest: the others use views of it.
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Self, overload
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from cnntrain.ops.counter_rng import SampleIds
 from cnntrain.types import Array, Shape
+
+T = TypeVar("T")
 
 Use = Literal["evaluation", "training", "delta"]
 
@@ -54,6 +56,30 @@ class workspace:
     def nbytes(self, instance: "Workspaces") -> int:
         """Return the size of the array in bytes, without allocating it."""
         return math.prod(self.shape(instance)) * np.dtype(self.dtype or instance.dtype).itemsize
+
+
+class ViewsOf(Generic[T]):
+    """Views of an array, made again only for another array: a step meets the same arrays as the step before.
+
+    Args:
+        make: Makes the views of an array.
+
+    Examples:
+        >>> halves = ViewsOf(lambda x: (x[:2], x[2:]))
+        >>> x = np.zeros(4)
+        >>> halves(x) is halves(x)
+        True
+    """
+
+    def __init__(self, make: Callable[[Array], T]):
+        self.make = make
+        self.array: Array | None = None
+
+    def __call__(self, array: Array) -> T:
+        """Return the views of ``array``."""
+        if array is not self.array:
+            self.array, self.views = array, self.make(array)
+        return self.views
 
 
 class Workspaces:

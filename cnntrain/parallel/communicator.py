@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cnntrain.parallel.summation_tree import micro_batches_of, share
+from cnntrain.parallel.summation_tree import share
 from cnntrain.types import Array
 
 Views = list[dict[str, Array]]
@@ -74,7 +74,7 @@ class Communicator(ABC):
 
     def micro_batches(self, count: int) -> range:
         """Return the micro-batches of this rank: neighboring ones, as evenly as possible."""
-        return micro_batches_of(count, self.rank, self.size)
+        return share(count, self.rank, self.size).micro_batches
 
     def gradient_views(self, i: int, count: int) -> Views:
         """Return the buffers for the gradient of micro-batch i of ``count``."""

@@ -36,4 +36,4 @@ class SingleProcess(Communicator):
         return
 
     def allreduce(self, count: int) -> tuple[float, int]:
-        return math.fsum(self.losses[i] for i in range(count)), sum(self.corrects[i] for i in range(count))
+        return math.fsum(map(self.losses.__getitem__, range(count))), sum(map(self.corrects.__getitem__, range(count)))
