@@ -79,6 +79,13 @@ class PoolCache(Workspaces):
         return (*self.out_shape, self.n)
 
     @partial(workspace, use="training")
+    def gathered(self) -> Shape:
+        """The columns of the input that are compared, each in one block of memory; scratch of the backward pass."""
+        H, C, _ = self.in_shape
+        count = self.matches[1] + 1 if self.matches[1] else 0
+        return count, H, C, self.out_shape[2], self.n
+
+    @partial(workspace, use="training")
     def columns_masks(self) -> Shape:
         """The memory of ``columns_won``."""
         H, C, _ = self.in_shape
@@ -118,12 +125,6 @@ class PoolCache(Workspaces):
     def rows_won(self) -> list[Array]:
         """For each comparison along the rows, a mask of where the later entry was larger."""
         return list(self.rows_masks.view(self.integer))
-
-    @partial(workspace, use="delta")
-    def scratch(self) -> Shape:
-        """Scratch for deltas of entries that regions share."""
-        H, C, _ = self.in_shape
-        return (H * C * self.out_shape[2] * self.n * self.overlap,)
 
     @partial(workspace, use="delta")
     def delta_columns(self) -> Shape:

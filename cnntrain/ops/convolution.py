@@ -194,9 +194,7 @@ def raising(shares: Array, delta: Array, geometry: Geometry) -> Copies:
         delta: The sums, ``(rows, C, W, N)``; must hold the contributions of the center column, or 0 if there is none.
         geometry: The sizes of the convolution.
     """
-    return [
-        (delta[:, :, w], shares[:, j, :, ow]) for j, (ow, w) in enumerate(geometry.columns) if j != geometry.center
-    ]
+    return [(delta[:, :, w], shares[:, j, :, ow]) for j, (ow, w) in enumerate(geometry.columns) if j != geometry.center]
 
 
 @dataclass(frozen=True, slots=True)

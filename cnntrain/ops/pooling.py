@@ -53,23 +53,25 @@ def max_only(views: list[Array], y: Array) -> None:
         np.maximum(y, challenger, out=y)
 
 
-def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Array, overlap: bool) -> None:
+def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Array | None, overlap: bool) -> None:
     """Route each value of delta to the position of the maximum: the article's upsample for Max.
 
     Args:
         delta: dJ/dy; overwritten.
         won: The masks of ``max_forward``.
         views: The result of ``windows`` for delta_prev; with ``overlap`` they are added to and must start at zero.
-        scratch: Memory of delta's shape and type; used with ``overlap`` only.
-        overlap: Whether regions share entries (S < k).
+        scratch: Memory of delta's shape and type; None to compute in the views, which is fast if they are contiguous.
+        overlap: Whether regions share entries (S < k); needs scratch.
     """
     rest = delta.view(won[0].dtype) if won else delta
     for mask, target in zip(reversed(won), reversed(views[1:]), strict=True):
-        share = scratch.view(mask.dtype) if overlap else target.view(mask.dtype)
-        np.bitwise_and(rest, mask, out=share)
-        np.bitwise_xor(rest, share, out=rest)
+        share = target if scratch is None else scratch
+        np.bitwise_and(rest, mask, out=share.view(mask.dtype))
+        np.bitwise_xor(rest, share.view(mask.dtype), out=rest)
         if overlap:
-            target += scratch
+            target += share
+        elif share is not target:
+            target[...] = share
     if overlap:
         views[0] += delta
     else:
