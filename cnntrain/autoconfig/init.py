@@ -7,6 +7,7 @@ from typing import Any
 from cnntrain.autoconfig.inspect import Findings, inspect, name_of, source_of
 from cnntrain.autoconfig.recommend import FIT, image_size, recommend
 from cnntrain.autoconfig.render import SCHEMA, render
+from cnntrain.backbones.backbone import lite0_spec
 from cnntrain.builder import build_shaped
 from cnntrain.config import load_config
 from cnntrain.config.json_schema import schema_text
@@ -41,8 +42,13 @@ def init(
     write(path, render(findings, recommend(findings), path, header))
     schema = write_schema(path.absolute().parent)
     config = load_config(path)
+    features = getattr(config.data, "features", None)
     channels = 1 if findings.is_gray and findings.image_size else findings.shape[0]
-    network = build_shaped(config, (channels, *findings.shape[1:]), len(findings.classes))
+    shape = image_shape = (channels, *findings.shape[1:])
+    if features is not None:  # chosen only for the backbone of which everything is known
+        spec = lite0_spec(None, features.views)
+        shape, image_shape = spec.shape, spec.image_shape
+    network = build_shaped(config, shape, len(findings.classes))
     return {
         "config": str(path),
         "schema": None if schema is None else str(schema),
@@ -50,7 +56,8 @@ def init(
         "choices": list(findings.choices),
         "source": findings.source["source"],
         "path": findings.source.get("path"),
-        "image_shape": [channels, *findings.shape[1:]],
+        "image_shape": list(image_shape),
+        "features": None if features is None else features.backbone,
         "samples": findings.samples,
         "classes": dict(zip(findings.classes, findings.counts, strict=True)),
         "has_test": findings.has_test,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnntrain.autoconfig.inspect import Findings, Size
+from cnntrain.autoconfig.pretrained import FEATURES, chooses_features, reason_against, reason_for, suits
 
 SIDE = 64
 """Maximum side of resized images."""
@@ -21,6 +22,8 @@ CHARACTER = 32
 """Maximum side of gray images that count as letters or digits."""
 EPOCHS = 2_500
 """Epochs times the square root of the number of samples: fewer samples get more epochs, but fewer steps in total."""
+FEATURE_EPOCHS = 40
+"""Epochs on pretrained features."""
 IMBALANCE = 3
 """Ratio of the largest to the smallest class above which classes are weighted."""
 FEW = 30
@@ -44,6 +47,8 @@ class Recommendation:
     """The three sections of a config, line by line."""
 
     data: list[Line] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    """Comment lines at the end of ``data``."""
     layers: list[Line] = field(default_factory=list)
     training: list[Line] = field(default_factory=list)
 
@@ -59,7 +64,13 @@ def image_size(median: Size) -> Size:
 
 def recommend(findings: Findings) -> Recommendation:
     """Return the recommended config."""
-    return Recommendation(data_lines(findings), layer_lines(findings), training_lines(findings))
+    character = is_character(findings)
+    if chooses_features(findings, character):
+        features = Line("features", FEATURES, reason_for(findings))
+        data = [features, *(line for line in data_lines(findings) if line.key not in ("size", "channels"))]
+        return Recommendation(data, [], [feature_layer(findings)], feature_training_lines(findings))
+    comments = reason_against(findings) if suits(findings, character) else []
+    return Recommendation(data_lines(findings), comments, layer_lines(findings), training_lines(findings))
 
 
 def is_character(findings: Findings) -> bool:
@@ -116,6 +127,23 @@ def layer_lines(findings: Findings) -> list[Line]:
     classes = len(findings.classes)
     lines.append(Line("fc", {"activation": "softmax"}, f"a probability for each of the {classes} classes"))
     return lines
+
+
+def feature_layer(findings: Findings) -> Line:
+    """Return the only layer on pretrained features."""
+    reason = (
+        f"a weight for each feature and each of the {len(findings.classes)} classes; from zeros, since one layer can"
+    )
+    return Line("fc", {"activation": "softmax", "init": "zeros"}, reason)
+
+
+def feature_training_lines(findings: Findings) -> list[Line]:
+    """Return the lines of ``training`` for one layer on pretrained features."""
+    changed = {
+        "alpha": Line("alpha", 0.005, "the largest learning rate"),
+        "Max": Line("Max", FEATURE_EPOCHS, "number of epochs; they take moments, since features are computed once"),
+    }
+    return [changed.get(line.key, line) for line in training_lines(findings) if line.key != "augmentation"]
 
 
 def training_lines(findings: Findings) -> list[Line]:

@@ -41,6 +41,7 @@ def render(findings: Findings, recommendation: Recommendation, out: Path, header
     rows = [
         ("data:", ""),
         *((f"  {line.key}: {value(line.value)}", line.reason) for line in section),
+        *((f"  # {comment}", "") for comment in recommendation.comments),
         ("network:", ""),
         ("  layers:", ""),
         *((f"    - {line.key}: {value(line.value)}", line.reason) for line in recommendation.layers),

@@ -59,7 +59,7 @@ def load_data(
         source: A key of ``SOURCES``.
         validation: Share of the training samples to hold out, 0..1, if the source has no validation split.
         standardize: Whether preprocessing subtracts the mean and divides by the standard deviation of the remaining
-            training samples; otherwise pixels stay in 0..1.
+            training samples, or divides features by their root mean square; otherwise pixels stay in 0..1.
         seed: Seed of the split.
         reporter: Receives progress and notes.
         scale: Pixel scale of a trained network; by default it is measured on the training images.
@@ -87,7 +87,8 @@ def load_data(
             train, held_out = hold_out(splits.train, validation, rng, keep=1 if source == "images" else 0)
             if note := describe_missing_classes(train, held_out, splits.classes, "validation", validation):
                 reporter.note(f"data.validation: {note}")
-        preprocessing = Preprocessing.measure(train) if standardize else Preprocessing.none(train.image_shape[0])
+        measure = Preprocessing.measure if splits.features is None else Preprocessing.measure_features
+        preprocessing = measure(train) if standardize else Preprocessing.none(train.image_shape[0])
     except MemoryError:
         raise DataError(f"{options.get('path', source)}: the data do not fit into memory") from None
     preprocessing = replace(preprocessing, fit=options.get("fit"), scale=splits.scale, features=splits.features)

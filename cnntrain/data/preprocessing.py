@@ -71,6 +71,20 @@ class Preprocessing:
         std[std < CONSTANT] = 1.0
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 
+    @classmethod
+    def measure_features(cls, dataset: Dataset) -> "Preprocessing":
+        """Compute one standard deviation for all features, their root mean square; the means are 0.
+
+            std = sqrt(sum x^2 / n)        over all features of all samples
+
+        With a mean and a standard deviation for each feature, those that few images have would be amplified, and few
+        training images would be learned by heart.
+        """
+        measured = cls.measure(dataset)
+        mean, std = np.array(measured.mean), np.array(measured.std)
+        rms = float(np.sqrt(np.mean(np.square(mean) + np.square(std))))
+        return cls((0.0,) * len(mean), (rms if rms >= CONSTANT else 1.0,) * len(mean))
+
     def columns(self, pixels: Images, out: Array) -> None:
         """Write images into ``out``, standardized, one sample a column.
 

@@ -5,6 +5,7 @@ he       normal, standard deviation sqrt(2 / fan_in)          He et al. 2015, ar
 xavier   uniform in ± sqrt(6 / (fan_in + fan_out))            Glorot & Bengio 2010
 normal   normal, standard deviation 0.01
 uniform  uniform in ± 0.05
+zeros    0, for a single fc on features: between hidden layers, all units would stay equal
 ======== ==================================================== =============================================
 
 Biases start at 0.
@@ -17,7 +18,7 @@ import numpy as np
 
 from cnntrain.types import Array
 
-InitName = Literal["he", "xavier", "normal", "uniform"]
+InitName = Literal["he", "xavier", "normal", "uniform", "zeros"]
 PARAMETERS = 0
 """Spawn key of the initial parameters; key 1 draws the validation split, key 2 the order of the samples."""
 
@@ -54,6 +55,8 @@ def initial_weights(init: InitName | None, activation: str, shape: tuple[int, ..
     fan_in = math.prod(shape[1:])
     fan_out = shape[0] * math.prod(shape[2:])
     match init or ("he" if activation in RECTIFIERS else "xavier"):
+        case "zeros":
+            return np.zeros(shape)
         case "he":
             return rng.normal(0, math.sqrt(2 / fan_in), shape)
         case "xavier":

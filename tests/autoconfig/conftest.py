@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnntrain.autoconfig import pretrained
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to be in, and a cache of its own."""
     monkeypatch.setenv("CNNTRAIN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(pretrained, "is_installed", lambda: False)  # test_pretrained.py has it
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

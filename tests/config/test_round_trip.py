@@ -18,7 +18,7 @@ positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 not_negative = st.floats(min_value=0, allow_infinity=False)
 shares = st.floats(min_value=0, max_value=1, exclude_max=True)
 activations = st.sampled_from(["identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "elu"])
-inits = st.none() | st.sampled_from(["he", "xavier", "normal", "uniform"])
+inits = st.none() | st.sampled_from(["he", "xavier", "normal", "uniform", "zeros"])
 entries = st.one_of(
     st.fixed_dictionaries(
         {"conv": st.fixed_dictionaries({"K": sides, "F": st.integers(1, 2), "P": st.integers(1, 9), "S": st.just(1)})}

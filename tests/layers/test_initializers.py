@@ -46,6 +46,7 @@ def test_init_overrides_the_choice(kind):
     assert is_uniform(draw("xavier", "relu", kind), math.sqrt(6 / (fan_in + fan_out)))
     assert is_normal(draw("normal", "relu", kind), 0.01)
     assert is_uniform(draw("uniform", "tanh", kind), 0.05)
+    assert not draw("zeros", "softmax", kind).any()
 
 
 @pytest.mark.parametrize("init", [None, "he", "xavier", "normal", "uniform"])

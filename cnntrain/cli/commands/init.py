@@ -63,7 +63,8 @@ def init(
         for line in (
             f"found {result['found']}",
             *choice_lines(result["choices"], 2),
-            f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}",
+            f"wrote {result['config']}: a network of {result['parameters']:,} parameters for images of {size}"
+            + (f", on pretrained features of {result['features']}" if result["features"] else ""),
             *(
                 [f"wrote {result['schema']}, which lets editors complete and check the config"]
                 if result["schema"]
