@@ -114,6 +114,7 @@ def test_hostile_names_stay_text():
     assert "<" not in text.split('id="data">')[1].split("</script>")[0]
 
 
+@pytest.mark.slow
 def test_a_page_that_would_be_too_large_is_cut_and_says_so():
     layers = [
         {"conv": {"K": 24, "F": 3, "P": 1, "activation": "relu"}},
@@ -209,7 +210,13 @@ NETWORKS = {
 
 
 @in_chromium
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("all kinds", "residual, padded pools") else pytest.param(name, marks=pytest.mark.slow)
+        for name in NETWORKS
+    ],
+)
 def test_the_page_recomputes_every_number(browser, tmp_path, name):
     subject = make_subject(**NETWORKS[name])
     page = opened(browser, tmp_path, sample_page(subject, "en"))
@@ -278,6 +285,16 @@ def test_pointing_at_a_pixel_lights_its_window_and_the_deltas_that_come_back(bro
 
 
 @in_chromium
+def test_the_page_begins_with_what_was_asked_for(browser, tmp_path):
+    subject = make_subject()
+    page = opened(browser, tmp_path, sample_page(subject, "en", "2", 3, (1, 2)))
+    assert page.run("document.querySelector('h2').textContent").startswith("layers[2] conv")
+    assert page.run("document.getElementById('choose-page_filter').value") == "3"
+    assert ",1,2] = Σ δ·W" in page.run("document.getElementById('arithmetic').textContent")
+    assert page.problems == []
+
+
+@in_chromium
 def test_keys_move_through_a_table_and_the_map_through_the_network(browser, tmp_path):
     page = opened(browser, tmp_path, sample_page(make_subject(), "en"))
     page.run("document.querySelector('table[data-array=z] td').focus()")
@@ -295,6 +312,7 @@ def test_keys_move_through_a_table_and_the_map_through_the_network(browser, tmp_
 
 
 @in_chromium
+@pytest.mark.slow
 def test_languages_switch_and_both_themes_are_there(browser, tmp_path):
     page = opened(browser, tmp_path, sample_page(make_subject(), "en"), dark=True)
     dark = page.run("getComputedStyle(document.body).backgroundColor")
@@ -318,6 +336,7 @@ def test_nothing_is_wider_than_the_window(browser, tmp_path, width):
 
 
 @in_chromium
+@pytest.mark.slow
 def test_the_page_of_a_network_that_is_cut_is_right_in_what_it_shows(browser, tmp_path):
     layers = [
         {"conv": {"K": 16, "F": 5, "P": 2, "activation": "relu"}},

@@ -161,7 +161,7 @@ def _explain_sample(
         return result, sample_lines(result, language) if layer is None else layer_lines(result, language)
     from cnntrain.explain.page.html import sample_page
 
-    return _written(html, sample_page(subject, language, layer), result, language)
+    return _written(html, sample_page(subject, language, layer, filter, at), result, language)
 
 
 def _written(path: Path, page: str, result: dict[str, Any], language: "Language") -> "Explained":

@@ -124,7 +124,7 @@ def header_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     yield from wrapped(sentence("sample_line", language, **{k: result[k] for k in ("sample", "samples", "split")}), "")
     if result["file"]:
         yield from wrapped(sentence("file_line", language, file=result["file"]), "")
-    J = number(result["J"])
+    J = number(result["loss"])
     if last_softmax:
         yield from wrapped(sentence("result_line", language, percent=f"{100 * best:.1f}", J=J, **names), "")
     else:

@@ -15,7 +15,7 @@ from typing import Any
 from cnntrain.errors import visible
 from cnntrain.explain import examples
 from cnntrain.explain.arithmetic import TOLERANCE
-from cnntrain.explain.entry import Entry
+from cnntrain.explain.entry import Entry, Position
 from cnntrain.explain.explanation import header
 from cnntrain.explain.page.data import TYPES, entries_data
 from cnntrain.explain.page.formulas import DELTA, FORMULAS, LOSS, mathml
@@ -50,13 +50,21 @@ SKELETON = """<!doctype html>
 """
 
 
-def sample_page(subject: Subject, language: Language, start: str | None = None) -> str:
+def sample_page(
+    subject: Subject,
+    language: Language,
+    start: str | None = None,
+    filter: int | None = None,
+    at: Position | None = None,
+) -> str:
     """Return the page of a sample.
 
     Args:
         subject: The traced sample.
         language: The language that the page begins with.
         start: Name of the layer that it begins with; by default the first.
+        filter: Filter, channel or unit that it begins with; by default the one with the largest |delta|.
+        at: Pixel of the input that it begins with.
     """
     entries = subject.entries()
     objective, trace = subject.network.objective, subject.trace
@@ -79,6 +87,7 @@ def sample_page(subject: Subject, language: Language, start: str | None = None) 
     }
     names = [entry.name for entry in entries]
     content["start"] = names.index(start) if start in names else 0
+    content["asked"] = {"filter": filter, "at": None if at is None else list(at)}
     return page(f"cnntrain explain {subject.source}", content, entries, subject.step, language)
 
 

@@ -369,7 +369,7 @@ function renderHeader() {
     lines.append(make("p", {}, `${header.source}: ${t("sample_line", header)}`));
     if (header.file) lines.append(make("p", {}, t("file_line", header)));
     const best = Math.max(...header.output);
-    const values = { label: header.label, prediction: header.prediction, J: short(header.J, 4), percent: (100 * best).toFixed(1), value: short(best, 4) };
+    const values = { label: header.label, prediction: header.prediction, J: short(header.loss, 4), percent: (100 * best).toFixed(1), value: short(best, 4) };
     lines.append(make("p", {}, t(header.probabilities ? "result_line" : "value_line", values)));
     if (header.penalty) lines.append(make("p", {}, t("penalty_line", { penalty: short(header.penalty, 4) })));
     for (const remark of header.remarks) lines.append(make("p", {}, t(remark.text, remark)));
@@ -540,3 +540,14 @@ renderHeader();
 renderChecked();
 const asked = Number(location.hash.slice(1) || DATA.start);
 go(Number.isInteger(asked) && asked in ENTRIES ? asked : DATA.start);
+if (DATA.asked && state.entry === DATA.start) {
+  const { filter, at } = DATA.asked;
+  const e = ENTRIES[state.entry];
+  if (filter !== null && e.t.a && present(e.t.a, 1).includes(filter)) choose({ filter });
+  if (at) {
+    const own = e.type === "conv" || e.type === "residual" ? state.channel : state.filter;
+    const index = e.t.x && e.t.x.shape.length === 4 ? [0, own, ...at] : [0, ...at];
+    const key = keyOf(e, "x", index);
+    if (cells.has(key)) show(key);
+  }
+}
