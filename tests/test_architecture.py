@@ -26,7 +26,7 @@ ONLY_IN = {
     "tensorboardX": "training",
     "onnx": "onnx_export backbones",
     "onnxruntime": "onnx_export backbones",
-    "matplotlib": "evaluation",
+    "matplotlib": "evaluation data",
     "PIL": "data",
     "requests": "data",
     "optuna": "sweep",

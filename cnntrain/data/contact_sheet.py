@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from importlib.util import find_spec
 from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cnntrain.data.dataset import Dataset
+from cnntrain.data.fonts import fonts_for
 from cnntrain.data.pixels import white_of
 from cnntrain.errors import can_be_shown
 
@@ -68,9 +67,9 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
     Returns:
         A PNG file.
     """
-    title, font, small = _visible(title), _font(TEXT), _font(SMALL)
+    title, classes = _visible(title), [_visible(name) for name in classes[:MAX_COUNT]]
+    font, small = _font(TEXT, [title, *classes]), _font(SMALL)
     counts = np.bincount(dataset.labels, minlength=len(classes))
-    classes = [_visible(name) for name in classes[:MAX_COUNT]]
     texts = max(font.getlength(name) for name in classes), small.getlength(f"{counts.max():,}")
     plan = _plan(dataset, len(classes), int(counts.max()), math.ceil(max(texts)))
     width = max(plan.columns * (plan.block + MARGIN) - MARGIN, math.ceil(font.getlength(title)))
@@ -96,15 +95,15 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
     return file.getvalue()
 
 
-def _font(size: int) -> Font:
-    """Return matplotlib's DejaVu font, which has more characters than Pillow's default."""
-    found = find_spec("matplotlib")
-    file = Path(str(found and found.origin)).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+def _font(size: int, texts: Sequence[str] = ()) -> Font:
+    """Return the font for some texts: Matplotlib's, unless another installed one has characters that it lacks.
+
+    A font for other scripts has Latin letters, too.
+    """
     try:
-        return ImageFont.truetype(
-            file, size, layout_engine=ImageFont.Layout.BASIC
-        )  # the other engine fails on odd text
-    except OSError:
+        file = fonts_for(texts).files[-1]
+        return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)  # the other one fails on odd text
+    except (ImportError, OSError):
         return ImageFont.load_default(size)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnntrain.data import Data
+from cnntrain.data.fonts import missing_note
 from cnntrain.errors import CnntrainError, UsageError, reason_of
 from cnntrain.evaluation.display_names import short
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
@@ -88,6 +89,9 @@ def draw_run(
         plots = _curves(folder, title, only_in_training)
         if report is not None:
             plots |= _predictions(title, report) | _filters(title, network)
+            note = missing_note([title, *report.classes])
+            if note:
+                yield note
     except Exception as error:  # a plot must not make a finished run fail
         yield f"{folder}: the plots cannot be drawn: {one_line(error)}"
         return

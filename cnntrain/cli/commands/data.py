@@ -225,7 +225,9 @@ def _check_sheet(path: Path) -> None:
 
 
 def _draw(path: Path, source: str, data: "Data") -> None:
+    from cnntrain.cli.views.terminal import messages
     from cnntrain.data.contact_sheet import contact_sheet
+    from cnntrain.data.fonts import missing_note
     from cnntrain.storage import write_new
 
     title = f"{source}: {len(data.classes)} classes, {len(data.train):,} training images of "
@@ -235,3 +237,5 @@ def _draw(path: Path, source: str, data: "Data") -> None:
     except FileExistsError:  # created meanwhile
         _check_sheet(path)
         raise
+    if note := missing_note([title, *data.classes]):
+        messages().print_sentence(note)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cnntrain.cli.options import JsonOption, RunArgument
-from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.cli.views.terminal import errors_as_messages, messages, print_json, results
 from cnntrain.errors import UsageError
 
 
@@ -58,6 +58,7 @@ def evaluate(
     with errors_as_messages():
         from cnntrain.cli.views.evaluation_view import show  # imported late: `cnntrain --help` needs none of it
         from cnntrain.cli.views.progress_view import open_reporter
+        from cnntrain.data.fonts import missing_note
         from cnntrain.evaluation.evaluate import evaluate_all_samples, evaluate_run, evaluate_saved
 
         source, overrides = data_among(words or [])
@@ -71,6 +72,8 @@ def evaluate(
             else:
                 report = evaluate_saved(run, (split or Split.TEST).value, overrides, reporter)
         result = evaluate_run(run, report, plots)
+        if plots and (note := missing_note(report.classes)):
+            messages().print_sentence(note)
         if json:
             print_json(result)
         else:

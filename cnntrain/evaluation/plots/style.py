@@ -7,26 +7,19 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import matplotlib
 import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
+
+from cnntrain.data.fonts import fonts_for
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"
 DPI = 120
-FONTS = [
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "WenQuanYi Micro Hei",
-    "Arial Unicode MS",
-    "Noto Sans",
-]
-"""Fonts, in the order in which a glyph is searched; the first one comes with Matplotlib."""
 
 
 class NotebookFigure(Figure):
@@ -46,9 +39,8 @@ def styled() -> Iterator[None]:
 
 
 def _settings() -> dict[str, object]:
-    installed = {entry.name for entry in fontManager.ttflist}
     return {
-        "font.family": [font for font in FONTS if font in installed] or ["sans-serif"],
+        "font.family": ["DejaVu Sans"],
         "font.size": 10,
         "text.parse_math": False,  # a class may be named $5
         "axes.spines.top": False,
@@ -72,10 +64,23 @@ def _settings() -> dict[str, object]:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG file; they are reproducible."""
+    """Return a figure as the bytes of a PNG file, which are reproducible with the same fonts."""
+    texts: list[Text] = figure.findobj(Text)
+    families = [_family(file) for file in fonts_for(text.get_text() for text in texts).files]
+    for text in texts:
+        text.set_fontfamily(families)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+@cache
+def _family(file: str) -> str:
+    """Return the family of a font file, and make it known to Matplotlib, whose own list may be older than the file."""
+    family = FT2Font(file).family_name
+    if family not in {entry.name for entry in fontManager.ttflist}:
+        fontManager.addfont(file)
+    return family
 
 
 def percent(value: float, _position: object = None) -> str:
