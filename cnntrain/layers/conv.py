@@ -33,10 +33,11 @@ def _no_flip(
     grads: dict[str, Array],
     want_delta: bool,
 ) -> Array | None:
-    W = layer.params["W"].copy()
-    layer.params["W"][...] = W[::-1, ::-1]
-    delta_prev = layer.backward(delta, cache, grads, want_delta)
-    layer.params["W"][...] = W
+    rotated = np.ascontiguousarray(layer.params["W"][::-1, ::-1])
+    other = layer.cache(delta.shape[-1], delta.dtype)
+    other.forward(x.copy(), rotated)  # Winograd's backward pass uses the kernel that its forward pass has transformed
+    delta_prev = other.backward(delta.copy(), rotated, np.empty_like(grads["W"]), want_delta)
+    layer.backward(delta, cache, grads, want_delta)
     return delta_prev
 
 

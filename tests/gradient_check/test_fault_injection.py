@@ -11,6 +11,7 @@ from cnntrain.errors import UsageError
 from cnntrain.gradient_check.fault_injection import FAULTS, FaultyLayer, describe_faults
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.row import walk
+from cnntrain.ops.winograd import WinogradConvolution
 
 OUTPUT = {"fc": {"units": 3, "activation": "softmax"}}
 NETWORKS = {
@@ -53,6 +54,7 @@ NETWORKS = {
         OUTPUT,
     ],
 }
+WINOGRAD = [{"conv": {"K": 16, "F": F, "P": 1, "activation": "relu"}} for F in (3, 3, 5)]
 INPUT = (2, 9, 10)
 
 # Which entries a fault can be put into; it is refused at all others.
@@ -163,7 +165,7 @@ def gradients_of(layer, fault=None):
 
 
 def faulty_layers():
-    for name, layers in NETWORKS.items():
+    for name, layers in {**NETWORKS, "Winograd": [*WINOGRAD, OUTPUT]}.items():
         config = config_from_dict({"network": {"input": INPUT, "layers": layers}}, "a test")
         for at, layer in walk(cnntrain.build(config, dtype="float64").layers):
             for fault, known in layer.faults.items():
@@ -182,6 +184,15 @@ def test_a_fault_changes_one_thing_only(layer, fault):
     else:
         assert len(changed) == 1, changed
     assert changed <= {"delta", *right} - set(layer.buffers)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+@pytest.mark.parametrize("fault", ["no_flip", "flip_dW", "mean_for_sum"])
+def test_faults_are_caught_where_winograd_computes(make_config, index, fault):
+    config = make_config([*WINOGRAD, OUTPUT], INPUT)
+    layer = cnntrain.build(config).layers[2 * index]
+    assert isinstance(layer.cache(1, "float64"), WinogradConvolution)
+    assert not cnntrain.gradcheck(config, samples=5, inject=[f"layers.{index}.W:{fault}"])["passed"]
 
 
 @pytest.mark.parametrize(
