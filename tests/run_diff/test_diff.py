@@ -64,15 +64,23 @@ def test_a_run_is_identical_to_itself(train):
     ("change", "step", "stage", "tensor", "cause"),
     [
         ({"seed": 1}, 0, "initial weights", "layers.0.W", "training.seed"),
-        ({"dtype": "float64"}, 0, "initial weights", "layers.0.W", "training.dtype"),
+        pytest.param(
+            {"dtype": "float64"}, 0, "initial weights", "layers.0.W", "training.dtype", marks=pytest.mark.slow
+        ),
         ({"shuffle": False}, 1, "samples", "samples of the batch", "training.shuffle"),
-        ({"batch_size": 8}, 1, "samples", "samples of the batch", "training.batch_size"),
+        pytest.param(
+            {"batch_size": 8}, 1, "samples", "samples of the batch", "training.batch_size", marks=pytest.mark.slow
+        ),
         ({"data": {"standardize": False}}, 1, "input", "input", "data.standardize"),
-        ({"augmentation": {"crop": 1}}, 1, "input", "input", "training.augmentation.crop"),
+        pytest.param(
+            {"augmentation": {"crop": 1}}, 1, "input", "input", "training.augmentation.crop", marks=pytest.mark.slow
+        ),
         ({"label_smoothing": 0.1}, 1, "loss", "losses", "training.label_smoothing"),
-        ({"reduction": "sum"}, 1, "backward", "layers.2.delta", "training.reduction"),
+        pytest.param(
+            {"reduction": "sum"}, 1, "backward", "layers.2.delta", "training.reduction", marks=pytest.mark.slow
+        ),
         ({"alpha": 0.02}, 1, "update", "layers.0.W", "training.alpha"),
-        ({"l2": 0.01}, 1, "update", "layers.0.W", "training.l2"),
+        pytest.param({"l2": 0.01}, 1, "update", "layers.0.W", "training.l2", marks=pytest.mark.slow),
         ({"momentum": 0.5}, 2, "update", "layers.0.W", "training.momentum"),
         ({"schedule": "step", "step_every": 1}, 4, "update", "layers.0.W", "training.schedule"),
     ],

@@ -94,6 +94,7 @@ def test_a_config_without_data_is_refused(tmp_path):
     assert "a data section is needed" in refused.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "training",
     [
