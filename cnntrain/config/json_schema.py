@@ -16,6 +16,7 @@ from pydantic_core.core_schema import ModelSchema
 from cnntrain.config.schema.config import Config
 from cnntrain.config.schema.entries import OPTIONS
 from cnntrain.config.schema.options import Options
+from cnntrain.config.schema.sweep import METRICS, RangeOptions, SweepOptions
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 """The result of ``json_schema`` as a file."""
@@ -91,6 +92,27 @@ def plain(schema: Any) -> Any:
     if list(result) == ["allOf"] and len(result["allOf"]) == 1:
         return result["allOf"][0]
     return result
+
+
+def sweep_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 7) of a sweep file."""
+    schema = SweepOptions.model_json_schema()
+    definitions = schema.pop("$defs")
+    schema["description"] = "A base config, what varies, and how it is searched."
+    values = {"type": "array", "minItems": 1, "description": "a list of values"}
+    schema["properties"]["search"]["additionalProperties"] = {"anyOf": [values, {"$ref": "#/$defs/RangeOptions"}]}
+    schema["properties"]["goal"] = {
+        "description": schema["properties"]["goal"]["description"],
+        "anyOf": [{"enum": list(METRICS.values())}, {"$ref": "#/$defs/GoalOptions"}],
+    }
+    definitions["RangeOptions"] = RangeOptions.model_json_schema()
+    definitions["GoalOptions"] |= {"minProperties": 1, "maxProperties": 1}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "cnntrain sweep",
+        **plain(schema),
+        "definitions": {name: plain(definition) for name, definition in sorted(definitions.items())},
+    }
 
 
 def schema_text() -> str:

@@ -68,13 +68,15 @@ def is_run(folder: Path) -> bool:
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """Return ``folder`` if it is a run, otherwise its subfolders, sorted by name and number.
+    """Return ``folder`` if it is a run, otherwise its subfolders, sorted by name and number; of a sweep its trials.
 
     Raises:
         UsageError: See ``list_runs``.
     """
     if is_run(folder):
         return [folder]
+    if (folder / "sweep.yaml").is_file() and (folder / "trials").is_dir():
+        folder /= "trials"
     try:
         subfolders = [path for path in folder.iterdir() if os.path.isdir(path) and not path.name.startswith(".")]
     except NotADirectoryError:

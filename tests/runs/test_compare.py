@@ -218,3 +218,9 @@ def test_differences_are_in_the_order_of_a_config():
     assert list(config_differences([a, b])) == [
         "data.p", "network.layers.2.fc.units", "network.layers.10.fc.units", "training.a",
     ]  # fmt: skip
+
+
+def test_the_runs_of_a_sweep_are_its_trials(two):
+    two.rename(two.parent / "trials")
+    (two.parent / "sweep.yaml").write_text("base: base.yaml\n")
+    assert [path.name for path in run_folders(two.parent)] == ["a", "b"]
