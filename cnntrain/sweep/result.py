@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cnntrain.config import to_yaml
 from cnntrain.config.sweep.dimensions import value_text
 from cnntrain.config.sweep.sweep_file import Sweep
-from cnntrain.errors import CnntrainError, reason_of
+from cnntrain.errors import CnntrainError, UsageError, reason_of
 from cnntrain.evaluation.artifacts import draw_file
 from cnntrain.evaluation.evaluate import evaluate_saved
 from cnntrain.runs.folder import BEST_FILE as BEST_WEIGHTS
@@ -90,7 +90,7 @@ def importances(frozen: Sequence[FrozenTrial], sweep: Sweep) -> dict[str, float]
     study = optuna.create_study(direction=direction(sweep))
     for trial in complete:
         study.add_trial(trial)
-    shares = optuna.importance.get_param_importances(study)
+    shares = optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
     if not all(map(math.isfinite, shares.values())):
         return None
     return {key: float(share) for key, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))}
@@ -102,8 +102,6 @@ def test_score(folder: Path, best: TrialRecord) -> dict[str, Any] | None:
     Raises:
         CnntrainError: The weights or the data cannot be read.
     """
-    from cnntrain.errors import UsageError
-
     run = folder / TRIALS_FOLDER / best.name
     try:
         report = evaluate_saved(run / BEST_WEIGHTS, "test")

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.config.sweep.checks import check_candidate_shapes
+from cnntrain.config.sweep.dimensions import Range
 from cnntrain.config.sweep.sweep_file import load_sweep
+from cnntrain.config.yaml.nodes import Mark
 from cnntrain.errors import ConfigError, ShapeError
 
 SWEEP = """\
@@ -188,7 +190,7 @@ def test_shapes_are_checked_when_the_images_are_known(load):
 
 @given(st.floats(1e-6, 1.0), st.floats(1.5, 1e4), st.floats(0, 1))
 def test_numbers_are_rounded_within_their_range(low, ratio, share):
-    (dimension,) = load_sweep("digits", [f"training.alpha={low!r}..{low * ratio!r}"]).dimensions
+    dimension = Range(("training", "alpha"), Mark(""), low, low * ratio, None, is_log=True, is_integer=False)
     value = dimension.rounded(low + share * (low * ratio - low))
     assert low <= value <= low * ratio
     assert value == pytest.approx(low + share * (low * ratio - low), rel=1e-3)

@@ -73,6 +73,7 @@ def test_a_trial_that_diverges_has_failed_and_the_sweep_goes_on(run, tmp_path):
     assert ran.result["trials"][1]["value"] is None
 
 
+@pytest.mark.slow
 def test_values_that_do_not_go_together_fail_without_training(run, tmp_path):
     run("s", "method=grid", varies=("training.optimizer=sgd,adam", "training.momentum=0,0.9"))
     rows = table(tmp_path / "s")
@@ -80,6 +81,7 @@ def test_values_that_do_not_go_together_fail_without_training(run, tmp_path):
     assert rows[3]["error"].startswith("training.momentum: momentum only applies to optimizer sgd")
 
 
+@pytest.mark.slow
 def test_no_trial_is_complete(run):
     with pytest.raises(DivergedError, match="no trial is complete"):
         run("s", "method=grid", varies=("training.alpha=[1e30, 2e30]",))
@@ -107,6 +109,7 @@ def test_another_sweep_is_refused(run, tmp_path, base):
         run("t", "trials=1")
 
 
+@pytest.mark.slow
 def test_other_data_are_refused(run, tiny):
     run("s", "trials=1")
     arrays = dict(np.load(tiny))
