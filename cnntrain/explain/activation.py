@@ -42,7 +42,6 @@ def delta_of(entry: Entry, output: Position) -> Part | None:
         float(entry.trace.delta[0][output]),
         da * slope,
         (Group("product", None, ((da, slope),)),),
-        note="",
     )
     return Part("delta", "delta = dJ/da ⊙ sigma'(z)", "1", equations=(equation,))
 

@@ -59,14 +59,15 @@ class Equation:
     """A sum of products, by group."""
     operands: tuple[tuple[str, float], ...] = ()
     """Other operands by name, such as b, which is added to the sum."""
-    note: str = ""
-    """Key of a remark in the dictionary."""
+    size: float = 0.0
+    """Magnitude of what cancels inside the operands, to which rounding is proportional, too."""
 
     @property
     def magnitude(self) -> float:
         """The size to which the difference is relative."""
         return max(
             1.0,
+            self.size,
             abs(self.value) if math.isfinite(self.value) else 1.0,
             sum(group.magnitude for group in self.groups) + sum(abs(value) for _, value in self.operands),
         )

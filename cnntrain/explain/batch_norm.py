@@ -69,6 +69,7 @@ def explain(entry: Entry) -> list[Part]:
         float(trace.gradients["gamma"][c]),
         float(textbook.batch_norm_dgamma(samples, [d[c : c + 1] for d in trace.delta], eps)[0]),
         (of_pairs(trace.delta, trace.x, c, lambda d, v: (d, (v - mean) / root)),),
+        size=cancelled(trace.delta, trace.x, c, mean, root),
     )
     parts = [forward, delta_of(entry, output), backward(entry, output, gamma, (mean, root, m))]
     parts.append(Part("dgamma", "dgamma = sum delta ⊙ x_hat", "", (), (dgamma,)))
@@ -81,7 +82,7 @@ def backward(entry: Entry, output: Position, gamma: float, statistics: Statistic
     """The three ways in which a value reaches J: directly, through the mean and through the variance."""
     trace, c, (mean, root, m) = entry.trace, output[0], statistics
     delta, x = trace.delta[:, c].ravel(), trace.x[:, c].ravel()
-    x_hat = (float(trace.x[0][output]) - mean) / root
+    x_hat, largest = (float(trace.x[0][output]) - mean) / root, float(np.abs(x).max()) + abs(mean)
     sum_delta, sum_product = float(delta.sum()), float((delta * (x - mean)).sum() / root)
     eps = entry.layer.eps  # type: ignore[attr-defined]
     samples, deltas = ([of_sample[c : c + 1] for of_sample in values] for values in (trace.x, trace.delta))
@@ -97,10 +98,16 @@ def backward(entry: Entry, output: Position, gamma: float, statistics: Statistic
         float(trace.dx[0][output]),
         float(expected[(0, *output[1:])]),
         ways,
+        size=abs(gamma / root) * (1 + largest / root) * cancelled(trace.delta, trace.x, c, mean, root) / m,
     )
     follows = delta_before(entry, output)
     formula = "dJ/dx = gamma / sqrt(var + eps) (delta - sum delta / m - x_hat sum(delta x_hat) / m)"
     return Part("backward", formula, "", (), (dx,) if follows is None else (dx, follows), (("three_ways", {}),))
+
+
+def cancelled(delta: Array, x: Array, c: int, mean: float, root: float) -> float:
+    """Return sum |delta| (|x| + |mean|) / root of a channel: x - mean is exact to rounding of x only."""
+    return float((np.abs(delta[:, c]) * (np.abs(x[:, c]) + abs(mean))).sum()) / root
 
 
 def of_channel(x: Array, c: int, term: Callable[[float], Term]) -> Group:

@@ -43,8 +43,6 @@ def explain(entry: Entry, objective: Objective, label: int, loss: float, scale: 
     if sigma == "softmax":
         equations.append(softmax(z, a, k))
     value = textbook.loss_value(z, target, sigma, name)
-    if name == "cross_entropy":
-        value = float((target * (math.log(np.exp(z - z.max()).sum()) + z.max() - z)).sum())
     equations.append(loss_equation(a, target, name, loss, value * weight, weight))
     expected = textbook.output_delta(z, target, sigma, name)[k] * weight * scale
     difference = ((float(a[k]) - float(target[k])), weight, scale)

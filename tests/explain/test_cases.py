@@ -76,6 +76,15 @@ def test_every_class_of_layers_has_an_explanation():
     assert KINDS.keys() >= {type(make()) for make in CASES.values()}
 
 
+def test_values_that_cancel_are_no_error():
+    """A mean of 1000 leaves few digits of x - mean, to the engine and to the textbook."""
+    subject = subject_of(CASES["batch_norm of an image"](), 2)
+    rng = np.random.default_rng(0)
+    x = 1000 + 0.01 * rng.normal(size=subject.x.shape)
+    near = trace_subject(subject.network, x, subject.y, source="case")
+    assert explain_layer(near, "0")["recomputed"]["numbers"] > 5
+
+
 def test_a_wrong_number_of_the_engine_is_an_error():
     subject = subject_of(CASES["conv P=1"](), 1)
     subject.trace[0].z[...] += 1e-9

@@ -86,7 +86,7 @@ const magnitude = (way) => {
   let sum = 0;
   for (const group of way.groups) for (const term of group.terms) sum += Math.abs(term.reduce((p, f) => p * f.v, 1));
   for (const summand of way.plus || []) sum += Math.abs(summand.v);
-  return Math.max(1, sum);
+  return Math.max(1, sum, way.size || 0);
 };
 const one = (terms, label) => [{ label: label || "", n: null, terms }];
 
@@ -224,13 +224,15 @@ const WAYS = {
       const [mean, root] = [e.t.mean.get([c]), Math.sqrt(e.t.var.get([c]) + e.eps)];
       const [x, delta] = [channel(e, "x", c), channel(e, "delta", c)];
       const scale = e.t.gamma.get([c]) / root;
-      let [sum, product] = [0, 0];
+      let [sum, product, size] = [0, 0, 0]; // size: what cancels inside the sums
       for (let i = 0; i < x.length; i++) {
+        size += Math.abs(delta[i].v) * (1 + (Math.abs(x[i].v) + Math.abs(mean)) / root);
         sum += delta[i].v;
         product += (delta[i].v * (x[i].v - mean)) / root;
       }
       const hat = (e.t.x.get(index) - mean) / root;
       return {
+        size: (Math.abs(scale) * size * (1 + Math.abs(hat))) / x.length,
         expr: "γ / √(var + eps) (δ - Σδ / m - x̂ Σδx̂ / m)",
         groups: [
           { label: "directly", n: null, terms: [[given("γ/√", scale), cell(e, "delta", index)]] },
