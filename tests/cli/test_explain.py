@@ -165,6 +165,12 @@ def test_a_page_that_cannot_be_written_is_a_sentence(run, tmp_path):
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "the page cannot be written: No such file or directory" in missing.stderr
     assert "this is a folder" in explain(run, "--html", tmp_path).stderr
+    other = tmp_path / "config.yaml"
+    other.write_text("data: {source: digits}\n")
+    refused = explain(run, "--html", other)
+    assert refused.exit_code == 2
+    assert "is no page of explain, so it is not replaced" in refused.stderr
+    assert other.read_text() == "data: {source: digits}\n"
 
 
 def test_layers_inside_a_residual_block(tmp_path):

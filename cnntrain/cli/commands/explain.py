@@ -1,5 +1,6 @@
 """``cnntrain explain``."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,6 +106,7 @@ def explain(
         pixel = _parse_at(at)
         if layer is None and (filter is not None or pixel is not None):
             raise UsageError("--filter and --at need --layer")
+        _check_free(html)
         if examples:
             explained = _explain_examples(source, layer, html, language.value)
         else:
@@ -164,12 +166,22 @@ def _explain_sample(
     return _written(html, sample_page(subject, language, layer, filter, at), result, language)
 
 
+def _check_free(path: Path | None) -> None:
+    """Refuse to replace anything but a page that explain wrote."""
+    if path is None or not os.path.lexists(path):
+        return
+    from cnntrain.explain.page.html import is_page
+
+    if path.is_dir():
+        raise UsageError(f"--html {path}: this is a folder; name a file, such as {path / 'page.html'}")
+    if not is_page(path):
+        raise UsageError(f"--html {path}: this file is no page of explain, so it is not replaced; name another file")
+
+
 def _written(path: Path, page: str, result: dict[str, Any], language: "Language") -> "Explained":
     from cnntrain.cli.views.explain_text import page_lines
     from cnntrain.storage import write_file
 
-    if path.is_dir():
-        raise UsageError(f"--html {path}: this is a folder; name a file, such as {path / 'page.html'}")
     content = page.encode()
     try:
         write_file(path, content)

@@ -67,7 +67,11 @@ def mathml(text: str) -> str:
     >>> mathml("delta_k = W^T")
     '<math><msub><mi>δ</mi><mi>k</mi></msub><mo>=</mo><msup><mi>W</mi><mi>T</mi></msup></math>'
     """
-    return f"<math>{''.join(word(part) for part in text.split())}</math>"
+    content = "".join(word(part) for part in text.split())
+    content = re.sub(
+        rf"{re.escape(symbol('sqrt'))}<mo[^>]*>\(</mo>(.*?)<mo[^>]*>\)</mo>", r"<msqrt>\1</msqrt>", content
+    )
+    return f"<math>{content}</math>"
 
 
 def word(text: str) -> str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from cnntrain.errors import visible
@@ -23,11 +24,15 @@ from cnntrain.explain.step import STATE_NAMES, Step
 from cnntrain.explain.subject import Subject
 from cnntrain.explain.texts import Language, dictionary
 
+MARK = '<meta name="generator" content="cnntrain explain">'
+"""What tells a page of explain from other files; it lies in the first ``MARK_WITHIN`` bytes."""
+MARK_WITHIN = 1000
 SKELETON = """<!doctype html>
 <html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="generator" content="cnntrain explain">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
@@ -177,6 +182,14 @@ def step_data(step: Step) -> dict[str, Any]:
         "options": dict(options.hyperparameters),
         "formula": formula.get(options.optimizer, f"{decayed} - α m' / (√v' + eps)"),
     }
+
+
+def is_page(path: Path) -> bool:
+    """Return whether a file is a page that explain wrote, which another page may replace."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(MARK_WITHIN)
 
 
 def safe(values: dict[str, Any]) -> dict[str, Any]:
