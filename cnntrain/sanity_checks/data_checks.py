@@ -26,6 +26,8 @@ WARN_SHIFT, FAIL_SHIFT = 0.5, 1.0
 """How far the mean of a held-out split may lie from that of the training images, in their standard deviations."""
 MIN_MIXED = 0.5
 """Fewer classes per batch than this share of what shuffled batches have is a wrong order."""
+MAX_CHANNELS = 8
+"""Maximum number of channels whose figures are listed; pretrained features have hundreds."""
 NAMED = 3
 """Number of examples that a text names."""
 
@@ -43,7 +45,7 @@ def data_checks(config: Config, data: Data, where: Path) -> Iterator[Finding]:
     yield held_out_sizes(data)
     yield across_splits(data, shared)
     yield contradicting_labels(data, shared)
-    yield constant_channels(data)
+    yield constant_channels(config, data)
     yield brightness(config, data)
     yield similar_splits(data, where)
     yield order_of_samples(config, data)
@@ -134,15 +136,19 @@ def examples(pairs: Sequence[tuple[Sample, Sample]]) -> str:
     return ", ".join([*(f"{one} = {other}" for one, other in islice(pairs, NAMED)), *more])
 
 
-def constant_channels(data: Data) -> Finding:
+def constant_channels(config: Config, data: Data) -> Finding:
     """Look for channels with the same value in every training pixel."""
     std = describe_data(data)["std"]
     constant = [i for i, value in enumerate(std) if value < CONSTANT]
     spread = ", ".join(f"{value:.3f}" for value in std)
+    if len(std) > MAX_CHANNELS:
+        spread = f"{min(std):.3f} to {max(std):.3f}"
     text = f"standard deviation {spread} of pixels in 0..1" + (" (by channel)" if len(std) > 1 else "")
+    if config.data is not None and getattr(config.data, "features", None) is not None:
+        text = f"standard deviation {spread} of {len(std):,} features"
     if constant:
         are = "is" if len(constant) == 1 else "are"
-        text = f"channel {join_names(map(str, constant))} of {len(std)} {are} constant; {text}"
+        text = f"channel {join_names(map(str, constant))} of {len(std):,} {are} constant; {text}"
     advice = "check how the images were read (cnntrain data info --sheet FILE), and leave constant channels out"
     return finding("channels", status_of(bool(constant), len(constant) == len(std)), text, advice, std=std)
 
@@ -166,7 +172,8 @@ def similar_splits(data: Data, where: Path) -> Finding:
     for split, dataset in data.splits().items():
         if dataset is not None and split != "train":
             mean = Preprocessing.measure(dataset).mean
-            shifts[split] = max(abs(m - t) / s for m, t, s in zip(mean, train.mean, train.std, strict=True))
+            shift = (np.array(mean) - train.mean) / np.array(train.std)
+            shifts[split] = float(np.sqrt(np.mean(np.square(shift))))  # over the channels
     if not shifts:
         return finding("similar splits", "pass", "there is only a training split", "")
     worst = max(shifts, key=lambda split: shifts[split])

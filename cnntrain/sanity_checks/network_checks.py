@@ -27,6 +27,8 @@ MORE = 10.0
 """Factor of the penalty with which the loss must be higher."""
 TEST_L2 = 1e-3
 """l2 to check with where the config has no penalty."""
+TEST_W = 0.01
+"""W to check with where all of it is 0."""
 WARN_IDLE, FAIL_IDLE = 0.6, 0.95
 """Share of the units of a layer that may be dead or saturated."""
 ENTRIES = 5
@@ -86,6 +88,8 @@ def penalty(network: Network, loss: float) -> Finding:
     objective = network.objective
     W = network.theta[: network.layout.W_count]
     own = objective.penalty(W)
+    if not W.any():  # init: zeros
+        W = np.full_like(W, TEST_W)
     tested = objective if objective.l1 or objective.l2 else replace(objective, l2=TEST_L2)
     base = tested.penalty(W)
     more = replace(tested, l1=MORE * tested.l1, l2=MORE * tested.l2).penalty(W)

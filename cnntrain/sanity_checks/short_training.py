@@ -44,7 +44,7 @@ class ShortTraining:
     losses: list[float] = field(default_factory=list)
     """Mean loss of each batch, in training mode."""
     ratios: dict[str, list[float]] = field(default_factory=dict)
-    """|step| / |W| of each W in each step (norms), by name."""
+    """|step| / |W| of each W in each step (norms), by name; NaN where W was 0."""
     held_out: Score | None = None
     layers: list[LayerDiagnostics] = field(default_factory=list)
     """Diagnostics of the layers at the end."""
@@ -188,11 +188,11 @@ def train_briefly(
 
 
 def relative_change(before: Array, after: Array) -> float:
-    """Return |after - before| / |before|, norms; 0 if nothing moved."""
+    """Return |after - before| / |before|, norms; NaN if ``before`` is 0."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         moved = float(np.linalg.norm((after - before).astype(np.float64)))
         size = float(np.linalg.norm(before.astype(np.float64)))
-    return moved / size if size else (math.inf if moved else 0.0)
+    return moved / size if size else math.nan
 
 
 def with_samples(data: Data, train: Dataset, held_out: Dataset | None = None) -> Data:

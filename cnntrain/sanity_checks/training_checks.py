@@ -121,14 +121,19 @@ class Miniature:
 
     def step_sizes(self) -> Finding:
         """Compare the size of the steps with that of W."""
-        ratios = {name: median(values) for name, values in self.true.ratios.items()}
+        # A W that begins at 0 (init: zeros) takes a first step of any size.
+        ratios = {
+            name: median([value for value in values if not math.isnan(value)] or [0.0])
+            for name, values in self.true.ratios.items()
+        }
         if not ratios:
             return finding("step / W", "fail", "no step was taken", "lower training.alpha")
         low, high = min(ratios, key=lambda name: ratios[name]), max(ratios, key=lambda name: ratios[name])
-        largest = max(max(values) for values in self.true.ratios.values())
+        largest = max((max(values) for values in self.true.ratios.values() if not math.isnan(values[0])), default=0.0)
+        at_most = f"largest {largest:.2g}; " if largest else ""
         text = (
-            f"{ratios[low]:.1e} ({low}) to {ratios[high]:.1e} ({high}), medians of {self.true.steps} steps; largest "
-            f"{largest:.2g}; about 1e-03 is usual"
+            f"{ratios[low]:.1e} ({low}) to {ratios[high]:.1e} ({high}), medians of {self.true.steps} steps; {at_most}"
+            "about 1e-03 is usual"
         )
         if not largest <= WARN_LARGE:
             status = status_of(warns=True, fails=not largest <= FAIL_LARGE)

@@ -112,6 +112,25 @@ def test_other_healthy_configs_pass(patient, training):
     assert patient.examine() == {}
 
 
+def test_a_single_layer_that_begins_at_zero_passes(patient):
+    patient.layers = [{"fc": {"activation": "softmax", "init": "zeros"}}]
+    assert patient.examine() == {}
+
+
+def test_of_many_channels_only_the_range_is_shown(patient):
+    """As those of a pretrained backbone are."""
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(64, 300))
+    for split in ("train", "test"):
+        pixels = patient.arrays[f"x_{split}"].reshape(-1, 64) / 255 @ basis
+        patient.arrays[f"x_{split}"] = (pixels[..., None, None] / 40 + 0.5).clip(0, 1).astype(np.float32)
+    patient.layers, patient.data = [{"fc": {"activation": "softmax"}}], {"layout": "NCHW"}
+    report = doctor(patient.write())
+    (channels,) = [check for check in report["checks"] if check["check"] == "channels"]
+    assert len(channels["text"]) < 80
+    assert not_passed(report) == []
+
+
 def test_outputs_other_than_softmax_are_compared_with_their_own_guess(patient):
     patient.layers = [*patient.layers[:-1], {"fc": {"activation": "sigmoid"}}]
     patient.training = {"loss": "mse", "optimizer": "adam", "alpha": 0.01, "batch_size": 32}
