@@ -15,7 +15,7 @@ from cnntrain.layers.base import Layer
 from cnntrain.types import Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LayerTrace:
     """One entry of ``network.layers``: arrays of N samples, ``(N, C, H, W)`` or ``(N, features)``."""
 
@@ -46,6 +46,10 @@ class LayerTrace:
     branches: dict[str, tuple["LayerTrace", ...]] = field(default_factory=dict)
     """The entries inside a residual block: of ``F`` and of ``shortcut``."""
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in self.arrays().items())
+        return f"LayerTrace({self.index} {self.kind}: {shapes})"
+
     @property
     def dW(self) -> Array | None:
         """dJ/dW without penalties, a sum over samples; None for a layer without W."""
@@ -72,7 +76,7 @@ class LayerTrace:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trace:
     """What ``Network.trace`` returns.
 
@@ -88,6 +92,13 @@ class Trace:
     """The penalties on W, which J leaves out."""
     layers: tuple[LayerTrace, ...]
     """The entries of ``network.layers``."""
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{layer.index} {layer.kind}" for layer in self.layers)
+        return f"Trace(J = {self.J:.6g} of {len(self.losses)}; {kinds})"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.arrays())
 
     def walk(self) -> Iterator[tuple[str, LayerTrace]]:
         """Yield every entry with its name, ``layers.2``, after those inside it, ``layers.2.0``.

@@ -190,6 +190,15 @@ def test_a_trace_keeps_its_values(make_network):
         np.testing.assert_array_equal(value, kept[name])
 
 
+def test_a_trace_shows_shapes_not_numbers(make_network):
+    network = make_network(LAYERS["ends in a pool"], INPUT, loss="mse")
+    trace = network.trace(*sample_batch(network, 2))
+    assert repr(trace).startswith("Trace(J = ")
+    assert repr(trace).endswith(" of 2; 0 conv, 1 pool)")
+    assert repr(trace[0]).startswith("LayerTrace(0 conv: x (2, 2, 8, 9), z (2, 2, 7, 8), a (2, 2, 7, 8), delta ")
+    assert "layers.0.dW" in trace._ipython_key_completions_()
+
+
 def test_samples_that_do_not_fit_are_refused(make_network):
     network = make_network(LAYERS["ends in a pool"], INPUT)
     with pytest.raises(ShapeError, match=r"not \(1, 3, 8, 9\)"):
