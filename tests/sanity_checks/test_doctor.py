@@ -179,3 +179,14 @@ def test_data_that_moved_since_the_run(patient):
     with pytest.raises(DataError):
         doctor(patient.folder / "run")
     assert doctor(patient.folder / "run", [f"data.path={moved}"])["passed"]
+
+
+def test_a_layer_that_begins_with_zeros_is_healthy(tmp_path):
+    config = {
+        "data": {"source": "digits"},
+        "network": {"layers": [{"fc": {"activation": "softmax", "init": "zeros"}}]},
+        "training": {"optimizer": "adamw", "alpha": 0.005, "batch_size": 32, "schedule": "one_cycle", "Max": 20},
+    }
+    (tmp_path / "zeros.yaml").write_text(json.dumps(config), encoding="utf-8")
+    checks = {check["check"]: check["status"] for check in doctor(tmp_path / "zeros.yaml")["checks"]}
+    assert (checks["penalty"], checks["step / W"]) == ("pass", "pass")
