@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.autoconfig.inspect import Findings, inspect, name_of, source_of
-from cnntrain.autoconfig.recommend import FIT, image_size, recommend
+from cnntrain.autoconfig.recommend import FIT, NetworkSize, image_size, recommend
 from cnntrain.autoconfig.render import SCHEMA, render
+from cnntrain.autoconfig.time_budget import fit_into
 from cnntrain.backbones.backbone import lite0_spec
 from cnntrain.builder import build_shaped
 from cnntrain.config import load_config
@@ -17,7 +18,13 @@ from cnntrain.storage import is_taken, write_new
 
 
 def init(
-    word: str, out: Path | None = None, reporter: ProgressReporter = NO_PROGRESS, overrides: Sequence[str] = ()
+    word: str,
+    out: Path | None = None,
+    reporter: ProgressReporter = NO_PROGRESS,
+    overrides: Sequence[str] = (),
+    side: int | None = None,
+    size: NetworkSize | None = None,
+    minutes: float | None = None,
 ) -> dict[str, Any]:
     """Write a config for the data that ``word`` names.
 
@@ -26,20 +33,34 @@ def init(
         out: The file to write; by default ``NAME.yaml`` in the current folder.
         reporter: The receiver of progress and notes.
         overrides: ``KEY=VALUE`` overrides of keys of ``data``, which are also written into the config.
+        side: Rows and columns that images of a folder are resized to; by default at most 64.
+        size: Size of a network from scratch; by default medium, or pretrained features where they are better.
+        minutes: Time that training may take on this computer; by default the number of epochs follows from the data.
 
     Returns:
         The JSON object that ``cnntrain init --json`` prints.
 
     Raises:
-        UsageError: The file exists or cannot be written.
+        UsageError: The file exists or cannot be written, or an argument does not apply to the data.
         DataError: The data are missing or malformed.
+        ConfigError: An override is invalid.
     """
     source = source_of(word, overrides)
+    if side is not None:
+        if source["source"] != "images":
+            raise UsageError(f"--size is for folders of images, and {source['source']} has images of one size")
+        source = source_of(word, [*overrides, f"data.size={side}"])
     path = Path(f"{name_of(source)}.yaml") if out is None else out
     check(path)
     findings = inspect(source, image_size, FIT, reporter)
-    header = [f"{summary(findings)}. Written by cnntrain init.", *findings.choices]
-    write(path, render(findings, recommend(findings), path, header))
+    choices, recommendation = findings.choices, recommend(findings, size)
+    if minutes is not None and any(line.key == "features" for line in recommendation.data):
+        choices = (*choices, f"time: not {minutes:g} minutes but moments, since features are computed once")
+    elif minutes is not None:
+        recommendation, sentence = fit_into(minutes, findings, size, reporter)
+        choices = (*choices, sentence)
+    header = [f"{summary(findings)}. Written by cnntrain init.", *choices]
+    write(path, render(findings, recommendation, path, header))
     schema = write_schema(path.absolute().parent)
     config = load_config(path)
     features = getattr(config.data, "features", None)
@@ -53,7 +74,7 @@ def init(
         "config": str(path),
         "schema": None if schema is None else str(schema),
         "found": summary(findings),
-        "choices": list(findings.choices),
+        "choices": list(choices),
         "source": findings.source["source"],
         "path": findings.source.get("path"),
         "image_shape": list(image_shape),

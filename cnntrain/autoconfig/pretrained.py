@@ -44,7 +44,8 @@ def reason_against(findings: Findings) -> list[str]:
     """Return the comment on features that are not chosen: why, and how to use them."""
     few = per_class(findings) < FEW_PER_CLASS
     why = (
-        f"recommended for few images, here about {per_class(findings):,} per class; needs {INSTALL}"
+        f"recommended for few images, here about {per_class(findings):,} per class"
+        + ("" if is_installed() else f"; needs {INSTALL}")
         if few
         else f"recommended for fewer than {FEW_PER_CLASS} images per class, here about {per_class(findings):,}"
     )

@@ -7,7 +7,7 @@ image; for letters and digits, which fill the image, on all pixels.
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from cnntrain.autoconfig.inspect import Findings, Size
 from cnntrain.autoconfig.pretrained import FEATURES, chooses_features, reason_against, reason_for, suits
@@ -24,6 +24,9 @@ EPOCHS = 2_500
 """Epochs times the square root of the number of samples: fewer samples get more epochs, but fewer steps in total."""
 FEATURE_EPOCHS = 40
 """Epochs on pretrained features."""
+NetworkSize = Literal["small", "medium", "large"]
+FILTERS: dict[NetworkSize, int] = {"small": 16, "medium": 32, "large": 64}
+"""Filters of the first convolution; each stage has twice as many as the one before."""
 IMBALANCE = 3
 """Ratio of the largest to the smallest class above which classes are weighted."""
 FEW = 30
@@ -62,15 +65,22 @@ def image_size(median: Size) -> Size:
     return side, side
 
 
-def recommend(findings: Findings) -> Recommendation:
-    """Return the recommended config."""
+def recommend(findings: Findings, size: NetworkSize | None = None, epochs: Line | None = None) -> Recommendation:
+    """Return the recommended config.
+
+    Args:
+        findings: The facts about the data.
+        size: Size of a network from scratch; by default medium, or pretrained features where they are better.
+        epochs: The line of ``Max``; by default the number of epochs follows from that of the samples.
+    """
     character = is_character(findings)
-    if chooses_features(findings, character):
+    if size is None and chooses_features(findings, character):
         features = Line("features", FEATURES, reason_for(findings))
         data = [features, *(line for line in data_lines(findings) if line.key not in ("size", "channels"))]
         return Recommendation(data, [], [feature_layer(findings)], feature_training_lines(findings))
     comments = reason_against(findings) if suits(findings, character) else []
-    return Recommendation(data_lines(findings), comments, layer_lines(findings), training_lines(findings))
+    training = [epochs if epochs and line.key == "Max" else line for line in training_lines(findings)]
+    return Recommendation(data_lines(findings), comments, layer_lines(findings, size or "medium"), training)
 
 
 def is_character(findings: Findings) -> bool:
@@ -100,7 +110,7 @@ def data_lines(findings: Findings) -> list[Line]:
     return lines
 
 
-def layer_lines(findings: Findings) -> list[Line]:
+def layer_lines(findings: Findings, size: NetworkSize = "medium") -> list[Line]:
     """Return the lines of ``network.layers``."""
     _, H, W = findings.shape
     pools = int(math.log2(max(min(H, W), SMALLEST) / SMALLEST))
@@ -112,7 +122,7 @@ def layer_lines(findings: Findings) -> list[Line]:
     }
     lines: list[Line] = []
     for stage in range(max(1, pools)):
-        K = min(32 * 2**stage, 256)
+        K = FILTERS[size] * min(2**stage, 8)
         for first in (True, False) if double else (True,):
             lines += [
                 Line("conv", {"K": K, "F": 3, "P": 1}, of_conv.get(stage, "") if first else ""),
