@@ -39,7 +39,7 @@ def show_sweep(
         plots: Whether to draw plots.
         progress: How to show progress.
         json: Whether to print the result as JSON.
-        again: The command that goes on with it.
+        again: The command that resumes it.
 
     Raises:
         KeyboardInterrupt: A signal stopped the sweep.
@@ -70,5 +70,5 @@ def show_sweep(
             number = error.args[0] if error.args else interrupts.signal or signal.SIGINT
             if getattr(signal, "SIGBREAK", None) == number:
                 number = signal.SIGTERM
-            raise KeyboardInterrupt(number, *([f"to go on: {again}"] if has_started else [])) from None
+            raise KeyboardInterrupt(number, *([f"to resume: {again}"] if has_started else [])) from None
     messages().print("", end="")

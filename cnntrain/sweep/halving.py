@@ -1,7 +1,7 @@
 """Successive halving within a wave of trials.
 
 With ``first`` epochs and ``factor``, trials stop after ``first``, ``first * factor``, ``first * factor^2``, ... epochs,
-and only the best one in ``factor`` goes on. Reference: Jamieson & Talwalkar 2016, arXiv:1502.07943.
+and only the best one in ``factor`` continues. Reference: Jamieson & Talwalkar 2016, arXiv:1502.07943.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ def rungs(halving: HalvingOptions | bool, Max: int) -> list[int]:
 
 
 def promoted(values: Mapping[int, float], factor: int, minimize: bool) -> set[int]:
-    """Return the trials that go on: the best one in ``factor``, at least one; of equals, the earlier.
+    """Return the trials that continue: the best one in ``factor``, at least one; of equals, the earlier.
 
     Args:
         values: The value of each trial of the wave that reached the rung, by its number.
-        factor: One in this many goes on.
+        factor: One in this many continues.
         minimize: Whether lower values are better.
     """
     sign = 1 if minimize else -1

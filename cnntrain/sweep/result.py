@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cnntrain.config import to_yaml
 from cnntrain.config.sweep.dimensions import value_text
 from cnntrain.config.sweep.sweep_file import Sweep
-from cnntrain.errors import CnntrainError, UsageError, reason_of
+from cnntrain.errors import CnntrainError, reason_of
 from cnntrain.evaluation.artifacts import draw_file
 from cnntrain.evaluation.evaluate import evaluate_saved
 from cnntrain.runs.folder import BEST_FILE as BEST_WEIGHTS
@@ -96,18 +96,14 @@ def importances(frozen: Sequence[FrozenTrial], sweep: Sweep) -> dict[str, float]
     return {key: float(share) for key, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))}
 
 
-def test_score(folder: Path, best: TrialRecord) -> dict[str, Any] | None:
-    """Return the figures of the best trial's best weights on the test split; None if there is none.
+def test_score(folder: Path, best: TrialRecord) -> dict[str, Any]:
+    """Return the figures of the best trial's best weights on the test split.
 
     Raises:
         CnntrainError: The weights or the data cannot be read.
     """
-    run = folder / TRIALS_FOLDER / best.name
-    try:
-        report = evaluate_saved(run / BEST_WEIGHTS, "test")
-    except UsageError:
-        return None
-    return {"loss": report.score.loss, "accuracy": report.score.accuracy, "samples": report.score.samples}
+    score = evaluate_saved(folder / TRIALS_FOLDER / best.name / BEST_WEIGHTS, "test").score
+    return {"loss": score.loss, "accuracy": score.accuracy, "samples": score.samples}
 
 
 def result_of(

@@ -28,7 +28,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 def run_sweep(
     sweep: Sweep, folder: Path, parallel: int = 1, interrupts: Interrupts | None = None, plots: bool = True
 ) -> Iterator[SweepEvent]:
-    """Run a sweep, or go on with it, in its folder; yield events.
+    """Run or resume a sweep in its folder; yield events.
 
     Trials and winner depend on the sweep alone, not on ``parallel`` or on interruptions.
 
@@ -43,7 +43,7 @@ def run_sweep(
         UsageError: The folder holds something else, or there are not enough cores.
         ConfigError, DataError: The base config or the data are not usable.
         DivergedError: No trial is complete, raised after ``SweepEnded``.
-        KeyboardInterrupt: A signal arrived; the same call goes on.
+        KeyboardInterrupt: A signal arrived; the same call resumes the sweep.
         WorkerError, StorageError: Trials cannot be trained or saved.
     """
     workers = check_cores(sweep, parallel)
@@ -63,7 +63,7 @@ def run_sweep(
         yield from map(WarningIssued, write_result(folder, result, plots))
     except OSError as error:
         raise StorageError(
-            f"{error.filename or folder}: the sweep cannot be saved: {error.strerror}; the same command goes on"
+            f"{error.filename or folder}: the sweep cannot be saved: {error.strerror}; the same command resumes it"
         ) from error
     yield SweepEnded(result)
     if result["best"] is None:

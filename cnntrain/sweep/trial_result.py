@@ -1,6 +1,6 @@
 """The result of a trial, from its run folder.
 
-A trial is judged by the weights in its ``best.safetensors``: those of the epoch with the lowest validation loss, or
+The figures of a trial are those of the weights in its ``best.safetensors``: those of the epoch with the lowest validation loss, or
 with the highest accuracy if ``training.best_by`` says so. So its value is that of weights which can be used.
 """
 
@@ -48,7 +48,7 @@ class TrialResult:
 
 
 def read_result(folder: Path, epochs: int | None, best_by: str = "loss") -> TrialResult | None:
-    """Return the result of a trial after ``epochs`` epochs, None if it has not got there.
+    """Return the result of a trial after ``epochs`` epochs, None if it has not completed them.
 
     Args:
         folder: Its run folder, which may not exist yet.

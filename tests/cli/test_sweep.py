@@ -44,7 +44,7 @@ def test_a_sweep_prints_a_line_a_trial_and_the_best(digits_file):
     assert result["best"]["config"] == os.path.join("sweeps", "digits", "best.yaml")
     more = call("sweeps/digits", "trials=1", "--no-plots")
     assert "note: this sweep has 2 trials by now, so trials=1 adds none" in more.stderr
-    assert "going on: 2 of 2 trials are done" in more.stderr
+    assert "resuming: 2 of 2 trials are done" in more.stderr
     refused = call(digits_file, *WORDS, "seed=1")
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: sweeps/digits: this folder holds another sweep: seed is 0 there, 1 here;")
@@ -57,7 +57,7 @@ def test_a_dry_run_shows_the_first_trials_and_writes_nothing(digits_file, tmp_pa
     )
     assert shown.exit_code == 0, shown.stderr
     assert "search   grid, 8 trials: all combinations, in waves of 6, seed 0" in shown.stdout
-    assert "halving  one in 3 of a wave goes on after epochs 1" in shown.stdout
+    assert "halving  one in 3 of a wave continues after epochs 1" in shown.stdout
     assert "5  0.2    4" in shown.stdout
     assert max(map(cell_len, shown.stdout.splitlines())) <= 120
     result = json.loads(call(digits_file, "training.alpha=0.1,0.2", "--dry-run", "--json").stdout)
@@ -112,7 +112,7 @@ def test_a_signal_saves_and_says_how_to_go_on(digits_file, tmp_path):
         output, errors = process.communicate(timeout=100)
     assert (process.returncode, output) == (130, "")
     assert errors.splitlines()[-2:] == [
-        "stopped", f"to go on: cnntrain sweep {digits_file} training.alpha=1e-2..1 trials=2 training.workers=1 "
+        "stopped", f"to resume: cnntrain sweep {digits_file} training.alpha=1e-2..1 trials=2 training.workers=1 "
         "training.Max=200 --out 'my sweep'",
     ]  # fmt: skip
     assert json.loads((tmp_path / "my sweep/trials/0000/summary.json").read_text())["stop"] == "interrupted"

@@ -26,4 +26,4 @@ def test_the_best_share_goes_on(values, factor, minimize):
     assert len(ahead) == max(1, len(values) // factor)
     sign = 1 if minimize else -1
     worst = max((sign * values[n], n) for n in ahead)
-    assert all((sign * values[n], n) > worst for n in values.keys() - ahead), "of equals the earlier goes on"
+    assert all((sign * values[n], n) > worst for n in values.keys() - ahead), "of equals the earlier continues"

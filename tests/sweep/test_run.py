@@ -251,7 +251,7 @@ def test_two_processes_share_a_folder(run, base, tmp_path):
     assert {name: (tmp_path / "b" / name).read_bytes() for name in ("trials.csv", "best.yaml")} == alone.files()
 
 
-def test_a_trial_is_judged_by_the_weights_that_it_keeps(tmp_path):
+def test_the_figures_of_a_trial_are_those_of_its_best_weights(tmp_path):
     rows = [(0.5, 0.8), (0.4, 0.7), (0.6, 0.9), (0.4, 0.95)]
     lines = [
         json.dumps({"epoch": i, "validation_loss": loss, "validation_accuracy": accuracy})

@@ -69,7 +69,7 @@ def sweep(
     """Search for good values of config keys.
 
     Each trial is an ordinary run; Optuna chooses its values by the validation results of earlier trials. Ctrl-C saves
-    the running trials, and the same command goes on. Needs Optuna: pip install "cnntrain[sweep]". Exit status 6: no
+    the running trials, and the same command resumes the sweep. Needs Optuna: pip install "cnntrain[sweep]". Exit status 6: no
     trial is complete.
     """
     with errors_as_messages():

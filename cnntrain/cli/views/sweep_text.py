@@ -59,7 +59,7 @@ def search_lines(sweep: Sweep) -> list[str]:
     if isinstance(halving, HalvingOptions):
         steps = rungs(halving, sweep.base.config({}).training.Max)
         after = ", ".join(map(str, steps)) or "none: Max is not larger than halving.first"
-        lines.append(f"halving  one in {halving.factor} of a wave goes on after epochs {after}")
+        lines.append(f"halving  one in {halving.factor} of a wave continues after epochs {after}")
     return lines
 
 
@@ -80,7 +80,7 @@ def header(event: SweepStarted) -> list[str]:
         + ("; the test split is used once, at the end" if samples["test"] else ""),
         *search_lines(event.sweep),
         f"folder   {event.folder}"
-        + (f", going on: {event.done} of {event.trials} trials are done" if event.done else ""),
+        + (f", resuming: {event.done} of {event.trials} trials are done" if event.done else ""),
     ]
     return [visible(line) for line in lines]
 

@@ -27,7 +27,7 @@ class HalvingOptions(Options):
     """Successive halving: most trials of a wave stop early."""
 
     first: AtLeastOne = Field(description="epochs after which trials stop for the first time")
-    factor: AtLeastTwo = Field(3, description="one in this many goes on, to this many times as many epochs")
+    factor: AtLeastTwo = Field(3, description="one in this many continues, to this many times as many epochs")
 
 
 class GoalOptions(Options):

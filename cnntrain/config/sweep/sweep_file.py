@@ -118,7 +118,7 @@ def load_sweep(path: str | FilePath, words: Sequence[str] = ()) -> Sweep:
     if base is None:
         raise config_error(problems)
     if options is not None:
-        base = judged_by(base, options)
+        base = with_best_by(base, options)
     base, found = with_words(base, [word for word in words if not is_option(word)], problems)
     if not problems:
         base.check()
@@ -135,7 +135,7 @@ def load_sweep(path: str | FilePath, words: Sequence[str] = ()) -> Sweep:
     return Sweep(name if name != "sweep" else base.name, base, options, dimensions)
 
 
-def judged_by(base: Base, options: SweepOptions) -> Base:
+def with_best_by(base: Base, options: SweepOptions) -> Base:
     """Return the base with ``training.best_by: accuracy`` if the goal is accuracy, unless it says something else."""
     path = ("training", "best_by")
     if options.goal.minimize or find(base.root, path) is not None:
