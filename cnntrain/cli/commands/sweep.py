@@ -69,8 +69,8 @@ def sweep(
     """Search for good values of config keys.
 
     Each trial is an ordinary run; Optuna chooses its values by the validation results of earlier trials. Ctrl-C saves
-    the running trials, and the same command resumes the sweep. Needs Optuna: pip install "cnntrain[sweep]". Exit status 6: no
-    trial is complete.
+    the running trials, and the same command resumes the sweep. Requires: pip install "cnntrain[sweep]". Exit status 6:
+    no trial is complete.
     """
     with errors_as_messages():
         from cnntrain.cli.sweep_events import require_optuna, show_sweep  # imported late: `cnntrain --help` needs none
