@@ -1,7 +1,7 @@
 """The result of a trial, from its run folder.
 
-The figures of a trial are those of ``best.safetensors``: of the epoch with the lowest validation loss, or with the highest
-accuracy if ``training.best_by`` says so. Its value is therefore that of weights which can be used.
+The figures of a trial are those of ``best.safetensors``: of the epoch with the lowest validation loss, or with the
+highest accuracy if ``training.best_by`` says so. Its value is therefore that of weights which can be used.
 """
 
 import json
