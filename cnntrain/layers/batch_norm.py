@@ -131,10 +131,11 @@ class BatchNorm(Layer[BatchNormCache]):
     def infer(self, x: Array, cache: BatchNormCache) -> Array:
         scale = self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps)
         mean = self.params["running_mean"]
-        for rows, z in cache.blocks(x.reshape(cache.shape), cache.y.reshape(cache.shape)):
+        y = x if self.overwrites else cache.y
+        for rows, z in cache.blocks(x.reshape(cache.shape), y.reshape(cache.shape)):
             np.subtract(rows, mean[:, None], out=z)
             z *= scale[:, None]
-        return cache.y
+        return y
 
     def backward(
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True

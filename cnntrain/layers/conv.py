@@ -132,6 +132,9 @@ class Conv(Layer[Convolution]):
     def forward(self, x: Array, cache: Convolution) -> Array:
         return cache.forward(x, self.params["W"])
 
+    def infer(self, x: Array, cache: Convolution) -> Array:
+        return cache.infer(x, self.params["W"])
+
     def backward(
         self, delta: Array, cache: Convolution, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:

@@ -57,6 +57,10 @@ class Convolution(Workspaces):
     def forward(self, x: Array, W: Array) -> Array:
         """Return z = W * a (cross-correlation)."""
 
+    def infer(self, x: Array, W: Array) -> Array:
+        """Return the result of ``forward``, without keeping anything for a backward pass."""
+        return self.forward(x, W)
+
     @abstractmethod
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         """Write dW = a * delta (not flipped) and return delta_prev = delta * rot180(W), or None if it is not wanted."""

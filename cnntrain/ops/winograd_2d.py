@@ -12,6 +12,7 @@ each step.
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import final
 
@@ -124,13 +125,26 @@ class Winograd2D(Winograd):
         return pieces(self.V, self.M_pieces.shape[-1])
 
     def forward(self, x: Array, W: Array) -> Array:
+        return self.compute(x, W, range(self.tiles))
+
+    def infer(self, x: Array, W: Array) -> Array:
+        return self.compute(x, W, [0] * self.tiles)  # one V for all: it stays in the processor's cache
+
+    def compute(self, x: Array, W: Array, places: Sequence[int]) -> Array:
+        """Return z.
+
+        Args:
+            x: The image.
+            W: The kernels.
+            places: For each row of tiles, the index in ``V`` where it is written.
+        """
         self.transform_kernels(W)
         if not self.is_padded:
             self.x1.fill(0)
             self.is_padded = True
         for t in range(self.tiles):
-            self.transform_image(x, t)
-            np.matmul(self.U_T[:, :, None], self.V_pieces[t], out=self.M_pieces)
+            self.transform_image(x, t, self.V[places[t]])
+            np.matmul(self.U_T[:, :, None], self.V_pieces[places[t]], out=self.M_pieces)
             np.matmul(self.A_T, self.M.reshape(self.tile, self.tile, -1), out=self.m1.reshape(self.tile, ROWS, -1))
             z = self.z[ROWS * t : ROWS * t + ROWS]
             A_T, y = self.A_T[: len(z)], self.y[: len(z)]
@@ -146,17 +160,17 @@ class Winograd2D(Winograd):
         np.matmul(self.G, by_rows, out=self.U.reshape(self.tile, self.tile, -1))
         np.copyto(self.U_T, self.U.swapaxes(-1, -2))
 
-    def transform_image(self, x: Array, t: int) -> None:
-        """Write V of a row of tiles."""
+    def transform_image(self, x: Array, t: int, V: Array) -> None:
+        """Write B^T x B of a row of tiles."""
         low, high, _ = self.spans[t]
         if low == high:  # nothing but padding
-            self.V[t] = 0
+            V[...] = 0
             return
         self.transform(x, t, self.v)
         for j, (tiles, w) in enumerate(self.columns):
             self.x1[:, j, :, tiles] = self.v[:, :, w]
         shape = self.tile, self.tile, -1
-        np.matmul(self.B_T, self.x1.reshape(shape), out=self.V[t].reshape(shape))
+        np.matmul(self.B_T, self.x1.reshape(shape), out=V.reshape(shape))
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         done = 0

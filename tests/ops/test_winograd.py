@@ -23,6 +23,8 @@ def results(way, geometry, n, dtype="float64"):
     )
     convolution, dW = way(g, n, dtype), np.empty(W.shape, dtype)
     z = convolution.forward(x, W).copy()
+    assert np.array_equal(convolution.infer(x, W), z)
+    assert np.array_equal(convolution.forward(x, W), z)
     return {"z": z, "delta_prev": convolution.backward(delta, W, dW, True).copy(), "dW": dW}
 
 
