@@ -134,6 +134,13 @@ def test_a_page_that_would_be_too_large_is_cut_and_says_so():
     assert [entry["arrays"] for entry in tiny] == [{}] * len(layers)
 
 
+def test_thousands_of_classes_with_long_names_fit():
+    classes = tuple(f"{'long' * 30} {i}" for i in range(3000))
+    text = sample_page(make_subject([{"fc": {"activation": "softmax"}}], (1, 4, 4), classes=classes), "en")
+    assert len(text.encode()) < 2_000_000
+    assert len(Parts(text).data["classes"]) in (100, 101)
+
+
 def test_both_languages_are_there():
     for language in ("en", "zh"):
         data = Parts(sample_page(make_subject(), language)).data

@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnntrain.errors import visible
 from cnntrain.explain import examples
 from cnntrain.explain.arithmetic import TOLERANCE
@@ -27,6 +29,8 @@ from cnntrain.explain.texts import Language, dictionary
 MARK = '<meta name="generator" content="cnntrain explain">'
 """What tells a page of explain from other files; it lies in the first ``MARK_WITHIN`` bytes."""
 MARK_WITHIN = 1000
+MAX_NAMES = 100
+"""Maximum number of classes with names."""
 SKELETON = """<!doctype html>
 <html lang="{language}">
 <head>
@@ -74,8 +78,9 @@ def sample_page(
     entries = subject.entries()
     objective, trace = subject.network.objective, subject.trace
     weights = objective.class_weights or (1.0,) * max(len(subject.classes), int(subject.y.max()) + 1)
+    facts = {key: value for key, value in header(subject).items() if key not in ("output", "classes")}
     content: dict[str, Any] = {
-        "header": safe(header(subject)),
+        "header": safe(facts | {"best": float(subject.output.max())}),
         "objective": {
             "loss": objective.loss,
             "labels": subject.y.tolist(),
@@ -85,7 +90,7 @@ def sample_page(
             "scale": subject.scale,
             "losses": trace.losses.tolist(),
         },
-        "classes": [visible(name) for name in subject.classes],
+        "classes": class_names(subject),
         "loss_formula": separate(LOSS[objective.loss].split(" , ")),
         "step": None if subject.step is None else step_data(subject.step),
         "examples": False,
@@ -101,7 +106,7 @@ def examples_page(language: Language) -> str:
     content: dict[str, Any] = {
         "header": {},
         "objective": None,
-        "classes": [],
+        "classes": {},
         "step": None,
         "examples": True,
         "start": 0,
@@ -161,6 +166,13 @@ def formulas(text: str, part: str, entry: Entry) -> str:
 def separate(lines: Sequence[str]) -> str:
     """Return formulas as MathML, between which a narrow window may break the line."""
     return "".join(f"<span>{mathml(line)}</span>" for line in lines)
+
+
+def class_names(subject: Subject) -> dict[int, str]:
+    """Return the names of the classes that the page may show: the most probable ones, and the label."""
+    likely = np.argsort(-subject.trace.layers[-1].a[0].ravel(), kind="stable")[:MAX_NAMES].tolist()
+    wanted = [*likely, subject.label]
+    return {j: visible(subject.classes[j]) for j in sorted(set(wanted)) if j < len(subject.classes)}
 
 
 def step_data(step: Step) -> dict[str, Any]:

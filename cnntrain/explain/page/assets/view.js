@@ -368,7 +368,7 @@ function renderHeader() {
   } else {
     lines.append(make("p", {}, `${header.source}: ${t("sample_line", header)}`));
     if (header.file) lines.append(make("p", {}, t("file_line", header)));
-    const best = Math.max(...header.output);
+    const best = header.best;
     const values = { label: header.label, prediction: header.prediction, J: short(header.loss, 4), percent: (100 * best).toFixed(1), value: short(best, 4) };
     lines.append(make("p", {}, t(header.probabilities ? "result_line" : "value_line", values)));
     if (header.penalty) lines.append(make("p", {}, t("penalty_line", { penalty: short(header.penalty, 4) })));
