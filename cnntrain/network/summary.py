@@ -1,7 +1,6 @@
 """The summary of a network: one row for each entry of its config, also as text and as HTML."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.layers.base import Layer
@@ -113,6 +112,7 @@ def text_table(network: "Network") -> str:
 
 def html_table(network: "Network") -> str:
     """Return the table of a network as HTML, for a notebook."""
+    from html import escape  # imported late: only notebooks need it
 
     def cells(row: tuple[str, ...], tag: str) -> str:
         return "".join(

@@ -6,8 +6,8 @@ disk raises OSError.
 """
 
 import os
+import platform
 import re
-import socket
 import struct
 import time
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class EventFile:
         stamps = [int(match[1]) for name in os.listdir(folder) if (match := _NAME.fullmatch(name))]
         # TensorBoard sorts files by name: a clock that was set back must not change the order.
         stamp = max([int(time.time()), *(last + 1 for last in stamps)])
-        self.path = folder / f"events.out.tfevents.{stamp:010}.{socket.gethostname()}.{os.getpid()}"
+        self.path = folder / f"events.out.tfevents.{stamp:010}.{platform.node() or 'localhost'}.{os.getpid()}"
         self._waiting, self._length = bytearray(), 0
         self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - open until ``close``
         self.add(file_version=VERSION)

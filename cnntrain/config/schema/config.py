@@ -1,6 +1,5 @@
 """The sections of a config: every key with its type, default and meaning."""
 
-from html import escape
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -191,6 +190,8 @@ class Config(Options):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
+        from html import escape  # imported late: only notebooks need it
+
         return f"<pre>{escape(repr(self))}</pre>"
 
     def __dir__(self) -> list[str]:
