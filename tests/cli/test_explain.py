@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 import cnntrain
+from cnntrain import textbook
 from cnntrain.cli.app import app
 from cnntrain.explain.texts import dictionary
 
@@ -229,6 +230,14 @@ def test_wrong_words_are_sentences(run, words, message):
     assert shown.exit_code == 2
     assert message in shown.stderr.replace("\n", " ")
     assert shown.stdout == ""
+
+
+def test_a_difference_from_the_textbook_has_an_exit_status_of_its_own(run, monkeypatch):
+    forward = textbook.conv_forward
+    monkeypatch.setattr(textbook, "conv_forward", lambda *arguments: forward(*arguments) * (1 + 1e-9))
+    shown = explain(run, "--layer", 0)
+    assert (shown.exit_code, shown.stdout) == (3, "")
+    assert "in the engine, but the textbook computes" in shown.stderr
 
 
 def test_every_sentence_is_there_in_both_languages():

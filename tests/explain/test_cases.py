@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnntrain.errors import ExplanationError
+from cnntrain.errors import DivergedError, ExplanationError
 from cnntrain.explain.arithmetic import recomputation
 from cnntrain.explain.entry import Entry
 from cnntrain.explain.explanation import KINDS, explain_layer, parts_of
@@ -74,6 +74,13 @@ def test_a_convolution_with_its_activation_and_what_follows(name):
 
 def test_every_class_of_layers_has_an_explanation():
     assert KINDS.keys() >= {type(make()) for make in CASES.values()}
+
+
+def test_infinite_values_are_a_sentence():
+    subject = subject_of(CASES["conv P=1"](), 1)
+    subject.network.theta[0] = np.inf
+    with pytest.raises(DivergedError, match="holds an infinity or NaN for this sample"):
+        trace_subject(subject.network, subject.x, subject.y, source="case")
 
 
 def test_values_that_cancel_are_no_error():
