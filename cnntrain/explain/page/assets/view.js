@@ -21,6 +21,13 @@ const NAMES = {
   branch: "F(x)", dx_branch: "∂J/∂x(F)", dx_shortcut: "∂J/∂x(shortcut)",
 };
 const called = (name) => NAMES[name] || name;
+const OF_SAMPLES = ["x", "z", "a", "delta", "dx", "mask", "branch", "shortcut", "dx_branch", "dx_shortcut"];
+
+/** A number by its name, as the terminal has it: without the sample where there is only one. */
+function label(entry, name, index) {
+  const single = OF_SAMPLES.includes(name) && entry.t[name].shape[0] === 1;
+  return `${called(name)}[${(single ? index.slice(1) : index).join(",")}]`;
+}
 
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -116,7 +123,7 @@ function grid(entry, name, first, title, options) {
         td.dataset.key = keyOf(entry, name, index);
         td.style.setProperty("--heat", `${Math.round((70 * Math.abs(v)) / largest)}%`);
         td.textContent = tiny ? "" : short(v, innerWidth < 600 ? 2 : 3);
-        td.setAttribute("aria-label", `${called(name)}[${index.join(",")}] = ${short(v, 6)}`);
+        td.setAttribute("aria-label", `${label(entry, name, index)} = ${short(v, 6)}`);
         const known = cells.get(td.dataset.key) || [];
         cells.set(td.dataset.key, [...known, td]);
       }
@@ -420,7 +427,7 @@ function show(key) {
   if (name === "x" && (e.type === "conv" || e.type === "pool")) lightReaders(e, index);
   const parameter = { W: "W", dW: "W", b: "b", db: "b", gamma: "gamma", dgamma: "gamma" }[name];
   if (parameter && DATA.step && e.t[`new.${parameter}`]) box.append(stepLine(e, parameter, index));
-  if (!box.childNodes.length) box.append(make("p", {}, `${called(name)}[${text}] = ${short(e.t[name].get(index), 6)} ${t("page_given")}`));
+  if (!box.childNodes.length) box.append(make("p", {}, `${label(e, name, index)} = ${short(e.t[name].get(index), 6)} ${t("page_given")}`));
 }
 
 function light(way) {
@@ -449,7 +456,7 @@ const sumOf = (terms) => terms.reduce((sum, term) => sum + term.reduce((p, f) =>
 /** One number as its sum. */
 function written(e, name, index, way) {
   const line = make("p");
-  const target = `${called(name)}[${index.join(",")}]`;
+  const target = label(e, name, index);
   line.append(make("b", {}, `${target} = ${way.expr}`), make("br"));
   const chosen = { channel: state.channel, filter: state.filter, sample: 0 };
   const groups = way.groups.filter((group) => group.terms.length);
