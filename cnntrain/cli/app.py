@@ -26,6 +26,7 @@ from cnntrain.cli.commands.sweep import sweep
 from cnntrain.cli.commands.train import train
 from cnntrain.cli.tensorboard_option import TensorBoardCommand
 from cnntrain.cli.usage import Commands
+from cnntrain.launcher import launched
 from cnntrain.streams import READABLE, tolerant_stream
 
 
@@ -94,4 +95,10 @@ def _make_streams_safe() -> None:
 def main() -> None:
     """Run the command line."""
     _make_streams_safe()
-    app()
+    launch = launched()
+    if launch is None:
+        app()
+    else:
+        from cnntrain.cli.ranks import run_ranks  # needed under MPI only
+
+        run_ranks(launch, app)

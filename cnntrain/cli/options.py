@@ -50,6 +50,16 @@ WorkersOption = Annotated[
     ),
 ]
 
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=1,
+        help="Under mpiexec or srun: end the run if a rank gives no sign of life for that long.",
+    ),
+]
+
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result on stdout as a single JSON object."),

@@ -20,6 +20,7 @@ ranks.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,7 +59,7 @@ class Communicator(ABC):
         size: Number of ranks.
         part: This rank's entries of theta.
         rows: The gradients on this rank's stack, see ``summation_tree``; more are made when they are needed.
-        states: ``(rows, layout.size)``, the optimizer state; every rank sees all of it and updates its part.
+        states: ``(rows, layout.size)``, the optimizer state; every rank updates its part; see ``collect``.
         squares: Sum of the squares of each block of a gradient, see ``norm``.
     """
 
@@ -100,8 +101,24 @@ class Communicator(ABC):
             block = self.block[: len(values)]
             block[...] = values  # in float64 no square overflows
             self.squares[(self.part.start + start) // BLOCK] = np.dot(block, block)
-        self.allgather()
+        self.share_squares()
         return math.sqrt(self.squares.sum())
+
+    def lock_step(self) -> AbstractContextManager[object]:
+        """Return a context manager around a loop that all ranks run."""
+        return nullcontext()
+
+    def pause(self) -> None:
+        """Rank 0's caller now decides how to continue."""
+        return
+
+    def proceed(self) -> bool:
+        """Return whether the loop goes on after ``pause``; rank 0's always does, or its caller closes it."""
+        return True
+
+    def collect(self) -> None:
+        """Have rank 0 see the whole optimizer state, between two steps; called on rank 0 only."""
+        return
 
     @abstractmethod
     def record(self, i: int, loss: float, correct: int) -> None:
@@ -116,7 +133,11 @@ class Communicator(ABC):
 
     @abstractmethod
     def allgather(self) -> None:
-        """Wait until all ranks have written their parts of theta or ``squares``."""
+        """Wait until all ranks have updated their parts of theta; then every rank sees all of it."""
+
+    @abstractmethod
+    def share_squares(self) -> None:
+        """Wait until all ranks have written their parts of ``squares``; then every rank sees all of them."""
 
     @abstractmethod
     def allreduce(self, count: int) -> tuple[float, int]:

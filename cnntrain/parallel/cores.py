@@ -14,10 +14,17 @@ WORTH_SHARING = 3e7
 
 def available_cores() -> int:
     """Return the cores this process may use, by CPU affinity, cgroup limits and ``OMP_NUM_THREADS``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(usable_cpus())
     cores = min(cores, thread_limit() or cores)
     quota = cgroup_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def usable_cpus() -> list[int]:
+    """Return the numbers of the CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def thread_limit() -> int | None:

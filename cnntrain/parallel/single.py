@@ -35,5 +35,8 @@ class SingleProcess(Communicator):
     def allgather(self) -> None:
         return
 
+    def share_squares(self) -> None:
+        return
+
     def allreduce(self, count: int) -> tuple[float, int]:
         return math.fsum(map(self.losses.__getitem__, range(count))), sum(map(self.corrects.__getitem__, range(count)))

@@ -68,6 +68,8 @@ class TrainingStarted:
     """Completed epochs of a resumed run."""
     batches_before: int = 0
     """Completed batches of the current epoch of a resumed run."""
+    machines: int = 0
+    """Machines of an MPI job; 0 without MPI."""
     tensorboard: Path | None = None
     """Folder of the event files of TensorBoard, if the run writes them."""
 

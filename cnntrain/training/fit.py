@@ -1,6 +1,7 @@
 """A training run, from a config to a run folder: load, build, train, save, evaluate."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ from cnntrain.evaluation.artifacts import final_report, one_line, write_run_arti
 from cnntrain.evaluation.figures import Figures, history_of
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
+from cnntrain.parallel.mpi_session import current_session
 from cnntrain.runs.environment import environment
 from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
 from cnntrain.storage import write_file, write_json
@@ -116,6 +118,11 @@ def run_to_end(
     """Train as ``run_training`` does, without event files."""
     if run.lock.note:
         yield WarningIssued(run.lock.note)
+    session = current_session()
+    if session is not None:
+        from cnntrain.training.mpi_notes import rank_notes  # needed in an MPI job only
+
+        yield from map(WarningIssued, rank_notes(session, config, network, data))
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
         write_backbone(run, config)
@@ -176,31 +183,32 @@ def train_until_stop(
     """
     state, outcome, options, last = start.state, start.outcome, config.training, LossHistory()
     with process_group(config, network, data, None, state, start.states, interrupts) as (comm, shared):
-        manager = CheckpointManager(run, config, network, shared, comm.states, state, outcome, start.best)
+        manager = CheckpointManager(run, config, network, shared, comm, state, outcome, start.best)
         if after_rollback:
             yield from manager.save_rollback()
         else:
             manager.begin()
             yield started_event(run, config, network, data, comm.size, state)
-        events = train_loop(network, shared if test else replace(shared, test=None), options, comm, state)
+        seen = shared if test else replace(shared, test=None)
         try:
-            while not outcome.stop:
-                event = next(events)
-                match event:
-                    case LoopEnded():
-                        outcome.stop, outcome.scores = event.stop, event.scores
-                        break
-                    case BatchEnded():
-                        last.add(state)
-                        yield from manager.batch_ended()
-                    case EpochEnded():
-                        yield from manager.epoch_ended(event)
-                yield event
-                if diagnostics and isinstance(event, EpochEnded):
-                    samples = TrainingSamples(shared, options)
-                    yield DiagnosticsComputed(event.epoch, diagnose_layers(network, samples, event.epoch))
-                if interrupts is not None and interrupts.stop_requested:
-                    outcome.stop = "interrupted"
+            with closing(train_loop(network, seen, options, comm, state)) as events:
+                while not outcome.stop:
+                    event = next(events)
+                    match event:
+                        case LoopEnded():
+                            outcome.stop, outcome.scores = event.stop, event.scores
+                            break
+                        case BatchEnded():
+                            last.add(state)
+                            yield from manager.batch_ended()
+                        case EpochEnded():
+                            yield from manager.epoch_ended(event)
+                    yield event
+                    if diagnostics and isinstance(event, EpochEnded):
+                        samples = TrainingSamples(shared, options)
+                        yield DiagnosticsComputed(event.epoch, diagnose_layers(network, samples, event.epoch))
+                    if interrupts is not None and interrupts.stop_requested:
+                        outcome.stop = "interrupted"
         except DivergedError as error:
             # Drop the traceback: its frames would keep the samples and the shared memory alive.
             outcome.stop, outcome.error = "diverged", error.with_traceback(None)
@@ -238,6 +246,7 @@ def started_event(
     run: RunFolder, config: Config, network: Network, data: Data, workers: int, state: TrainState
 ) -> TrainingStarted:
     """Return the event before the first batch."""
+    session = current_session()
     samples = {split: 0 if dataset is None else len(dataset) for split, dataset in data.splits().items()}
     return TrainingStarted(
         run=run.path,
@@ -245,8 +254,9 @@ def started_event(
         source=config.data.source if config.data else "",
         samples=samples,
         classes=data.classes,
-        cores=available_cores(),
+        cores=available_cores() if session is None else session.cores,
         workers=workers,
+        machines=0 if session is None else session.leaders.size,
         batches=batch_count(samples["train"], config.training.batch_size),
         Max=config.training.Max,
         epsilon=config.training.epsilon,

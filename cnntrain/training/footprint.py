@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from cnntrain.config import Config
@@ -11,6 +12,7 @@ from cnntrain.errors import OutOfMemoryError
 from cnntrain.network.network import Network
 from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
+from cnntrain.parallel.mpi_session import current_session
 from cnntrain.parallel.summation_tree import row_starts
 from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
 from cnntrain.training.workers import max_processes, number_of_workers
@@ -69,7 +71,9 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
         of_ranks += [idle_rank] * (workers - busy)
     *of_others, of_first = of_ranks
     counts = micro_batch_counts(config, network, data)
-    vectors, of_worker = (count * network.theta.nbytes for count in vector_counts(config, counts, workers))
+    session = current_session()
+    found = vector_counts(config, counts, workers) if session is None else rank_vectors(config, counts, session.size)
+    vectors, of_worker = (count * network.theta.nbytes for count in found)
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
     others = sum(of_others) + (workers - 1) * (WORKER + of_worker)
@@ -95,6 +99,18 @@ def vector_counts(config: Config, counts: Sequence[int], workers: int) -> tuple[
     states, gradients = config.training.state_rows, row_starts(counts, workers)[-1]
     before = best = weights = 1
     return 1 + gradients + states + best + weights + 2 * (1 + states + best), before
+
+
+def rank_vectors(config: Config, counts: Sequence[int], ranks: int) -> tuple[int, int]:
+    """Return the same for rank 0 of an MPI job and for another rank, which share no vectors.
+
+    Each has theta, its gradients and those that it receives, its part of the optimizer state, and theta at the
+    beginning of the epoch.
+    """
+    starts = row_starts(counts, ranks)
+    gradients = max(end - start for start, end in pairwise(starts)) + 1
+    of_first, before = vector_counts(config, counts, ranks)
+    return of_first - starts[-1] + gradients, 1 + gradients + -(-config.training.state_rows // ranks) + before
 
 
 def memory_of(config: Config, network: Network, data: Data | None) -> dict[str, Any]:
@@ -134,6 +150,8 @@ def check_memory(config: Config, network: Network, data: Data) -> Iterator[str]:
 def less_memory(config: Config, network: Network, workers: int) -> str:
     """Return a sentence on what needs less memory."""
     options = [f"--workers {workers - 1}"] if workers > 1 else []
+    if current_session() is not None:
+        options = ["fewer ranks on a machine"]
     batch = config.training.batch_size
     if batch == "all" or batch > 1:
         options.append("a smaller training.batch_size")

@@ -12,7 +12,7 @@ and learning-rate schedules extend it. An epoch is one pass over the training se
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -49,11 +49,11 @@ class LoopEnded:
 
 def train_loop(
     network: Network, data: Data, options: TrainingOptions, comm: Communicator, state: TrainState | None = None
-) -> Iterator[BatchEnded | EpochEnded | LoopEnded]:
+) -> Generator[BatchEnded | EpochEnded | LoopEnded]:
     """Train and evaluate ``network``; yield after every batch and every epoch, and at the end.
 
-    The caller may stop iterating at any time. A new loop with the same theta, optimizer state and training state then
-    continues with the same bits.
+    The caller may stop iterating at any time; it then closes the loop before it continues. A new loop with the same
+    theta, optimizer state and training state then continues with the same bits.
 
     Args:
         network: Network; its theta is updated.
@@ -65,7 +65,18 @@ def train_loop(
     Raises:
         DivergedError: A loss or a parameter is not finite.
     """
-    state = state or TrainState()
+    with comm.lock_step():
+        for event in epochs(network, data, options, comm, state or TrainState()):
+            comm.pause()
+            yield event
+            if not comm.proceed():
+                return
+
+
+def epochs(
+    network: Network, data: Data, options: TrainingOptions, comm: Communicator, state: TrainState
+) -> Iterator[BatchEnded | EpochEnded | LoopEnded]:
+    """Train and evaluate ``network``; see ``train_loop``."""
     samples = TrainingSamples(data, options)
     trained, averaged = network.layout.split(comm.part)
     running = RunningStatistics(network, averaged)

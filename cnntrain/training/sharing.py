@@ -139,3 +139,9 @@ def shared_data(
     train = split("train")
     assert train is not None
     return Data(train, split("validation"), split("test"), classes, preprocessing)
+
+
+def with_class_weights(config: Config, network: Network) -> Config:
+    """Return the config with rank 0's class weights, which workers would otherwise not know."""
+    weights = {"class_weights": network.objective.class_weights}
+    return config.model_copy(update={"training": config.training.model_copy(update=weights)})

@@ -9,6 +9,7 @@ from cnntrain.data import Data
 from cnntrain.network.network import Network
 from cnntrain.parallel import Communicator, SingleProcess, one_blas_thread, worker_count
 from cnntrain.parallel.mapping import SharedArrays
+from cnntrain.parallel.mpi_session import current_session
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared_memory import SharedMemory
 from cnntrain.parallel.summation_tree import LEAVES
@@ -21,6 +22,7 @@ from cnntrain.training.sharing import (
     share_data,
     shared_data,
     shared_fields,
+    with_class_weights,
 )
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
@@ -41,6 +43,8 @@ def process_group(
 ) -> Iterator[tuple[Communicator, Data]]:
     """Context manager that starts the workers; gives rank 0's communicator, and the data as all ranks see them.
 
+    In an MPI job the workers are its other ranks.
+
     Inside, BLAS uses one thread per process.
 
     Args:
@@ -58,6 +62,13 @@ def process_group(
         KeyboardInterrupt: A signal arrived, and a worker does not finish its batch.
     """
     check_mapped(data)
+    session = current_session()
+    if session is not None:
+        from cnntrain.training.mpi_ranks import mpi_ranks  # needed in an MPI job only
+
+        with one_blas_thread(), mpi_ranks(session, config, network, data, state, states, interrupts) as ranks:
+            yield ranks
+        return
     workers = workers or number_of_workers(config, network, data)
     with one_blas_thread():
         if workers == 1:
@@ -138,17 +149,14 @@ def worker_processes(
         arrays.close()
 
 
-def with_class_weights(config: Config, network: Network) -> Config:
-    """Return the config with rank 0's class weights, which workers would otherwise not know."""
-    weights = {"class_weights": network.objective.class_weights}
-    return config.model_copy(update={"training": config.training.model_copy(update=weights)})
-
-
 def number_of_workers(config: Config, network: Network, data: Data | None) -> int:
     """Return the number of processes of a run, rank 0 included: from the config, or chosen by ``worker_count``.
 
-    At most ``LEAVES`` processes have work.
+    At most ``LEAVES`` processes have work. In an MPI job it is the number of ranks on this machine.
     """
+    session = current_session()
+    if session is not None:
+        return int(session.node.size)
     if config.training.workers != "auto":
         return min(config.training.workers, LEAVES)
     in_batch = samples_in_batch(config, data)

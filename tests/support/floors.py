@@ -12,6 +12,6 @@ FLOORS = [
     ["config", "network", "data", "backbones", "parallel", "storage"],
     ["layers", "optimizers"],
     ["ops"],
-    ["errors", "types", "streams"],
+    ["errors", "launcher", "types", "streams"],
     ["textbook"],  # uses nothing of the package; only explain uses it, to recompute what it shows
 ]

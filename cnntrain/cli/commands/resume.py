@@ -5,10 +5,19 @@ from typing import Annotated
 
 import typer
 
-from cnntrain.cli.options import HealthOption, JsonOption, NoPlotsOption, ProgressMode, ProgressOption, WorkersOption
+from cnntrain.cli.options import (
+    HealthOption,
+    JsonOption,
+    NoPlotsOption,
+    ProgressMode,
+    ProgressOption,
+    TimeoutOption,
+    WorkersOption,
+)
 from cnntrain.cli.run_events import show_run
 from cnntrain.cli.tensorboard_option import TensorBoardOption, tensorboard_words
 from cnntrain.cli.views.terminal import errors_as_messages
+from cnntrain.launcher import TIMEOUT
 
 RunFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder, as written by train.", show_default=False)
@@ -37,6 +46,7 @@ def resume(
     run: RunFolderArgument,
     overrides: ResumeOverrides = None,
     workers: WorkersOption = None,
+    timeout: TimeoutOption = TIMEOUT,  # noqa: ARG001 - read before the command, see cli/ranks.py
     verify: VerifyOption = False,
     tensorboard: TensorBoardOption = None,
     health: HealthOption = False,

@@ -13,11 +13,13 @@ from cnntrain.cli.options import (
     Overrides,
     ProgressMode,
     ProgressOption,
+    TimeoutOption,
     WorkersOption,
 )
 from cnntrain.cli.run_events import show_run
 from cnntrain.cli.tensorboard_option import TensorBoardOption, tensorboard_words
 from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.launcher import TIMEOUT
 
 if TYPE_CHECKING:
     from cnntrain.config import Config
@@ -48,6 +50,7 @@ def train(
     overrides: Overrides = None,
     out: OutOption = None,
     workers: WorkersOption = None,
+    timeout: TimeoutOption = TIMEOUT,  # noqa: ARG001 - read before the command, see cli/ranks.py
     dry_run: DryRunOption = False,
     tensorboard: TensorBoardOption = None,
     health: HealthOption = False,

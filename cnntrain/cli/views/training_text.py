@@ -32,7 +32,7 @@ def header(started: "TrainingStarted") -> list[str]:
     return [
         data_line(started.source, started.samples, len(started.classes)),
         *choice_lines(started.choices, len("data     ")),
-        device_line(started.cores, started.workers, started.network.dtype.name),
+        device_line(started.cores, started.workers, started.network.dtype.name, started.machines),
         f"run      {started.run}{_position(started)}",
         *([f"events   {started.tensorboard}, for TensorBoard"] if started.tensorboard else []),
         *_comparison(started),
@@ -69,11 +69,13 @@ def data_line(source: str, samples: dict[str, int], classes: int) -> str:
     return f"data     {source}: {counts} samples of {classes} classes"
 
 
-def device_line(cores: int, workers: int, dtype: str) -> str:
+def device_line(cores: int, workers: int, dtype: str, machines: int = 0) -> str:
     """What it is trained with."""
     of_cores = "1 core" if cores == 1 else f"{cores} cores"
     of_cores += " (OMP_NUM_THREADS)" if thread_limit() == cores else ""
     of_workers = "1 worker" if workers == 1 else f"{workers} workers"
+    if machines:
+        of_workers = f"{workers} MPI ranks" + (f" on {machines} machines" if machines > 1 else "")
     return f"device   CPU, {of_cores}, {of_workers}, {dtype}"
 
 

@@ -15,6 +15,7 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import fingerprint
 from cnntrain.errors import StorageError, UsageError
 from cnntrain.network.network import Network
+from cnntrain.parallel import Communicator
 from cnntrain.runs.folder import RunFolder
 from cnntrain.training.checkpointing import checkpoint
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
@@ -38,7 +39,7 @@ class CheckpointManager:
         config: Config of the run.
         network: Network in training.
         data: Data of the run.
-        states: Optimizer state.
+        comm: Communicator of rank 0, which holds the optimizer state.
         state: Training state, updated by the training loop.
         outcome: Outcome so far; updated.
         best: theta of the best epoch so far.
@@ -50,13 +51,13 @@ class CheckpointManager:
         config: Config,
         network: Network,
         data: Data,
-        states: Array,
+        comm: Communicator,
         state: TrainState,
         outcome: Outcome,
         best: Array | None = None,
     ):
         self.run, self.config, self.network, self.data = run, config, network, data
-        self.states, self.state, self.outcome, self.best = states, state, outcome, best
+        self.comm, self.state, self.outcome, self.best = comm, state, outcome, best
         self.every, self.unit = parse_period(config.training.checkpoint_every)
         self.began = time.monotonic() - outcome.seconds
         self.fingerprint = fingerprint(data)
@@ -144,6 +145,7 @@ class CheckpointManager:
         self.outcome.seconds = self.seconds
         self.last_time, self.last_batches = time.monotonic(), 0
         if position != self.last_position:
+            self.comm.collect()
             new = self.checkpoint()
             if new.is_finite():
                 checkpoint.save(self.run.path, checkpoint.serialized(new, self.network, self.data))
@@ -156,7 +158,7 @@ class CheckpointManager:
             state=self.state,
             outcome=self.outcome,
             theta=self.network.theta,
-            states=self.states,
+            states=self.comm.states,
             best=self.best,
             metrics=self.run.metrics.mark,
             waiting=self.run.metrics.waiting,

@@ -1,6 +1,7 @@
 """Verification of a run: do its last steps, repeated, give the same bits?"""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from cnntrain.data import Data
@@ -43,16 +44,17 @@ def verify_last_steps(
     config, steps = newest.config, 0
     network.theta[...] = old.theta
     with process_group(config, network, data, None, old.state, old.states, interrupts) as (comm, shared):
-        events = train_loop(network, shared, config.training, comm, old.state)
         try:
-            for event in events if first != last else ():
-                steps += isinstance(event, BatchEnded)
-                if position_of(old.state) >= last:
-                    break
-                if interrupts is not None and interrupts.signal is not None:
-                    raise KeyboardInterrupt(interrupts.signal)
+            with closing(train_loop(network, shared, config.training, comm, old.state)) as events:
+                for event in events if first != last else ():
+                    steps += isinstance(event, BatchEnded)
+                    if position_of(old.state) >= last:
+                        break
+                    if interrupts is not None and interrupts.signal is not None:
+                        raise KeyboardInterrupt(interrupts.signal)
         except DivergedError as error:  # the original steps did not
             raise ReplayError(f"{folder}: repeating the steps {steps_text} diverged: {error}") from error
+        comm.collect()
         now = Checkpoint(**(vars(newest) | {"theta": network.theta, "states": comm.states, "state": old.state}))
         differing = differing_tensors(newest, now)
     if differing:

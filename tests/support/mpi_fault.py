@@ -1,0 +1,65 @@
+"""The command cnntrain as an MPI rank, with a fault: ``python mpi_fault.py FAULT RANK AFTER train ...``.
+
+After some micro-batches the rank raises, exits, or gets a signal. The fault ``no-file`` has ranks without files of
+decoded images, as on another machine, and ``other-numpy`` one that reports another version of NumPy.
+"""
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cnntrain.cli.app import main
+
+if TYPE_CHECKING:
+    from cnntrain.parallel.mpi_session import Session
+
+FAULT, RANK, AFTER = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+
+
+def fail() -> None:
+    if FAULT == "raise":
+        raise ValueError("injected")
+    if FAULT == "exit":
+        sys.exit(5)
+    if FAULT == "memory":
+        raise MemoryError
+    os.kill(os.getpid(), getattr(signal, FAULT))
+
+
+def inject() -> None:
+    if FAULT == "no-file":
+        from cnntrain.training import mpi_data
+
+        mpi_data.same_file = lambda place: None
+        return
+    if FAULT == "other-numpy":
+        from cnntrain.training import mpi_notes, mpi_ranks
+
+        own_facts = mpi_notes.facts
+
+        def other_facts(session: Session) -> dict[str, Any]:
+            facts: dict[str, Any] = own_facts(session)
+            return facts | {"versions": facts["versions"] | {"NumPy": "0.1"}}
+
+        mpi_ranks.facts = other_facts  # type: ignore[attr-defined]
+        return
+    from cnntrain.training.samples import TrainingSamples
+
+    load, calls = TrainingSamples.load, 0
+
+    def failing(self: TrainingSamples, *words: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == AFTER:
+            fail()
+        return load(self, *words)
+
+    setattr(TrainingSamples, "load", failing)  # noqa: B010
+
+
+if __name__ == "__main__":
+    sys.argv = ["cnntrain", *sys.argv[4:]]
+    if os.environ.get("PMI_RANK") == str(RANK):
+        inject()
+    main()
