@@ -20,7 +20,8 @@ from cnntrain.launcher import launched
 from cnntrain.parallel.mpi_session import Session
 from cnntrain.profiling.step_times import random_data, time_steps
 from cnntrain.profiling.timer import Timer
-from cnntrain.training.mpi_ranks import exchange_facts, serve
+from cnntrain.training.mpi_notes import exchange_facts
+from cnntrain.training.mpi_ranks import serve
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 NETWORKS = ["digits", "mnist_lenet5", "mnist", "cifar10"]

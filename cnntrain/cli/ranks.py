@@ -97,7 +97,7 @@ def run_first_rank(session: "Session", app: Callable[[], object]) -> None:
     code = 1
     try:
         with errors_as_messages():
-            from cnntrain.training.mpi_ranks import exchange_facts
+            from cnntrain.training.mpi_notes import exchange_facts
 
             exchange_facts(session)
         app()
@@ -115,7 +115,8 @@ def run_other_rank(session: "Session") -> None:
     """Train on a rank above 0 as rank 0 says, and exit."""
     errors, sys.stdout = sys.stderr, open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
     try:
-        from cnntrain.training.mpi_ranks import exchange_facts, serve
+        from cnntrain.training.mpi_notes import exchange_facts
+        from cnntrain.training.mpi_ranks import serve
 
         with suppress(UsageError):  # rank 0 says the same, and ends the job
             exchange_facts(session)

@@ -22,6 +22,7 @@ import numpy as np
 
 from cnntrain.errors import UsageError, WorkerError
 from cnntrain.launcher import TIMEOUT, Launch
+from cnntrain.parallel.mpi_library import library_advice, load_mpi
 from cnntrain.types import Array
 
 GO, STOP, COLLECT, JOB, END = range(5)
@@ -120,8 +121,6 @@ class Session:
         """Return the facts of each rank, on every rank."""
         return [self.share(facts, root) for root in range(self.size)]
 
-    # Waiting
-
     def wait(self, request: Any, naps: bool = True) -> None:
         """Wait for an operation.
 
@@ -159,8 +158,6 @@ class Session:
         with self.lock:
             return operation(*arguments, **options)
 
-    # Messages
-
     def say(self, word: int) -> None:
         """Rank 0 sends all others a word."""
         self.wait(self.start(self.comm.Ibcast, np.array([word], np.int64), 0))
@@ -186,8 +183,6 @@ class Session:
         for start in range(0, len(content), PIECE):
             piece = content[start : start + PIECE]
             self.wait(self.start((comm or self.comm).Ibcast, [piece, self.MPI.BYTE], root))
-
-    # Liveness
 
     def _heartbeats(self) -> None:
         peers = range(1, self.size) if self.rank == 0 else [0]
@@ -248,8 +243,6 @@ class Session:
             self.MPI.COMM_WORLD.Abort(status)
         os._exit(status)
 
-    # The begin and the end
-
     @classmethod
     def open(cls, launch: Launch, timeout: float) -> "Session":
         """Start MPI; afterwards ``current_session`` returns the job.
@@ -275,43 +268,3 @@ class Session:
         with self.lock:  # the heartbeat that may be on its way
             pass
         self.MPI.Finalize()
-
-
-def load_mpi(launch: Launch) -> Any:
-    """Return the module ``mpi4py.MPI``, before MPI is initialized.
-
-    Raises:
-        UsageError: mpi4py or an MPI library is missing, or the library is not that of the launcher.
-    """
-    started = f"{launch.command} started {launch.size} ranks"
-    try:
-        import mpi4py
-    except ImportError:
-        raise UsageError(f"{started}, which needs mpi4py: pip install 'cnntrain[mpi]'{on_host(launch)}") from None
-    mpi4py.rc.initialize = mpi4py.rc.finalize = False
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"{started}, but mpi4py finds no MPI library ({reason}); load your cluster's MPI, or pip install mpich"
-            f"{on_host(launch)}"
-        ) from None
-    vendor = MPI.get_vendor()[0]
-    if launch.launcher != "srun" and (launch.launcher == "Open MPI") != (vendor == "Open MPI"):
-        raise UsageError(
-            f"{started}, and belongs to {launch.launcher}, but mpi4py uses {vendor}; {library_advice(launch)}"
-        )
-    return MPI
-
-
-def library_advice(launch: Launch) -> str:
-    """Return what to do if launcher and library do not belong together."""
-    if launch.launcher == "srun":
-        return "use srun --mpi=pmix or --mpi=pmi2, whichever the library supports"
-    return "use the mpiexec of that library, or reinstall mpi4py for the other one"
-
-
-def on_host(launch: Launch) -> str:
-    """Return where that is, if it may be another machine than the user's."""
-    return "" if launch.rank == 0 else f" (on {socket.gethostname()})"

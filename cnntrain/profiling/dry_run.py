@@ -12,9 +12,8 @@ from cnntrain.profiling.step_times import time_steps
 from cnntrain.profiling.timer import Timer
 from cnntrain.training.batches import batch_count
 from cnntrain.training.footprint import check_memory, memory_of
-from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
+from cnntrain.training.sharing import max_processes, micro_batch_counts, samples_in_batch
 from cnntrain.training.stopping import check_validation
-from cnntrain.training.workers import max_processes
 
 SECONDS = 0.5
 """Duration of the timing: at least one step, after a warm-up step."""

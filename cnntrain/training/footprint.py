@@ -14,8 +14,8 @@ from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
 from cnntrain.parallel.mpi_session import current_session
 from cnntrain.parallel.summation_tree import row_starts
-from cnntrain.training.sharing import micro_batch_counts, samples_in_batch
-from cnntrain.training.workers import max_processes, number_of_workers
+from cnntrain.training.sharing import max_processes, micro_batch_counts, samples_in_batch
+from cnntrain.training.workers import number_of_workers
 
 FIRST_PROCESS = 85_000_000
 """Bytes of Python, NumPy and the other imports in the first process, which loads, prints and saves."""

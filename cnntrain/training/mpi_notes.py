@@ -11,12 +11,24 @@ from cnntrain.network.network import Network
 from cnntrain.parallel.cores import cgroup_quota, usable_cpus
 from cnntrain.parallel.mpi_session import Session
 from cnntrain.training.checkpointing.provenance import provenance
-from cnntrain.training.workers import max_processes
+from cnntrain.training.sharing import max_processes
 
 CODE = ("cnntrain", "the code of cnntrain")
 """Components in which all ranks must agree."""
 COMPUTING = ("NumPy", "the BLAS kernels", "the SIMD instructions")
 """Components that decide the last bits."""
+
+
+def exchange_facts(session: Session) -> None:
+    """Have every rank know what each one runs on.
+
+    Raises:
+        UsageError: The ranks do not run the same program.
+    """
+    session.facts = session.gather_facts(facts(session))
+    session.hosts = [each["host"] for each in session.facts]
+    session.cores = sum(cores_of(session, ranks) for ranks in machines(session).values())
+    check_code(session)
 
 
 def machines(session: Session) -> dict[int, list[int]]:

@@ -22,7 +22,6 @@ from cnntrain.parallel.mpi_session import COLLECT, END, GO, JOB, JobEnded, Sessi
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.loop import train_loop
 from cnntrain.training.mpi_data import share_samples
-from cnntrain.training.mpi_notes import check_code, cores_of, facts, machines
 from cnntrain.training.sharing import with_class_weights
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
@@ -122,15 +121,3 @@ def prepare(
         session.broadcast(states)
         comm.states[...] = states
     return comm, session.samples[1]
-
-
-def exchange_facts(session: Session) -> None:
-    """Have every rank know what each one runs on.
-
-    Raises:
-        UsageError: The ranks do not run the same program.
-    """
-    session.facts = session.gather_facts(facts(session))
-    session.hosts = [each["host"] for each in session.facts]
-    session.cores = sum(cores_of(session, ranks) for ranks in machines(session).values())
-    check_code(session)

@@ -18,6 +18,7 @@ from cnntrain.data.image_folder.cache_file import MappedImages
 from cnntrain.network.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared_memory import fields
+from cnntrain.parallel.summation_tree import LEAVES
 
 Maps = Mapping[str, Mapping[str, Any]]
 """Split -> location of its images in a file, JSON-serializable."""
@@ -38,6 +39,11 @@ def micro_batch_counts(config: Config, network: Network, data: Data | None) -> l
     size = samples_in_batch(config, data)
     rest = 0 if data is None else len(data.train) % size
     return [len(network.micro_batches(samples)) for samples in (size, rest) if samples]
+
+
+def max_processes(config: Config, network: Network, data: Data | None) -> int:
+    """Return the number of processes that have work in a full batch: one per micro-batch, at most ``LEAVES``."""
+    return min(LEAVES, micro_batch_counts(config, network, data)[0])
 
 
 def shared_fields(config: Config, network: Network, data: Data, workers: int) -> Fields:

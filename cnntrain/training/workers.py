@@ -17,6 +17,7 @@ from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.sharing import (
     check_mapped,
     mapped_images,
+    max_processes,
     micro_batch_counts,
     samples_in_batch,
     share_data,
@@ -163,8 +164,3 @@ def number_of_workers(config: Config, network: Network, data: Data | None) -> in
     # One product in the forward pass and two in the backward pass, with a multiplication and an addition each.
     operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
     return worker_count(max_processes(config, network, data), operations)
-
-
-def max_processes(config: Config, network: Network, data: Data | None) -> int:
-    """Return the number of processes that have work in a full batch: one per micro-batch, at most ``LEAVES``."""
-    return min(LEAVES, micro_batch_counts(config, network, data)[0])

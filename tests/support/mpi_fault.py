@@ -34,7 +34,7 @@ def inject() -> None:
         mpi_data.same_file = lambda place: None
         return
     if FAULT == "other-numpy":
-        from cnntrain.training import mpi_notes, mpi_ranks
+        from cnntrain.training import mpi_notes
 
         own_facts = mpi_notes.facts
 
@@ -42,7 +42,7 @@ def inject() -> None:
             facts: dict[str, Any] = own_facts(session)
             return facts | {"versions": facts["versions"] | {"NumPy": "0.1"}}
 
-        mpi_ranks.facts = other_facts  # type: ignore[attr-defined]
+        mpi_notes.facts = other_facts
         return
     from cnntrain.training.samples import TrainingSamples
 

@@ -17,7 +17,8 @@ from cnntrain.errors import DivergedError, WorkerError
 from cnntrain.parallel import cores
 from cnntrain.training import workers
 from cnntrain.training.fit import fit
-from cnntrain.training.workers import max_processes, number_of_workers
+from cnntrain.training.sharing import max_processes
+from cnntrain.training.workers import number_of_workers
 
 FAILING = '''
 """A worker whose 4th micro-batch fails."""
