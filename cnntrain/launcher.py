@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 VARIABLES = (
@@ -44,6 +45,17 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
                 return None
             return Launch(launcher, size, rank, rank if local_rank is None else local_rank)
     return None
+
+
+def end_job(status: int, environment: Mapping[str, str] = os.environ) -> None:
+    """Have the launcher end all ranks, from a rank on which MPI has not started; Open MPI does that anyway.
+
+    MPICH's launcher listens at ``PMI_FD`` for a line of the process management interface (PMI-1).
+    """
+    file = _number(environment.get("PMI_FD", ""))
+    if file is not None:
+        with suppress(OSError):
+            os.write(file, b"cmd=abort exitcode=%d\n" % status)
 
 
 def _number(text: str) -> int | None:

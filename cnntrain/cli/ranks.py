@@ -10,13 +10,13 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from cnntrain.cli.views.terminal import errors_as_messages, print_failure, wants_json
 from cnntrain.errors import CnntrainError, OutOfMemoryError, UsageError, WorkerError
-from cnntrain.launcher import TIMEOUT, Launch
+from cnntrain.launcher import TIMEOUT, Launch, end_job
 
 if TYPE_CHECKING:
     from cnntrain.parallel.mpi_session import Session
@@ -55,13 +55,22 @@ def run_ranks(launch: Launch, app: Callable[[], object]) -> None:
     except UsageError as error:
         if launch.local_rank == 0 and (launch.rank == 0 or "mpi4py" in str(error)):  # once a machine
             print_failure("UsageError", str(error), UsageError.exit_code)
-        if launch.rank:
-            time.sleep(HEAD_START)
-        sys.exit(UsageError.exit_code)
+        leave_before_mpi(launch, UsageError.exit_code)
+    except BaseException:
+        traceback.print_exc()
+        leave_before_mpi(launch, WorkerError.exit_code if launch.rank else 1)
     if launch.rank == 0:
         run_first_rank(session, app)
     else:
         run_other_rank(session)
+
+
+def leave_before_mpi(launch: Launch, status: int) -> NoReturn:
+    """End a rank that MPI does not know yet, and the job, or the other ranks would wait for this one."""
+    if launch.rank:
+        time.sleep(HEAD_START)
+    end_job(status)
+    sys.exit(status)
 
 
 def refuse(command: str, words: Sequence[str], launch: Launch) -> None:

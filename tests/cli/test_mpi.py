@@ -224,6 +224,7 @@ def test_machines_without_the_file_of_images_get_them_from_rank_0(tmp_path, phot
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*rolling back:UserWarning")
 def test_rollback_and_verify_begin_new_loops_on_all_ranks(tmp_path, config):
     words = ["training.alpha=1e18", "training.optimizer=sgd", "training.on_divergence=rollback", "training.clip_norm=0"]
     run = tmp_path / "run"
@@ -251,3 +252,17 @@ def test_ranks_that_compute_otherwise_or_have_nothing_to_do_are_reported(tmp_pat
     assert any("of 3 ranks have nothing to do in a step" in line for line in warnings)
     assert any(line == "warning: training.workers: 3 is not used: there are 3 MPI ranks" for line in warnings)
     assert "3 MPI ranks, float32" in errors
+
+
+@pytest.mark.slow
+def test_a_rank_that_cannot_start_mpi_does_not_leave_the_others_waiting(tmp_path):
+    (tmp_path / "mpi4py.py").write_text(
+        "import os, sys\n"
+        "if os.environ['PMI_RANK'] == '1':\n"
+        "    raise ImportError('not on this machine')\n"
+        "sys.path.remove(os.path.dirname(__file__))\n"
+        "del sys.modules['mpi4py']\n"
+        "import mpi4py\n"
+    )
+    status, out, _ = mpi(2, "train", "digits", environment={"PYTHONPATH": str(tmp_path)})
+    assert (status, out) == (2, "")

@@ -4,6 +4,8 @@ After some micro-batches the rank raises, exits, or gets a signal. The fault ``n
 decoded images, as on another machine, and ``other-numpy`` one that reports another version of NumPy.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
