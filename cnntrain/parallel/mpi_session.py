@@ -265,6 +265,10 @@ class Session:
             with suppress(WorkerError):
                 self.say(END)
         self._ended.set()
-        with self.lock:  # the heartbeat that may be on its way
-            pass
+        if self.has_heartbeats:
+            self._thread.join()
+        with suppress(WorkerError):
+            self.wait(self.start(self.comm.Ibarrier))  # then nobody sends heartbeats any more
+        while self.beats.Iprobe():
+            self.beats.Recv([bytearray(1), self.MPI.BYTE])
         self.MPI.Finalize()
