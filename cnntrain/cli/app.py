@@ -18,6 +18,7 @@ from cnntrain.cli.commands.gradcheck import gradcheck
 from cnntrain.cli.commands.init import init
 from cnntrain.cli.commands.predict import predict
 from cnntrain.cli.commands.replay import replay
+from cnntrain.cli.commands.report import report
 from cnntrain.cli.commands.resume import resume
 from cnntrain.cli.commands.runs import runs
 from cnntrain.cli.commands.schema import schema
@@ -66,6 +67,7 @@ app.command("resume", cls=TensorBoardCommand, epilog="Example: cnntrain resume r
 app.command("sweep", epilog="Example: cnntrain sweep digits training.alpha=1e-3..1e-1 trials=20")(sweep)
 app.command("replay", epilog="Example: cnntrain replay runs/diverged")(replay)
 app.command("eval", epilog="Example: cnntrain eval runs/digits --split validation")(evaluate)
+app.command("report", epilog="Example: cnntrain report runs/digits --html digits.html")(report)
 app.command("runs", epilog="Example: cnntrain runs runs/digits runs/digits-2")(runs)
 app.command("diff", epilog="Example: cnntrain diff runs/digits runs/digits-2")(diff)
 app.command("predict", epilog="Example: cnntrain predict runs/photos holiday.jpg Images --top 3")(predict)

@@ -86,7 +86,7 @@ def contact_sheet(title: str, dataset: Dataset, classes: Sequence[str]) -> bytes
         draw.text((x, y + TEXT + 5), f"{counts[i]:,}", PALE, small)
         own = order[ends[i] - counts[i] : ends[i]]
         chosen = own[np.linspace(0, len(own), min(plan.each, len(own)), endpoint=False).astype(np.intp)]
-        for i_image, image in enumerate(_images(dataset, chosen)):
+        for i_image, image in enumerate(images_of(dataset, chosen)):
             sheet.paste(
                 image.resize(plan.tile, _filter(image, plan)), (x + plan.label + i_image * (plan.tile[0] + GAP), y)
             )
@@ -123,7 +123,8 @@ def _filter(image: Image.Image, plan: _Plan) -> Image.Resampling:
     return Image.Resampling.NEAREST if plan.tile[0] >= image.width else Image.Resampling.BOX
 
 
-def _images(dataset: Dataset, indices: NDArray[np.intp]) -> list[Image.Image]:
+def images_of(dataset: Dataset, indices: NDArray[np.intp]) -> list[Image.Image]:
+    """Return the samples at ``indices`` as RGB images, in that order."""
     pixels = dataset.pixels(indices)
     if white_of(pixels.dtype) == 1:
         pixels = np.rint(pixels * 255).astype(np.uint8)

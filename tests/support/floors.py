@@ -4,7 +4,7 @@
 FLOORS = [
     ["cli", "__main__"],
     ["sweep"],
-    ["autoconfig", "explain", "profiling", "run_diff", "sanity_checks"],
+    ["autoconfig", "explain", "profiling", "report_page", "run_diff", "sanity_checks"],
     ["training", "inference", "onnx_export", "gradient_check"],
     ["evaluation"],
     ["runs"],

@@ -21,6 +21,7 @@ EXCLUDED_PACKAGES = (
     "inference",
     "onnx_export",
     "profiling",
+    "report_page",
     "run_diff",
     "runs",
     "sanity_checks",
