@@ -212,6 +212,7 @@ def test_every_command_takes_what_is_said_of_all():
         "gradcheck",
         "doctor",
         "diff",
+        "report",
         "bench",
         "data fetch",
         "data info",
