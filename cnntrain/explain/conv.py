@@ -93,9 +93,12 @@ def backward(entry: Entry, windows: Windows, k: int, at: Position, c: int) -> Pa
         cut(f"delta[{k}]", delta[k], marked),
         cut(f"W[{k},{c}]", W[k, c]),
         cut("rot180(W)", rotated[k, 0]),
-        cut("delta_at", spread[k]),
+        cut(f"delta @ {at[0]},{at[1]}", spread[k]),
     )
-    remarks = [("reached", {"count": len(reading), "c": c, "row": at[0], "column": at[1]}), ("why_rot180", {})]
+    remarks = [
+        ("reached", {"count": len(reading), "c": c, "row": at[0], "column": at[1]}),
+        ("why_rot180", {"row": at[0], "column": at[1]}),
+    ]
     if windows.S > 1:
         remarks.append(("spread", {"zeros": windows.S - 1}))
     follows = delta_before(entry, (c, *at))
@@ -120,7 +123,7 @@ def kernel_gradient(entry: Entry, windows: Windows, k: int, c: int, at: Position
     )
     matrices = (
         cut(f"delta[{k}]", delta[0], [output]),
-        cut(f"x[{c}]_pq", pixels[0], [output]),
+        cut(f"x[{c}] @ {p},{q}", pixels[0], [output]),
         cut(f"dW[{k},{c}]", trace.gradients["W"][k, c], [(p, q)]),
     )
     return Part("dW", "dW = a * delta", "4", matrices, (equation,), (("not_flipped", {"p": p, "q": q}),))

@@ -1,13 +1,13 @@
 """Headless Chromium, driven through its DevTools protocol over two pipes: no driver and no port."""
 
 import base64
-import fcntl
 import json
 import os
 import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-"""The browser; None where there is none, and tests are skipped."""
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = None if sys.platform == "win32" else next(filter(None, map(shutil.which, NAMES)), None)
+"""The browser; None where there is none, or no pipes as here, and tests are skipped."""
 SECONDS = 120
 """That an answer may take, on a busy computer."""
 
@@ -124,6 +125,8 @@ def open_page() -> Iterator[Page]:
 
     Its own words go nowhere: it complains about what a container lacks.
     """
+    import fcntl  # not on Windows
+
     assert CHROMIUM is not None
     # The browser's ends are moved away from 3 and 4, where it looks for them.
     to_browser, from_browser = os.pipe(), os.pipe()
