@@ -236,7 +236,7 @@ def group_lines(group: dict[str, Any], language: Language, alone: bool) -> Itera
     )
     rest = ""
     zeros = 0
-    if not names or len(terms) == 1:
+    if not names and len(terms) > 4:  # few are shown as they are
         zeros, terms = len(terms), [term for term in terms if math.prod(term)]
         zeros -= len(terms)
         terms = terms or [(0.0,)]
