@@ -297,5 +297,5 @@ def test_every_formula_of_the_textbook_is_documented():
         name for title, first in tables for row in rows(section(NOTATION, title), first) for name in spans(row[2])
     }
     assert all(hasattr(textbook, name) for name in documented)
-    helpers = {"activation_of", "region_shape", "sigmoid", "true_convolution"}
+    helpers = {"activation_of", "region_pixels", "region_shape", "sigmoid", "true_convolution"}
     assert set(textbook.__all__) - helpers == documented

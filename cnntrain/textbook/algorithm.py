@@ -17,7 +17,9 @@ from cnntrain.textbook.batch_norm import (
     batch_norm_forward,
     delta_through_batch_norm,
     delta_through_dropout,
+    delta_through_residual,
     dropout_forward,
+    residual_forward,
 )
 from cnntrain.textbook.layers import (
     conv_db,
@@ -35,7 +37,7 @@ from cnntrain.textbook.layers import (
 Array = NDArray[np.float64]
 Layer = Mapping[str, Mapping[str, Any]]  # as in the YAML file: {"conv": {"K": 2, "F": 3, "activation": "relu"}}
 Parameters = Mapping[str, Array]  # {"layers.0.W": ..., "layers.0.b": ...}, numbered by the index of the layer
-Masks = Mapping[int, Sequence[Array]]  # by the index of a dropout layer, one mask per sample
+Masks = Mapping[int, Any]  # by the index of a dropout layer, one mask per sample; of a residual block, masks again
 
 EPS = 1e-5
 
@@ -49,6 +51,9 @@ def forward(layers: Sequence[Layer], parameters: Parameters, x: Array) -> tuple[
             keys = ("gamma", "b", "running_mean", "running_var")
             gamma, b, mean, var = (parameters[f"layers.{at}.{key}"] for key in keys)
             z.append(batch_norm_evaluation(gamma, b, mean, var, a[at], options.get("eps", EPS)))
+        elif kind == "residual":
+            F, shortcut = branches(options, parameters, at)
+            z.append(residual_forward(forward(*F, a[at])[1][-1], forward(*shortcut, a[at])[1][-1]))
         else:
             z.append(z_of(layer, parameters, at, a[at]))
         a.append(sigma(z[at], activation_of(layer)))
@@ -56,12 +61,12 @@ def forward(layers: Sequence[Layer], parameters: Parameters, x: Array) -> tuple[
 
 
 def z_of(layer: Layer, parameters: Parameters, at: int, a: Array) -> Array:
-    """z of one sample, for any layer but batch_norm; a missing b is 0."""
+    """z of one sample, for any layer but batch_norm and residual; a missing b is 0."""
     [(kind, options)] = layer.items()
     if kind == "dropout":
         return a
     if kind == "pool":
-        return pool_forward(a, options["k"], stride_of(options), options["type"])
+        return pool_forward(a, options["k"], stride_of(options), options["type"], options.get("P", 0))
     W = parameters[f"layers.{at}.W"]
     b = parameters.get(f"layers.{at}.b", np.zeros(len(W)))  # before a batch_norm there is none
     if kind == "conv":
@@ -93,6 +98,11 @@ def micro_batch_forward(
             z.append(batch_norm_forward(gamma, b, a[at], options.get("eps", EPS)))
         elif kind == "dropout":
             z.append([dropout_forward(*pair) for pair in zip((masks or {})[at], a[at], strict=True)])
+        elif kind == "residual":
+            F, shortcut = branches(options, parameters, at)
+            f = micro_batch_forward(*F, a[at], (masks or {}).get(at))[1][-1]
+            s = micro_batch_forward(*shortcut, a[at])[1][-1]
+            z.append([residual_forward(*pair) for pair in zip(f, s, strict=True)])
         else:
             z.append([z_of(layer, parameters, at, a_n) for a_n in a[at]])
         a.append([sigma(z_n, activation_of(layer)) for z_n in z[at]])
@@ -120,14 +130,101 @@ def micro_batch_gradients(
     last = activation_of(layers[-1])
     J = sum(loss_value(z_n, y_n, last, loss) for z_n, y_n in zip(z[-1], y, strict=True))
     delta = [output_delta(z_n, y_n, last, loss) for z_n, y_n in zip(z[-1], y, strict=True)]
+    return J, *backward(layers, parameters, z, a, delta, masks)
+
+
+def backward(
+    layers: Sequence[Layer],
+    parameters: Parameters,
+    z: Sequence[Sequence[Array]],
+    a: Sequence[Sequence[Array]],
+    delta: list[Array],
+    masks: Masks | None = None,
+) -> tuple[dict[str, Array], list[Array]]:
+    """The backward pass of a micro-batch from delta = dJ/dz of the last layer: every gradient, and dJ/dx."""
     gradients: dict[str, Array] = {}
     for at in reversed(range(len(layers))):
-        gradients |= gradients_of(layers[at], parameters, at, a[at], delta)
-        delta = delta_through(layers[at], parameters, at, a[at], delta, (masks or {}).get(at, ()))
+        of_layer = (masks or {}).get(at, ())
+        if "residual" in layers[at]:
+            found, delta = back_through_residual(layers[at]["residual"], parameters, at, a[at], delta, of_layer or None)
+            gradients |= found
+        else:
+            gradients |= gradients_of(layers[at], parameters, at, a[at], delta)
+            delta = delta_through(layers[at], parameters, at, a[at], delta, of_layer)
         if at > 0:
             sigma_before = activation_of(layers[at - 1])
             delta = [d_n * sigma_prime(z_n, sigma_before) for d_n, z_n in zip(delta, z[at - 1], strict=True)]
-    return J, gradients, delta
+    return gradients, delta
+
+
+def branches(
+    options: Mapping[str, Any], parameters: Parameters, at: int
+) -> tuple[tuple[Sequence[Layer], Parameters], tuple[Sequence[Layer], Parameters]]:
+    """The two ways through a residual block, F and the shortcut: the layers and parameters of each.
+
+    The shortcut has no layers, or a convolution with 1 x 1 kernels and the stride of F, and batch_norm if F has it.
+    """
+    prefix, F = f"layers.{at}.", options["layers"]
+    inside = {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
+    of_F = {f"layers.{name}": value for name, value in inside.items() if not name.startswith("shortcut.")}
+    of_shortcut = {
+        f"layers.{0 if name.endswith('.W') else 1}.{name.removeprefix('shortcut.')}": value
+        for name, value in inside.items()
+        if name.startswith("shortcut.")
+    }
+    shortcut: list[Layer] = []
+    if of_shortcut:
+        shortcut = [{"conv": {"K": len(of_shortcut["layers.0.W"]), "F": 1, "S": stride_through(F)}}]
+    if len(of_shortcut) > 1:
+        shortcut.append({"batch_norm": {"eps": [eps for layer in F for eps in eps_in(layer)][-1]}})
+    return (F, of_F), (shortcut, of_shortcut)
+
+
+def stride_through(layers: Sequence[Layer]) -> int:
+    """The stride of several layers: the product of theirs."""
+    product = 1
+    for layer in layers:
+        [(kind, options)] = layer.items()
+        if kind == "residual":
+            product *= stride_through(options["layers"])
+        elif kind == "pool":
+            product *= stride_of(options)
+        else:
+            product *= int(options.get("S", 1))
+    return product
+
+
+def eps_in(layer: Layer) -> list[float]:
+    """The eps of a batch_norm, or of all in a residual block."""
+    [(kind, options)] = layer.items()
+    if kind == "residual":
+        return [eps for inner in options["layers"] for eps in eps_in(inner)]
+    return [float(options.get("eps", EPS))] if kind == "batch_norm" else []
+
+
+def back_through_residual(
+    options: Mapping[str, Any],
+    parameters: Parameters,
+    at: int,
+    a: Sequence[Array],
+    delta: list[Array],
+    masks: Masks | None,
+) -> tuple[dict[str, Array], list[Array]]:
+    """Every gradient in a residual block, and delta_prev: delta takes the ways through F and through the shortcut."""
+    gradients: dict[str, Array] = {}
+    ways = []
+    for name, (layers, inside) in zip(("", "shortcut"), branches(options, parameters, at), strict=True):
+        z, outputs = micro_batch_forward(layers, inside, a, masks)
+        of_branch = delta
+        if layers:
+            sigma_last = activation_of(layers[-1])
+            of_branch = [d_n * sigma_prime(z_n, sigma_last) for d_n, z_n in zip(delta, z[-1], strict=True)]
+        found, through = backward(layers, inside, z, outputs, of_branch, masks)
+        ways.append(through)
+        for key, gradient in found.items():
+            inner = f"shortcut.{key.split('.')[-1]}" if name else key.removeprefix("layers.")
+            gradients[f"layers.{at}.{inner}"] = gradient
+    return gradients, [delta_through_residual(*pair) for pair in zip(*ways, strict=True)]
 
 
 def gradients_of(
@@ -160,7 +257,8 @@ def delta_through(
     if kind == "dropout":
         return [delta_through_dropout(mask, d_n) for mask, d_n in zip(masks, delta, strict=True)]
     if kind == "pool":
-        return [upsample(d_n, a_n, options["k"], stride_of(options), options["type"]) for a_n, d_n in pairs]
+        keys = options["k"], stride_of(options), options["type"], options.get("P", 0)
+        return [upsample(d_n, a_n, *keys) for a_n, d_n in pairs]
     W = parameters[f"layers.{at}.W"]
     if kind == "conv":
         P, S = options.get("P", 0), options.get("S", 1)

@@ -1,8 +1,8 @@
-"""Batch normalization and dropout, which the article does not cover.
+"""Batch normalization, dropout and residual blocks, which the article does not cover.
 
-Ioffe & Szegedy 2015, arXiv:1502.03167, and Srivastava et al. 2014. Batch normalization is the only layer that mixes
-samples: ``a`` and ``delta`` are lists of the samples of a micro-batch, images (C, H, W) or vectors (C,). A channel c
-has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
+Ioffe & Szegedy 2015, arXiv:1502.03167; Srivastava et al. 2014; He et al. 2016, arXiv:1512.03385. Batch normalization is
+the only layer that mixes samples: ``a`` and ``delta`` are lists of the samples of a micro-batch, images (C, H, W) or
+vectors (C,). A channel c has m values in them; ``gamma``, ``b``, ``mean`` and ``var`` are ``(C,)``.
 """
 
 from collections.abc import Sequence
@@ -88,3 +88,13 @@ def dropout_forward(mask: Array, a: Array) -> Array:
 def delta_through_dropout(mask: Array, delta: Array) -> Array:
     """dJ/da = mask ⊙ delta: no gradient where the value was dropped."""
     return mask * delta
+
+
+def residual_forward(f: Array, s: Array) -> Array:
+    """z = F(x) + x, with ``f`` = F(x); the shortcut's output ``s`` is x, or a convolution of x with 1 x 1 kernels."""
+    return f + s
+
+
+def delta_through_residual(through_F: Array, through_shortcut: Array) -> Array:
+    """dJ/dx = (delta through F) + (delta through the shortcut): x affects J both ways; through x itself delta stays."""
+    return through_F + through_shortcut

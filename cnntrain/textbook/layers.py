@@ -35,21 +35,27 @@ def conv_forward(W: Array, b: Array, a: Array, P: int = 0, S: int = 1) -> Array:
     return z
 
 
-def pool_forward(a: Array, k: int | str, S: int, type: str) -> Array:
-    """z_cij = max or average of the k x k region of a_c whose first pixel is Si, Sj (section 5).
+def pool_forward(a: Array, k: int | str, S: int, type: str, P: int = 0) -> Array:
+    """z_cij = max or average of the k x k region of a_c whose first pixel is Si - P, Sj - P (section 5).
 
-    ``a`` (C, H, W) -> ``z`` (C, OH, OW) with OH = (H - k) // S + 1: regions that do not fit are ignored. With k "all",
-    the only region is the whole image.
+    ``a`` (C, H, W) -> ``z`` (C, OH, OW) with OH = (H + 2P - k) // S + 1: regions that do not fit are ignored. With k
+    "all", the only region is the whole image. Max ignores the padding, average takes it for zeros.
 
     >>> pool_forward(np.arange(4.0).reshape(1, 2, 2), 2, 2, "max").tolist()
     [[[3.0]]]
     """
     (C, H, width), (rows, columns) = a.shape, region_shape(a, k)
-    z = np.zeros((C, (H - rows) // S + 1, (width - columns) // S + 1))
+    z = np.zeros((C, (H + 2 * P - rows) // S + 1, (width + 2 * P - columns) // S + 1))
     for c, i, j in ndindex(z.shape):
-        region = [a[c, S * i + p, S * j + q] for p, q in ndindex(rows, columns)]
-        z[c, i, j] = max(region) if type == "max" else sum(region) / len(region)
+        region = [a[c, *pixel] for pixel in region_pixels(a, i, j, k, S, P)]
+        z[c, i, j] = max(region) if type == "max" else sum(region) / (rows * columns)
     return z
+
+
+def region_pixels(a: Array, i: int, j: int, k: int | str, S: int, P: int = 0) -> list[tuple[int, int]]:
+    """The pixels of the image ``a`` (C, H, W) in region i, j, row by row; those of the padding are left out."""
+    pixels = [(S * i + p - P, S * j + q - P) for p, q in ndindex(*region_shape(a, k))]
+    return [(h, w) for h, w in pixels if 0 <= h < a.shape[1] and 0 <= w < a.shape[2]]
 
 
 def region_shape(a: Array, k: int | str) -> tuple[int, int]:
@@ -96,20 +102,20 @@ def delta_through_conv(W: Array, delta: Array, a_shape: tuple[int, ...], P: int 
     return padded[:, P : P + H, P : P + width]
 
 
-def upsample(delta: Array, a: Array, k: int | str, S: int, type: str) -> Array:
+def upsample(delta: Array, a: Array, k: int | str, S: int, type: str, P: int = 0) -> Array:
     """dJ/da = upsample(delta) (section 3). ``delta`` (C, OH, OW), the pool's input ``a`` (C, H, W) -> (C, H, W).
 
     Max puts a value at the position of the maximum, in a tie the first in row-major order. Average puts 1 / k^2 of it
     on each pixel of its region. Overlapping regions add up; a pixel in no region gets 0.
     """
-    result = np.zeros(a.shape)
+    result, (rows, columns) = np.zeros(a.shape), region_shape(a, k)
     for c, i, j in ndindex(delta.shape):
-        region = [(c, S * i + p, S * j + q) for p, q in ndindex(*region_shape(a, k))]
+        region = [(c, *pixel) for pixel in region_pixels(a, i, j, k, S, P)]
         if type == "max":
             result[max(region, key=lambda pixel: a[pixel])] += delta[c, i, j]
         else:
             for pixel in region:
-                result[pixel] += delta[c, i, j] / len(region)
+                result[pixel] += delta[c, i, j] / (rows * columns)
     return result
 
 
