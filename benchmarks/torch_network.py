@@ -31,37 +31,65 @@ def build(layers: list[dict[str, Any]], input_shape: tuple[int, ...], classes: i
         layout: A key of ``LAYOUTS``.
     """
     torch.manual_seed(0)
+    modules, _ = modules_of(layers, input_shape, classes)
+    return nn.Sequential(*modules).to(memory_format=LAYOUTS[layout])
+
+
+def modules_of(
+    layers: list[dict[str, Any]], shape: tuple[int, ...], classes: int
+) -> tuple[list[nn.Module], tuple[int, ...]]:
+    """Return the modules of ``layers`` and the shape of their output, (C, H, W) or (features,)."""
     modules: list[nn.Module] = []
-    C, H, W = input_shape
-    features = 0  # of a vector; 0 while there is an image
     for index, entry in enumerate(layers):
         (kind, o), *_ = entry.items()
         if kind == "conv":
             bias = "batch_norm" not in (layers[index + 1] if index + 1 < len(layers) else {})
-            module: nn.Module = nn.Conv2d(C, o["K"], o["F"], stride=o["S"], padding=o["P"], bias=bias)
-            C, H, W = o["K"], *((side + 2 * o["P"] - o["F"]) // o["S"] + 1 for side in (H, W))
+            module: nn.Module = nn.Conv2d(shape[0], o["K"], o["F"], stride=o["S"], padding=o["P"], bias=bias)
+            shape = o["K"], *((side + 2 * o["P"] - o["F"]) // o["S"] + 1 for side in shape[1:])
         elif kind == "batch_norm":
-            module = nn.BatchNorm1d(features) if features else nn.BatchNorm2d(C)
+            module = nn.BatchNorm1d(shape[0]) if len(shape) == 1 else nn.BatchNorm2d(shape[0])
         elif kind == "dropout":
             module = nn.Dropout(o["rate"])
         elif kind == "pool" and o["k"] == "all":
             module = {"max": nn.AdaptiveMaxPool2d, "average": nn.AdaptiveAvgPool2d}[o["type"]](1)
-            H = W = 1
+            shape = shape[0], 1, 1
         elif kind == "pool":
             S = o.get("S", o["k"])
-            module = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[o["type"]](o["k"], S)
-            H, W = ((side - o["k"]) // S + 1 for side in (H, W))
+            module = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[o["type"]](o["k"], S, o["P"])
+            shape = shape[0], *((side + 2 * o["P"] - o["k"]) // S + 1 for side in shape[1:])
+        elif kind == "residual":
+            module = Residual(o["layers"], shape, classes)
+            shape = module.out_shape
         else:
-            if not features:
+            if len(shape) > 1:
                 modules.append(nn.Flatten())
-                features = C * H * W
-            module = nn.Linear(features, o.get("units", classes))
-            features = o.get("units", classes)
+            module = nn.Linear(math.prod(shape), o.get("units", classes))
+            shape = (o.get("units", classes),)
         modules.append(module)
         initialize(module, o.get("init") or ("he" if o.get("activation") in RECTIFIERS else "xavier"))
         if o.get("activation") in ACTIVATIONS:
             modules.append(ACTIVATIONS[o["activation"]]())
-    return nn.Sequential(*modules).to(memory_format=LAYOUTS[layout])
+    return modules, shape
+
+
+class Residual(nn.Module):
+    """A residual block up to its activation, as in torchvision's ResNet."""
+
+    def __init__(self, layers: list[dict[str, Any]], shape: tuple[int, ...], classes: int):
+        super().__init__()
+        modules, self.out_shape = modules_of(layers, shape, classes)
+        self.layers, self.shortcut = nn.Sequential(*modules), nn.Sequential()
+        if self.out_shape != shape:
+            stride = -(-shape[1] // self.out_shape[1])
+            conv = nn.Conv2d(shape[0], self.out_shape[0], 1, stride=stride, bias=False)
+            initialize(conv, "xavier")
+            normalized = any("batch_norm" in layer for layer in layers)
+            self.shortcut = nn.Sequential(conv, *([nn.BatchNorm2d(self.out_shape[0])] if normalized else []))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return F(x) + x."""
+        result: torch.Tensor = self.layers(x) + self.shortcut(x)
+        return result
 
 
 def initialize(module: nn.Module, rule: str) -> None:

@@ -90,6 +90,7 @@ ACTIVATIONS = "act nonlinearity activation_fn activation_function"
 NO_KEYS = {
     "cnntrain runs on the CPU; leave it out": "device devices gpu gpus cuda accelerator no_cuda mps",
     "use --out DIR for the run folder": "output output_dir out_dir outdir save_dir log_dir logdir run_dir project",
+    "grouped and depthwise convolutions are not supported; leave it out": "groups num_groups depthwise cardinality",
     "use the command: cnntrain resume RUN": "resume",
     "write --progress none": "quiet verbose silent verbosity q v",
 }

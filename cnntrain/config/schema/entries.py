@@ -62,7 +62,8 @@ class ResidualOptions(LayerOptions):
             if in_shape != out_shape:
                 raise ShapeError(
                     f"the identity cannot be added: the input is {shown(in_shape)}, the output of layers "
-                    f"{shown(out_shape)}; write shortcut: conv, or leave it out"
+                    f"{shown(out_shape)}; a conv with P = F // 2 and S = 1 keeps rows and columns, and shortcut: conv "
+                    "changes the number of channels"
                 )
             return []
         if len(in_shape) < 3 or len(out_shape) < 3:
