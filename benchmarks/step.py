@@ -34,7 +34,13 @@ from cnntrain.training.workers import number_of_workers
 from machine import machine, machine_text
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-NETWORKS = {"digits": [32], "mnist_lenet5": [32, 128], "mnist": [32, 128], "cifar10": [32, 128], "cifar10_resnet": [128]}
+NETWORKS = {
+    "digits": [32],
+    "mnist_lenet5": [32, 128],
+    "mnist": [32, 128],
+    "cifar10": [32, 128],
+    "cifar10_resnet": [128],
+}
 """Batch sizes of each."""
 LAYOUTS = ["contiguous", "channels_last"]
 WARM_UP = 5

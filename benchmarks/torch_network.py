@@ -72,7 +72,7 @@ def modules_of(
     return modules, shape
 
 
-class Residual(nn.Module):
+class Residual(nn.Module):  # type: ignore[misc]
     """A residual block up to its activation, as in torchvision's ResNet."""
 
     def __init__(self, layers: list[dict[str, Any]], shape: tuple[int, ...], classes: int):

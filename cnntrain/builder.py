@@ -161,7 +161,8 @@ def build_shaped(config: Config, input_shape: Shape, classes: int | None, dtype:
     entries = [entry.options.with_classes(classes) for entry in config.network.layers]
     layers = list(make_layers(entries, (H, C, W), options.seed))
     objective = objective_of(config, math.prod(layers[-1].out_shape))
-    return Network(layers, objective, dtype or options.dtype, micro_batch_size(layers, options.batch_size))
+    frozen = max((i + 1 for i, layer in enumerate(layers) if layer.index < config.network.freeze), default=0)
+    return Network(layers, objective, dtype or options.dtype, micro_batch_size(layers, options.batch_size), frozen)
 
 
 def objective_of(config: Config, classes: int) -> Objective:

@@ -52,6 +52,8 @@ KEYS = {
     "data.standardize": "normalize normalise standardise",
     "network.input": "input_shape in_shape",
     "network.layers": "model architecture",
+    "network.start_from": "pretrained weights_from init_from checkpoint finetune from pretrained_weights resume_from",
+    "network.freeze": "freeze_layers frozen n_freeze freeze_at trainable",
 }
 """Names for each key."""
 LAYERS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cnntrain.backbones.spec import BACKBONES
-from cnntrain.config.schema.config import SOURCES
+from cnntrain.config.schema.config import SOURCES, NetworkOptions
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.shipped import CHECKOUT
 from cnntrain.config.yaml.nodes import Entry, Node, Scalar, entry_at, find, place, put
@@ -22,7 +22,11 @@ def is_path(kind: Any) -> bool:
 PATHS = tuple(
     dict.fromkeys(
         (section, key)
-        for section, models in (("data", SOURCES.values()), ("training", [TrainingOptions]))
+        for section, models in (
+            ("data", SOURCES.values()),
+            ("network", [NetworkOptions]),
+            ("training", [TrainingOptions]),
+        )
         for options in models
         for key, field in options.model_fields.items()
         if is_path(field.annotation)

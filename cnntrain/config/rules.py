@@ -43,6 +43,7 @@ def broken_rules(
     """
     yield from input_rules(root, meant)
     yield from layer_rules(layers)
+    yield from freeze_rules(root, layers)
     if training:
         yield from training_rules(root, training)
         yield from loss_rules(training, layers[-1] if layers else None)
@@ -100,6 +101,22 @@ def layer_rules(
                 f"{layer.kind} needs an image, but gets the vector of {place(None, first_fc)}, an fc; "
                 "put it before that",
             )
+
+
+def freeze_rules(root: Node, layers: Sequence[LayerEntry | None]) -> Iterator[Broken]:
+    """Yield a problem if nothing is left to train, or if a digest belongs to no weights."""
+    path: Path = ("network", "freeze")
+    node = find(root, path)
+    freeze = node.value if isinstance(node, Scalar) else 0
+    trained = [index for index, layer in enumerate(layers) if layer is None or layer.options.is_trained]
+    if isinstance(freeze, int) and trained and freeze > trained[-1]:
+        yield (
+            path,
+            f"freeze = {freeze} leaves nothing to train: {place(root, ('network', 'layers', trained[-1]))} is the last "
+            f"entry with parameters; use at most {trained[-1]}",
+        )
+    if is_given(root, ("network", "start_digest")) and not is_given(root, ("network", "start_from")):
+        yield ("network", "start_digest"), "start_digest only applies with start_from; leave it out"
 
 
 def own_rules(layer: LayerEntry, path: Path, is_last: bool) -> Iterator[Broken]:

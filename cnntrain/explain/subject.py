@@ -218,7 +218,7 @@ def position_of(path: Path, config: Config, data: Data, network: Network) -> tup
     except WeightsError as error:
         return Position(steps=steps), [("bad_checkpoint", {"reason": str(error)})]
     before, now = saved.config.training, config.training
-    if before.optimizer != now.optimizer or saved.states.shape != (now.state_rows, network.theta.size):
+    if before.optimizer != now.optimizer or saved.states.shape != (now.state_rows, network.layout.size):
         return Position(steps=steps), [("other_optimizer", {})]
     state = saved.state
     done = (state.epoch - 1) * steps + state.batch

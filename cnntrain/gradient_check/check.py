@@ -197,9 +197,10 @@ class GradientCheck:
         self.value = LossValue(network, x, y)
         self.tensors = {
             name: (slot.position, network.theta[slot.slice], gradient[slot.slice])
-            for name, slot in network.layout.parameters.items()
+            for name, slot in network.layout.trained.items()
         }
-        self.tensors["input"] = (0, x.reshape(-1), dx.reshape(-1))
+        if dx is not None:
+            self.tensors["input"] = (0, x.reshape(-1), dx.reshape(-1))
 
     def results(self, samples: int | Literal["all"], threshold: float) -> Iterator[dict[str, Any]]:
         """Yield the result for each parameter and for the input."""

@@ -58,14 +58,14 @@ class LossValue:
             workspace = network.load_micro_batch(self.x, part)
             first = max((i for i in inputs if i <= position), default=0)
             value = inputs[first].copy() if first else workspace.x
-            value = network.row.forward(value, workspace.caches, first, network.training_stop)
+            value = network.run(value, workspace, first, network.training_stop)
             J += network.compute_loss(value, self.y[part], network.training_loss)[0] * scale
             pattern += self.pattern(workspace, first)
         return J + network.objective.penalty(network.theta[: network.layout.W_count]), pattern
 
     def pattern(self, workspace: MicroBatchWorkspace, first: int) -> bytes:
         """Return the side of every kink that the last forward pass took, including the kink of L1 at W = 0."""
-        parts = self.network.row.patterns(workspace.caches, first, self.network.training_stop)
+        parts = self.network.row.patterns(workspace.caches, max(first, self.network.frozen), self.network.training_stop)
         if self.network.objective.l1:
             parts.append(self.network.theta[: self.network.layout.W_count] > 0)
         return b"".join(np.packbits(part != 0).tobytes() for part in parts)

@@ -99,7 +99,7 @@ class Predictor:
         """Return the network's output for preprocessed images or features; see ``Network.forward``."""
         return self.network.forward(x)
 
-    def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
+    def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array | None]:
         """Return J, dJ/d parameters and dJ/dx of a preprocessed batch; see ``Network.loss_and_gradients``."""
         return self.network.loss_and_gradients(x, y)
 

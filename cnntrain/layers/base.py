@@ -114,6 +114,12 @@ class Layer(ABC, Generic[CacheT]):
         on_output(self, y)
         return y
 
+    def observed_infer(self, x: Array, cache: CacheT, on_output: OnOutput) -> Array:
+        """Run ``infer`` and call the observer, after the layers inside with them."""
+        y = self.infer(x, cache)
+        on_output(self, y)
+        return y
+
     def observed_backward(
         self, delta: Array, cache: CacheT, grads: dict[str, Array], want_delta: bool, on_delta: OnDelta
     ) -> Array | None:

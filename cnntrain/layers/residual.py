@@ -205,6 +205,12 @@ class Residual(Layer[ResidualCache]):
     def infer(self, x: Array, cache: ResidualCache) -> Array:
         return self.activate(self.F.infer(x, cache.F), self.shortcut.infer(x, cache.shortcut), x, cache)
 
+    def observed_infer(self, x: Array, cache: ResidualCache, on_output: OnOutput) -> Array:
+        f = self.F.infer(x, cache.F, on_output=on_output)
+        y = self.activate(f, self.shortcut.infer(x, cache.shortcut, on_output=on_output), x, cache)
+        on_output(self, y)
+        return y
+
     def activate(self, f: Array, s: Array, x: Array, cache: ResidualCache) -> Array:
         """Return sigma(f + s), in the memory of one of them if nobody reads that again."""
         out = cache.z if not self.adds_in_place else f if s is x else s

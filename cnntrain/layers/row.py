@@ -48,9 +48,14 @@ def in_config(name: str) -> str:
     return ".residual.".join(f"layers[{step}]" if step.isdecimal() else step for step in steps)
 
 
-def workspace_sizes(caches: Sequence[Workspaces], want_delta: bool) -> list[tuple[Use, int]]:
-    """Return the use and the bytes of each array of the caches of a row; see ``Workspaces.sizes``."""
-    return [size for i, cache in enumerate(caches) for size in cache.sizes(want_delta or i > 0)]
+def workspace_sizes(caches: Sequence[Workspaces], want_delta: bool, frozen: int = 0) -> list[tuple[Use, int]]:
+    """Return the use and the bytes of each array of the caches of a row; see ``Workspaces.sizes``.
+
+    The first ``frozen`` layers only run in evaluation mode.
+    """
+    evaluated = [size for cache in caches[:frozen] for size in cache.sizes(False) if size[0] == "evaluation"]
+    trained = [size for i, cache in enumerate(caches[frozen:]) for size in cache.sizes(want_delta or i > 0)]
+    return evaluated + trained
 
 
 class Row:
@@ -102,10 +107,17 @@ class Row:
             x = layer.forward(x, cache) if on_output is None else layer.observed_forward(x, cache, on_output)
         return x
 
-    def infer(self, x: Array, caches: Sequence[Any], start: int = 0, stop: int | None = None) -> Array:
+    def infer(
+        self,
+        x: Array,
+        caches: Sequence[Any],
+        start: int = 0,
+        stop: int | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Array:
         """Return the output of the layers ``start`` to ``stop`` in evaluation mode; arguments as for ``forward``."""
         for layer, cache in zip(self.layers[start:stop], caches[start:stop], strict=True):
-            x = layer.infer(x, cache)
+            x = layer.infer(x, cache) if on_output is None else layer.observed_infer(x, cache, on_output)
         return x
 
     def backward(
@@ -113,26 +125,28 @@ class Row:
         delta: Array,
         caches: Sequence[Any],
         grads: Sequence[dict[str, Array]],
+        start: int = 0,
         stop: int | None = None,
         want_delta: bool = True,
         on_delta: OnDelta | None = None,
     ) -> Array | None:
-        """Write the gradients of the layers before ``stop`` and return the gradient with respect to the input.
+        """Write the gradients of the layers ``start`` to ``stop``; return that with respect to their input.
 
         Args:
             delta: The gradient with respect to the output of the last forward pass; may be overwritten.
             caches: The caches that this forward pass filled.
             grads: Output arrays for each layer's gradients, shaped as its ``params``.
+            start: As in ``forward``.
             stop: As in ``forward``.
             want_delta: False if the gradient with respect to the input is not needed; the result is then None.
             on_delta: Observer of the deltas, also of the layers inside others.
         """
         current: Array | None = delta
         layers = self.layers[:stop]
-        for i in reversed(range(len(layers))):
+        for i in reversed(range(start, len(layers))):
             if current is None:
                 raise TypeError(f"{type(layers[i]).__name__} got no delta")
-            arguments = current, caches[i], grads[i], want_delta or i > 0
+            arguments = current, caches[i], grads[i], want_delta or i > start
             if on_delta is None:
                 current = layers[i].backward(*arguments)
             else:

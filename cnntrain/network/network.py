@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnntrain.errors import UsageError
 from cnntrain.layers.base import Layer, OnOutput
 from cnntrain.layers.row import Row, in_config, walk
 from cnntrain.layers.softmax import Softmax
@@ -41,6 +42,8 @@ class Network:
     Attributes:
         row: The layers, and the loops over them; one entry of the config may become several layers.
         training_stop: Index of the layer before which training ends its passes: cross entropy takes the logits.
+        frozen: Number of layers, from the first on, that are not trained: they run in evaluation mode, and no gradient
+            is computed for them.
         theta: All parameters in one vector, followed by the buffers (running statistics of batch normalization).
         layout: The position of each parameter in theta.
         in_shape: Shape of a sample, ``(C, H, W)`` or ``(features,)``.
@@ -63,15 +66,16 @@ class Network:
         objective: Objective,
         dtype: DTypeLike = "float32",
         micro_batch_size: int = 32,
+        frozen: int = 0,
     ):
-        self.row = Row(layers)
+        self.row, self.frozen = Row(layers), frozen
         self.dtype = np.dtype(dtype)
         self.micro_batch_size = micro_batch_size
         self.in_shape = edge_shape(self.layers[0].in_shape)
         self.out_shape = edge_shape(self.layers[-1].out_shape)
         self._workspaces = WorkspacePool(self.layers, self.dtype, micro_batch_size)
-        self.layout = ParameterLayout(self.layers)
-        self.move_to(np.empty(self.layout.size, self.dtype))
+        self.layout = ParameterLayout(self.layers, frozen)
+        self.move_to(np.empty(self.layout.theta_size, self.dtype))
         self.set_objective(objective)
 
     __repr__, _repr_html_, __dir__ = text_table, html_table, completions
@@ -138,7 +142,20 @@ class Network:
 
     def forward_micro_batch(self, workspace: MicroBatchWorkspace, on_output: OnOutput | None = None) -> Array:
         """Return the input of the loss for the micro-batch in ``workspace.x``, in training mode."""
-        return self.row.forward(workspace.x, workspace.caches, stop=self.training_stop, on_output=on_output)
+        return self.run(workspace.x, workspace, stop=self.training_stop, on_output=on_output)
+
+    def run(
+        self,
+        x: Array,
+        workspace: MicroBatchWorkspace,
+        start: int = 0,
+        stop: int | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Array:
+        """Return the output of the layers ``start`` to ``stop`` in training mode, frozen ones in evaluation mode."""
+        border = max(start, self.frozen)
+        x = self.row.infer(x, workspace.caches, start, border, on_output)
+        return self.row.forward(x, workspace.caches, border, stop, on_output)
 
     def infer_micro_batch(self, workspace: MicroBatchWorkspace) -> Array:
         """Return the input of the loss for the micro-batch in ``workspace.x``, in evaluation mode."""
@@ -188,8 +205,8 @@ class Network:
         loss, correct, delta = self.compute_loss(self.forward_micro_batch(workspace), y, self.training_loss)
         delta *= scale
         delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, workspace.n)
-        dx = self.row.backward(delta, workspace.caches, grads, stop=self.training_stop, want_delta=want_dx)
-        return loss, correct, dx
+        dx = self.row.backward(delta, workspace.caches, grads, self.frozen, self.training_stop, want_delta=want_dx)
+        return loss, correct, None if self.frozen else dx
 
     def first_nonfinite(self, workspace: MicroBatchWorkspace) -> str | None:
         """Return the first entry with an infinity or NaN in its output, as ``layers[2] (conv)``, or None."""
@@ -201,7 +218,7 @@ class Network:
                 nonfinite.append(f"{in_config(names[layer])} ({layer.kind})")
 
         with np.errstate(over="ignore", invalid="ignore"):
-            self.row.forward(workspace.x, workspace.caches, on_output=check)
+            self.run(workspace.x, workspace, on_output=check)
         return nonfinite[0] if nonfinite else None
 
     def micro_batches(self, count: int) -> list[slice]:
@@ -228,7 +245,7 @@ class Network:
             y[part] = to_edge(self.row.infer(workspace.x, workspace.caches))
         return y
 
-    def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array]:
+    def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array | None]:
         """Return J, dJ/d parameters and dJ/dx of one batch, computed by the code that trains.
 
         Args:
@@ -236,29 +253,30 @@ class Network:
             y: Labels, integers ``(N,)``.
 
         Returns:
-            J with the penalties, the gradients named and shaped as in ``parameters()``, and dJ/dx, shaped as x.
+            J with the penalties, the gradients named and shaped as in ``parameters()``, and dJ/dx, shaped as x. If the
+            first layers are frozen, there are no gradients for them, and dJ/dx is None.
 
         Raises:
             ShapeError: x does not have the network's input shape.
             DataError: A label is not a class, or there are not as many labels as images.
         """
         J, gradient, dx = self.gradient(x, y)
-        return J, self.layout.named(gradient, self.layout.parameters), dx
+        return J, self.layout.named(gradient, self.layout.trained), dx
 
-    def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array]:
-        """Return J, the gradient as one vector laid out as theta, and dJ/dx; see ``loss_and_gradients``."""
+    def gradient(self, x: Array, y: Labels) -> tuple[float, Array, Array | None]:
+        """Return J, the gradient as one vector (``layout.size``), and dJ/dx; see ``loss_and_gradients``."""
         x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
         scale = self.objective.scale(len(x))
-        J, dx = 0.0, np.empty(x.shape, self.dtype)
-        total, partial = np.zeros_like(self.theta), np.empty_like(self.theta)
+        J, dx = 0.0, None if self.frozen else np.empty(x.shape, self.dtype)
+        total, partial = np.zeros(self.layout.size, self.dtype), np.empty(self.layout.size, self.dtype)
         grads = self.layout.views(partial)
         for part in self.micro_batches(len(x)):
             workspace = self.load_micro_batch(x, part)
             loss, _, dx_part = self.forward_backward(workspace, y[part], scale, grads, want_dx=True)
             J += loss * scale
             total += partial
-            assert dx_part is not None
-            dx[part] = to_edge(dx_part)
+            if dx is not None and dx_part is not None:
+                dx[part] = to_edge(dx_part)
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx
@@ -276,6 +294,7 @@ class Network:
 
         Raises:
             ShapeError, DataError: As for ``loss_and_gradients``.
+            UsageError: The first layers are frozen.
 
         Examples:
             >>> import cnntrain
@@ -284,13 +303,18 @@ class Network:
             >>> trace[1].kind, trace[1].delta.shape, trace["layers.0.dW"].shape
             ('pool', (2, 8, 4, 4), (8, 1, 3, 3))
         """
+        if self.frozen:
+            raise UsageError(
+                "a trace needs delta of every layer, but the first layers of this network are frozen; leave out "
+                "network.freeze"
+            )
         x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
         network = self if dtype is None or np.dtype(dtype) == self.dtype else self.astype(dtype)
         return trace(network, x, y)
 
     def astype(self, dtype: DTypeLike) -> "Network":
         """Return a copy of the network that computes in another type."""
-        return Network(copy.deepcopy(self.layers), self.objective, dtype, self.micro_batch_size)
+        return Network(copy.deepcopy(self.layers), self.objective, dtype, self.micro_batch_size, self.frozen)
 
     def load_micro_batch(self, x: Array, part: slice) -> MicroBatchWorkspace:
         """Return a workspace that holds a part of ``x`` ``(N, C, H, W)``, outside any epoch."""

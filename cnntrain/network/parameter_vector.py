@@ -1,4 +1,4 @@
-"""All parameters of a network in one vector: every W, then the other parameters (b, gamma), then the buffers.
+"""All parameters of a network in one vector: every W, then the other parameters (b, gamma), the buffers, frozen ones.
 
 A step, a sum of gradients or a penalty on W is then one operation, whatever the layers are. PyTorch's FSDP calls such a
 vector a flat parameter.
@@ -16,7 +16,7 @@ from cnntrain.layers.base import Layer
 from cnntrain.layers.row import walk
 from cnntrain.types import Array, Shape
 
-WEIGHT, OTHER, BUFFER = range(3)
+WEIGHT, OTHER, BUFFER, FROZEN = range(4)
 """The sections of the vector, in this order."""
 MAX_NAMED = 6
 """Maximum number of tensors that a message names."""
@@ -35,6 +35,8 @@ class ParameterSlot:
     """Name within the layer, such as ``W`` or ``b``."""
     slice: slice
     """Its entries of the vector."""
+    frozen: bool = False
+    """Whether it is not trained: a parameter or buffer of the first entries, see ``network.freeze``."""
 
     @property
     def name(self) -> str:
@@ -51,7 +53,7 @@ class ParameterSlot:
         return vector[self.slice].reshape(self.layer.params[self.key].shape)
 
     @property
-    def trainable(self) -> bool:
+    def is_parameter(self) -> bool:
         """Whether it is a parameter, not a buffer."""
         return self.key not in self.layer.buffers
 
@@ -72,37 +74,47 @@ class ParameterLayout:
     """The position of each parameter and buffer in the vector.
 
     Attributes:
-        parameters: The trained parameters by full name, ``layers.<index>.W`` or ``.b``, in the order of the layers.
-        buffers: The running statistics by full name, in the order of the layers. A gradient vector holds in their place
-            the statistics of each micro-batch times its number of samples.
-        slots: Both.
-        size: Number of entries of the vector.
-        W_count: Number of entries that belong to a W; they come first. Only they are penalized.
+        parameters: The parameters by full name, ``layers.<index>.W`` or ``.b``, in the order of the layers.
+        trained: Those of them that are not frozen.
+        buffers: The running statistics that are not frozen by full name, in the order of the layers. A gradient vector
+            holds in their place the statistics of each micro-batch times its number of samples.
+        slots: All parameters and buffers.
+        size: Number of entries of a gradient, and of theta without what is frozen, which comes last.
+        theta_size: Number of entries of theta.
+        W_count: Number of entries that belong to a W that is trained; they come first. Only they are penalized.
         trainable_count: Number of entries that are trained; the buffers come after them.
+
+    Args:
+        layers: The layers of the network.
+        frozen: How many of them, from the first on, are not trained.
     """
 
-    def __init__(self, layers: Sequence[Layer[Any]]):
+    def __init__(self, layers: Sequence[Layer[Any]], frozen: int = 0):
         self.layers = layers
         entries = [
-            (section_of(layer, key), key, position, name, layer)
+            (FROZEN if position < frozen else section_of(layer, key), key, position, name, layer)
             for position, outer in enumerate(layers)
             for name, layer in walk([outer])
             if not layer.branches
             for key in layer.params
         ]
-        self.size = self.W_count = self.trainable_count = 0
+        self.theta_size = self.size = self.W_count = self.trainable_count = 0
         slots: list[ParameterSlot] = []
         for section, key, position, name, layer in sorted(entries, key=lambda entry: entry[:2]):
-            start, self.size = self.size, self.size + layer.params[key].size
-            slots.append(ParameterSlot(layer, position, name, key, slice(start, self.size)))
+            start, end = self.theta_size, self.theta_size + layer.params[key].size
+            slots.append(ParameterSlot(layer, position, name, key, slice(start, end), section == FROZEN))
+            self.theta_size = end
             if section == WEIGHT:
-                self.W_count = self.size
-            if section != BUFFER:
-                self.trainable_count = self.size
+                self.W_count = end
+            if section <= OTHER:
+                self.trainable_count = end
+            if section <= BUFFER:
+                self.size = end
         slots.sort(key=lambda slot: (in_order(slot.entry), slot.key))
         self.slots = {slot.name: slot for slot in slots}
-        self.parameters = {name: slot for name, slot in self.slots.items() if slot.trainable}
-        self.buffers = {name: slot for name, slot in self.slots.items() if not slot.trainable}
+        self.parameters = {name: slot for name, slot in self.slots.items() if slot.is_parameter}
+        self.trained = {name: slot for name, slot in self.parameters.items() if not slot.frozen}
+        self.buffers = {name: slot for name, slot in self.slots.items() if not (slot.is_parameter or slot.frozen)}
 
     def split(self, part: slice) -> tuple[slice, slice]:
         """Split a part of the vector into parameters and buffers."""
@@ -110,9 +122,11 @@ class ParameterLayout:
         return slice(part.start, border), slice(border, part.stop)
 
     def views(self, vector: Array) -> list[dict[str, Array]]:
-        """Return each layer's views of a vector, by the names of its parameters and buffers."""
+        """Return each layer's views of a gradient, by the names of its parameters and buffers that are not frozen."""
         views: list[dict[str, Array]] = [{} for _ in self.layers]
         for slot in self.slots.values():
+            if slot.frozen:
+                continue
             views[slot.position][slot.name_in_row] = slot.view(vector)
         return views
 

@@ -20,7 +20,12 @@ def describe(network: "Network") -> dict[str, Any]:
     The row of a residual block has the totals of the block, the rows of its layers (``layers``) and that of its
     shortcut, None for the identity.
     """
-    return {"layers": rows_of(network.layers), "parameters": network.layout.trainable_count}
+    frozen = 1 + max((layer.index for layer in network.layers[: network.frozen] if layer.params), default=-1)
+    rows = rows_of(network.layers)
+    for row in rows:
+        row["frozen"] = row["index"] < frozen
+    parameters = sum(slot.layer.params[slot.key].size for slot in network.layout.parameters.values())
+    return {"layers": rows, "parameters": parameters, "trained_parameters": network.layout.trainable_count}
 
 
 def rows_of(layers: Sequence[Layer[Any]]) -> list[dict[str, Any]]:

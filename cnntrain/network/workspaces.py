@@ -21,12 +21,19 @@ class MicroBatchWorkspace(Workspaces):
         n: Number of samples.
         dtype: The network's type.
         largest: The workspace of a larger micro-batch, whose memory this one shares.
+        frozen: How many of the layers, from the first on, only run in evaluation mode.
     """
 
     def __init__(
-        self, layers: Sequence[Layer[Any]], n: int, dtype: DTypeLike, largest: "MicroBatchWorkspace | None" = None
+        self,
+        layers: Sequence[Layer[Any]],
+        n: int,
+        dtype: DTypeLike,
+        largest: "MicroBatchWorkspace | None" = None,
+        frozen: int = 0,
     ):
         super().__init__(n, dtype)
+        self.frozen = frozen
         self.in_shape = layers[0].in_shape
         self.largest = largest
         self.sample_ids = SampleIds(0, np.arange(n))
@@ -46,10 +53,12 @@ class MicroBatchWorkspace(Workspaces):
 
     def sizes(self, want_delta: bool = False) -> list[tuple[Use, int]]:
         """Return the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
-        return super().sizes() + workspace_sizes(self.caches, want_delta)
+        return super().sizes() + workspace_sizes(self.caches, want_delta, self.frozen)
 
 
-def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int) -> int:
+def workspace_bytes(
+    layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int, evaluated: int, frozen: int = 0
+) -> int:
     """Return the bytes of memory that training uses for micro-batches, computed from shapes alone.
 
     Args:
@@ -57,9 +66,12 @@ def workspace_bytes(layers: Sequence[Layer[Any]], dtype: DTypeLike, learned: int
         dtype: The network's type.
         learned: Samples of the largest micro-batch that is trained on; 0 if this process trains on none.
         evaluated: Samples of the largest micro-batch that is only evaluated.
+        frozen: How many of the layers, from the first on, only run in evaluation mode.
     """
     total = 0
-    training, evaluation = (MicroBatchWorkspace(layers, max(1, n), dtype).sizes() for n in (learned, evaluated))
+    training, evaluation = (
+        MicroBatchWorkspace(layers, max(1, n), dtype, frozen=frozen).sizes() for n in (learned, evaluated)
+    )
     for (use, to_train), (_, to_evaluate) in zip(training, evaluation, strict=True):
         if use == "evaluation":
             total += max(to_train, to_evaluate)

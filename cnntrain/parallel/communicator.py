@@ -36,7 +36,9 @@ class VectorParts(Protocol):
     """Size of a vector and its division into parts."""
 
     size: int
-    """Number of entries."""
+    """Number of entries of a gradient."""
+    theta_size: int
+    """Number of entries of theta: those of a gradient, then what is frozen."""
 
     def views(self, vector: Array) -> Views:
         """Return views of the parts of ``vector``."""

@@ -38,7 +38,7 @@ def fields(
     """
     return {
         "counters": ((size, CACHE_LINE), "int64"),
-        "theta": ((layout.size,), dtype),
+        "theta": ((layout.theta_size,), dtype),
         "gradients": ((row_starts(counts, size)[-1], layout.size), dtype),
         "states": ((rows, layout.size), dtype),
         "squares": ((blocks(layout.size),), "float64"),

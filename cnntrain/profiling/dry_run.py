@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from cnntrain.builder import build_for, load_config_data
+from cnntrain.builder import load_config_data
 from cnntrain.config import Config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.network.summary import describe
@@ -13,6 +13,7 @@ from cnntrain.profiling.timer import Timer
 from cnntrain.training.batches import batch_count
 from cnntrain.training.footprint import check_memory, memory_of
 from cnntrain.training.sharing import max_processes, micro_batch_counts, samples_in_batch
+from cnntrain.training.start_from import starting_network
 from cnntrain.training.stopping import check_validation
 
 SECONDS = 0.5
@@ -39,7 +40,7 @@ def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
         OutOfMemoryError: A run needs clearly more memory than is free.
     """
     data = load_config_data(config, None, reporter)
-    network = build_for(config, data)
+    config, network, starting = starting_network(config, data)
     check_validation(config, data)
     for note in check_memory(config, network, data):
         reporter.note(note)
@@ -56,7 +57,7 @@ def dry_run(config: Config, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
         "input_shape": list(network.in_shape),
         "samples": samples,
         "classes": list(data.classes),
-        "choices": list(data.choices),
+        "choices": [*data.choices, *starting],
         "cores": available_cores(),
         "dtype": network.dtype.name,
         "batch_size": batch_size,

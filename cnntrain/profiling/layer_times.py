@@ -35,16 +35,17 @@ def operations(network: Network, batch_size: int) -> Array:
     """Return the floating-point operations of a batch by definition of the layers, however they are computed.
 
     A multiply-add counts as two. The forward pass has one product with W; the backward pass has one for dW and, except
-    in the first layer, one for delta_prev.
+    in the first layer that is trained, one for delta_prev. Frozen layers have no backward pass.
 
     Returns:
         ``(layers, 2)``: forward and backward, in the order of ``walk``. Those of a residual block itself are 0.
     """
-    no_delta = set(first_layers(network.layers))
+    no_delta = set(first_layers(network.layers[network.frozen :]))
+    frozen = {layer for _, layer in walk(network.layers[: network.frozen])}
     counts = []
     for _, layer in walk(network.layers):
         product = 0.0 if layer.branches else 2.0 * layer.multiply_adds * batch_size
-        counts.append((product, product if layer in no_delta else 2 * product))
+        counts.append((product, 0.0 if layer in frozen else product if layer in no_delta else 2 * product))
     return np.array(counts)
 
 
@@ -59,16 +60,18 @@ def bytes_moved(network: Network, batch_size: int) -> Array:
         ``(layers, 2)``: forward and backward, in the order of ``walk``.
     """
     micro_batches = len(network.micro_batches(batch_size))
-    no_delta = set(first_layers(network.layers))
+    no_delta = set(first_layers(network.layers[network.frozen :]))
+    frozen = {layer for _, layer in walk(network.layers[: network.frozen])}
     counts = []
     for _, layer in walk(network.layers):
         x, y = (math.prod(shape) * batch_size for shape in (layer.in_shape, layer.out_shape))
         delta_prev = 0 if layer in no_delta else x
         if layer.branches:
-            counts.append((3 * y, 2 * y + 3 * delta_prev))
+            forward, backward = 3 * y, 2 * y + 3 * delta_prev
         else:
             parameters = sum(parameter.size for parameter in layer.params.values()) * micro_batches
-            counts.append((x + y + parameters, y + x + 2 * parameters + delta_prev))
+            forward, backward = x + y + parameters, y + x + 2 * parameters + delta_prev
+        counts.append((forward, 0 if layer in frozen else backward))
     return np.array(counts, float) * network.dtype.itemsize
 
 
@@ -92,7 +95,7 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
     Returns:
         Seconds per batch, ``(layers, 2)``, forward and backward, in the order of ``walk``: medians over the batches.
     """
-    grads = network.layout.views(np.empty_like(network.theta))
+    grads = network.layout.views(np.empty(network.layout.size, network.dtype))
     micro_batches = network.micro_batches(batch_size)
     batches = []
     with one_blas_thread():
@@ -125,7 +128,9 @@ def time_micro_batch(
     _, delta = network.loss(y.reshape(-1, workspace.n), data.train.labels[indices])
     stop, delta = network.training_stop, delta.reshape(y.shape)
     began = time.perf_counter()
-    network.row.backward(delta, workspace.caches, grads, stop, False, lambda layer, _: lap(BACKWARD, layer))
+    network.row.backward(
+        delta, workspace.caches, grads, network.frozen, stop, False, lambda layer, _: lap(BACKWARD, layer)
+    )
 
 
 def by_entry(network: Network, values: Array) -> dict[str, Array]:

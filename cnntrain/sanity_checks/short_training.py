@@ -161,7 +161,7 @@ def train_briefly(
     network = build_for(config, data)
     short = ShortTraining(samples=len(data.train))
     steps = batch_count(len(data.train), config.training.batch_size) * config.training.Max
-    weights = {name: slot.slice for name, slot in network.layout.parameters.items() if slot.key == "W"}
+    weights = {name: slot.slice for name, slot in network.layout.trained.items() if slot.key == "W"}
     with process_group(config, network, data, 1) as (comm, shared):
         before, seen, total = network.theta.copy(), 0, 0.0
         try:

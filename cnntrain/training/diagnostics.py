@@ -66,15 +66,15 @@ def diagnose_layers(network: Network, samples: TrainingSamples, epoch: int) -> l
                 case Tanh():
                     saturated[names[layer]] = float(np.mean(np.abs(y) > 1 - SATURATION_MARGIN))
 
-        network.row.forward(workspace.x, workspace.caches, on_output=observe)
-        gradient = np.zeros_like(network.theta)
+        network.run(workspace.x, workspace, on_output=observe)
+        gradient = np.zeros(network.layout.size, network.dtype)
         labels = samples.load(workspace, epoch, indices)
         network.forward_backward(
             workspace, labels, network.objective.scale(len(indices)), network.layout.views(gradient)
         )
         weights = {
             slot.entry: (mean_abs(network.theta[slot.slice]), mean_abs(gradient[slot.slice]))
-            for slot in network.layout.parameters.values()
+            for slot in network.layout.trained.values()
             if slot.key == "W"
         }
     rows = []

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.backbones.spec import BACKBONE_FILE, BACKBONES
-from cnntrain.builder import build_for, with_image_size
+from cnntrain.builder import with_image_size
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.data.image_folder import split_file
-from cnntrain.errors import DivergedError, OutOfMemoryError, StorageError, WorkerError
+from cnntrain.errors import CnntrainError, DivergedError, OutOfMemoryError, StorageError, WorkerError, reason_of
 from cnntrain.evaluation.advice import advise
 from cnntrain.evaluation.artifacts import final_report, one_line, write_run_artifacts
 from cnntrain.evaluation.figures import Figures, history_of
@@ -44,6 +44,7 @@ from cnntrain.training.load_data import load_events
 from cnntrain.training.loop import LoopEnded, train_loop
 from cnntrain.training.monitoring import only_in_training
 from cnntrain.training.samples import TrainingSamples
+from cnntrain.training.start_from import starting_network
 from cnntrain.training.state import MAX_ROLLBACKS, TrainState
 from cnntrain.training.stopping import check_validation
 from cnntrain.training.workers import process_group
@@ -79,13 +80,14 @@ def fit(
     tensorboard.check(config, new=True)
     data = yield from load_events(config, interrupts=interrupts)
     config = with_image_size(config, data)
-    network = build_for(config, data)
+    config, network, starting = starting_network(config, data)
     check_validation(config, data)
     yield from map(WarningIssued, check_memory(config, network, data))
+    start = StartPoint(choices=tuple(starting))
     with RunFolder.create(out, config.name) as run:
         run.write_config(config)
         run.write_original(config)
-        yield from run_training(run, config, network, data, StartPoint(), interrupts, diagnostics, plots, test)
+        yield from run_training(run, config, network, data, start, interrupts, diagnostics, plots, test)
 
 
 def run_training(
@@ -188,7 +190,7 @@ def train_until_stop(
             yield from manager.save_rollback()
         else:
             manager.begin()
-            yield started_event(run, config, network, data, comm.size, state)
+            yield started_event(run, config, network, data, comm.size, start)
         seen = shared if test else replace(shared, test=None)
         try:
             with closing(train_loop(network, seen, options, comm, state)) as events:
@@ -218,8 +220,8 @@ def train_until_stop(
                 outcome.seconds = manager.seconds
                 try:
                     earlier = rollback(run, config, network, data, state, outcome, manager.best)
-                except OSError as read_error:
-                    yield WarningIssued(f"{error_text(read_error)}; rollback failed")
+                except (OSError, CnntrainError) as read_error:
+                    yield WarningIssued(f"{reason_of(read_error)}; rollback failed")
                 else:
                     yield WarningIssued(rollback_text(str(error), earlier.state))
                     return earlier
@@ -243,7 +245,7 @@ def rollback_text(message: str, state: TrainState) -> str:
 
 
 def started_event(
-    run: RunFolder, config: Config, network: Network, data: Data, workers: int, state: TrainState
+    run: RunFolder, config: Config, network: Network, data: Data, workers: int, start: StartPoint
 ) -> TrainingStarted:
     """Return the event before the first batch."""
     session = current_session()
@@ -263,8 +265,8 @@ def started_event(
         alpha_varies=config.training.alpha_varies,
         layers=config.network.layers,
         only_in_training=only_in_training(config),
-        choices=data.choices,
-        epochs_before=state.epoch - 1,
-        batches_before=state.batch,
+        choices=(*data.choices, *start.choices),
+        epochs_before=start.state.epoch - 1,
+        batches_before=start.state.batch,
         tensorboard=tensorboard.folder_of(run.path, config),
     )

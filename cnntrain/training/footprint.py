@@ -65,9 +65,9 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     evaluated = max([trained, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
     busy = min(workers, max_processes(config, network, data))
-    of_ranks = [workspace_bytes(network.layers, network.dtype, trained, evaluated) + gathered] * busy
+    of_ranks = [workspace_bytes(network.layers, network.dtype, trained, evaluated, network.frozen) + gathered] * busy
     if busy < workers:
-        idle_rank = workspace_bytes(network.layers, network.dtype, 0, evaluated) + gathered
+        idle_rank = workspace_bytes(network.layers, network.dtype, 0, evaluated, network.frozen) + gathered
         of_ranks += [idle_rank] * (workers - busy)
     *of_others, of_first = of_ranks
     counts = micro_batch_counts(config, network, data)

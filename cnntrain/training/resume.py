@@ -38,6 +38,7 @@ from cnntrain.training.fit import run_training
 from cnntrain.training.footprint import check_memory
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.load_data import load_events
+from cnntrain.training.start_from import starting_network
 from cnntrain.training.stopping import check_validation
 
 CHANGEABLE_KEYS = {
@@ -88,11 +89,12 @@ def resume_run(
             tensorboard.check(config, new=True)
             data = yield from load_events(config, None, interrupts)
             config = with_image_size(config, data)
-            network = build_for(config, data)
+            config, network, starting = starting_network(config, data)
             check_validation(config, data)
             yield from map(WarningIssued, check_memory(config, network, data))
             folder.write_config(config)
-            yield from run_training(folder, config, network, data, StartPoint(), interrupts, diagnostics, plots, test)
+            start = StartPoint(choices=tuple(starting))
+            yield from run_training(folder, config, network, data, start, interrupts, diagnostics, plots, test)
             return
         loaded = last_checkpoint(folder.path)
         checkpoint = loaded.checkpoint
@@ -163,6 +165,11 @@ def resume_warnings(checkpoint: Checkpoint, config: Config) -> list[str]:
         for change in changes(checkpoint.provenance)
     ]
     before, now = checkpoint.config.training, config.training
+    if before.schedule in ("cosine", "one_cycle") and checkpoint.state.epoch > before.Max:
+        warnings.append(
+            f"this run has finished, and alpha has come to its end with the schedule {before.schedule}; to improve it, "
+            "cnntrain train CONFIG --from RUN begins a new run with its weights and the whole schedule"
+        )
     if before.Max != now.Max and before.schedule in ("cosine", "one_cycle"):
         warnings.append(
             f"the schedule {before.schedule} depends on Max: the epochs so far used Max {before.Max}, the rest uses "

@@ -162,5 +162,6 @@ def number_of_workers(config: Config, network: Network, data: Data | None) -> in
         return min(config.training.workers, LEAVES)
     in_batch = samples_in_batch(config, data)
     # One product in the forward pass and two in the backward pass, with a multiplication and an addition each.
-    operations = 6.0 * in_batch * sum(layer.multiply_adds for layer in network.layers)
+    products = sum((1 if i < network.frozen else 3) * layer.multiply_adds for i, layer in enumerate(network.layers))
+    operations = 2.0 * in_batch * products
     return worker_count(max_processes(config, network, data), operations)

@@ -35,6 +35,17 @@ OutOption = Annotated[
     ),
 ]
 
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Begin with the weights of RUN, a run folder or a .safetensors file, for the layers that they fit; the "
+        "same as network.start_from=RUN.",
+        show_default=False,
+    ),
+]
+
 DryRunOption = Annotated[
     bool,
     typer.Option(
@@ -49,6 +60,7 @@ def train(
     config: ConfigArgument,
     overrides: Overrides = None,
     out: OutOption = None,
+    start_from: FromOption = None,
     workers: WorkersOption = None,
     timeout: TimeoutOption = TIMEOUT,  # noqa: ARG001 - read before the command, see cli/ranks.py
     dry_run: DryRunOption = False,
@@ -68,6 +80,8 @@ def train(
 
         words = [*(overrides or ()), *([] if workers is None else [f"training.workers={workers}"])]
         words += tensorboard_words(tensorboard)
+        if start_from is not None:
+            words += [f"network.start_from={start_from}", "network.start_digest=null"]
         loaded = load_config(config, words)
         if dry_run:
             _show_dry_run(loaded, progress, json)

@@ -64,7 +64,7 @@ def flat_rows(
     for row, entry in zip(rows, entries, strict=True):
         name, block = f"{outer}{row['index']}", entry.residual
         indent = "  " * outer.count(".")
-        yield name, indent + layer_text(entry), row
+        yield name, indent + layer_text(entry) + (" (frozen)" if row.get("frozen") else ""), row
         if block:
             yield from flat_rows(row["layers"], block.layers, in_shape, f"{name}.")
         if block and row["shortcut"]:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from cnntrain.config.schema.entries import LayerEntry
 from cnntrain.config.schema.features import FeaturesOptions
-from cnntrain.config.schema.options import AtLeastOne, Options, Share
+from cnntrain.config.schema.options import AtLeastOne, AtLeastZero, Options, Share
 from cnntrain.config.schema.training import TrainingOptions
 from cnntrain.config.writer import to_yaml
 from cnntrain.config.yaml.locations import Locations
@@ -173,6 +173,13 @@ class NetworkOptions(Options):
     layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1, strict=False)] = Field(
         description="the layers, from input to output"
     )
+    start_from: AnyPath | None = Field(
+        None, description="a run or a .safetensors file whose weights are taken for the layers that they fit"
+    )
+    start_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["<64 hexadecimal digits>"])] | None = Field(
+        None, description="SHA-256 of the weights that were taken; each run with start_from records it"
+    )
+    freeze: AtLeastZero = Field(0, description="number of entries, from the first on, that are not trained")
 
 
 class Config(Options):

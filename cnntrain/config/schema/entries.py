@@ -41,6 +41,11 @@ class ResidualOptions(LayerOptions):
     activation: ActivationName = Field("identity", description=f"{APPLIED}, the sum")
 
     @property
+    def is_trained(self) -> bool:  # type: ignore[override]
+        """Whether a layer inside has parameters."""
+        return any(entry.options.is_trained for entry in self.layers)
+
+    @property
     def total_stride(self) -> int:
         return int(math.prod(entry.options.total_stride for entry in self.layers))
 

@@ -43,6 +43,7 @@ class ConvOptions(LayerOptions):
     """``conv``: K filters of F x F pixels, applied with stride S to the image padded by P."""
 
     long_names: ClassVar[dict[str, str]] = {"filters": "K", "kernel": "F", "padding": "P", "stride": "S"}
+    is_trained = True
     has_weights = True
     pools_first = True
 
@@ -132,6 +133,7 @@ class PoolOptions(LayerOptions):
 class FcOptions(LayerOptions):
     """``fc``: each unit is connected to the whole input; units of the last layer default to the number of classes."""
 
+    is_trained = True
     has_weights = True
 
     units: AtLeastOne | None = Field(
@@ -173,6 +175,7 @@ class BatchNormOptions(LayerOptions):
     """``batch_norm``: mean 0 and standard deviation 1 per channel or unit, then scale gamma, bias b and activation."""
 
     long_names: ClassVar[dict[str, str]] = {"epsilon": "eps"}
+    is_trained = True
     pools_first = True
     drops_bias = True
 

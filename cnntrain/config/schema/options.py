@@ -35,6 +35,8 @@ class Options(BaseModel):
 class LayerOptions(Options):
     """The options of a layer, and what follows from them alone."""
 
+    is_trained: ClassVar[bool] = False
+    """Whether the layer has parameters."""
     has_weights: ClassVar[bool] = False
     """Whether the layer multiplies its input by a matrix or by filters W."""
     pools_first: ClassVar[bool] = False

@@ -133,7 +133,7 @@ def load(path: Path) -> Checkpoint:
     saved = weights.saved_network(path, header, with_settings(about))
     stored_digest = about.pop("digest", None)
     try:
-        check_shapes(header.shapes, saved.config.training.state_rows, saved.network.theta.size)
+        check_shapes(header.shapes, saved.config.training.state_rows, saved.network.layout)
         tensors = read_tensors(path)
         if stored_digest != digest(tensors, about):
             raise WeightsError("the checkpoint is damaged: its content does not match its digest")

@@ -109,7 +109,7 @@ def output_statistics(network: Network, samples: TrainingSamples, epoch: int, in
             rows.append({"name": names[layer], "type": layer.kind, "step": type(layer).__name__, **statistics(y)})
 
         with np.errstate(over="ignore", invalid="ignore"):
-            network.row.forward(workspace.x, workspace.caches, on_output=add)
+            network.run(workspace.x, workspace, on_output=add)
         if any(row["not_finite"] for row in rows):
             break
     return rows

@@ -6,7 +6,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from cnntrain.builder import build_for
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import WeightsError, visible
@@ -17,6 +16,7 @@ from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.checkpointing.outcome import Outcome
 from cnntrain.training.monitoring import MonitoredSplit, monitored_value, score_theta
+from cnntrain.training.start_from import starting_network
 from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 
@@ -31,6 +31,8 @@ class StartPoint:
     """Optimizer state; None for zeros."""
     best: Array | None = None
     """theta of the best epoch so far."""
+    choices: tuple[str, ...] = ()
+    """Lines for the user on the weights that the run begins with."""
 
 
 class LoadedCheckpoint(NamedTuple):
@@ -106,8 +108,9 @@ def rollback(
 
     Raises:
         OSError: The metrics cannot be read.
+        ConfigError, WeightsError: The weights that the run began with are no longer there, or not the same.
     """
-    untrained = build_for(config, data).theta
+    untrained = starting_network(config, data)[1].theta
     monitored = MonitoredSplit.of(data, config.training.seed).dataset
     new_state = TrainState(rollbacks=state.rollbacks + 1)
     new_outcome = Outcome(seconds=outcome.seconds)

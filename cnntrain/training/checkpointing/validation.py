@@ -25,9 +25,13 @@ PREFIX = weights.CHECKPOINT_PREFIX
 """Prefix of the names of tensors that are not weights."""
 
 
-def check_shapes(shapes: Mapping[str, Shape], rows: int, size: int) -> None:
+def check_shapes(shapes: Mapping[str, Shape], rows: int, layout: ParameterLayout) -> None:
     """Raise ValueError unless the additional tensors have the expected names and shapes; no tensor is read."""
-    expected = {f"{PREFIX}states": (rows, size), f"{PREFIX}before": (size,), f"{PREFIX}best": (size,)}
+    expected = {
+        f"{PREFIX}states": (rows, layout.size),
+        f"{PREFIX}before": (layout.theta_size,),
+        f"{PREFIX}best": (layout.theta_size,),
+    }
     found = {name: shape for name, shape in shapes.items() if name.startswith(PREFIX)}
     for name, shape in found.items():
         if name not in expected:
@@ -48,7 +52,7 @@ def check_vectors(checkpoint: "Checkpoint", layout: ParameterLayout) -> None:
         raise ValueError("the weights at the beginning of the epoch are missing, or present though no epoch has begun")
     if (best is not None) != (checkpoint.outcome.best_epoch > 0):
         raise ValueError("the best weights are missing, or present though no epoch has ended")
-    for slot in layout.buffers.values():
+    for slot in layout.slots.values():
         for saved in (state.before, best):
             if slot.key == "running_var" and saved is not None and (saved[slot.slice] < 0).any():
                 raise ValueError("a variance is negative")
