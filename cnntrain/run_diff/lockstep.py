@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.builder import build_for
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
@@ -19,6 +18,7 @@ from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
 from cnntrain.training.events import BatchEnded, EpochEnded
 from cnntrain.training.loop import train_loop
+from cnntrain.training.start_from import starting_network
 from cnntrain.training.state import TrainState
 from cnntrain.training.workers import process_group
 from cnntrain.types import Array
@@ -90,7 +90,7 @@ def replicas(
     with ExitStack() as stack:
         made = []
         for i, run in enumerate(runs):
-            network = build_for(run.config, data[i])
+            network = starting_network(run.config, data[i])[1]
             state, states = TrainState(), None
             if start is not None:
                 network.theta[...] = start[i].theta
