@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnntrain.errors import UsageError
 from cnntrain.layers.base import Layer, OnOutput
-from cnntrain.layers.row import Row, in_config, walk
+from cnntrain.layers.row import Row
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network.array_layout import (
     checked_images,
@@ -42,8 +41,7 @@ class Network:
     Attributes:
         row: The layers, and the loops over them; one entry of the config may become several layers.
         training_stop: Index of the layer before which training ends its passes: cross entropy takes the logits.
-        frozen: Number of layers, from the first on, that are not trained: they run in evaluation mode, and no gradient
-            is computed for them.
+        frozen: Number of layers, from the first on, that are not trained and always run in evaluation mode.
         theta: All parameters in one vector, followed by the buffers (running statistics of batch normalization).
         layout: The position of each parameter in theta.
         in_shape: Shape of a sample, ``(C, H, W)`` or ``(features,)``.
@@ -208,19 +206,6 @@ class Network:
         dx = self.row.backward(delta, workspace.caches, grads, self.frozen, self.training_stop, want_delta=want_dx)
         return loss, correct, None if self.frozen else dx
 
-    def first_nonfinite(self, workspace: MicroBatchWorkspace) -> str | None:
-        """Return the first entry with an infinity or NaN in its output, as ``layers[2] (conv)``, or None."""
-        nonfinite: list[str] = []
-        names = {layer: name for name, layer in walk(self.layers)}
-
-        def check(layer: Layer[Any], y: Array) -> None:
-            if not nonfinite and not np.isfinite(y).all():
-                nonfinite.append(f"{in_config(names[layer])} ({layer.kind})")
-
-        with np.errstate(over="ignore", invalid="ignore"):
-            self.run(workspace.x, workspace, on_output=check)
-        return nonfinite[0] if nonfinite else None
-
     def micro_batches(self, count: int) -> list[slice]:
         """Cut ``count`` samples into as few micro-batches as possible, whose sizes differ by one at most."""
         parts = -(-count // self.micro_batch_size)
@@ -257,8 +242,7 @@ class Network:
             first layers are frozen, there are no gradients for them, and dJ/dx is None.
 
         Raises:
-            ShapeError: x does not have the network's input shape.
-            DataError: A label is not a class, or there are not as many labels as images.
+            ShapeError, DataError: x does not have the input shape, or the labels are no classes or too few.
         """
         J, gradient, dx = self.gradient(x, y)
         return J, self.layout.named(gradient, self.layout.trained), dx
@@ -269,9 +253,8 @@ class Network:
         scale = self.objective.scale(len(x))
         J, dx = 0.0, None if self.frozen else np.empty(x.shape, self.dtype)
         total, partial = np.zeros(self.layout.size, self.dtype), np.empty(self.layout.size, self.dtype)
-        grads = self.layout.views(partial)
         for part in self.micro_batches(len(x)):
-            workspace = self.load_micro_batch(x, part)
+            workspace, grads = self.load_micro_batch(x, part), self.layout.views(partial)
             loss, _, dx_part = self.forward_backward(workspace, y[part], scale, grads, want_dx=True)
             J += loss * scale
             total += partial
@@ -293,8 +276,7 @@ class Network:
             J and the arrays of each layer in the edge layout, without the penalties on W.
 
         Raises:
-            ShapeError, DataError: As for ``loss_and_gradients``.
-            UsageError: The first layers are frozen.
+            ShapeError, DataError, UsageError: As for ``loss_and_gradients``; or the first layers are frozen.
 
         Examples:
             >>> import cnntrain
@@ -303,14 +285,8 @@ class Network:
             >>> trace[1].kind, trace[1].delta.shape, trace["layers.0.dW"].shape
             ('pool', (2, 8, 4, 4), (8, 1, 3, 3))
         """
-        if self.frozen:
-            raise UsageError(
-                "a trace needs delta of every layer, but the first layers of this network are frozen; leave out "
-                "network.freeze"
-            )
         x, y = checked_images(x, self.in_shape), checked_labels(y, len(x), math.prod(self.out_shape))
-        network = self if dtype is None or np.dtype(dtype) == self.dtype else self.astype(dtype)
-        return trace(network, x, y)
+        return trace(self if dtype is None or np.dtype(dtype) == self.dtype else self.astype(dtype), x, y)
 
     def astype(self, dtype: DTypeLike) -> "Network":
         """Return a copy of the network that computes in another type."""

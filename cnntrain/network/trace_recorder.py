@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnntrain.errors import UsageError
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.base import Layer
 from cnntrain.layers.residual import Residual, ResidualCache
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 def trace(network: "Network", x: Array, y: Labels) -> Trace:
     """Trace checked samples; see ``Network.trace``."""
+    if network.frozen:
+        raise UsageError(
+            "a trace needs delta of every layer, but the first layers of this network are frozen; leave out "
+            "network.freeze"
+        )
     scale = network.objective.scale(len(x))
     partial = np.empty_like(network.theta)
     parts, losses = [], []

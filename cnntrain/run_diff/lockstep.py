@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.builder import build_for
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
@@ -90,7 +91,7 @@ def replicas(
     with ExitStack() as stack:
         made = []
         for i, run in enumerate(runs):
-            network = starting_network(run.config, data[i])[1]
+            network = starting_network(run.config, data[i])[1] if start is None else build_for(run.config, data[i])
             state, states = TrainState(), None
             if start is not None:
                 network.theta[...] = start[i].theta

@@ -1,12 +1,17 @@
 """Messages about a diverged run: where it happened, which layer came first, and what to try."""
 
+from typing import Any
+
 import numpy as np
 
 from cnntrain.config import TrainingOptions
+from cnntrain.layers.base import Layer
+from cnntrain.layers.row import in_config, walk
 from cnntrain.network.network import Network
+from cnntrain.network.workspaces import MicroBatchWorkspace
 from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.state import TrainState
-from cnntrain.types import Labels
+from cnntrain.types import Array, Labels
 
 
 def batch_message(
@@ -17,10 +22,24 @@ def batch_message(
     for part in network.micro_batches(len(indices)):
         workspace = network.workspace(part.stop - part.start)
         samples.load(workspace, state.epoch, indices[part])
-        layer = network.first_nonfinite(workspace)
+        layer = first_nonfinite(network, workspace)
         if layer:
             return f"{where}: the loss is not finite; the first non-finite output is that of {layer}; {hint}"
     return f"{where}: the loss is not finite, though the outputs of all layers are; {hint}"
+
+
+def first_nonfinite(network: Network, workspace: MicroBatchWorkspace) -> str | None:
+    """Return the first entry with an infinity or NaN in its output, as ``layers[2] (conv)``, or None."""
+    nonfinite: list[str] = []
+    names = {layer: name for name, layer in walk(network.layers)}
+
+    def check(layer: Layer[Any], y: Array) -> None:
+        if not nonfinite and not np.isfinite(y).all():
+            nonfinite.append(f"{in_config(names[layer])} ({layer.kind})")
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        network.run(workspace.x, workspace, on_output=check)
+    return nonfinite[0] if nonfinite else None
 
 
 def parameter_message(network: Network, state: TrainState, options: TrainingOptions) -> str:

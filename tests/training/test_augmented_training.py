@@ -7,6 +7,7 @@ import cnntrain
 from cnntrain.builder import load_config_data
 from cnntrain.errors import DivergedError, ShapeError
 from cnntrain.network.network import Network
+from cnntrain.training import divergence
 from cnntrain.training.fit import fit
 from cnntrain.training.samples import TrainingSamples
 
@@ -77,18 +78,18 @@ def test_a_batch_can_be_made_again(config):
 
 def test_a_loss_that_is_not_finite_is_explained_on_the_images_that_made_it(config, tmp_path, monkeypatch):
     learned, explained = [], []
-    forward_backward, first_nonfinite = Network.forward_backward, Network.first_nonfinite
+    forward_backward, first_nonfinite = Network.forward_backward, divergence.first_nonfinite
 
     def learning(self, memory, *args, **options):
         learned.append(memory.x.copy())
         return forward_backward(self, memory, *args, **options)
 
-    def explaining(self, memory):
+    def explaining(network, memory):
         explained.append(memory.x.copy())
-        return first_nonfinite(self, memory)
+        return first_nonfinite(network, memory)
 
     monkeypatch.setattr(Network, "forward_backward", learning)
-    monkeypatch.setattr(Network, "first_nonfinite", explaining)
+    monkeypatch.setattr(divergence, "first_nonfinite", explaining)
     with pytest.raises(DivergedError):
         for _ in fit(config(workers=1, alpha=1e30, loss="mse"), tmp_path / "run", plots=False):
             pass
