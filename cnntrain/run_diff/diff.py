@@ -18,7 +18,15 @@ from cnntrain.run_diff.inputs import (
     differing_keys,
     differing_versions,
 )
-from cnntrain.run_diff.lockstep import Position, Replica, common_checkpoint, last_step, replicas, run_until_they_part
+from cnntrain.run_diff.lockstep import (
+    ITS_END,
+    Position,
+    Replica,
+    common_checkpoint,
+    last_step,
+    replicas,
+    run_until_they_part,
+)
 from cnntrain.run_diff.recorded import (
     RecordedRun,
     differing_file,
@@ -186,7 +194,12 @@ def contradiction(replica: Replica) -> str:
 def after_the_end(a: Replica, b: Replica, ends: list[Position], result: dict[str, Any]) -> None:
     """Describe two runs whose repeated steps are the same up to the end of one of them."""
     result["same_until"] = list(min(a.position, b.position))
-    if result["recorded"] is not None:
+    diverged = next((replica.ended for replica in (a, b) if replica.ended not in ("", ITS_END)), "")
+    if diverged:
+        result["notes"].append(f"the steps were repeated up to a rollback, and not after it: {diverged}")
+        without_replay(result)
+        result["cause"] = result["cause"] or [THIS_ENVIRONMENT]
+    elif result["recorded"] is not None:
         result["cause"] = [f"the version of {name}" for name in result["versions"]] or [THIS_ENVIRONMENT]
         result["notes"].append(
             "repeated here, both runs give the same bits: what they recorded is from other conditions"

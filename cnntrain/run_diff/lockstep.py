@@ -24,6 +24,8 @@ from cnntrain.training.state import TrainState
 from cnntrain.training.workers import process_group
 from cnntrain.types import Array
 
+ITS_END = "its end"
+"""Why a run that did not diverge has no more steps."""
 Position = tuple[int, int]
 """Epoch and batch of a step, both from 1; (0, 0) for the initial weights."""
 
@@ -71,7 +73,7 @@ class Replica:
             self.ended = str(error)
         except StopIteration:
             pass
-        self.ended = self.ended or "its end"
+        self.ended = self.ended or ITS_END
 
 
 @dataclass

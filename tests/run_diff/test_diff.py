@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cnntrain.cli.app import app
 from cnntrain.errors import UsageError, WeightsError
 from cnntrain.run_diff.diff import diff_runs
+from cnntrain.run_diff.recorded import read_run
 from cnntrain.training.checkpointing import provenance
 from cnntrain.training.resume import resume_run
 
@@ -282,6 +283,17 @@ def test_runs_that_diverge_the_same_way_are_identical(tiny_config, record, tmp_p
         with pytest.raises(Exception, match="not finite"):
             record(tiny_config(alpha=1e25), tmp_path / name)
     assert diff_runs(tmp_path / "a", tmp_path / "b")["identical"]
+
+
+def test_runs_that_rolled_back_are_repeated_up_to_there(make_config, record, tmp_path):
+    """Least squares on all samples: beyond some alpha every step makes the weights larger."""
+    for name, Max in (("a", 120), ("b", 160)):
+        options = {"loss": "mse", "batch_size": "all", "alpha": 0.1, "on_divergence": "rollback", "Max": Max}
+        record(make_config([{"fc": {"units": 10}}], data={"source": "digits"}, **options), tmp_path / name)
+    result = diff_runs(tmp_path / "a", tmp_path / "b")
+    assert read_run(tmp_path / "a").newest.state.rollbacks > 0
+    assert (result["first"], result["cause"]) == (None, ["training.Max"])
+    assert "up to a rollback" in result["notes"][0]
 
 
 def test_the_runs_do_not_change(train):
