@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cnntrain import textbook
 from cnntrain.explain.activation import activation, delta_before, delta_of, elementwise_output
 from cnntrain.explain.arithmetic import Equation, Group, Part
 from cnntrain.explain.entry import Entry, Position, indexed
@@ -17,7 +18,7 @@ def explain(entry: Entry) -> list[Part]:
         indexed("z", output),
         "F(x) + shortcut(x)",
         float(trace.z[0][output]),
-        f + s,
+        float(textbook.residual_forward(np.array([f]), np.array([s]))[0]),
         operands=((indexed("F(x)", output), f), (indexed("shortcut(x)", output), s)),
     )
     pixel = (int(np.abs(trace.dx[0][(slice(None), *at)]).argmax()), *at) if at and trace.dx.ndim == 4 else at
@@ -28,7 +29,7 @@ def explain(entry: Entry) -> list[Part]:
         indexed("dJ/dx", pixel),
         "dJ/dx through F + dJ/dx through the shortcut",
         float(trace.dx[0][pixel]),
-        ways["dx_branch"] + ways["dx_shortcut"],
+        float(textbook.delta_through_residual(*(np.array([way]) for way in ways.values()))[0]),
         (
             Group("through_F", None, ((ways["dx_branch"],),)),
             Group("through_shortcut", None, ((ways["dx_shortcut"],),)),

@@ -1,5 +1,6 @@
 """What is explained: a network, one sample of its data, and where in its training the run stands."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.builder import build_for, load_config_data
+from cnntrain.builder import load_config_data
 from cnntrain.config import Config, load_config
 from cnntrain.data import Data, ProgressReporter
 from cnntrain.data.dataset import Dataset
@@ -25,6 +26,7 @@ from cnntrain.network.trace import LayerTrace, Trace
 from cnntrain.runs.folder import CHECKPOINT_FILE
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing import checkpoint as checkpoints
+from cnntrain.training.start_from import starting_network
 from cnntrain.types import Array, Labels
 from cnntrain.weights.weights import load_saved
 
@@ -107,13 +109,18 @@ def trace_subject(network: Network, x: Array, y: Labels, **facts: Any) -> Subjec
     Raises:
         DivergedError: A value is infinite or NaN.
     """
-    network = network if network.dtype == np.float64 else network.astype("float64")
+    remarks = list(facts.pop("remarks", []))
+    if network.frozen:
+        entries = len({layer.index for layer in network.layers[: network.frozen]})
+        remarks.append(("frozen", {"entries": entries}))
+        network = Network(copy.deepcopy(network.layers), network.objective, "float64", network.micro_batch_size)
+    elif network.dtype != np.float64:
+        network = network.astype("float64")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         trace = network.trace(x, y)
     for name, value in trace.arrays().items():
         if not np.isfinite(value).all():
             raise DivergedError(f"{name} holds an infinity or NaN for this sample, so there is nothing to explain")
-    remarks = list(facts.pop("remarks", []))
     if any(isinstance(layer, BatchNorm | Dropout) for _, layer in walk(network.layers)):
         remarks.append(("training_pass", {}))
     output = network.forward(np.asarray(x[:1], np.float64))[0].ravel()
@@ -165,9 +172,12 @@ def load_subject(
     else:
         config = load_config(path, overrides)
         data = load_config_data(config, None, reporter)
-        network, preprocessing = build_for(config, data, dtype="float64"), data.preprocessing
+        config, network, taken = starting_network(config, data)
+        for line in taken:
+            reporter.note(line)
+        preprocessing = data.preprocessing
         steps = batch_count(len(data.train), config.training.batch_size)
-        position, remarks = Position(steps=steps), [("untrained", {})]
+        position, remarks = Position(steps=steps), [("begins_with", {}) if taken else ("untrained", {})]
     name, dataset = chosen_split(str(source), data, split)
     indices, more = samples_of(dataset, name, sample, network)
     x = np.empty((*network.layers[0].in_shape, len(indices)))
@@ -185,6 +195,8 @@ def load_subject(
         file=None if dataset.names is None else dataset.names[sample],
         remarks=[*remarks, *more],
     )
+    if network.frozen:  # a step trains the rest alone, from other values: batch normalization stays as it is
+        return subject
     return replace(subject, step=take_step(subject.network, config.training, x, y, position))
 
 

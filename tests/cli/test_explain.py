@@ -191,6 +191,19 @@ def test_layers_inside_a_residual_block(tmp_path):
     assert "has the layers 0.0, 0.1, 0.shortcut.0" in explain(file, "--layer", "0.7").stderr
 
 
+def test_frozen_entries_and_earlier_weights(run, config_file):
+    frozen = explain(run, "network.freeze=4", "--layer", 2)
+    assert frozen.exit_code == 0, frozen.output
+    assert "The first 4 entries are frozen" in frozen.stdout
+    assert "dW[" in frozen.stdout
+    assert "Step" not in frozen.stdout.partition("layers[2]")[2]
+    begun = explain(config_file, f"network.start_from={run}", "--layer", 0, "--json")
+    W, of_run = (
+        json.loads(shown.stdout)["parts"][0]["matrices"][1] for shown in (begun, explain(run, "--layer", 0, "--json"))
+    )
+    assert W["values"] == of_run["values"]
+
+
 def test_the_examples_of_the_article():
     shown = explain("--examples")
     assert shown.exit_code == 0
