@@ -38,6 +38,7 @@ def checked(root: Node, problems: list[Problem], folder: Path) -> Config:
     root, odd = with_absolute_paths(with_local_data(root, folder), folder)
     values = plain(root)
     settle_loss(values)
+    settle_init(values)
     config, wrong, meant = against_schema(root, values)
     earlier = {(problem.mark, problem.place) for problem in [*problems, *odd]}
     problems = [*problems, *odd, *(problem for problem in wrong if (problem.mark, problem.place) not in earlier)]
@@ -75,11 +76,20 @@ def each_layer(values: dict[str, Any]) -> list[LayerEntry | None]:
 
 
 def settle_loss(values: dict[str, Any]) -> None:
-    """Fill in the loss, the only key whose default depends on another section: cross_entropy needs softmax."""
+    """Fill in the loss, whose default depends on another section: cross_entropy needs softmax."""
     training = values.setdefault("training", {})
     last = [valid(LayerEntry, layer) for layer in layer_values(values)[-1:]]
     if last and last[0] and not has_softmax(last[0]) and isinstance(training, dict):
         training.setdefault("loss", "mse")
+
+
+def settle_init(values: dict[str, Any]) -> None:
+    """Fill in ``init: zeros`` for a single fc on pretrained features: what is drawn would only blur few images."""
+    data, layers = values.get("data"), layer_values(values)
+    on_features = isinstance(data, dict) and isinstance(data.get("features"), dict)
+    weighted = [layer for layer in layers if isinstance(layer, dict) and "dropout" not in layer]
+    if on_features and len(weighted) == 1 and isinstance(weighted[0].get("fc"), dict):
+        weighted[0]["fc"].setdefault("init", "zeros")
 
 
 def against_schema(root: Node, values: dict[str, Any]) -> tuple[Config | None, list[Problem], set[Place]]:

@@ -104,6 +104,18 @@ def test_arrays_and_pillow_images_are_taken_like_files(run, here):
     assert one["probability"] == two["probability"]
 
 
+def test_a_single_fc_on_features_begins_with_zeros(here):
+    def inits(*layers):
+        return [getattr(entry.options, "init", None) for entry in config(here, list(layers)).network.layers]
+
+    assert inits(LAST) == ["zeros"]
+    assert inits({"dropout": {"rate": 0.3}}, LAST) == [None, "zeros"]
+    assert inits({"fc": {"activation": "softmax", "init": "he"}}) == ["he"]
+    assert inits({"fc": {"units": 4, "activation": "relu"}}, LAST) == [None, None]
+    pixels = config_from_dict({"data": {"source": "digits"}, "network": {"layers": [LAST]}}, "a")
+    assert pixels.network.layers[0].options.init is None
+
+
 @pytest.mark.slow
 def test_the_weights_are_the_same_for_any_number_of_workers(here, tmp_path):
     for workers in (1, 2):
