@@ -11,7 +11,7 @@ from cnntrain.config import load_config, shipped
 from cnntrain.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["article", "cifar10", "digits", "mnist", "mnist_lenet5"]
+NAMES = ["article", "cifar10", "cifar10_resnet", "digits", "mnist", "mnist_lenet5"]
 
 
 def test_all_of_them_are_in_the_wheel():
@@ -70,7 +70,7 @@ def test_a_file_of_that_path_is_just_that():
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("digts", "digts: there is no such file; bundled configs: article, cifar10, digits, mnist, "),
+        ("digts", "digts: there is no such file; bundled configs: article, cifar10, cifar10_resnet, digits, "),
         ("digits.yaml", "digits.yaml: there is no such file; the bundled config is configs/digits.yaml"),
         ("x/digits.yaml", "x/digits.yaml: there is no such file; the bundled config is configs/digits"),
         ("photos.yaml", "photos.yaml: there is no such file"),

@@ -34,6 +34,7 @@ SHAPES = {
     "mnist": (1, 28, 28),
     "mnist_lenet5": (1, 28, 28),
     "cifar10": (3, 32, 32),
+    "cifar10_resnet": (3, 32, 32),
 }
 EVERYTHING: dict[str, Any] = {
     "network": {

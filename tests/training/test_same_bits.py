@@ -77,7 +77,7 @@ def on(workers, config):
     return config.model_copy(update={"training": config.training.model_copy(update={"workers": workers})})
 
 
-@pytest.mark.parametrize("name", ["digits", "article", "mnist_lenet5", "mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["digits", "article", "mnist_lenet5", "mnist", "cifar10", "cifar10_resnet"])
 def test_shipped_config_gives_the_same_bits(name, data_folders, tmp_path):
     path = CONFIGS / f"{name}.yaml"
     source = load_config(path).data.source
