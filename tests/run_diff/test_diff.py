@@ -292,7 +292,11 @@ def test_runs_that_rolled_back_are_repeated_up_to_there(make_config, record, tmp
         record(make_config([{"fc": {"units": 10}}], data={"source": "digits"}, **options), tmp_path / name)
     result = diff_runs(tmp_path / "a", tmp_path / "b")
     assert read_run(tmp_path / "a").newest.state.rollbacks > 0
+    assert (result["first"], result["same_until"], result["cause"]) == (None, [120, 1], ["training.Max"])
+    (tmp_path / "b" / "checkpoint.previous.safetensors").unlink()  # the one that both have, after the rollback
+    result = diff_runs(tmp_path / "a", tmp_path / "b")
     assert (result["first"], result["cause"]) == (None, ["training.Max"])
+    assert result["same_until"] < [120, 1]
     assert "up to a rollback" in result["notes"][0]
 
 
