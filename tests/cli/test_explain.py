@@ -236,6 +236,8 @@ def test_the_examples_of_the_article():
         (["RUN", "--sample", "360"], "--sample 360: the test split has the samples 0 to 359"),
         (["RUN", "--split", "validation"], "the data have no validation split, only train and test"),
         (["RUN", "--examples"], "leave out RUN|CONFIG"),
+        (["--examples", "--sample", "0"], "leave out RUN|CONFIG, --sample"),
+        (["RUN", "--sample", "-1"], "--sample -1: the test split has the samples 0 to 359"),
     ],
 )
 def test_wrong_words_are_sentences(run, words, message):

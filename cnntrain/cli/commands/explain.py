@@ -39,7 +39,10 @@ SourceArgument = Annotated[
         show_default=False,
     ),
 ]
-SampleOption = Annotated[int, typer.Option("--sample", metavar="N", help="Index of the sample in its split.")]
+SampleOption = Annotated[
+    int | None,
+    typer.Option("--sample", metavar="N", help="Index of the sample in its split. Default: 0.", show_default=False),
+]
 SplitOption = Annotated[
     Split | None,
     typer.Option(
@@ -87,7 +90,7 @@ ExamplesOption = Annotated[
 def explain(
     source: SourceArgument = None,
     overrides: Overrides = None,
-    sample: SampleOption = 0,
+    sample: SampleOption = None,
     split: SplitOption = None,
     layer: LayerOption = None,
     filter: FilterOption = None,
@@ -108,11 +111,15 @@ def explain(
             raise UsageError("--filter and --at need --layer")
         _check_free(html)
         if examples:
-            explained = _explain_examples(source, layer, html, language.value)
+            if source is not None or layer is not None or sample is not None or split is not None:
+                raise UsageError(
+                    "--examples explains the article's examples: leave out RUN|CONFIG, --sample, --split and --layer"
+                )
+            explained = _explain_examples(html, language.value)
         else:
             wanted = layer, filter, pixel
             explained = _explain_sample(
-                source, overrides or [], split and split.value, sample, wanted, html, language.value
+                source, overrides or [], split and split.value, sample or 0, wanted, html, language.value
             )
         result, lines = explained
         if json:
@@ -123,9 +130,7 @@ def explain(
             console.print(line)
 
 
-def _explain_examples(source: Path | None, layer: str | None, html: Path | None, language: "Language") -> "Explained":
-    if source is not None or layer is not None:
-        raise UsageError("--examples explains the article's examples: leave out RUN|CONFIG and --layer")
+def _explain_examples(html: Path | None, language: "Language") -> "Explained":
     # imported late: `cnntrain --help` needs none of it
     from cnntrain.cli.views.explain_text import examples_lines
     from cnntrain.explain.examples import explain_examples
