@@ -182,8 +182,11 @@ def which_data(data: dict[str, Any]) -> str:
 
 
 def contradiction(replica: Replica) -> str:
-    """Return a note if a run was not reproduced in this environment."""
-    if replica.contradiction is None:
+    """Return a note if a run was not reproduced in this environment.
+
+    A rollback has replaced the metrics of the epochs before it.
+    """
+    if replica.contradiction is None or replica.state.rollbacks != replica.run.newest.state.rollbacks:
         return ""
     return (
         f"{replica.run.folder}: repeating its steps here gives other figures than it recorded, from epoch "
