@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.cli.app import main
@@ -20,6 +22,9 @@ FAULT, RANK, AFTER = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 
 def fail() -> None:
+    """Fail, and leave the time in the file CNNTRAIN_FAULT_FILE."""
+    if os.environ.get("CNNTRAIN_FAULT_FILE"):
+        Path(os.environ["CNNTRAIN_FAULT_FILE"]).write_text(str(time.time()))
     if FAULT == "raise":
         raise ValueError("injected")
     if FAULT == "exit":
