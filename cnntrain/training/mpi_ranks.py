@@ -53,8 +53,13 @@ def mpi_ranks(
         state = state or TrainState()
         session.say(JOB)
         session.is_in_step = True
+        resolved = with_class_weights(config, network).resolved()
         job = {
-            "config": with_class_weights(config, network).resolved(),
+            # Without the data section: its paths mean nothing on another machine.
+            "config": {
+                "network": resolved["network"] | {"input": list(network.in_shape)},
+                "training": resolved["training"],
+            },
             "input": list(network.in_shape),
             "classes": len(data.classes),
             "state": state.to_json(),
