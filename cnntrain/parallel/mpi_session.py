@@ -22,6 +22,7 @@ import numpy as np
 
 from cnntrain.errors import UsageError, WorkerError
 from cnntrain.launcher import TIMEOUT, Launch
+from cnntrain.parallel.mpi_job import set_session
 from cnntrain.parallel.mpi_library import library_advice, load_mpi
 from cnntrain.types import Array
 
@@ -47,14 +48,6 @@ PIECE = 2**26
 
 class JobEnded(Exception):
     """Rank 0 has ended the job."""
-
-
-_current: "Session | None" = None
-
-
-def current_session() -> "Session | None":
-    """Return the MPI job of this process; None if it is not a rank of one."""
-    return _current
 
 
 class Session:
@@ -250,9 +243,9 @@ class Session:
         Raises:
             UsageError: See ``load_mpi``.
         """
-        global _current
-        _current = cls(launch, timeout)
-        return _current
+        session = cls(launch, timeout)
+        set_session(session)
+        return session
 
     def close(self, status: int) -> None:
         """End this rank. Rank 0 has the others end, too; where they cannot hear that, it ends the whole job."""

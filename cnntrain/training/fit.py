@@ -19,7 +19,7 @@ from cnntrain.evaluation.artifacts import final_report, one_line, write_run_arti
 from cnntrain.evaluation.figures import Figures, history_of
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
-from cnntrain.parallel.mpi_session import current_session
+from cnntrain.parallel.mpi_job import current_session
 from cnntrain.runs.environment import environment
 from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
 from cnntrain.storage import write_file, write_json

@@ -12,7 +12,7 @@ from cnntrain.errors import OutOfMemoryError
 from cnntrain.network.network import Network
 from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
-from cnntrain.parallel.mpi_session import current_session
+from cnntrain.parallel.mpi_job import current_session
 from cnntrain.parallel.summation_tree import row_starts
 from cnntrain.training.sharing import max_processes, micro_batch_counts, samples_in_batch
 from cnntrain.training.workers import number_of_workers

@@ -9,7 +9,7 @@ from cnntrain.data import Data
 from cnntrain.network.network import Network
 from cnntrain.parallel import Communicator, SingleProcess, one_blas_thread, worker_count
 from cnntrain.parallel.mapping import SharedArrays
-from cnntrain.parallel.mpi_session import current_session
+from cnntrain.parallel.mpi_job import current_session
 from cnntrain.parallel.processes import Processes
 from cnntrain.parallel.shared_memory import SharedMemory
 from cnntrain.parallel.summation_tree import LEAVES
