@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnntrain.backbones.backbone import Backbone
 from cnntrain.data.image_spec import ImageSpec
@@ -16,6 +17,7 @@ from cnntrain.errors import ImageError, UsageError, WeightsError
 from cnntrain.inference.features import as_bytes, backbone_of, features_of
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
+from cnntrain.network.trace import Trace
 from cnntrain.parallel import one_blas_thread
 from cnntrain.types import Array, Labels, Shape
 from cnntrain.weights.weights import SavedNetwork, load_saved
@@ -102,6 +104,10 @@ class Predictor:
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array | None]:
         """Return J, dJ/d parameters and dJ/dx of a preprocessed batch; see ``Network.loss_and_gradients``."""
         return self.network.loss_and_gradients(x, y)
+
+    def trace(self, x: Array, y: Labels, dtype: DTypeLike | None = None) -> Trace:
+        """Return z, a, delta, dW and db of every layer for a preprocessed batch; see ``Network.trace``."""
+        return self.network.trace(x, y, dtype)
 
     def outputs(self, images: Images) -> Array:
         """Return the network's outputs for raw pixels: a row for each image, a column for each class.
