@@ -27,8 +27,14 @@ WIDE = 0.05
 """Standard error of the validation accuracy, doubled, that is too wide to compare settings."""
 PAIR_SHARE, MIN_PAIR = 0.25, 5
 """Share and number of the errors that one pair of classes needs to be named."""
-NAME_LENGTH = 16
-"""Characters of a class name in a line."""
+SMALLEST_CROPPED = 4
+"""Pixels of the shorter side below which an image has no pixel to spare for shifts."""
+MOST_HELD_OUT = 0.3
+"""Share of the training samples from which holding out more of them takes too much."""
+LINE = 80
+"""Characters of a line of advice."""
+MIN_NAME, MAX_NAME = 5, 24
+"""Characters of a class name in a line, where there is little room and where there is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +102,13 @@ def never_predicted(figures: Figures) -> Iterator[Advice]:
     if not absent:
         return
     row = max(absent, key=lambda row: row["support"])
-    others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     samples = "1 sample" if row["support"] == 1 else f"{row['support']:,} samples"
-    text = f'"{short(row["class"], NAME_LENGTH)}"{others} ({samples}) is never predicted'
+    text = '"{}" is never predicted' + (f", nor {len(absent) - 1} more" if len(absent) > 1 else f" ({samples})")
     if figures.config.training.class_weights is None:
-        yield Advice("never_predicted", "training.class_weights", f"try training.class_weights=balanced: {text}")
-    else:
-        yield Advice("never_predicted", "data.path", f"check the labels in data.path: {text}")
+        text = f"try training.class_weights=balanced: {text}"
+        yield Advice("never_predicted", "training.class_weights", with_names(text, row["class"]))
+    elif figures.has_own_data:
+        yield Advice("never_predicted", "data.path", with_names(f"check labels in data.path: {text}", row["class"]))
 
 
 def overfitting(figures: Figures) -> Iterator[Advice]:
@@ -115,17 +121,19 @@ def overfitting(figures: Figures) -> Iterator[Advice]:
     text = f"train {percent(train)}, held out {percent(held_out)}: it overfits"
     if are_few_photos(figures):
         yield Advice("overfitting", "data.features", f"try data.features (pretrained): {text}")
-    elif getattr(config.data, "features", None) is not None:
-        yield Advice("overfitting", "training.l2", f"try training.l2=1e-3: {text}")
-    elif config.training.augmentation.changes_nothing:
+    elif not figures.on_features and config.training.augmentation.changes_nothing and is_croppable(figures):
         pixels = max(1, round(min(figures.in_shape[1:]) / 8))
         yield Advice("overfitting", "training.augmentation", f"try training.augmentation.crop={pixels}: {text}")
-    elif not any(layer.kind == "dropout" for layer in config.network.layers):
-        yield Advice("overfitting", "network.layers", f"try a dropout before the last entry of network.layers: {text}")
+    elif not figures.on_features and "dropout" not in figures.kinds:
+        yield Advice("overfitting", "network.layers", f"try dropout in network.layers: {text}")
     elif not config.training.l2 and config.training.optimizer != "adamw":
-        yield Advice("overfitting", "training.l2", f"try training.l2=1e-4: {text}")
-    else:
-        yield Advice("overfitting", "data.path", f"add images to data.path: {text} despite all regularization")
+        l2 = "1e-3" if figures.on_features else "1e-4"
+        yield Advice("overfitting", "training.l2", f"try training.l2={l2}: {text}")
+    elif figures.has_own_data:
+        yield Advice("overfitting", "data.path", f"add images to data.path: {text}")
+    elif "conv" in figures.kinds or figures.kinds.count("fc") > 1:
+        what = "a smaller K" if "conv" in figures.kinds else "fewer units"
+        yield Advice("overfitting", "network.layers", f"try {what} in network.layers: {text}")
 
 
 def more_epochs(figures: Figures) -> Iterator[Advice]:
@@ -137,10 +145,11 @@ def more_epochs(figures: Figures) -> Iterator[Advice]:
     if epochs < 2 or best <= LATE * epochs:
         return
     if is_schedule_finished(figures.history, config):
-        text = f"{config.training.schedule} ends at Max, so it takes a new run; epoch {best} of {epochs} was best"
-        yield Advice("schedule_finished", "training.Max", f"try training.Max={2 * epochs}: {text}")
+        text = f"{config.training.schedule} is over, epoch {best} was best"
+        yield Advice("schedule_finished", "training.Max", f"try training.Max={2 * epochs} in a new run: {text}")
     else:
-        text = f"epoch {best} of {epochs} was best, so the loss was still falling"
+        trend = "the loss was still falling" if config.training.best_by == "loss" else "accuracy was still rising"
+        text = f"epoch {best} of {epochs} was best, so {trend}"
         yield Advice("more_epochs", "training.Max", f"try training.Max={2 * epochs}: {text}")
 
 
@@ -151,7 +160,8 @@ def underfitting(figures: Figures) -> Iterator[Advice]:
         return
     other = "" if held_out is None else f", held out {percent(held_out)}"
     text = f"train {percent(train)}{other}: it underfits"
-    yield Advice("underfitting", "network.layers", f"try more filters (K) in network.layers: {text}")
+    key, what = larger_network(figures)
+    yield Advice("underfitting", key, f"try {what}: {text}")
 
 
 def best_epoch_long_ago(figures: Figures) -> Iterator[Advice]:
@@ -178,7 +188,10 @@ def few_validation_samples(figures: Figures) -> Iterator[Advice]:
         yield Advice("few_validation_samples", "data.validation", f"try data.validation=0.1: {text}")
     elif (error := 2 * standard_error(validation)) > WIDE:
         text = f"{validation['samples']:,} validation samples tell accuracy to ±{100 * error:.0f} points only"
-        yield Advice("few_validation_samples", "data.validation", f"raise data.validation: {text}")
+        if figures.validation_share is not None and figures.validation_share < MOST_HELD_OUT:
+            yield Advice("few_validation_samples", "data.validation", f"raise data.validation: {text}")
+        elif figures.has_own_data:
+            yield Advice("few_validation_samples", "data.path", f"add images to data.path: {text}")
 
 
 def confused_pair(figures: Figures) -> Iterator[Advice]:
@@ -194,11 +207,36 @@ def confused_pair(figures: Figures) -> Iterator[Advice]:
     names, count = max(counts.items(), key=lambda item: item[1])
     if count < MIN_PAIR or count < PAIR_SHARE * wrong:
         return
-    one, other = sorted(short(name, NAME_LENGTH) for name in names)
-    text = f'{count} of {wrong:,} errors mix up "{one}" and "{other}"'
-    is_folder = figures.config.data is not None and figures.config.data.source == "images"
-    key, what = ("data.size", "a larger") if is_folder else ("data.path", "check their labels in")
-    yield Advice("confused_pair", key, f"try {what} {key}: {text}" if is_folder else f"{what} {key}: {text}")
+    text = f'{count:,} of {wrong:,} errors mix up "{{}}" and "{{}}"'
+    if getattr(figures.config.data, "size", None) is not None and not figures.on_features:
+        yield Advice("confused_pair", "data.size", with_names(f"try a larger data.size: {text}", *sorted(names)))
+    elif figures.has_own_data:
+        yield Advice("confused_pair", "data.path", with_names(f"check labels in data.path: {text}", *sorted(names)))
+    elif not figures.gap:
+        key, what = larger_network(figures)
+        yield Advice("confused_pair", key, with_names(f"try {what}: {text}", *sorted(names)))
+
+
+def larger_network(figures: Figures) -> tuple[str, str]:
+    """Return the key that gives the network more to learn with, and what to do with it."""
+    if figures.config.network.freeze:
+        return "network.freeze", "a lower network.freeze"
+    if "conv" in figures.kinds:
+        return "network.layers", "a larger K in network.layers"
+    if figures.kinds.count("fc") > 1:
+        return "network.layers", "more units in network.layers"
+    return "network.layers", "one more fc in network.layers"
+
+
+def is_croppable(figures: Figures) -> bool:
+    """Return whether the samples are images that can be shifted by a pixel or more."""
+    return min(figures.in_shape[1:], default=0) >= SMALLEST_CROPPED
+
+
+def with_names(text: str, *names: str) -> str:
+    """Return a text with names of classes in place of each ``{}``, shortened so that it fits into a line."""
+    room = (LINE - len(text.format(*("" for _ in names)))) // len(names)
+    return text.format(*(short(name, min(MAX_NAME, max(MIN_NAME, room))) for name in names))
 
 
 RULES: tuple[Callable[[Figures], Iterator[Advice]], ...] = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config import Config
+from cnntrain.config.schema.entries import all_entries
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.types import Shape
 
@@ -66,6 +67,32 @@ class Figures:
         gap: float = train["accuracy"] - held_out["accuracy"]
         return gap if gap > max(GAP, 2 * standard_error(held_out)) else 0.0
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each entry of ``network.layers``, residual blocks and what is inside them."""
+        return [entry.kind for entry in all_entries(self.config.network.layers)]
+
+    @property
+    def on_features(self) -> bool:
+        """Whether the layers get the features of a pretrained network."""
+        return getattr(self.config.data, "features", None) is not None
+
+    @property
+    def has_own_data(self) -> bool:
+        """Whether the user names the files, and so may correct their labels and add to them."""
+        return getattr(self.config.data, "path", None) is not None
+
+    @property
+    def validation_share(self) -> float | None:
+        """``data.validation``; None if the validation split is one that the data bring along."""
+        data, run = self.config.data, self.run
+        if data is None or not data.validation or run is None or run["validation"] is None:
+            return None
+        if not data.may_bring_validation or self.train is None:
+            return data.validation
+        held_out = run["validation"]["samples"] / (run["validation"]["samples"] + self.train["samples"])
+        return data.validation if data.validation / 2 < held_out < 2 * data.validation else None
+
 
 def are_few_photos(figures: Figures) -> bool:
     """Return whether the samples are color images of a folder, fewer than 200 a class, without pretrained features."""
@@ -73,7 +100,7 @@ def are_few_photos(figures: Figures) -> bool:
     if data is None or data.source != "images" or train is None:
         return False
     is_color = figures.in_shape[0] == 3
-    return is_color and data.features is None and train["samples"] < FEW_PER_CLASS * len(figures.classes)
+    return is_color and not figures.on_features and train["samples"] < FEW_PER_CLASS * len(figures.classes)
 
 
 def is_schedule_finished(history: Sequence[Mapping[str, Any]], config: Config) -> bool:

@@ -43,7 +43,7 @@ KINDS: dict[type[Layer[Any]], Kind] = {
     Fc: Kind(fc.explain, "a = sigma(W a + b)", "W^T delta", "1, 5"),
     BatchNorm: Kind(batch_norm.explain, "a = sigma(gamma x_hat + b)", "by x, mean, var", ""),
     Dropout: Kind(dropout.explain, "a = mask ⊙ a", "mask ⊙ delta", ""),
-    Residual: Kind(residual.explain, "a = sigma(F(x) + shortcut(x))", "through F + shortcut", ""),
+    Residual: Kind(residual.explain, "a = sigma(F(x) + shortcut(x))", "(through F + shortcut)", ""),
     Activation: Kind(activation.explain, "a = sigma(x + b)", "delta ⊙ sigma'(z)", "5"),
     Softmax: Kind(lambda _: [], "a = Softmax(z)", "a - y", "5"),
 }

@@ -48,15 +48,18 @@ def test_a_run_that_did_not_end_gets_none(stop):
 
 
 CROP, DROPOUT = "training.augmentation.crop=1", "network.layers=[dropout: {rate: 0.5}, fc: {activation: softmax}]"
+TWO_FC = "network.layers=[dropout: {rate: 0.5}, fc: {units: 9}, fc: {activation: softmax}]"
+IN_A_BLOCK = "network.layers=[residual: {layers: [dropout: {rate: 0.5}]}, fc: {activation: softmax}]"
 
 
 @pytest.mark.parametrize(
     ("overrides", "key", "words"),
     [
         ([], "training.augmentation", "try training.augmentation.crop=2: train 99.0 %, held out 81.0 %: it overfits"),
-        ([CROP], "network.layers", "try a dropout before the last entry of network.layers: train"),
+        ([CROP], "network.layers", "try dropout in network.layers: train"),
         ([CROP, DROPOUT], "training.l2", "try training.l2=1e-4: train"),
-        ([CROP, DROPOUT, "training.l2=0.001"], "data.path", "add images to data.path: train"),
+        ([CROP, TWO_FC, "training.l2=0.001"], "network.layers", "try fewer units in network.layers: train"),
+        ([CROP, IN_A_BLOCK], "training.l2", "try training.l2=1e-4: train"),
     ],
 )
 def test_overfitting_names_the_next_regularization_that_is_unused(overrides, key, words):
@@ -71,6 +74,8 @@ def test_overfitting_names_the_next_regularization_that_is_unused(overrides, key
         ([], 100, "data.features"),
         ([], 250, "training.augmentation"),
         (["data.features={backbone: efficientnet-lite0}"], 100, "training.l2"),
+        (["data.features={backbone: efficientnet-lite0}", "training.l2=0.01"], 100, "data.path"),
+        (["data.features={backbone: efficientnet-lite0}", "training.optimizer=adamw"], 100, "data.path"),
     ],
 )
 def test_few_photos_need_pretrained_features(tmp_path, overrides, per_class, key):
@@ -90,14 +95,48 @@ def test_a_gap_that_may_be_chance_is_none(samples, fires):
 
 def test_both_wrong():
     line = rules(a_run(train=0.71, validation=0.7, test=0.7))["underfitting"]
-    assert line["text"] == "try more filters (K) in network.layers: train 71.0 %, held out 70.0 %: it underfits"
+    assert line["text"] == "try a larger K in network.layers: train 71.0 %, held out 70.0 %: it underfits"
     assert "underfitting" not in rules(a_run(train=0.95, validation=0.94, test=0.94))
     assert "underfitting" not in rules(a_run(train=0.8, validation=0.6, test=0.6))
+
+
+@pytest.mark.parametrize(
+    ("layers", "overrides", "key", "words"),
+    [
+        ("[fc: {activation: softmax}]", [], "network.layers", "try one more fc in network.layers: train"),
+        (
+            "[fc: {units: 9}, fc: {activation: softmax}]",
+            [],
+            "network.layers",
+            "try more units in network.layers: train",
+        ),
+        (
+            "[residual: {layers: [conv: {K: 1, F: 3, P: 1}]}, fc: {activation: softmax}]",
+            [],
+            "network.layers",
+            "try a larg",
+        ),
+        ("[conv: {K: 4, F: 3}, fc: {activation: softmax}]", ["network.freeze=1"], "network.freeze", "try a lower netw"),
+    ],
+)
+def test_underfitting_names_what_the_network_has(layers, overrides, key, words):
+    line = rules(a_run(train=0.71, validation=0.7, test=0.7), [f"network.layers={layers}", *overrides])["underfitting"]
+    assert line["key"] == key
+    assert line["text"].startswith(words)
+
+
+@pytest.mark.parametrize("crop_fits", [True, False])
+def test_images_of_one_row_are_not_shifted(crop_fits):
+    config = load_config("digits")
+    figures = Figures(config, (1, 16 if crop_fits else 1, 64), CLASSES, a_run(train=0.99, validation=0.8, test=0.81))
+    assert (advise(figures)[0]["key"] == "training.augmentation") == crop_fits
 
 
 def test_a_loss_that_was_still_falling():
     line = rules(a_run(best=10))["more_epochs"]
     assert line["text"] == "try training.Max=20: epoch 10 of 10 was best, so the loss was still falling"
+    by_accuracy = rules(a_run(best=10), ["training.best_by=accuracy"])["more_epochs"]
+    assert by_accuracy["text"] == "try training.Max=20: epoch 10 of 10 was best, so accuracy was still rising"
     assert "more_epochs" not in rules(a_run(best=9))
     assert "more_epochs" not in rules(a_run(best=10, stop="patience"))
 
@@ -132,17 +171,43 @@ def test_few_validation_samples():
     assert rules(few)["few_validation_samples"]["text"] == (
         "raise data.validation: 24 validation samples tell accuracy to ±14 points only"
     )
+    assert "few_validation_samples" not in rules(few, ["data.validation=0.4"])
     none = rules(a_run(validation=None))["few_validation_samples"]
     assert (none["key"], none["text"][:28]) == ("data.validation", "try data.validation=0.1: no ")
 
 
-def test_a_class_that_is_never_predicted():
+@pytest.mark.parametrize(
+    ("held_out", "train", "share", "words"),
+    [
+        (30, 270, 0.1, "raise data.validation: 30 validation samples"),
+        (30, 100, 0.1, "add images to data.path: 30 validation samples"),
+        (30, 45, 0.4, "add images to data.path: 30 validation samples"),
+    ],
+)
+def test_a_validation_split_that_the_folder_has_cannot_be_raised(tmp_path, held_out, train, share, words):
+    assert advice_on_a_folder(tmp_path, held_out, train, f"data.validation={share}")["few_validation_samples"][
+        "text"
+    ].startswith(words)
+
+
+def advice_on_a_folder(folder, held_out, train, *overrides, evaluation=None):
+    content = {
+        "data": {"source": "images", "path": str(folder)},
+        "network": {"layers": [{"fc": {"activation": "softmax"}}]},
+    }
+    run = a_run(train=0.97, validation=0.96, test=0.96, samples=held_out)
+    run["train"]["samples"] = train
+    figures = Figures(config_from_dict(content, "test", overrides), (3, 16, 16), CLASSES, run, (), evaluation)
+    return {line["rule"]: line for line in advise(figures)}
+
+
+def test_a_class_that_is_never_predicted(tmp_path):
     per_class = [("cat", 40, True), ("dog", 12, False), (CLASSES[3], 30, False), ("horse", 0, False)]
     line = rules(evaluation=evaluated(per_class=per_class))["never_predicted"]
-    assert line["text"] == (
-        'try training.class_weights=balanced: "a class … a line" and 1 more (30 samples) is never predicted'
-    )
-    weighted = rules(None, ["training.class_weights=balanced"], (), evaluated(per_class=per_class))
+    assert line["text"] == ('try training.class_weights=balanced: "a cla…line" is never predicted, nor 1 more')
+    report = evaluated(per_class=per_class)
+    assert "never_predicted" not in rules(None, ["training.class_weights=balanced"], (), report)
+    weighted = advice_on_a_folder(tmp_path, 100, 900, "training.class_weights=balanced", evaluation=report)
     assert weighted["never_predicted"]["key"] == "data.path"
     assert rules(evaluation=evaluated(per_class=per_class[:1])) == {}
 
@@ -155,12 +220,34 @@ def test_a_class_that_is_never_predicted():
         ([("cat", "dog", 4)], False),
     ],
 )
-def test_a_pair_that_is_mixed_up(confused, fires):
-    found = rules(evaluation=evaluated(confused=confused))
-    assert ("confused_pair" in found) == fires
-    if fires:
-        text = found["confused_pair"]["text"]
-        assert text == 'check their labels in data.path: 17 of 35 errors mix up "cat" and "dog"'
+def test_a_pair_that_is_mixed_up(tmp_path, confused, fires):
+    report = evaluated(confused=confused)
+    for found, words in (
+        (rules(evaluation=report), "try a larger K in network.layers"),
+        (advice_on_a_folder(tmp_path, 300, 900, evaluation=report), "check labels in data.path"),
+        (advice_on_a_folder(tmp_path, 300, 900, "data.size=16", evaluation=report), "try a larger data.size"),
+    ):
+        assert ("confused_pair" in found) == fires
+        if fires:
+            assert found["confused_pair"]["text"] == f'{words}: 17 of 35 errors mix up "cat" and "dog"'
+
+
+@pytest.mark.parametrize("one", ["cat", "a class with a name that is much too long for a line", "{}"])
+def test_every_line_fits_into_80_columns(tmp_path, one):
+    report = evaluated(
+        accuracy=0.6, per_class=[(one, 1100, False), ("dog", 12, False)], confused=[(one, "other " + one, 390)]
+    )
+    for overrides in ([], ["training.class_weights=balanced"], ["data.size=16"]):
+        found = advice_on_a_folder(tmp_path, 300, 900, *overrides, evaluation=report)
+        assert {"never_predicted", "confused_pair"} <= set(found)
+        assert max(len(line["text"]) for line in found.values()) <= 80
+    runs = [a_run(1.0, 0.8, 0.8, best, 100, 0.1) for best in (10, 100)] + [a_run(0.55, 0.55, 0.55, 99, 99)]
+    for run in runs:
+        for overrides in ([], [CROP], [CROP, DROPOUT], [CROP, DROPOUT, "training.l2=1"]):
+            for schedule in ("constant", "one_cycle"):
+                history = [{"alpha": 0.05}, {"alpha": 0.0001}]
+                found = rules(run, [*overrides, f"training.schedule={schedule}"], history)
+                assert max(len(line["text"]) for line in found.values()) <= 80
 
 
 @pytest.mark.parametrize(
