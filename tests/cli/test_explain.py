@@ -1,7 +1,11 @@
 """``cnntrain explain``: what it prints, in 80 columns, and what it says of wrong words."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -10,6 +14,7 @@ from typer.testing import CliRunner
 import cnntrain
 from cnntrain import textbook
 from cnntrain.cli.app import app
+from cnntrain.cli.views.explain_layout import matrix_lines, side_by_side, wrapped
 from cnntrain.explain.texts import dictionary
 
 LAYERS = """\
@@ -260,3 +265,80 @@ def test_every_sentence_is_there_in_both_languages():
         assert sentences.keys() == {"en", "zh"}, key
         fields = [sorted(re.findall(r"{(\w+)}", text)) for text in sentences.values()]
         assert fields[0] == fields[1], key
+
+
+def test_in_chinese_a_line_begins_with_no_comma_and_ends_with_no_parenthesis(run):
+    lines = [
+        line
+        for words in (["--examples"], *([run, "--layer", i] for i in range(8)))
+        for line in explain(*words, "--lang", "zh").stdout.splitlines()
+    ]
+    assert any(
+        len(line) - len(line.lstrip()) == 2 and "\u4e00" <= line.strip()[0] <= "\u9fff" for line in lines if line
+    )
+    assert not [line for line in lines if line.strip()[:1] in tuple("，。；：、）")]
+    assert not [line for line in lines if line.endswith(("（", "《"))]
+    assert not [
+        line for line in lines if re.search(r"[\u4e00-\u9fff] ?[(:;,]( |$)", line)
+    ]  # but （：；， after Chinese
+
+
+def test_in_chinese_only_letters_and_formulas_are_english(tmp_path):
+    file = tmp_path / "residual.yaml"
+    file.write_text(
+        "data: {source: digits}\nnetwork:\n  layers:\n"
+        "    - residual: {layers: [conv: {K: 4, F: 3, P: 1, S: 2}, batch_norm: {}], activation: relu}\n"
+        "    - pool: {k: 2, S: 1, type: max}\n    - fc: {activation: softmax}\n"
+    )
+    wanted = [["--examples"], [file], *([file, "--layer", name] for name in ("0", "0.0", "0.1", "1", "2"))]
+    shown = "\n".join(explain(*words, "--lang", "zh").stdout for words in wanted)
+    assert not re.findall(r"\b(?:of|the|is|are|between|through|by|split|article|section|regions?)\b", shown)
+    assert "测试集，样本 0（共 360 个" in shown
+    assert "0 的 delta" in shown
+    assert "周围填充一圈 0 的 delta" in shown
+
+
+@pytest.mark.parametrize("text", ["卷积核" * 40, "、".join(["卷积核"] * 30), "（批归一化）" * 20, "a " * 60])
+def test_sentences_wrap_at_80_columns_and_lose_nothing(text):
+    lines = [line.plain for line in wrapped(text, "")]
+    assert len(lines) > 1
+    assert max(map(cell_len, lines)) <= 80
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_matrices_under_chinese_names_stay_aligned():
+    matrix = {"values": [[1.0, 2.0], [3.0, 4.0]], "marked": []}
+    blocks = [matrix_lines(matrix, name) for name in ("周围填充一圈 0", "W")]
+    lines = [line.plain for line in side_by_side(blocks)]
+    second = cell_len(lines[0][: lines[0].index("W")])
+    assert all(cell_len(line[: line.rindex(last)]) > second for line, last in zip(lines[1:], "24", strict=True))
+    assert len({cell_len(line) for line in blocks[0]}) == 1
+
+
+def test_every_text_that_is_used_is_in_the_dictionary_and_none_is_left_over():
+    package = Path(cnntrain.__file__).parent
+    files = [
+        *package.glob("explain/**/*.py"),
+        *package.glob("explain/**/*.js"),
+        *package.glob("cli/views/explain_*.py"),
+    ]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    for key in dictionary():
+        name = key.removeprefix("formula: ")
+        family = re.sub(r"_(test|train|validation|shown)$|^(rows|columns)_", "", name)
+        assert (
+            re.search(rf"[\"'`](?:{re.escape(name)}[\"'`]|{re.escape(family)}_\$?{{)", source)
+            or f"}}_{family}" in source
+        ), key
+    used = re.findall(r"(?:sentence\(|\bt\()\"(\w+)\"", source)
+    assert len(used) > 30
+    assert set(used) <= set(dictionary())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_output_without_chinese_letters_is_noted(language):
+    words = [sys.executable, "-m", "cnntrain", "explain", "--examples", "--lang", language]
+    shown = subprocess.run(words, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=True)
+    note = b"note: ascii, the encoding of the output, has no Chinese letters; PYTHONUTF8=1 sets UTF-8"
+    assert (note in shown.stderr) == (language == "zh")
+    assert (b"\\u6587" in shown.stdout) == (language == "zh")

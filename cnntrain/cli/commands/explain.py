@@ -10,7 +10,7 @@ import typer
 from cnntrain.cli.commands.eval import Split
 from cnntrain.cli.config_argument import note_which_config
 from cnntrain.cli.options import JsonOption, Overrides
-from cnntrain.cli.views.terminal import errors_as_messages, print_json, results
+from cnntrain.cli.views.terminal import errors_as_messages, print_json, print_note, results
 from cnntrain.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -126,8 +126,17 @@ def explain(
             print_json(result)
             return
         console = results()
+        _note_encoding(language, console.encoding)
         for line in lines:
             console.print(line)
+
+
+def _note_encoding(language: LanguageName, encoding: str) -> None:
+    """Note that the output cannot show Chinese letters."""
+    try:
+        "\u4e2d".encode(encoding if language is LanguageName.ZH else "utf-8")
+    except UnicodeEncodeError:
+        print_note(f"{encoding}, the encoding of the output, has no Chinese letters; PYTHONUTF8=1 sets UTF-8")
 
 
 def _explain_examples(html: Path | None, language: "Language") -> "Explained":

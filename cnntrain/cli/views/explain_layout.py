@@ -11,6 +11,9 @@ from cnntrain.cli.views.tables import COLUMNS
 
 GAP = 3
 """Columns between two matrices."""
+OPENING = tuple("（“《(")
+CLOSING = (*"），。；：、”》…).,;: ", "")
+"""What a line does not begin with; the end of a text is one of them, so that it is no piece of its own."""
 
 
 def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Text]:
@@ -38,8 +41,8 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def matrix_lines(matrix: dict[str, Any]) -> list[str]:
-    """Return a matrix as lines of one width; marked values have a star."""
+def matrix_lines(matrix: dict[str, Any], name: str) -> list[str]:
+    """Return a matrix under its name, as lines of one width; marked values have a star."""
     values, marked = matrix["values"], {tuple(at) for at in matrix["marked"]}
     form = form_of([value for row in values for value in row])
     cells = [
@@ -51,8 +54,8 @@ def matrix_lines(matrix: dict[str, Any]) -> list[str]:
     ]
     width = max(len(cell) for row in cells for cell in row)
     lines = [" ".join(cell.rjust(width) for cell in row) for row in cells]
-    longest = max(len(matrix["name"]), *(len(line) for line in lines))
-    return [matrix["name"].ljust(longest), *(line.ljust(longest) for line in lines)]
+    longest = max(map(cell_len, (name, *lines)))
+    return [pad(line, longest) for line in (name, *lines)]
 
 
 def form_of(values: Sequence[float]) -> str:
@@ -69,11 +72,11 @@ def side_by_side(blocks: Sequence[list[str]]) -> Iterator[Text]:
     """Yield blocks of lines next to each other, as many as fit in 80 columns."""
     line: list[list[str]] = []
     for block in [*blocks, None]:
-        width = sum(len(placed[0]) + GAP for placed in line) + (len(block[0]) if block else 0) + 2
+        width = sum(cell_len(placed[0]) + GAP for placed in line) + (cell_len(block[0]) if block else 0) + 2
         if line and (block is None or width > COLUMNS):
             height = max(map(len, line))
             for i in range(height):
-                cells = [placed[i] if i < len(placed) else " " * len(placed[0]) for placed in line]
+                cells = [placed[i] if i < len(placed) else " " * cell_len(placed[0]) for placed in line]
                 yield Text("  " + (" " * GAP).join(cells).rstrip(), "cyan" if i == 0 else "")
             line = []
         if block is not None:
@@ -85,8 +88,13 @@ def number(value: float) -> str:
     return "0" if value == 0 else f"{value:.4g}"
 
 
+def product(term: Sequence[float]) -> str:
+    """Return the factors of a term; negative ones in parentheses."""
+    return "·".join(f"({number(value)})" if value < 0 else number(value) for value in term)
+
+
 def wrapped(text: str, style: str, indent: int = 0) -> Iterator[Text]:
-    """Yield a text in lines of at most 80 columns, broken at spaces, or anywhere between Chinese letters."""
+    """Yield a text in lines of at most 80 columns, broken at spaces, or between Chinese letters."""
     line, space = " " * indent, " " * (indent + 2)
     for word in pieces(text):
         if cell_len(line) + cell_len(word.rstrip()) > COLUMNS and line.strip():
@@ -98,11 +106,13 @@ def wrapped(text: str, style: str, indent: int = 0) -> Iterator[Text]:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Yield the pieces between which a line may be broken."""
+    """Yield the pieces between which a line may be broken: no line begins with a comma, or ends with a parenthesis."""
     piece = ""
-    for character in text:
+    for character, following in zip(text, [*text[1:], ""], strict=True):
         piece += character
-        if character == " " or cell_len(character) == 2:
+        wide = 2 in (cell_len(character), cell_len(following))
+        if character == " " or (wide and character not in OPENING and following not in CLOSING):
             yield piece
             piece = ""
-    yield piece
+    if piece:
+        yield piece

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.text import Text
 
-from cnntrain.cli.views.explain_layout import matrix_lines, number, side_by_side, table_lines, wrapped
+from cnntrain.cli.views.explain_layout import matrix_lines, number, product, side_by_side, table_lines, wrapped
 from cnntrain.cli.views.tables import bytes_text, shape_text, truncate
 from cnntrain.errors import visible
-from cnntrain.explain.texts import Language, sentence
+from cnntrain.explain.texts import Language, in_parentheses, labeled, sentence, translated
 
 MAX_TERMS = 12
 """Maximum number of terms that are written out."""
@@ -56,11 +56,23 @@ def sample_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     yield from table_lines(heads, rows)
     titles = ("", sentence("backward_table", language), "§", sentence("range_delta", language), "")
     rows = [
-        (row["name"], f"delta = {delta_text(row, by_name)}", section_of_delta(row, by_name), *map(number, row["delta"]))
+        (
+            row["name"],
+            f"delta = {delta_text(row, by_name, language)}",
+            section_of_delta(row, by_name),
+            *map(number, row["delta"]),
+        )
         for row in reversed(layers)
     ]
     first = next(row for row in layers if "." not in row["name"])
-    rows.append(("x", f"dJ/dx = {first['back']}", first["section"].split(",")[0], *map(number, first["dx"])))
+    rows.append(
+        (
+            "x",
+            f"dJ/dx = {translated(first['back'], language)}",
+            first["section"].split(",")[0],
+            *map(number, first["dx"]),
+        )
+    )
     yield Text()
     yield from table_lines(titles, rows)
     yield Text()
@@ -75,8 +87,10 @@ def examples_lines(result: dict[str, Any], language: Language) -> Iterator[Text]
     for part in result["parts"]:
         yield Text()
         where = sentence("section", language, section=part["section"])
-        yield from wrapped(f"{sentence(part['title'], language)} ({where}): {part['formula']}", "bold")
-        yield from side_by_side([matrix_lines(matrix) for matrix in part["matrices"]])
+        yield from wrapped(title_text(part, where, language), "bold")
+        yield from side_by_side(
+            [matrix_lines(matrix, translated(matrix["name"], language)) for matrix in part["matrices"]]
+        )
         for remark in part["remarks"]:
             yield from wrapped(remark_text(remark, language), "")
         for equation in part["equations"]:
@@ -95,12 +109,13 @@ def page_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     yield from recomputed_lines(result["recomputed"], language)
 
 
-def delta_text(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
+def delta_text(row: dict[str, Any], rows: dict[str, dict[str, Any]], language: Language) -> str:
     """Return how delta of a layer comes about: from the loss, the next layer, or the block that holds it."""
     if row["sources"] is None:
         return "a - y" if row["sigma"] == "softmax" else f"dJ/da{slope_text(row)}"
     [(name, array)] = row["sources"]
-    return f"{rows[name]['back'] if array == 'dx' else f'delta of {name}'}{slope_text(row)}"
+    source = translated(rows[name]["back"], language) if array == "dx" else sentence("delta_of", language, name=name)
+    return f"{source}{slope_text(row)}"
 
 
 def section_of_delta(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> str:
@@ -121,7 +136,9 @@ def header_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
     best = result["output"][result["classes"].index(result["prediction"])]
     last_softmax = result["probabilities"]
     names = {key: truncate(result[key], 24) for key in ("label", "prediction")}
-    yield from wrapped(sentence("sample_line", language, **{k: result[k] for k in ("sample", "samples", "split")}), "")
+    split = sentence(f"split_{result['split']}", language)
+    counts = {key: result[key] for key in ("sample", "samples")}
+    yield from wrapped(sentence("sample_line", language, split=split, **counts), "")
     if result["file"]:
         yield from wrapped(sentence("file_line", language, file=result["file"]), "")
     J = number(result["loss"])
@@ -137,7 +154,7 @@ def header_lines(result: dict[str, Any], language: Language) -> Iterator[Text]:
 
 def recomputed_lines(recomputed: dict[str, Any], language: Language) -> Iterator[Text]:
     """Yield the line on what the textbook recomputed."""
-    where = f" ({recomputed['where']})" if recomputed["largest_difference"] else ""
+    where = in_parentheses(recomputed["where"], language) if recomputed["largest_difference"] else ""
     text = sentence(
         "recomputed",
         language,
@@ -157,6 +174,12 @@ def remark_text(remark: dict[str, Any], language: Language) -> str:
     return sentence(remark["text"], language, **filled)
 
 
+def title_text(part: dict[str, Any], where: str, language: Language) -> str:
+    """Return the title of a part, with the section of the article and the formula."""
+    title, formula = sentence(part["title"], language), translated(part["formula"], language)
+    return sentence("part_line", language, title=title, where=where, formula=formula)
+
+
 def part_lines(part: dict[str, Any], classes: Sequence[str], language: Language) -> Iterator[Text]:
     """Yield the lines of one part: title, matrices, equations, remarks."""
     where = (
@@ -164,11 +187,17 @@ def part_lines(part: dict[str, Any], classes: Sequence[str], language: Language)
         if part["section"]
         else sentence("not_in_article", language)
     )
-    yield from wrapped(f"{sentence(part['title'], language)} ({where}): {part['formula']}", "bold")
+    yield from wrapped(title_text(part, where, language), "bold")
     for matrix in part["matrices"]:
         if matrix["name"] == "classes":
             yield from classes_lines(matrix, classes, language)
-    yield from side_by_side([matrix_lines(matrix) for matrix in part["matrices"] if matrix["name"] != "classes"])
+    yield from side_by_side(
+        [
+            matrix_lines(matrix, translated(matrix["name"], language))
+            for matrix in part["matrices"]
+            if matrix["name"] != "classes"
+        ]
+    )
     for matrix in part["matrices"]:
         if left_out := cut_text(matrix, language):
             yield from wrapped(left_out, "dim")
@@ -192,23 +221,27 @@ def cut_text(matrix: dict[str, Any], language: Language) -> str:
         if matrix[axis] is not None:
             first, whole = matrix[axis]
             shown.append(sentence(f"{axis}_shown", language, first=first, last=first + count - 1, count=whole))
-    return sentence("left_out", language, name=matrix["name"], what=", ".join(shown)) if shown else ""
+    return (
+        sentence("left_out", language, name=translated(matrix["name"], language), what=", ".join(shown))
+        if shown
+        else ""
+    )
 
 
 def equation_lines(equation: dict[str, Any], language: Language) -> Iterator[Text]:
     """Yield an equation: the formula, its terms, and the result."""
     name, value = equation["name"], number(equation["value"])
-    yield from wrapped(f"{name} = {equation['formula']}", "", 2)
+    yield from wrapped(f"{name} = {translated(equation['formula'], language)}", "", 2)
     groups = [group for group in equation["groups"] if group["terms"]]
     for group in [group for group in groups if group["shown"]]:
         yield from group_lines(group, language, alone=len(groups) == 1 and not equation["operands"])
     others = [group for group in groups if not group["shown"]]
     if others:
-        sums = [f"{label_text(group, language)}: {number(total(group))}" for group in others[:MAX_GROUPS]]
+        sums = [labeled(label_text(group, language), number(total(group)), language) for group in others[:MAX_GROUPS]]
         if rest := others[MAX_GROUPS:]:
             rest_sum = number(sum(map(total, rest)))
             sums.append(sentence("more_groups", language, count=len(rest), value=rest_sum))
-        yield from wrapped("; ".join(sums), "", 4)
+        yield from wrapped(sentence("separator", language).join(sums), "", 4)
     operands = equation["operands"]
     listed = [f"{key} = {number(operand)}" for key, operand in operands[:MAX_TERMS]]
     if len(operands) > MAX_TERMS:
@@ -232,7 +265,9 @@ def group_lines(group: dict[str, Any], language: Language, alone: bool) -> Itera
     """Yield the terms of a group: as a sum, or one a line where they have names."""
     terms, names = group["terms"], group["names"]
     label = (
-        "" if alone or group["label"] in ("product", "region", "value", "class") else f"{label_text(group, language)}: "
+        ""
+        if alone or group["label"] in ("product", "region", "value", "class")
+        else labeled(label_text(group, language), "", language)
     )
     rest = ""
     zeros = 0
@@ -255,10 +290,7 @@ def group_lines(group: dict[str, Any], language: Language, alone: bool) -> Itera
     shown = [product(term) for term in terms[:MAX_TERMS]]
     if rest:
         shown.append(rest)
-    nothing = f" ({sentence('zeros', language, count=zeros)})" if zeros and len(group["terms"]) > 1 else ""
+    nothing = ""
+    if zeros and len(group["terms"]) > 1:
+        nothing = in_parentheses(sentence("zeros", language, count=zeros), language)
     yield from wrapped(f"{label}{' + '.join(shown)}{result}{nothing}", "", 4)
-
-
-def product(term: Sequence[float]) -> str:
-    """Return the factors of a term; negative ones in parentheses."""
-    return "·".join(f"({number(value)})" if value < 0 else number(value) for value in term)

@@ -16,6 +16,8 @@ const short = (v, digits) => {
   const size = Math.abs(v);
   return size >= 1e-3 && size < 1e5 ? String(Number(v.toPrecision(digits))) : v.toExponential(Math.max(0, digits - 2));
 };
+/** The name of an entry, which has words where it is an example. */
+const named = (e) => (`formula: ${e.name}` in TEXTS ? t(`formula: ${e.name}`) : e.name);
 const NAMES = {
   delta: "δ", dx: "∂J/∂x", dW: "∂J/∂W", db: "∂J/∂b", dgamma: "∂J/∂γ", gamma: "γ",
   branch: "F(x)", dx_branch: "∂J/∂x(F)", dx_shortcut: "∂J/∂x(shortcut)",
@@ -270,7 +272,7 @@ function chooser(key, options, current, change) {
 function title(e) {
   const input = e.input.join(" × ");
   const output = e.output.join(" × ");
-  return `${DATA.examples ? e.name : `layers[${e.name}]`} ${e.kind}: ${input} → ${output}`;
+  return `${DATA.examples ? named(e) : `layers[${e.name}]`} ${e.kind}: ${input} → ${output}`;
 }
 
 function renderEntry() {
@@ -350,7 +352,7 @@ function renderMap() {
   const list = make("ol");
   ENTRIES.forEach((e, position) => {
     const button = make("button", { type: "button", "data-position": String(position) });
-    button.append(make("b", {}, `${e.name} ${e.kind}`), make("span", {}, e.output.join("×")), thumbnail(e.t.a));
+    button.append(make("b", {}, `${named(e)} ${e.kind}`), make("span", {}, e.output.join("×")), thumbnail(e.t.a));
     if (position === state.entry) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => {
       location.hash = String(position);
@@ -373,7 +375,7 @@ function renderHeader() {
   if (DATA.examples) {
     for (const key of ["examples_numbers", "misprint_upsample", "misprint_delta", "misprint_rot180"]) lines.append(make("p", {}, t(key)));
   } else {
-    lines.append(make("p", {}, `${header.source}: ${t("sample_line", header)}`));
+    lines.append(make("p", {}, t("labeled", { label: header.source, text: t("sample_line", { ...header, split: t(`split_${header.split}`) }) })));
     if (header.file) lines.append(make("p", {}, t("file_line", header)));
     const best = header.best;
     const values = { label: header.label, prediction: header.prediction, J: short(header.loss, 4), percent: (100 * best).toFixed(1), value: short(best, 4) };
@@ -466,17 +468,17 @@ function written(e, name, index, way) {
     const sign = way.list ? ", " : " + ";
     let text = terms.slice(0, MAX_TERMS).map(product).join(sign) || "0";
     if (terms.length > MAX_TERMS) text += ` ${t("more_terms", { count: terms.length - MAX_TERMS, value: short(sumOf(terms.slice(MAX_TERMS)), 4) })}`;
-    if (terms.length < group.terms.length) text += ` (${t("zeros", { count: group.terms.length - terms.length })})`;
-    const label = group.label && (groups.length > 1 || group.n === null) ? `${t(group.label, { n: group.n })}: ` : "";
-    line.append(make("span", { class: "terms" }, label + text));
+    if (terms.length < group.terms.length) text += t("in_parentheses", { text: t("zeros", { count: group.terms.length - terms.length }) });
+    const labeled = group.label && (groups.length > 1 || group.n === null) ? t("labeled", { label: t(group.label, { n: group.n }), text }) : text;
+    line.append(make("span", { class: "terms" }, labeled));
     if (groups.length > 1) line.append(` = ${short(sumOf(group.terms), 4)}`);
     line.append(make("br"));
   }
   const rest = groups.filter((group) => !first(group));
   if (rest.length) {
-    const few = rest.slice(0, 12).map((group) => `${t(group.label, { n: group.n })}: ${short(sumOf(group.terms), 4)}`);
+    const few = rest.slice(0, 12).map((group) => t("labeled", { label: t(group.label, { n: group.n }), text: short(sumOf(group.terms), 4) }));
     if (rest.length > 12) few.push(t("more_groups", { count: rest.length - 12, value: short(sumOf(rest.slice(12).flatMap((g) => g.terms)), 4) }));
-    line.append(make("span", { class: "terms" }, few.join("; ")), make("br"));
+    line.append(make("span", { class: "terms" }, few.join(t("separator"))), make("br"));
   }
   for (const summand of way.plus || []) line.append(`+ ${called(summand.name)} ${short(summand.v, 4)} `);
   const computed = value(way);
@@ -491,7 +493,7 @@ function stepLine(e, key, index) {
   const s = DATA.step;
   const step = stepOf(e, key, index);
   const at = `[${index.join(",")}]`;
-  const parts = [`${t("step")}: ${called(key)}${at} = ${short(e.t[key].get(index), 6)}`, `g = ${short(step.g, 4)}`, `α = ${short(s.alpha, 4)}`];
+  const parts = [t("labeled", { label: t("step"), text: `${called(key)}${at} = ${short(e.t[key].get(index), 6)}` }), `g = ${short(step.g, 4)}`, `α = ${short(s.alpha, 4)}`];
   s.letters.forEach((letter, i) => parts.push(`${letter}: ${short(e.t[`${letter}.${key}`].get(index), 4)} → ${short(step.states[i], 4)}`));
   const line = make("p", {}, parts.join(", "), make("br"));
   line.append(make("b", { class: "result" }, `${called(key)}${at} ← ${key === "b" || key === "gamma" ? s.formula.replace(/W/g, called(key)) : s.formula} = ${short(step.next, 6)}`));
