@@ -1,11 +1,13 @@
 """``cnntrain init``: inspect the data, recommend a config, write it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cnntrain.autoconfig.inspect import Findings, inspect, name_of, source_of
-from cnntrain.autoconfig.recommend import FIT, NetworkSize, image_size, recommend
+from cnntrain.autoconfig.pretrained import chooses_features
+from cnntrain.autoconfig.recommend import FIT, NetworkSize, Recommendation, image_size, is_character, recommend
 from cnntrain.autoconfig.render import SCHEMA, render
 from cnntrain.autoconfig.time_budget import fit_into
 from cnntrain.backbones.backbone import lite0_spec
@@ -54,8 +56,11 @@ def init(
     check(path)
     findings = inspect(source, image_size, FIT, reporter)
     choices, recommendation = findings.choices, recommend(findings, size)
+    if size is not None or source.get("size") is not None:
+        choices = (*choices, *without_features(findings, recommendation, size))
     if minutes is not None and any(line.key == "features" for line in recommendation.data):
-        choices = (*choices, f"time: not {minutes:g} minutes but moments, since features are computed once")
+        span = f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+        choices = (*choices, f"time: not {span} but moments, since features are computed once")
     elif minutes is not None:
         recommendation, sentence = fit_into(minutes, findings, size, reporter)
         choices = (*choices, sentence)
@@ -86,6 +91,15 @@ def init(
         "parameters": network.layout.trainable_count,
         "Max": config.training.Max,
     }
+
+
+def without_features(findings: Findings, chosen: Recommendation, size: NetworkSize | None) -> list[str]:
+    """Return the sentence on pretrained features that a size rules out; none if they are chosen or not better."""
+    free = replace(findings, source={key: value for key, value in findings.source.items() if key != "size"})
+    if any(line.key == "features" for line in chosen.data) or not chooses_features(free, is_character(free)):
+        return []
+    given = " and ".join([*(["the size"] if "size" in findings.source else []), *([f"--{size}"] if size else [])])
+    return [f"network: from scratch, because of {given}; pretrained features are better for so few images"]
 
 
 def summary(findings: Findings) -> str:

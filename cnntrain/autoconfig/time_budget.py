@@ -44,8 +44,8 @@ def fit_into(
             break
     if epochs < MIN_EPOCHS:
         raise UsageError(
-            f"a {candidate} network needs about {seconds:.3g} seconds an epoch here, so {minutes:g} minutes are too "
-            f"few: allow at least {MIN_EPOCHS * seconds / 60:.2g}, or choose a smaller --size"
+            f"a {candidate} network needs about {seconds:.3g} seconds an epoch here, so --minutes {minutes:g} is too "
+            f"little: allow at least {MIN_EPOCHS * seconds / 60:.2g}, or choose a smaller --size"
         )
     taken = f"about {epochs * seconds / 60:.2g} minutes here, {seconds:.3g} seconds an epoch"
     sentence = f"time: a {candidate} network, {epochs} epochs: {taken}"

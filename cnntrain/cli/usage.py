@@ -19,6 +19,7 @@ PLAIN = {
     r"Input should be a valid integer.*|is not a valid int.*": "expected a whole number",
     r"Input should be a valid number.*|is not a valid float.*": "expected a number",
     r"Input should be greater than or equal to (\S+)": r"expected at least \1",
+    r"Input should be less than or equal to (\S+)": r"expected at most \1",
     r"Missing argument 'CONFIG'\.": "missing argument CONFIG: a YAML file, or the name of a bundled config such as "
     "digits",
     r"Value error, ": "",

@@ -57,7 +57,7 @@ def unknown_key(root: Node, path: Path) -> str:
     familiar = familiar_key(root, path[:-1], key)
     if familiar:
         return f"{message}; did you mean '{familiar}'?"
-    without = lookup(NO_KEYS, key)
+    without = lookup(NO_KEYS, key) if len(key) > 1 else None  # a letter is an option of the command line at most
     if without:
         return f"{message}; {without}"
     suggestion = did_you_mean(key, known_keys(model))

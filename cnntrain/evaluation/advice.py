@@ -160,7 +160,8 @@ def underfitting(figures: Figures) -> Iterator[Advice]:
         return
     other = "" if held_out is None else f", held out {percent(held_out)}"
     text = f"train {percent(train)}{other}: it underfits"
-    key, what = larger_network(figures)
+    few = are_few_photos(figures)
+    key, what = ("data.features", "data.features (pretrained)") if few else larger_network(figures)
     yield Advice("underfitting", key, f"try {what}: {text}")
 
 

@@ -60,6 +60,23 @@ def test_other_data_are_learned_from_scratch(installed, images, make, overrides,
     assert reason is None or reason in text
 
 
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({"side": 40}, "the size"),
+        ({"size": "small"}, "--small"),
+        ({"side": 40, "size": "large"}, "the size and --large"),
+    ],
+)
+def test_a_size_that_rules_features_out_is_reported(installed, images, options, given):
+    result = init(str(images(size=(50, 60))), **options)
+    assert result["features"] is None
+    assert result["choices"] == [
+        f"network: from scratch, because of {given}; pretrained features are better for so few images"
+    ]
+    assert init(str(images("b", size=(50, 60), mode="L")), out=Path("c.yaml"), side=20)["choices"] == []
+
+
 def test_without_the_extra_a_comment_says_why_and_how(images):
     result = init(str(images(size=(50, 60))))
     text = Path(result["config"]).read_text(encoding="utf-8")

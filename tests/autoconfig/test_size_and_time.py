@@ -63,7 +63,7 @@ def test_too_little_time_is_refused_with_what_is_needed(init, speed):
     speed({32: 60.0, 16: 30.0})
     shown = init("--minutes", "1")
     assert shown.exit_code == 2
-    assert "a small network needs about 30 seconds an epoch here, so 1 minutes are too few" in shown.stderr
+    assert "a small network needs about 30 seconds an epoch here, so --minutes 1 is too little" in shown.stderr
     assert "allow at least 1.5" in shown.stderr
     assert list(Path().iterdir()) == []
 

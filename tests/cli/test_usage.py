@@ -46,6 +46,7 @@ def test_an_empty_word_is_an_error(words, told):
         (["resume", "runs/a", "--epochs", "5"], "no such option: --epochs; write training.Max=5"),
         (["train", "a.yaml", "--device", "cpu"], "no such option: --device; cnntrain runs on the CPU; leave it out"),
         (["train", "a.yaml", "--save-dir", "x"], "no such option: --save-dir; use --out DIR for the run folder"),
+        (["init", "photos", "--size", "5000"], "Invalid value for '--size': expected at most 4096, got '5000'"),
         (["train", "a.yaml", "--quiet"], "no such option: --quiet; write --progress none"),
     ],
 )

@@ -80,6 +80,11 @@ def test_the_path_is_shown_as_given(folder):
             "4:26: layers[0].conv: unknown key 'foo'; known here: K (filters), F (kernel), P (padding), S (stride), "
             "activation, init",
         ),
+        (
+            "conv: {K: 1, F: 1, Q: 3}",
+            "4:26: layers[0].conv: unknown key 'Q'; known here: K (filters), F (kernel), P (padding), S (stride), "
+            "activation, init",
+        ),
         ("conv: {K: 1, kernal: 3}", "4:20: layers[0].conv: unknown key 'kernal'; did you mean 'kernel'?"),
         ("conv: {K: 1, F:3}", "4:20: layers[0].conv: unknown key 'F:3'; a ':' needs a space after it"),
         ("conv: {K: 1}", "4:13: layers[0].conv: missing key 'F', a whole number of at least 1"),
@@ -137,7 +142,10 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
     [
         ("netwrok: {}", "1:1: unknown key 'netwrok'; did you mean 'network'?"),
         ("training: {}", "1:1: missing key 'network'"),
-        ("network: 3", "1:10: network: expected a mapping with keys such as input or layers, got 3"),
+        (
+            "network: 3",
+            "1:10: network: expected a mapping with keys such as input, layers, start_from, start_digest or freeze, got 3",
+        ),
         ("network: {input: [1, 1, 1]}", "1:10: network: missing key 'layers', a list of at least one"),
         (
             "network: {input: [1, 1, 1], layers: []}",

@@ -125,6 +125,16 @@ def test_underfitting_names_what_the_network_has(layers, overrides, key, words):
     assert line["text"].startswith(words)
 
 
+def test_a_small_folder_of_photos_that_was_not_learned_needs_features(tmp_path):
+    content = {"data": {"source": "images", "path": str(tmp_path)}, "network": {"layers": [{"fc": {}}]}}
+    content["network"]["layers"][0]["fc"] = {"activation": "softmax"}
+    run = a_run(train=0.72, validation=0.7, test=0.7)
+    run["train"]["samples"] = 400
+    for overrides, key in ([], "data.features"), (["data.features={backbone: efficientnet-lite0}"], "network.layers"):
+        figures = Figures(config_from_dict(content, "test", overrides), (3, 16, 16), CLASSES, run)
+        assert [line["key"] for line in advise(figures) if line["rule"] == "underfitting"] == [key]
+
+
 @pytest.mark.parametrize("crop_fits", [True, False])
 def test_images_of_one_row_are_not_shifted(crop_fits):
     config = load_config("digits")
