@@ -144,7 +144,8 @@ def test_an_input_is_three_whole_numbers(faults, written, column):
         ("training: {}", "1:1: missing key 'network'"),
         (
             "network: 3",
-            "1:10: network: expected a mapping with keys such as input, layers, start_from, start_digest or freeze, got 3",
+            "1:10: network: expected a mapping with keys such as input, layers, start_from, start_digest or freeze, "
+            "got 3",
         ),
         ("network: {input: [1, 1, 1]}", "1:10: network: missing key 'layers', a list of at least one"),
         (
