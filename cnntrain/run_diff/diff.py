@@ -9,7 +9,13 @@ from cnntrain.data.fingerprint import fingerprint
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import CnntrainError
 from cnntrain.parallel import one_blas_thread
-from cnntrain.run_diff.data_diff import DataDiff, diff_data
+from cnntrain.run_diff.data_diff import (
+    DataDiff,
+    current_checksums,
+    diff_data,
+    diff_samples,
+    recorded_samples,
+)
 from cnntrain.run_diff.first_tensor import first_tensor
 from cnntrain.run_diff.inputs import (
     ONLY_ENDS,
@@ -84,6 +90,9 @@ def diff_runs(a: str | Path, b: str | Path, reporter: ProgressReporter = NO_PROG
         return result
     data = load_both(runs, result, reporter)
     if data is None:
+        recorded = [recorded_samples(run.folder) for run in runs]
+        if recorded[0] is not None and recorded[1] is not None and result["data"]["parts"]:
+            result["data"] |= diff_samples(recorded[0], recorded[1]).to_json()
         without_replay(result)
         return result
     differing_data = diff_data(*data) if data[0] is not data[1] else DataDiff()
@@ -116,17 +125,30 @@ def load_both(
             where = f"at {path['path']}" if path.get("path") else "in this version"
             result["notes"].append(
                 f"{run.folder}: the data {where} are no longer those that this run was trained on, so its steps cannot "
-                "be repeated, and which images differ is unknown"
+                f"be repeated; {changed_since(run, data)}"
             )
             return None
         loaded.append(data)
     return loaded[0], loaded[1]
 
 
+def changed_since(run: RecordedRun, data: Data) -> str:
+    """Return which samples of the loaded data are not those that a run recorded."""
+    recorded = recorded_samples(run.folder)
+    if recorded is None:
+        return "which images differ is unknown"
+    now = diff_samples(recorded, current_checksums(data)).to_json()
+    names = names_in(now)
+    if not names:
+        return "the same images are in another order" if now["reordered"] else "which images differ is unknown"
+    more = f", and {len(names) - FEW:,} more" if len(names) > FEW else ""
+    return f"since then, these have changed: {', '.join(names[:FEW])}{more}"
+
+
 def without_replay(result: dict[str, Any]) -> None:
     """Name the first differing epoch and the causes from what the runs recorded."""
     keys = [key for key in result["config"] if key not in ONLY_ENDS and key != "data.path"]
-    result["cause"] = ["the data"] * bool(result["data"]["parts"]) + keys
+    result["cause"] = [which_data(result["data"])] * bool(result["data"]["parts"]) + keys
     if not result["cause"]:
         result["cause"] = [key for key in result["config"] if key != "data.path"] or list(result["versions"])
 
@@ -170,11 +192,16 @@ def by_replay(
         result["cause"] = [which_data(result["data"]) if cause == "the data" else cause for cause in causes]
 
 
-def which_data(data: dict[str, Any]) -> str:
-    """Return the data as a cause, with the samples that differ if they are few."""
+def names_in(data: dict[str, Any]) -> list[str]:
+    """Return the samples that differ: their files, or split and index."""
     rows = [row for kind in ("changed", "relabeled", "moved") for row in data.get(kind, ())]
     names = [row["name"] or f"{row.get('split') or row['splits'][0]}[{row['index'][0]}]" for row in rows]
-    names = list(dict.fromkeys(names))
+    return list(dict.fromkeys(names))
+
+
+def which_data(data: dict[str, Any]) -> str:
+    """Return the data as a cause, with the samples that differ if they are few."""
+    names = names_in(data)
     if not 0 < len(names) <= FEW:
         return "the data"
     text = f"the data: {', '.join(names)}"

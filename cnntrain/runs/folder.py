@@ -8,6 +8,7 @@ best.safetensors                 W and b of the best epoch, see ``cnntrain.train
 metrics.jsonl                    one line per epoch
 metrics.csv                      the same as a table
 split.csv                        the split of each image, if every sample is an image file
+samples.npz                      checksums of the samples, see ``cnntrain.data.sample_checksums``
 summary.json                     the result of the run
 environment.json                 versions, processor, cores
 backbone.onnx                    a copy of the ONNX file that data.features.backbone names
@@ -38,14 +39,15 @@ WEIGHTS_FILE, BEST_FILE = "weights.safetensors", "best.safetensors"
 CHECKPOINT_FILE, PREVIOUS_FILE = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 METRICS_FILE, METRICS_TABLE = "metrics.jsonl", "metrics.csv"
 SPLIT_FILE, SUMMARY_FILE, ENVIRONMENT_FILE = "split.csv", "summary.json", "environment.json"
+SAMPLES_FILE = "samples.npz"
 CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT = "curves.png", "confusion.png", "mistakes.png"
 FILTERS_PLOT, CALIBRATION_PLOT = "filters.png", "calibration.png"
 POSTMORTEM_FOLDER, POSTMORTEM_REPORT = "postmortem", "report.json"
 EVALUATION_FOLDER = "eval"
 TENSORBOARD_FOLDER = "tensorboard"
 RUN_FILES = {
-    *(CONFIG_FILE, ORIGINAL_FILE, SPLIT_FILE, ENVIRONMENT_FILE, SUMMARY_FILE, METRICS_FILE, METRICS_TABLE),
-    *(WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, BACKBONE_FILE),
+    *(CONFIG_FILE, ORIGINAL_FILE, ENVIRONMENT_FILE, SUMMARY_FILE, METRICS_FILE, METRICS_TABLE),
+    *(SPLIT_FILE, SAMPLES_FILE, WEIGHTS_FILE, BEST_FILE, CHECKPOINT_FILE, PREVIOUS_FILE, BACKBONE_FILE),
     *(CURVES_PLOT, CONFUSION_PLOT, MISTAKES_PLOT, FILTERS_PLOT),
 }
 """Files that a run writes. No other file is ever deleted."""

@@ -11,7 +11,7 @@ from typing import Any
 from cnntrain.backbones.spec import BACKBONE_FILE, BACKBONES
 from cnntrain.builder import with_image_size
 from cnntrain.config import Config
-from cnntrain.data import Data
+from cnntrain.data import Data, sample_checksums
 from cnntrain.data.image_folder import split_file
 from cnntrain.errors import CnntrainError, DivergedError, OutOfMemoryError, StorageError, WorkerError, reason_of
 from cnntrain.evaluation.advice import advise
@@ -127,6 +127,7 @@ def run_to_end(
         yield from map(WarningIssued, rank_notes(session, config, network, data))
     if not run.has_checkpoint():
         split_file.write(run.path / split_file.NAME, data)
+        sample_checksums.write(run.path / sample_checksums.NAME, data)
         write_backbone(run, config)
         began = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.path / ENVIRONMENT_FILE, {"started": began, **environment()})

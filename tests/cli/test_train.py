@@ -55,6 +55,7 @@ def test_overrides_and_options_mix(train, tmp_path):
         "environment.json",
         "metrics.csv",
         "metrics.jsonl",
+        "samples.npz",
         "summary.json",
         "weights.safetensors",
     ]

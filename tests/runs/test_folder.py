@@ -22,6 +22,7 @@ from cnntrain.weights import weights
 FILES = {
     "config.yaml",
     "environment.json",
+    "samples.npz",
     "weights.safetensors",
     "best.safetensors",
     "metrics.jsonl",

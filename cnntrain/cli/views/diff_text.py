@@ -141,7 +141,7 @@ def changed_text(row: dict[str, Any]) -> str:
     if "classes" in row:
         return f"{text} ({row['classes'][0]!r} and {row['classes'][1]!r})"
     if row["pixels"] is None:
-        return f"{text} (another shape)"
+        return text if row["of"] is None else f"{text} (another shape)"
     return f"{text} ({row['pixels']:,} of {row['of']:,} pixels, by at most {row['max_difference']:g})"
 
 
