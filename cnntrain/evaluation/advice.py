@@ -19,6 +19,8 @@ FITTED = 0.95
 """Training accuracy below which the network underfits."""
 GUESSING = 0.95
 """Share of log(classes): a training loss above it is that of guessing."""
+FAR = 2
+"""Multiple of log(classes): a loss above it is that of steps which were too large."""
 RISE = 1.02
 """Factor between the last and the best validation loss from which later epochs made the network worse."""
 LATE = 0.9
@@ -79,7 +81,8 @@ def advise(figures: Figures) -> list[dict[str, str]]:
 def guessing(figures: Figures) -> Iterator[Advice]:
     """The training loss is that of equal probabilities for all classes.
 
-    If it fell in every epoch, the steps are too small; otherwise they are too large.
+    If it fell in every epoch, the steps are too small; otherwise they are too large, as they are where one of the
+    losses is far above that of guessing.
     """
     train, config = figures.train, figures.config
     classes = len(figures.classes)
@@ -88,8 +91,9 @@ def guessing(figures: Figures) -> Iterator[Advice]:
     if train["loss"] > GUESSING * math.log(classes):
         losses = [row.get("train_loss", math.nan) for row in figures.history]
         is_falling = len(losses) > 1 and all(later < earlier for earlier, later in itertools.pairwise(losses))
-        alpha = config.training.alpha * (10 if is_falling else 0.1)
-        text = f"loss {train['loss']:.3g} is that of guessing among {classes} classes"
+        is_far = max(train["loss"], *losses, 0.0) > FAR * math.log(classes)
+        alpha = config.training.alpha * (10 if is_falling and not is_far else 0.1)
+        text = f"loss {train['loss']:.3g} is no better than guessing among {classes} classes"
         yield Advice("guessing", "training.alpha", f"try training.alpha={alpha:g}: {text}")
 
 

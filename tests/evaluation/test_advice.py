@@ -261,7 +261,14 @@ def test_every_line_fits_into_80_columns(tmp_path, one):
 
 
 @pytest.mark.parametrize(
-    ("losses", "alpha"), [((2.9, 2.6, 2.5), "1"), ((2.3, 2.31, 2.3), "0.01"), ((), "0.01"), ((2.3, None), "0.01")]
+    ("losses", "alpha"),
+    [
+        ((2.4, 2.0, 1.5), "1"),
+        ((900.0, 30.0, 1.4), "0.01"),
+        ((2.3, 2.31, 2.3), "0.01"),
+        ((), "0.01"),
+        ((2.3, None), "0.01"),
+    ],
 )
 def test_guessing_is_named_alone(losses, alpha):
     run = a_run(train=0.25, validation=0.25, test=0.25, best=10) | {"train": scored(0.25, loss=1.386)}
@@ -269,7 +276,7 @@ def test_guessing_is_named_alone(losses, alpha):
     (line,) = rules(
         run, ["training.alpha=0.1"], history, evaluated(accuracy=0.25, per_class=[("cat", 9, False)])
     ).values()
-    assert line["text"] == f"try training.alpha={alpha}: loss 1.39 is that of guessing among 4 classes"
+    assert line["text"] == f"try training.alpha={alpha}: loss 1.39 is no better than guessing among 4 classes"
 
 
 def test_never_more_than_three_lines_and_the_most_valuable_first():
