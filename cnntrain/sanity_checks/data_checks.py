@@ -96,7 +96,26 @@ def held_out_sizes(data: Data) -> Finding:
     status = status_of(least < max(WARN_HELD_OUT, classes), least < FAIL_HELD_OUT)
     smallest = min(sizes, key=lambda split: sizes[split])
     advice = f"hold out more samples: a larger data.{smallest}, or more {smallest} images"
+    absent = absent_classes(data)
+    if absent and status == "pass":
+        status = "warn"
+        split, names = next(iter(absent.items()))
+        text += f"; no {split} sample of {join_names(map(repr, names[:NAMED]))}"
+        text += f" and {len(names) - NAMED:,} more classes" * (len(names) > NAMED)
+        advice = f"add {split} samples of each class: nothing shows how the network does on the others"
     return finding("held-out samples", status, text, advice, **sizes)
+
+
+def absent_classes(data: Data) -> dict[str, list[str]]:
+    """Return the classes that a held-out split lacks and the training samples have, by split."""
+    trained = data.train.counts(len(data.classes)) > 0
+    found = {}
+    for split, dataset in data.splits().items():
+        if dataset is not None and split != "train":
+            absent = np.flatnonzero(trained & (dataset.counts(len(data.classes)) == 0)).tolist()
+            if absent:
+                found[split] = [data.classes[i] for i in absent]
+    return found
 
 
 def across_splits(data: Data, duplicates: Sequence[Sequence[Sample]]) -> Finding:

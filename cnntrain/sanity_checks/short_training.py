@@ -1,7 +1,7 @@
 """Short trainings on few samples, by the code that trains; each starts from new weights and saves nothing."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 from cnntrain.builder import build_for
 from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data, Dataset
-from cnntrain.data.dataset import concatenate
 from cnntrain.data.stratified import stratified_mask
 from cnntrain.errors import DivergedError
 from cnntrain.evaluation.scoring import Score, score
@@ -46,6 +45,8 @@ class ShortTraining:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     """|step| / |W| of each W in each step (norms), by name; NaN where W was 0."""
     held_out: Score | None = None
+    by_split: dict[str, Score] = field(default_factory=dict)
+    """The same for each held-out split, if there are two."""
     layers: list[LayerDiagnostics] = field(default_factory=list)
     """Diagnostics of the layers at the end."""
     diverged: str = ""
@@ -64,16 +65,16 @@ def some_samples(dataset: Dataset, count: int, seed: int, purpose: int) -> Datas
     return dataset.take(np.flatnonzero(stratified_mask(dataset.labels, count, generator(seed, purpose))))
 
 
-def held_out_samples(data: Data, seed: int) -> tuple[Dataset, Dataset, str]:
-    """Return training samples, held-out samples, and the splits that these are from."""
+def held_out_samples(data: Data, seed: int) -> tuple[Dataset, dict[str, Dataset]]:
+    """Return training samples, and held-out samples by the split that they are from."""
     splits = {name: dataset for name, dataset in data.splits().items() if dataset is not None and name != "train"}
     if splits:
-        parts = [some_samples(dataset, MAX_HELD_OUT // len(splits), seed, 0) for dataset in splits.values()]
-        return data.train, concatenate(parts), " and ".join(splits)
+        most = MAX_HELD_OUT // len(splits)
+        return data.train, {name: some_samples(dataset, most, seed, 0) for name, dataset in splits.items()}
     count = min(MAX_HELD_OUT, max(1, round(HELD_OUT_SHARE * len(data.train))))
     mask = stratified_mask(data.train.labels, count, generator(seed, 0))
     train = data.train.take(np.flatnonzero(~mask))
-    return train, data.train.take(np.flatnonzero(mask)), "train, held out"
+    return train, {"train, held out": data.train.take(np.flatnonzero(mask))}
 
 
 def miniature(config: Config, network: Network, train: Dataset) -> tuple[Config, Dataset]:
@@ -150,6 +151,7 @@ def train_briefly(
     config: Config,
     data: Data,
     stop: Callable[[float], bool] = lambda loss: False,  # noqa: ARG005
+    splits: Mapping[str, Dataset] | None = None,
 ) -> ShortTraining:
     """Train a new network on ``data`` until Max, or until ``stop`` says so of the loss of a batch.
 
@@ -157,6 +159,7 @@ def train_briefly(
         config: Config of the short training.
         data: Its samples; the accuracy on those of ``test`` is computed at the end.
         stop: Takes the mean loss of a batch; returns whether to stop.
+        splits: Parts of the samples of ``test``, to be scored by themselves, too.
     """
     network = build_for(config, data)
     short = ShortTraining(samples=len(data.train))
@@ -184,6 +187,8 @@ def train_briefly(
             short.layers = diagnose_layers(network, TrainingSamples(shared, config.training), 1)
             if data.test is not None:
                 short.held_out = score(network, data.test, data.preprocessing, comm)
+            for split, samples in (splits or {}).items():
+                short.by_split[split] = score(network, samples, data.preprocessing, comm)
     return short
 
 

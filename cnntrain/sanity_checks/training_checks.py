@@ -7,6 +7,7 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset
+from cnntrain.data.dataset import concatenate
 from cnntrain.network.network import Network
 from cnntrain.sanity_checks.finding import Finding, finding, status_of
 from cnntrain.sanity_checks.network_checks import loss_of_a_guess
@@ -69,14 +70,15 @@ class Miniature:
     """The run in miniature, with true and with shuffled labels."""
 
     def __init__(self, config: Config, network: Network, data: Data):
-        train, self.held_out, self.split = held_out_samples(data, config.training.seed)
+        train, parts = held_out_samples(data, config.training.seed)
+        self.parts = parts if len(parts) > 1 else {}
+        self.held_out, self.split = concatenate(list(parts.values())), " and ".join(parts)
         self.config, self.train = miniature(config, network, train)
         self.data = data
         self.guess = loss_of_a_guess(network, train.labels[:1])[0]
         if network.objective.loss == "mse":  # equal shares are a better guess than what z = 0 may give
             self.guess = min(self.guess, (1 - 1 / len(network.class_indices)) / 2)
-        counts = np.bincount(self.held_out.labels)
-        self.chance = float(counts.max() / len(self.held_out))
+        self.chance = chance_of(self.held_out)
         self.true = self.shuffled = ShortTraining()
 
     @property
@@ -84,9 +86,23 @@ class Miniature:
         """How far above chance an accuracy must be to show something."""
         return SIGMAS * math.sqrt(self.chance * (1 - self.chance) / len(self.held_out))
 
+    def failed_split(self) -> str | None:
+        """Return the held-out split that is predicted as by chance while another is not; None if there is none."""
+        if len(self.true.by_split) < 2:
+            return None
+        scores = self.true.by_split
+        worst = min(scores, key=lambda split: scores[split].accuracy)
+        best = max(scores, key=lambda split: scores[split].accuracy)
+        bad, good = scores[worst], scores[best]
+        chance = chance_of(self.parts[worst])
+        error = math.sqrt(chance * (1 - chance) / bad.samples)
+        gap = math.hypot(error, math.sqrt(good.accuracy * (1 - good.accuracy) / good.samples))
+        by_chance = bad.accuracy <= chance + SIGMAS * error
+        return worst if by_chance and good.accuracy - bad.accuracy > SIGMAS * gap else None
+
     def run(self) -> Finding:
         """Train with the true labels, and check that held-out samples are predicted better than by chance."""
-        self.true = train_briefly(self.config, with_samples(self.data, self.train, self.held_out))
+        self.true = train_briefly(self.config, with_samples(self.data, self.train, self.held_out), splits=self.parts)
         if self.true.diverged:
             text = f"the run in miniature diverged after {self.true.steps} steps: {self.true.diverged}"
             return finding("true labels", "fail", text, "lower training.alpha", steps=self.true.steps)
@@ -99,7 +115,14 @@ class Miniature:
             advice = "change training.alpha: the loss on the training samples does not fall below that of a guess"
         else:
             advice = "check the labels (cnntrain data info --sheet FILE): what is learned fails on other images"
-        status = status_of(warns=False, fails=accuracy <= self.chance + self.margin)
+        failed = self.failed_split()
+        if failed is not None and accuracy > self.chance + self.margin:
+            each = ", ".join(f"{score.accuracy:.1%} ({split})" for split, score in self.true.by_split.items())
+            text += f"; by split: {each}"
+            advice = (
+                f"check the labels of the {failed} split: they are not predicted, although those of another split are"
+            )
+        status = status_of(warns=False, fails=accuracy <= self.chance + self.margin or failed is not None)
         return finding("true labels", status, text, advice, accuracy=accuracy, chance=self.chance, loss=loss)
 
     def run_shuffled(self) -> Finding:
@@ -151,6 +174,11 @@ class Miniature:
     def tested(self) -> str:
         """What was evaluated, in words."""
         return f"{len(self.held_out):,} samples ({self.split})"
+
+
+def chance_of(dataset: Dataset) -> float:
+    """Return the share of the largest class."""
+    return float(np.bincount(dataset.labels).max() / len(dataset))
 
 
 def accuracy_of(short: ShortTraining) -> float:

@@ -126,6 +126,25 @@ def test_validation_split_too_small(patient):
     assert "8 validation" in found["held-out samples"]["text"]
 
 
+def test_test_labels_that_are_numbered_otherwise(patient):
+    patient.data["validation"] = 0.2
+    patient.arrays["y_test"] = (patient.arrays["y_test"] + 1) % 10
+    found = patient.examine()
+    assert set(found) == {"true labels"}
+    assert found["true labels"]["status"] == "fail"
+    assert "(test)" in found["true labels"]["text"]
+    assert "labels of the test split" in found["true labels"]["advice"]
+
+
+def test_a_class_without_test_samples(patient):
+    rare = np.flatnonzero(patient.arrays["y_test"] == 4)
+    for name in ("x_test", "y_test"):
+        patient.arrays[name] = np.delete(patient.arrays[name], rare, axis=0)
+    found = patient.examine()
+    assert set(found) == {"held-out samples"}
+    assert "no test sample of '4'" in found["held-out samples"]["text"]
+
+
 def test_nothing_held_out(patient):
     patient.arrays = {name: values for name, values in patient.arrays.items() if name.endswith("train")}
     assert set(patient.examine()) == {"held-out samples"}
