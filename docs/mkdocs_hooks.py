@@ -1,11 +1,27 @@
 """Makes the pages, which link to each other and to the repository as GitHub wants it, work on the site, too."""
 
+import posixpath
 import re
 from typing import Any
 
 REPOSITORY = "https://github.com/cnntrain/cnntrain/blob/main/"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Point links that lead out of docs/ to GitHub."""
-    return re.sub(r"\]\(\.\./", f"]({REPOSITORY}", markdown)
+    return repository_links(markdown, page.file.src_uri)
+
+
+def repository_links(markdown: str, source: str) -> str:
+    """Return a page whose links out of docs/ lead to GitHub.
+
+    Args:
+        markdown: The page.
+        source: Path of the page in docs/.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        return f"]({REPOSITORY}{path.removeprefix('../')}" if path.startswith("../") else match[0]
+
+    return re.sub(r"\]\((\.\./[^)\s#]*)", link, markdown)

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 import cnntrain
+import mkdocs_hooks
 import terminal_images
 from cnntrain import errors, textbook
 from cnntrain.cli.app import app
@@ -19,11 +21,12 @@ from cnntrain.config import load_config
 from support.floors import FLOORS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NOTATION = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+CHINESE = {page.stem: page.read_text(encoding="utf-8") for page in ROOT.glob("docs/zh/*.md")}
 
 COMMANDS = {
     " ".join((name, *rest)): leaf
@@ -103,8 +106,8 @@ def test_the_readme_links_absolutely_and_stays_short():
 
 def test_the_site_has_every_page():
     site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
-    assert {f"docs/{page}" for page in re.findall(r": ([\w-]+\.md)$", site, re.MULTILINE)} == {
-        str(page.relative_to(ROOT).as_posix()) for page in PAGES if page.parent.name == "docs"
+    assert {f"docs/{page}" for page in re.findall(r": ([\w/-]+\.md)$", site, re.MULTILINE)} == {
+        str(page.relative_to(ROOT).as_posix()) for page in PAGES if "docs" in page.parts
     }
 
 
@@ -275,11 +278,11 @@ def named(text):
     """Pairs of a file and a name in it: `name` in `file`, or `file`: `name`, `name`."""
     for name, file in re.findall(r"`(\w{2,})` (?:in|of)\s`([\w/]+\.py)`", text):
         yield file, name
-    for file, names in re.findall(r"`([\w/]+\.py)`: ((?:`\w+`(?:, )?)+)", text):
+    for file, names in re.findall(r"`([\w/]+\.py)`(?:: |：)((?:`\w+`(?:, |、)?)+)", text):
         yield from ((file, name) for name in spans(names))
 
 
-@pytest.mark.parametrize("text", [ARCHITECTURE, NOTATION], ids=["architecture", "notation"])
+@pytest.mark.parametrize("text", [ARCHITECTURE, NOTATION, CHINESE["notation"]], ids=["architecture", "notation", "zh"])
 def test_the_files_and_names_mentioned_exist(text):
     for span in spans(text):
         if re.fullmatch(r"[\w/]+\.py", span):
@@ -299,3 +302,66 @@ def test_every_formula_of_the_textbook_is_documented():
     assert all(hasattr(textbook, name) for name in documented)
     helpers = {"activation_of", "region_pixels", "region_shape", "sigmoid", "true_convolution"}
     assert set(textbook.__all__) - helpers == documented
+
+
+# --- in Chinese ------------------------------------------------------------------------------------------------------
+
+
+def lines_of_code(text):
+    """The lines of all fences, without comments."""
+    code = "\n".join(re.findall(r"^```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    return [re.sub(r"\s+", " ", line.partition("#")[0]).strip() for line in code.splitlines()]
+
+
+def without_language(lines):
+    """Commands without ``--lang zh``, which only the Chinese pages have."""
+    return [line.replace(" --lang zh", "") for line in lines]
+
+
+def test_the_chinese_readme_has_the_code_and_figures_of_the_english_one():
+    chinese = CHINESE["README"]
+    overview = "cnntrain explain runs/article"  # which the English page leaves out
+    assert [line for line in without_language(lines_of_code(chinese)) if line != overview] == lines_of_code(README)
+    figures = [re.findall(r"\d[\d.]*", " ".join(re.findall(r"^\|.*\d.*\|$", text, re.M))) for text in (chinese, README)]
+    assert figures[0] == figures[1]
+
+
+def test_the_chinese_notation_has_the_formulas_of_the_english_one():
+    tables = [[line for line in text.splitlines() if line.startswith("|")] for text in (CHINESE["notation"], NOTATION)]
+    assert len(tables[0]) == len(tables[1])
+    for chinese, english in zip(*tables, strict=True):
+        assert sorted(spans(chinese)) == sorted(spans(english))
+        assert re.findall(r"\]\((.*?)\)", chinese) == re.findall(r"\]\((.*?)\)", english)
+
+
+def test_the_chinese_walk_through_explain_shows_what_the_commands_print():
+    page = CHINESE["explain"]
+    english = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    assert without_language(commands_of(page)) == commands_of(english)
+    shown = fences(page, "text zh")
+    assert len(shown) == 2
+    for fence in shown:
+        command, _, output = fence.partition("\n")
+        printed = CliRunner().invoke(app, shlex.split(command.removeprefix("$ cnntrain "))).stdout
+        rounding = re.compile(r"\d\.\de[+-]\d\d（.*?）|\d\.\de[+-]\d\d|\d\.\d{4,}")  # other computers round differently
+        assert rounding.sub("#", output) == rounding.sub("#", printed)
+
+
+def commands_of(text):
+    return [re.sub(r"#.*", "", line).strip() for line in fences(text, "sh")[0].splitlines()]
+
+
+def test_chinese_pages_are_chinese():
+    assert set(CHINESE) == {"README", "notation", "explain"}
+    for text in CHINESE.values():
+        prose = re.sub(r"^```.*?^```|`[^`]*`|\(.*?\)", "", text, flags=re.M | re.S)
+        assert not re.findall(r"[\u4e00-\u9fff] ?[,;:?!] ", prose)  # Chinese text has Chinese punctuation
+        assert not re.findall(r"\b(?:the|of|is|are|with)\b", prose.partition("## 许可证")[0])
+
+
+def test_links_out_of_the_docs_lead_to_the_repository():
+    text = "[a](../config.md#x) [b](../../LICENSE) [c](notation.md) ![d](../explain.png) [e](../../tests/x.py#L1)"
+    below = mkdocs_hooks.repository_links(text, "zh/README.md")
+    repository = mkdocs_hooks.REPOSITORY
+    assert below == text.replace("../../", repository)
+    assert mkdocs_hooks.repository_links("[a](../LICENSE)", "api.md") == f"[a]({repository}LICENSE)"

@@ -42,11 +42,12 @@ def load_config(path: str | os.PathLike[str] | Mapping[str, Any], overrides: Seq
         ConfigError: The file or an override is invalid; the message lists all problems, one per line.
         ShapeError: A layer does not fit ``network.input``, and there is no other problem.
 
-    >>> config = load_config("digits", ["training.alpha=0.01"])
-    >>> config.training.alpha
-    0.01
-    >>> [layer.kind for layer in config.network.layers]
-    ['conv', 'pool', 'conv', 'pool', 'fc']
+    Examples:
+        >>> config = load_config("digits", ["training.alpha=0.01"])
+        >>> config.training.alpha
+        0.01
+        >>> [layer.kind for layer in config.network.layers]
+        ['conv', 'pool', 'conv', 'pool', 'fc']
     """
     if isinstance(path, Mapping) and not isinstance(path, os.PathLike):  # a run is both
         return config_from_dict(path, DICT_NAME, overrides)

@@ -61,7 +61,7 @@ def advise(figures: Figures) -> list[dict[str, str]]:
         Mappings with ``rule``, ``key`` and ``text``, as in the ``advice`` of ``--json``. Empty if a run did not train
         to its end, or if fewer than 0.5 % of the predictions are wrong.
 
-    Example:
+    Examples:
         >>> from cnntrain.config import load_config
         >>> scores = {"train": (0.1, 1.0, 900), "validation": (1.2, 0.81, 300)}
         >>> splits = {name: dict(zip(("loss", "accuracy", "samples"), row)) for name, row in scores.items()}

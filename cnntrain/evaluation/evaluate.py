@@ -59,7 +59,7 @@ def evaluate(
         UsageError: The data have no such split.
         OSError: A plot cannot be written.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
         >>> result = cnntrain.train(config, out="run", plots=False)

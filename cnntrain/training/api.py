@@ -54,7 +54,7 @@ def train(
         WorkerError: A worker process failed.
         StorageError: The run could not be saved.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
         >>> run = cnntrain.train(config, out="runs/short", plots=False)
@@ -96,7 +96,7 @@ def resume(
         ReplayError: ``verify`` found different bits.
         CnntrainError: See ``cnntrain.train``.
 
-    Example:
+    Examples:
         >>> import cnntrain
         >>> config = cnntrain.load_config("digits", ["training.Max=1", "training.workers=1"])
         >>> result = cnntrain.train(config, out="runs/long", plots=False)

@@ -222,7 +222,12 @@ def cut_text(matrix: dict[str, Any], language: Language) -> str:
             first, whole = matrix[axis]
             shown.append(sentence(f"{axis}_shown", language, first=first, last=first + count - 1, count=whole))
     return (
-        sentence("left_out", language, name=translated(matrix["name"], language), what=", ".join(shown))
+        sentence(
+            "left_out",
+            language,
+            name=translated(matrix["name"], language),
+            what=sentence("comma", language).join(shown),
+        )
         if shown
         else ""
     )
@@ -269,8 +274,7 @@ def group_lines(group: dict[str, Any], language: Language, alone: bool) -> Itera
         if alone or group["label"] in ("product", "region", "value", "class")
         else labeled(label_text(group, language), "", language)
     )
-    rest = ""
-    zeros = 0
+    rest, zeros = "", 0
     if not names and len(terms) > 4:  # few are shown as they are
         zeros, terms = len(terms), [term for term in terms if math.prod(term)]
         zeros -= len(terms)
