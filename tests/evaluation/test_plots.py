@@ -181,3 +181,5 @@ def test_names_are_shown_in_one_line():
     assert visible("a\nb\x1b") == r"a\nb\x1b"
     assert short("abcdefghij", 5) == "ab…ij"
     assert short("abc", 3) == "abc"
+    assert short("一二三四五六七", 9) == "一二…六七"
+    assert short("一二三四", 8) == "一二三四"
