@@ -1,6 +1,7 @@
 """Checks by short trainings: learning some samples by heart, the size of steps, and true against shuffled labels."""
 
 import math
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -128,7 +129,7 @@ class Miniature:
     def run_shuffled(self) -> Finding:
         """Train with shuffled labels, and check that held-out samples are not predicted better than by chance."""
         labels = balanced_shuffle(self.train.labels, generator(self.config.training.seed, 4))
-        shuffled = Dataset(self.train.images, labels, self.train.rows)
+        shuffled = replace(self.train, labels=labels)
         self.shuffled = train_briefly(self.config, with_samples(self.data, shuffled, self.held_out))
         if self.shuffled.diverged:
             text = f"the run in miniature diverged after {self.shuffled.steps} steps: {self.shuffled.diverged}"

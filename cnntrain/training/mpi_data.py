@@ -13,7 +13,7 @@ import numpy as np
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.errors import OutOfMemoryError
 from cnntrain.parallel.mpi_session import Session
-from cnntrain.training.sharing import mapped_images, sample_arrays
+from cnntrain.training.sharing import mapped_images, sample_arrays, shared_dataset
 from cnntrain.types import Array
 
 ALIGNMENT = 64
@@ -176,14 +176,12 @@ def assembled(header: Any, arrays: dict[str, Any], known: Data | None) -> Data:
     def split(name: str) -> Dataset | None:
         if name not in header["images"]:
             return None
-        dataset = before.get(name)
-        images = arrays[header["images"][name]]
-        names = None if dataset is None else dataset.names
-        return Dataset(images, arrays[f"{name}.labels"], arrays.get(f"{name}.rows"), names)
+        images, rows = arrays[header["images"][name]], arrays.get(f"{name}.rows")
+        return shared_dataset(images, arrays[f"{name}.labels"], rows, preprocessing, before.get(name))
 
-    train = split("train")
-    assert train is not None
     preprocessing = Preprocessing.from_dict(header["preprocessing"], header["channels"])
     if known is not None:
         preprocessing = known.preprocessing
+    train = split("train")
+    assert train is not None
     return Data(train, split("validation"), split("test"), tuple(header["classes"]), preprocessing)

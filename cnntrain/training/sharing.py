@@ -19,6 +19,7 @@ from cnntrain.network.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared_memory import fields
 from cnntrain.parallel.summation_tree import LEAVES
+from cnntrain.types import Array
 
 Maps = Mapping[str, Mapping[str, Any]]
 """Split -> location of its images in a file, JSON-serializable."""
@@ -138,13 +139,20 @@ def shared_data(
         images: Any = arrays.arrays.get(f"{name}.images")
         if images is None:
             images = known[name].images if known else open_images(maps[name])
-        views = preprocessing.features.views if preprocessing.features else 1
-        names, decode = (known[name].names, known[name].decode) if known else (None, None)
-        return Dataset(images, arrays[f"{name}.labels"], rows, names, None, views, decode)
+        return shared_dataset(images, arrays[f"{name}.labels"], rows, preprocessing, known.get(name))
 
     train = split("train")
     assert train is not None
     return Data(train, split("validation"), split("test"), classes, preprocessing)
+
+
+def shared_dataset(
+    images: Any, labels: Array, rows: Array | None, preprocessing: Preprocessing, known: Dataset | None
+) -> Dataset:
+    """Return the samples of a split whose arrays are shared; ``known`` is what rank 0 has loaded."""
+    views = preprocessing.features.views if preprocessing.features else 1
+    names, decode = (None, None) if known is None else (known.names, known.decode)
+    return Dataset(images, labels, rows, names, None, views, decode)
 
 
 def with_class_weights(config: Config, network: Network) -> Config:
