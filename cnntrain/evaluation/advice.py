@@ -82,7 +82,7 @@ def guessing(figures: Figures) -> Iterator[Advice]:
     """The training loss is that of equal probabilities for all classes.
 
     If it fell in every epoch, the steps are too small; otherwise they are too large, as they are where one of the
-    losses is far above that of guessing.
+    losses is far above that of guessing. One epoch does not tell.
     """
     train, config = figures.train, figures.config
     classes = len(figures.classes)
@@ -92,6 +92,10 @@ def guessing(figures: Figures) -> Iterator[Advice]:
         losses = [row.get("train_loss", math.nan) for row in figures.history]
         is_falling = len(losses) > 1 and all(later < earlier for earlier, later in itertools.pairwise(losses))
         is_far = max(train["loss"], *losses, 0.0) > FAR * math.log(classes)
+        if len(losses) == 1 and not is_far:
+            text = f"after 1 epoch, loss {train['loss']:.3g} is no better than guessing"
+            yield Advice("guessing", "training.Max", f"try training.Max=10: {text}")
+            return
         alpha = config.training.alpha * (10 if is_falling and not is_far else 0.1)
         text = f"loss {train['loss']:.3g} is no better than guessing among {classes} classes"
         yield Advice("guessing", "training.alpha", f"try training.alpha={alpha:g}: {text}")

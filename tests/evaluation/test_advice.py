@@ -279,6 +279,14 @@ def test_guessing_is_named_alone(losses, alpha):
     assert line["text"] == f"try training.alpha={alpha}: loss 1.39 is no better than guessing among 4 classes"
 
 
+def test_one_epoch_does_not_tell_whether_steps_are_too_large():
+    run = a_run(train=0.25, validation=0.25, test=0.25, best=1, epochs=1) | {"train": scored(0.25, loss=1.386)}
+    (line,) = rules(run, [], [{"train_loss": 1.5}]).values()
+    assert line["text"] == "try training.Max=10: after 1 epoch, loss 1.39 is no better than guessing"
+    (line,) = rules(run, ["training.alpha=5"], [{"train_loss": 150.0}]).values()
+    assert line["key"] == "training.alpha"
+
+
 def test_never_more_than_three_lines_and_the_most_valuable_first():
     bad = a_run(train=0.99, validation=0.6, test=0.6, best=2, best_loss=0.1, samples=40)
     report = evaluated(accuracy=0.6, per_class=[("dog", 12, False)], confused=[("cat", "dog", 9)], samples=40)
