@@ -74,6 +74,12 @@ class Winograd2D(Winograd):
         g = self.geometry
         return self.tile, self.tile, g.K, g.C
 
+    @cached_property
+    def by_rows(self) -> Array:
+        """G W, between the two products of a transform; in the memory of ``U_T``, which is not in use then."""
+        g = self.geometry
+        return self.U_T.reshape(-1)[: self.tile * g.F * g.C * g.K].reshape(self.tile, -1)
+
     @workspace
     def M(self) -> Shape:
         """The products of a row of tiles."""
@@ -156,8 +162,8 @@ class Winograd2D(Winograd):
 
     def transform_kernels(self, W: Array) -> None:
         """Write U and its copy, which makes the forward product faster than a transposed view does."""
-        by_rows = np.matmul(self.G, W.reshape(len(W), -1)).reshape(self.tile, len(W), -1)
-        np.matmul(self.G, by_rows, out=self.U.reshape(self.tile, self.tile, -1))
+        np.matmul(self.G, W.reshape(len(W), -1), out=self.by_rows)
+        np.matmul(self.G, self.by_rows.reshape(self.tile, len(W), -1), out=self.U.reshape(self.tile, self.tile, -1))
         np.copyto(self.U_T, self.U.swapaxes(-1, -2))
 
     def transform_image(self, x: Array, t: int, V: Array) -> None:
@@ -180,8 +186,8 @@ class Winograd2D(Winograd):
             if want_delta:
                 done = self.transform_back(t, done)
         dU = np.add.reduce(self.products, axis=0, out=self.U).reshape(self.tile, self.tile, -1)
-        by_rows = np.matmul(self.G.T, dU).reshape(self.tile, -1)
-        np.matmul(self.G.T, by_rows, out=dW.reshape(len(dW), -1))
+        np.matmul(self.G.T, dU, out=self.by_rows.reshape(self.tile, len(dW), -1))
+        np.matmul(self.G.T, self.by_rows, out=dW.reshape(len(dW), -1))
         return self.delta_prev if want_delta else None
 
     def transform_delta(self, dz: Array) -> None:

@@ -116,10 +116,11 @@ def test_a_split_in_the_file_is_relative_to_it(folder, monkeypatch):
     ("word", "words"),
     [
         (
-            "data.size=64",
-            "data.size: expected a list of two, each a whole number of at least 1 and at most 4096, got 64",
+            "data.size=0",
+            "data.size: expected a whole number of at least 1 and at most 4096 or a list of two, each a whole number of "
+            "at least 1 and at most 4096, got 0",
         ),
-        ("data.size=[0,4]", "data.size: expected a list of two, each a whole number of at least 1"),
+        ("data.size=[0,4]", "data.size: expected a whole number of at least 1 and at most 4096 or a list of two, each"),
         ("data.channels=2", "data.channels: expected 1 or 3, got 2"),
         ("data.fit=scale", "data.fit: expected crop, stretch or pad, got 'scale'"),
         ("data.test=1.5", "data.test: expected a number of at least 0 and below 1, got 1.5"),

@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def no_memory(*args):
+def no_memory(*args, **kwargs):
     raise MemoryError(WORDS)
 
 

@@ -104,6 +104,7 @@ network:
     - conv: {K: 4, F: 3, P: 0, S: 1, activation: identity}
     - pool: {k: 2, P: 0, type: max}
     - fc: {units: 2, activation: identity}
+  freeze: 0
 training:
   alpha: 1.0e-07
   Max: 10
@@ -153,7 +154,11 @@ def test_a_resolved_config_is_plain_data(load, folder):
     ).resolved()
     assert resolved == json.loads(json.dumps(resolved))
     assert resolved["data"] == {"source": "idx", "validation": 0.0, "standardize": True, "path": str(folder / "x")}
-    assert resolved["network"] == {"input": [1, 2, 2], "layers": [{"fc": {"activation": "softmax"}}]}
+    assert resolved["network"] == {
+        "input": [1, 2, 2],
+        "layers": [{"fc": {"activation": "softmax"}}],
+        "freeze": 0,
+    }
 
 
 def test_a_config_made_in_python_has_places_too():

@@ -151,6 +151,7 @@ def test_summary_counts_it(network):
         "output_shape": [2, 4, 3],
         "parameters": 2,
         "multiply_adds": 24,
+        "frozen": False,
         "notes": [],
     }
 

@@ -105,7 +105,7 @@ def test_file_holds_all_that_is_needed_to_use_it(saved, dtype):
     assert list(metadata) == ["cnntrain"]
     about = json.loads(metadata["cnntrain"])
     stored = config.resolved()
-    for key in ("workers", "checkpoint_every"):  # the weights do not depend on them
+    for key in ("workers", "checkpoint_every", "tensorboard"):  # the weights do not depend on them
         del stored["training"][key]
     assert about["config"] == stored
     assert about["classes"] == list("0123456789")
