@@ -117,8 +117,8 @@ def test_a_split_in_the_file_is_relative_to_it(folder, monkeypatch):
     [
         (
             "data.size=0",
-            "data.size: expected a whole number of at least 1 and at most 4096 or a list of two, each a whole number of "
-            "at least 1 and at most 4096, got 0",
+            "data.size: expected a whole number of at least 1 and at most 4096 or a list of two, each a whole number "
+            "of at least 1 and at most 4096, got 0",
         ),
         ("data.size=[0,4]", "data.size: expected a whole number of at least 1 and at most 4096 or a list of two, each"),
         ("data.channels=2", "data.channels: expected 1 or 3, got 2"),
