@@ -8,8 +8,13 @@ REPOSITORY = "https://github.com/cnntrain/cnntrain/blob/main/"
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Point links that lead out of docs/ to GitHub."""
-    return repository_links(markdown, page.file.src_uri)
+    """Point links that lead out of docs/ to GitHub, and leave fences only their language."""
+    return plain_fences(repository_links(markdown, page.file.src_uri))
+
+
+def plain_fences(markdown: str) -> str:
+    """Return a page whose fences have no second word, which the site would not read as fences."""
+    return re.sub(r"^```(\w+) \w+$", r"```\1", markdown, flags=re.MULTILINE)
 
 
 def repository_links(markdown: str, source: str) -> str:

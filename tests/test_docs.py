@@ -359,6 +359,13 @@ def test_chinese_pages_are_chinese():
         assert not re.findall(r"\b(?:the|of|is|are|with)\b", prose.partition("## 许可证")[0])
 
 
+def test_the_site_reads_every_fence():
+    assert mkdocs_hooks.plain_fences("```text zh\n$ x y\n```\n") == "```text\n$ x y\n```\n"
+    for page in PAGES:
+        text = mkdocs_hooks.plain_fences(page.read_text(encoding="utf-8"))
+        assert not re.findall(r"^ *```\S+ .*$", text, re.MULTILINE), page
+
+
 def test_links_out_of_the_docs_lead_to_the_repository():
     text = "[a](../config.md#x) [b](../../LICENSE) [c](notation.md) ![d](../explain.png) [e](../../tests/x.py#L1)"
     below = mkdocs_hooks.repository_links(text, "zh/README.md")
