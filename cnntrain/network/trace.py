@@ -133,9 +133,16 @@ def walk(layers: Sequence[LayerTrace], outer: str) -> Iterator[tuple[str, LayerT
     """Yield the entries of a row with their names; see ``Trace.walk``."""
     for layer in layers:
         name = f"{outer}.{layer.index}"
-        for branch, inside in layer.branches.items():
-            yield from walk(inside, name if branch == "F" else f"{name}.{branch}")
+        for at, inside in inside_of(name, layer):
+            yield from walk((inside,), at.rpartition(".")[0])
         yield name, layer
+
+
+def inside_of(name: str, layer: LayerTrace) -> Iterator[tuple[str, LayerTrace]]:
+    """Yield the entries directly inside a residual block with their names: those of F, then of the shortcut."""
+    for branch, entries in layer.branches.items():
+        outer = name if branch == "F" else f"{name}.{branch}"
+        yield from ((f"{outer}.{inside.index}", inside) for inside in entries)
 
 
 def parameter_owner(name: str) -> str:

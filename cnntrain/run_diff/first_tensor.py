@@ -1,6 +1,7 @@
 """The first tensor that differs in a step of two runs: samples, input, labels, then forward, backward, update."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from cnntrain.network.array_layout import to_edge
 from cnntrain.network.network import Network
-from cnntrain.network.trace import Trace
+from cnntrain.network.trace import LayerTrace, Trace, inside_of, parameter_owner
+from cnntrain.run_diff.frozen_passes import LOSSES, passes
 from cnntrain.run_diff.lockstep import Parting, Replica, tensor_difference
 from cnntrain.run_diff.recorded import same_bits
 from cnntrain.training.batches import batch_count, batches
@@ -16,8 +18,6 @@ from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.schedules import alpha_of
 from cnntrain.types import Array, Labels, MixedLabels, Targets
 
-LOSSES = "losses"
-"""Name of the losses of the samples."""
 MAX_SAMPLES = 20
 """Maximum number of samples that a result lists."""
 
@@ -38,13 +38,13 @@ class FirstTensor:
 
 def first_tensor(a: Replica, b: Replica, parting: Parting) -> FirstTensor:
     """Return the first tensor that differs at the parting of two runs."""
-    if parting.theta is None:
+    if parting.before is None:
         return first_of(a.network, b.network, "initial weights") or FirstTensor("initial weights", "theta")
     updated = first_of(a.network, b.network, "update")
     after = [replica.network.theta.copy() for replica in (a, b)]
     try:
-        for replica in (a, b):
-            replica.network.theta[...] = parting.theta
+        for replica, theta in zip((a, b), parting.before, strict=True):
+            replica.network.theta[...] = theta
         found = in_the_batch(a, b, parting)
     finally:
         for replica, theta in zip((a, b), after, strict=True):
@@ -117,6 +117,13 @@ def in_the_micro_batch(
             at = np.flatnonzero(one != other).tolist()
             tensor = "labels" if name == "first" else f"labels, {name}"
             return FirstTensor("labels", tensor, tensor_difference(one, other), named(a, b, indices, at))
+    if a.network.frozen or b.network.frozen:
+        both = [list(passes(of.network, x, parts_of(y)[0])) for of, (x, y) in zip((a, b), loaded, strict=True)]
+        others = {name: value for _, name, value in both[1]}
+        for stage, name, value in both[0]:
+            if name in others and not same_bits(value, others[name]):
+                return FirstTensor(stage, name, tensor_difference(value, others[name]))
+        return None
     traces = a.network.trace(x_a, parts_of(y_a)[0]), b.network.trace(x_b, parts_of(y_b)[0])
     arrays = [{**trace.arrays(), LOSSES: trace.losses} for trace in traces]
     for stage, name in names_in_order(traces[0]):
@@ -128,15 +135,31 @@ def in_the_micro_batch(
 
 def names_in_order(trace: Trace) -> list[tuple[str, str]]:
     """Return stage and name of the arrays of a trace, in the order in which they are computed."""
-    forward = [
-        ("forward", f"layers.{layer.index}.{name}") for layer in trace for name in (*layer.intermediates, "z", "a")
-    ]
+    forward = [("forward", name) for layer in trace for name in forward_names(f"layers.{layer.index}", layer)]
     backward = [
-        ("backward", f"layers.{layer.index}.{name}")
-        for layer in reversed(list(trace))
-        for name in ("delta", *(f"d{key}" for key in layer.gradients), "dx")
+        ("backward", name)
+        for layer in reversed(trace.layers)
+        for name in backward_names(f"layers.{layer.index}", layer)
     ]
     return [*forward, ("loss", LOSSES), *backward]
+
+
+def forward_names(name: str, layer: LayerTrace) -> Iterator[str]:
+    """Yield the arrays of the forward pass of an entry, those inside a residual block first."""
+    for at, inside in inside_of(name, layer):
+        yield from forward_names(at, inside)
+    yield from (f"{name}.{key}" for key in layer.intermediates if not key.startswith("dx"))
+    yield from (f"{name}.z", f"{name}.a")
+
+
+def backward_names(name: str, layer: LayerTrace) -> Iterator[str]:
+    """Yield the arrays of the backward pass of an entry; dJ/dx of a residual block comes after those inside it."""
+    yield f"{name}.delta"
+    yield from (f"{parameter_owner(name)}.d{key}" for key in layer.gradients)
+    for at, inside in reversed(list(inside_of(name, layer))):
+        yield from backward_names(at, inside)
+    yield from (f"{name}.{key}" for key in layer.intermediates if key.startswith("dx"))
+    yield f"{name}.dx"
 
 
 def load(replica: Replica, epoch: int, indices: Labels) -> tuple[Array, Targets]:

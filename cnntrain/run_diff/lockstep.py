@@ -81,8 +81,8 @@ class Parting:
     """Where two runs part."""
 
     position: Position
-    theta: Array | None = None
-    """theta before the step, the same for both; None if the initial weights differ."""
+    before: tuple[Array, Array] | None = None
+    """theta of both before the step, the same weights; None if the initial weights differ."""
 
 
 @contextmanager
@@ -123,23 +123,33 @@ def common_checkpoint(a: RecordedRun, b: RecordedRun) -> tuple[Checkpoint, Check
 
 def run_until_they_part(a: Replica, b: Replica, on_step: Callable[[Position], None]) -> Parting | None:
     """Repeat steps until weights or optimizer states differ; None if they do not until one of the runs ends."""
-    if not same_bits(a.network.theta, b.network.theta):
+    if not same_weights(a, b):
         return Parting((0, 0))
-    before = a.network.theta.copy()
+    before = a.network.theta.copy(), b.network.theta.copy()
     for _ in zip(a.steps(), b.steps(), strict=False):
         on_step(a.position)
         if differs(a, b):
             return Parting(max(a.position, b.position), before)
-        before[...] = a.network.theta
+        for theta, replica in zip(before, (a, b), strict=True):
+            theta[...] = replica.network.theta
     return None
+
+
+def same_weights(a: Replica, b: Replica) -> bool:
+    """Return whether weights and buffers have the same bits, wherever they are in theta: frozen ones are at its end."""
+    if a.network.frozen == b.network.frozen:
+        return same_bits(a.network.theta, b.network.theta)
+    states = a.network.state(), b.network.state()
+    names = states[0].keys() | states[1].keys()
+    return all(same_bits(states[0].get(name), states[1].get(name)) for name in names)
 
 
 def differs(a: Replica, b: Replica) -> bool:
     """Return whether weights or optimizer states differ; states of other optimizers are not compared."""
-    if a.position != b.position or not same_bits(a.network.theta, b.network.theta):
+    if a.position != b.position or not same_weights(a, b):
         return True
     states = a.comm.states, b.comm.states
-    same_optimizer = a.config.training.optimizer == b.config.training.optimizer
+    same_optimizer = a.config.training.optimizer == b.config.training.optimizer and a.network.frozen == b.network.frozen
     return same_optimizer and states[0].shape == states[1].shape and not same_bits(*states)
 
 

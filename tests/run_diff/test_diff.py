@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from cnntrain.cli.app import app
+from cnntrain.config import config_from_dict
 from cnntrain.errors import UsageError, WeightsError
 from cnntrain.run_diff.diff import diff_runs
 from cnntrain.run_diff.recorded import read_run
@@ -117,7 +118,36 @@ def test_mixed_labels_and_layers_inside_residual_blocks_are_compared(train):
     assert result["cause"] == ["training.augmentation.mixup"]
     layers[1]["residual"]["layers"][0] = {"dropout": {"rate": 0.25}}
     c = train("c", layers=layers, augmentation={"mixup": 0.4})
-    assert diff_runs(a, c)["first"]["tensor"].startswith("layers.1.")
+    assert diff_runs(a, c)["first"]["tensor"] == "layers.1.0.mask"
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "tensor"),
+    [
+        ({"alpha": 0.02}, "update", "layers.1.0.W"),
+        ({"label_smoothing": 0.1}, "loss", "losses"),
+        ({"reduction": "sum"}, "backward", "layers.2.delta"),
+        ({"freeze": 0}, "update", "layers.0.W"),
+        ({"dropout": 0.25}, "forward", "layers.1.1.a"),
+    ],
+)
+def test_runs_with_frozen_layers_are_compared(tiny_config, record, tmp_path, change, stage, tensor):
+    def layers(rate=0.5):
+        inside = [{"conv": {"K": 2, "F": 3, "P": 1}}, {"dropout": {"rate": rate}}]
+        return [
+            {"conv": {"K": 2, "F": 3, "P": 1, "activation": "relu"}},
+            {"residual": {"layers": inside, "activation": "relu"}},
+            {"fc": {"activation": "softmax"}},
+        ]
+
+    record(tiny_config(layers(), Max=1), tmp_path / "start")
+    for name, changes in (("a", {}), ("b", dict(change))):
+        freeze, rate = changes.pop("freeze", 1), changes.pop("dropout", 0.5)
+        content = tiny_config(layers(rate), Max=1, **changes).resolved()
+        content["network"] |= {"freeze": freeze, "start_from": str(tmp_path / "start")}
+        record(config_from_dict(content, "a test"), tmp_path / name)
+    first = diff_runs(tmp_path / "a", tmp_path / "b")["first"]
+    assert (first["step"], first["stage"], first["tensor"]) == (1, stage, tensor)
 
 
 def test_the_tensor_and_the_size_of_the_difference_are_those_of_the_step(train):
