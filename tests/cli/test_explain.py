@@ -294,7 +294,7 @@ def test_in_chinese_only_letters_and_formulas_are_english(tmp_path):
     shown = "\n".join(explain(*words, "--lang", "zh").stdout for words in wanted)
     assert not re.findall(r"\b(?:of|the|is|are|between|through|by|split|article|section|regions?)\b", shown)
     assert "测试集，样本 0（共 360 个" in shown
-    assert "0 的 delta" in shown
+    assert "第 0 层的 delta" in shown
     assert "周围填充一圈 0 的 delta" in shown
 
 
