@@ -220,7 +220,7 @@ def assert_engine_is_textbook(case, network, parameters, x, y):
         assert_close(gradient, expected[name], name, scale)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_engine_is_textbook(case):
     network, parameters, x, y = filled(case)

@@ -44,7 +44,13 @@ def test_it_builds_and_is_described_without_its_data(path, tmp_path):
     assert not any(row["notes"] for row in result["layers"])
 
 
-@every_config
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow if path.stem.startswith("cifar10") else (), id=path.stem)
+        for path in sorted(CONFIGS.glob("*.yaml"))
+    ],
+)
 def test_its_gradients_are_right(path):
     result = cnntrain.gradcheck(path, samples=5)
     assert result["passed"]
@@ -52,7 +58,7 @@ def test_its_gradients_are_right(path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", ["article", "digits", "mnist_lenet5"])
+@pytest.mark.parametrize("name", ["article", "digits", pytest.param("mnist_lenet5", marks=pytest.mark.slow)])
 def test_every_fault_in_it_is_caught(name, fault):
     config = cnntrain.load_config(CONFIGS / f"{name}.yaml")
     caught = 0

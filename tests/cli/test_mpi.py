@@ -24,7 +24,10 @@ NETWORK = [
     {"dropout": {"rate": 0.2}},
     {"fc": {"activation": "softmax"}},
 ]
-pytestmark = pytest.mark.skipif(MPIEXEC is None, reason="needs mpich, which pip does not have for Windows")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(MPIEXEC is None, reason="needs mpich, which pip does not have for Windows"),
+]
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ def limited(*words: str, gigabytes: float, code: str = ""):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
 class TestUlimit:
     def test_a_run_that_is_too_large_is_refused(self, tmp_path):

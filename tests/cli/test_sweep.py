@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from cnntrain.cli.app import app
 from cnntrain.cli.views.sweep_text import best_table, short_names
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["training.alpha=1e-2..1", "trials=2", "training.workers=1"]
 FIRST = ["training.alpha=[0.1, 0.2]", "method=grid"]
 

@@ -109,6 +109,7 @@ def test_the_loss_of_mixed_labels_and_its_delta(training):
     np.testing.assert_allclose(delta, numeric, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["mixup", "cutmix"])
 def test_a_run_has_the_same_bits_on_two_workers(tmp_path, key):
     words = ["training.Max=1", f"training.augmentation.{key}=0.4", "data.validation=0", "training.batch_size=256"]

@@ -17,6 +17,8 @@ from cnntrain.run_diff.recorded import read_run
 from cnntrain.training.checkpointing import provenance
 from cnntrain.training.resume import resume_run
 
+pytestmark = pytest.mark.slow
+
 
 def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}

@@ -23,6 +23,8 @@ from cnntrain.sweep.run import run_sweep
 from cnntrain.sweep.trial_result import read_result
 from cnntrain.training.interrupts import Interrupts
 
+pytestmark = pytest.mark.slow
+
 VARIES = ("training.alpha=1e-2..1", "layers.0.conv.K=2,4")
 
 two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
