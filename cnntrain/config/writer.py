@@ -1,4 +1,4 @@
-"""Writes a ``Config`` as YAML."""
+"""Writes configs and plain data as YAML."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,21 @@ Dumper.add_representer(
 )
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Escape the line breaks of Unicode: outside double quotes, U+0085 would be read as a space."""
+    style = '"' if any(character in text for character in "\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Dumper.add_representer(str, _text)
+
+
+def dump(data: Any, **options: Any) -> str:
+    """Return plain data as YAML text; reading it gives equal data."""
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10**6, **options)
+    return text
+
+
 def to_yaml(config: "Config") -> str:
     """Return a config as YAML text with all defaults; loading it gives an equal config."""
     data = config.resolved()
@@ -42,5 +57,4 @@ def to_yaml(config: "Config") -> str:
         network["input"] = FlowList(network["input"])
     if isinstance(data["training"].get("class_weights"), list):
         data["training"]["class_weights"] = FlowList(data["training"]["class_weights"])
-    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10**6)
-    return text
+    return dump(data)

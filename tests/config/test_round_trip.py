@@ -90,6 +90,14 @@ def test_a_dumped_config_loads_as_an_equal_one(data):
     assert config_from_dict(json.loads(json.dumps(config.resolved())), "test") == config
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\n", "\r", "\ufeff", "\x7f", "\U0001f600"])
+def test_a_dump_keeps_every_character_of_a_path(character, tmp_path):
+    path = str(tmp_path / f"a{character}b")
+    data = {"data": {"source": "images", "path": path}, "network": {"layers": [{"fc": {"activation": "softmax"}}]}}
+    Path("b.yaml").write_text(to_yaml(config_from_dict(data, "test")), encoding="utf-8")
+    assert str(load_config("b.yaml").data.path) == path
+
+
 def test_a_dump_reads_as_people_write(load):
     config = load(
         "network: {input: [1, 8, 8], layers: [conv: {filters: 4, F: 3}, pool: {k: 2, type: max}, fc: {units: 2}]}\n"

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,18 @@ def test_what_is_written_into_the_folder_is_the_same_sweep(load, tmp_path):
     assert again.settled() == sweep.settled()
     assert again.base.plain() == sweep.base.plain()
     assert load_sweep(tmp_path).settled() == sweep.settled()
+
+
+@pytest.mark.parametrize("name", ["a\x85b", "a\u2028b", "a\nb"])
+def test_what_is_written_into_the_folder_keeps_every_character(load, tmp_path, name):
+    data = {"source": "images", "path": str(tmp_path / name), "validation": 0.1}
+    network = {"layers": [{"fc": {"activation": "softmax"}}]}
+    (tmp_path / "named.yaml").write_text(json.dumps({"data": data, "network": network}), encoding="utf-8")
+    sweep = load("base: named.yaml\nsearch: {training.alpha: [0.1, 0.2]}\n")
+    (tmp_path / "base.yaml").write_text(sweep.base.to_yaml(), encoding="utf-8")
+    (tmp_path / "sweep.yaml").write_text(sweep.to_yaml(), encoding="utf-8")
+    assert load_sweep(tmp_path / "sweep.yaml").base.plain() == sweep.base.plain()
+    assert sweep.base.plain()["data"]["path"] == str(tmp_path / name)
 
 
 def test_words_say_the_same_as_a_file(load):

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
-
 from cnntrain.config import shipped
 from cnntrain.config.aliases import with_canonical_names
 from cnntrain.config.file import read_text
@@ -16,6 +14,7 @@ from cnntrain.config.paths import with_absolute_paths, with_local_data
 from cnntrain.config.rules import has_validation
 from cnntrain.config.schema.config import Config
 from cnntrain.config.validation import checked
+from cnntrain.config.writer import dump
 from cnntrain.config.yaml.nodes import Entry, Mark, Node, Origin, Path, find, nearest, plain, put
 from cnntrain.config.yaml.problems import Problem, config_error
 from cnntrain.config.yaml.reader import read_yaml
@@ -83,7 +82,4 @@ class Base:
 
     def to_yaml(self) -> str:
         """Return the config as YAML text; loading it gives an equal base."""
-        text: str = yaml.safe_dump(
-            self.plain(), sort_keys=False, default_flow_style=None, allow_unicode=True, width=10**6
-        )
-        return text
+        return dump(self.plain(), default_flow_style=None)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
-
 from cnntrain.config import shipped
 from cnntrain.config.file import read_text
 from cnntrain.config.schema.config import Config
@@ -19,6 +17,7 @@ from cnntrain.config.sweep.dimensions import Dimension, Value, without_positions
 from cnntrain.config.sweep.options import checked_options
 from cnntrain.config.sweep.search import searched_dimensions, with_words
 from cnntrain.config.sweep.words import is_option, with_option, with_whole_goal
+from cnntrain.config.writer import dump
 from cnntrain.config.yaml.nodes import Entry, Mapping, Mark, Node, Origin, Scalar, find, nearest, put
 from cnntrain.config.yaml.problems import Problem, config_error
 from cnntrain.config.yaml.reader import read_yaml
@@ -81,10 +80,7 @@ class Sweep:
 
     def to_yaml(self) -> str:
         """Return ``settled`` as YAML text."""
-        text: str = yaml.safe_dump(
-            self.settled(), sort_keys=False, default_flow_style=None, allow_unicode=True, width=10**6
-        )
-        return text
+        return dump(self.settled(), default_flow_style=None)
 
 
 def load_sweep(path: str | FilePath, words: Sequence[str] = ()) -> Sweep:
