@@ -25,6 +25,9 @@ IMAGENET = {1000, 1001, 21_841, 21_843, 11_821}
 """Numbers of ImageNet's classes."""
 TYPES = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.UINT8: "uint8"}
 """Types of pixels."""
+INPUTS = dict.fromkeys(PASSED | ACTIVATIONS | POOLS | {"Sub", "Div", "Pad"}, 1)
+INPUTS |= dict.fromkeys(("Conv", "Gemm", "MatMul", "QGemm", "Add"), 2)
+"""The fewest inputs of the operators that are looked at."""
 Dim = int | None
 
 
@@ -59,6 +62,11 @@ def image_input(model: ModelProto, name: str) -> ImageInput:
     Raises:
         DataError: The graph does not take one batch of images.
     """
+    for node in model.graph.node:
+        if len(node.input) < (needed := INPUTS.get(node.op_type, 0)):
+            raise DataError(
+                f"{name}: the backbone is damaged: {_label(node)} has {len(node.input)} inputs, not {needed}"
+            )
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
@@ -153,7 +161,7 @@ class Graph:
         if node.op_type in ("Gemm", "MatMul", "QGemm") and self.constant_shape(node.input[1]) is not None:
             return node.input[0], f"the input of the last layer {_label(node)}"
         if node.op_type == "Add":  # the bias behind MatMul
-            for data, constant in (tuple(node.input), tuple(reversed(node.input))):
+            for data, constant in (node.input[:2], node.input[1::-1]):
                 before = self.producers.get(data)
                 if self.constant_shape(constant) is not None and before is not None and before.op_type == "MatMul":
                     return self.classifier_of(before)
@@ -184,8 +192,11 @@ def feature_output(model: ModelProto, images: str, name: str) -> FeatureOutput:
             "features by data.features.output"
         )
     graph, end = Graph(with_shapes(model), images), outputs[0].name
-    tensor, is_pooled = end, False
+    tensor, is_pooled, passed = end, False, set[str]()
     while (node := graph.producers.get(tensor)) is not None:
+        if tensor in passed:
+            raise DataError(f"{name}: the backbone is damaged: the tensor {tensor!r} depends on itself")
+        passed.add(tensor)
         if node.op_type in PASSED or (is_pooled and node.op_type in ACTIVATIONS):
             tensor = node.input[0]
         elif found := graph.classifier_of(node):
@@ -213,7 +224,7 @@ def with_shapes(model: ModelProto) -> ModelProto:
 
 
 def _label(node: NodeProto) -> str:
-    return f"{node.name or node.output[0]!r} ({node.op_type})"
+    return f"{node.name or next(iter(node.output), '')!r} ({node.op_type})"
 
 
 def tensors_of(model: ModelProto) -> Iterator[str]:

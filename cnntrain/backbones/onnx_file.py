@@ -1,13 +1,14 @@
 """Reads an ONNX file, with the weights that it keeps in files beside it."""
 
 import os
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from cnntrain.errors import DataError, visible
@@ -48,9 +49,9 @@ def read_onnx(path: Path) -> OnnxFile:
         model = onnx.load_model_from_string(content)
     except DecodeError:
         model = ModelProto()
-    if not model.graph.node:
+    if not model.graph.node or any(isinstance(text, bytes) for text in names(model.graph)):  # bytes: not UTF-8
         raise DataError(f"{name}: the backbone is not an ONNX file, or it is cut off")
-    external = [tensor for tensor in model.graph.initializer if uses_external_data(tensor)]
+    external = [tensor for tensor in constants(model.graph) if uses_external_data(tensor)]
     if not external:
         return OnnxFile(model, content)
     for location in sorted({location_of(tensor) for tensor in external}):
@@ -63,6 +64,29 @@ def read_onnx(path: Path) -> OnnxFile:
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
     return OnnxFile(model, model.SerializeToString(deterministic=True))
+
+
+def names(graph: GraphProto) -> Iterator[str | bytes]:
+    """Yield the names in a graph; protobuf gives bytes for those that are not UTF-8."""
+    for named in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        yield named.name
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield attribute.name
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from names(inner)
+
+
+def constants(graph: GraphProto) -> Iterator[TensorProto]:
+    """Yield the tensors that a graph, its nodes, and the graphs in them hold."""
+    yield from graph.initializer
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+            yield from constants(inner)
 
 
 def location_of(tensor: TensorProto) -> str:

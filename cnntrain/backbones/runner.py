@@ -54,7 +54,7 @@ def open_session(content: bytes) -> Any:
     options.use_deterministic_compute = True
     options.log_severity_level = FATAL_ONLY  # errors are raised, too
     options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
-    return InferenceSession(content, options, ["CPUExecutionProvider"])
+    return InferenceSession(content, options, ["CPUExecutionProvider"], enable_fallback=0)  # a second try prints
 
 
 def shape_of(raw: NDArray[np.float32], name: str, output: str) -> tuple[int, int, int]:

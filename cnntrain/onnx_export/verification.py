@@ -60,7 +60,7 @@ def compare(content: bytes, model: Predictor, dataset: Dataset, split: str) -> d
     options = SessionOptions()
     options.log_severity_level = 3  # errors only; they are raised, too
     options.intra_op_num_threads = available_cores()  # its default counts all cores, also those not ours
-    session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     largest, classes = 0.0, 0
     (taken,) = session.get_inputs()
     step = BATCH if isinstance(taken.shape[0], str) else 1

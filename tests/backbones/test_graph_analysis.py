@@ -153,6 +153,60 @@ def test_other_files_are_refused(tmp_path, content):
         load(tmp_path / "a.onnx")
 
 
+@pytest.mark.parametrize("operator", ["Conv", "Gemm", "MatMul", "Add", "Softmax", "GlobalAveragePool", "Sub"])
+def test_a_node_without_its_inputs_is_refused(tmp_path, operator):
+    model = tiny_model()
+    del model.graph.node[1:]
+    model.graph.node[0].CopyFrom(helper.make_node(operator, [], ["probabilities"]))
+    onnx.save(model, tmp_path / "a.onnx")
+    with pytest.raises(DataError, match=rf"damaged: 'probabilities' \({operator}\) has 0 inputs, not [12]"):
+        load(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("pair", [("a", "a"), ("a", "b")])
+def test_a_tensor_that_depends_on_itself_is_refused(tmp_path, pair):
+    model = tiny_model()
+    del model.graph.node[:], model.graph.output[:]
+    model.graph.node.extend(
+        [helper.make_node("Identity", [pair[1]], ["a"]), helper.make_node("Identity", ["a"], ["b"])]
+    )
+    model.graph.output.append(helper.make_tensor_value_info("a", FLOAT, None))
+    onnx.save(model, tmp_path / "a.onnx")
+    with pytest.raises(DataError, match=r"damaged: the tensor '[ab]' depends on itself"):
+        load(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("name", [b"images", b"pooled", b"logits", b"classifier", b"bias"])
+def test_names_that_are_not_utf_8_are_refused(tmp_path, name, capfd):
+    content = tiny_model().SerializeToString().replace(name, b"\xe6" + name[1:])
+    (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(DataError, match="not an ONNX file, or it is cut off"):
+        load(tmp_path / "a.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_onnx_runtime_refuses_is_one_sentence(tmp_path, capfd):
+    model = tiny_model()
+    model.ir_version = 99
+    onnx.save(model, tmp_path / "a.onnx")
+    with pytest.raises(DataError, match="ONNX Runtime cannot run the backbone"):
+        load(tmp_path / "a.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_weights_of_constant_nodes_may_be_in_a_file_beside_it(tmp_path):
+    model = tiny_model()
+    for tensor in reversed(model.graph.initializer):
+        model.graph.node.insert(0, helper.make_node("Constant", [], [tensor.name], value=tensor))
+    del model.graph.initializer[:]
+    onnx.save(model, str(tmp_path / "plain.onnx"))
+    place = {"save_as_external_data": True, "location": "a.data", "size_threshold": 0, "convert_attribute": True}
+    onnx.save(model, str(tmp_path / "a.onnx"), **place)
+    image = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    beside, plain = load(tmp_path / "a.onnx"), load(tmp_path / "plain.onnx")
+    assert beside.features(image).tobytes() == plain.features(image).tobytes()
+
+
 def test_a_cut_and_a_missing_file_are_refused(tmp_path):
     path = tiny_backbone(tmp_path / "a.onnx")
     path.write_bytes(path.read_bytes()[:-40])
