@@ -73,7 +73,7 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     counts = micro_batch_counts(config, network, data)
     session = current_session()
     found = vector_counts(config, counts, workers) if session is None else rank_vectors(config, counts, session.size)
-    vectors, of_worker = (count * network.theta.nbytes for count in found)
+    vectors, of_worker = (count.bytes_of(network) for count in found)
     training = vectors + images + of_first
     first = FIRST_PROCESS + mapped + max(training, PLOTS + images, int(LOADING * loaded))
     others = sum(of_others) + (workers - 1) * (WORKER + of_worker)
@@ -85,8 +85,21 @@ def largest(network: Network, count: int) -> int:
     return max([part.stop - part.start for part in network.micro_batches(count)], default=0)
 
 
-def vector_counts(config: Config, counts: Sequence[int], workers: int) -> tuple[int, int]:
-    """Return the maximum number of vectors of theta's size in the first process, and in a worker (not shared).
+@dataclass(frozen=True)
+class Vectors:
+    """Numbers of vectors: of theta's size, and of the size of a gradient, which has nothing of frozen layers."""
+
+    theta: int
+    gradients: int
+
+    def bytes_of(self, network: Network) -> int:
+        """Return their size in bytes."""
+        entries = self.theta * network.layout.theta_size + self.gradients * network.layout.size
+        return entries * network.theta.itemsize
+
+
+def vector_counts(config: Config, counts: Sequence[int], workers: int) -> tuple[Vectors, Vectors]:
+    """Return the maximum number of vectors in the first process, and in a worker (not shared).
 
     These are theta, the gradients of all ranks, the optimizer state and theta at the beginning of the epoch; while a
     checkpoint is saved also the best theta, a copy of the weights, and the checkpoint twice, as tensors and as a file.
@@ -98,10 +111,10 @@ def vector_counts(config: Config, counts: Sequence[int], workers: int) -> tuple[
     """
     states, gradients = config.training.state_rows, row_starts(counts, workers)[-1]
     before = best = weights = 1
-    return 1 + gradients + states + best + weights + 2 * (1 + states + best), before
+    return Vectors(1 + best + weights + 2 * (1 + best), gradients + 3 * states), Vectors(before, 0)
 
 
-def rank_vectors(config: Config, counts: Sequence[int], ranks: int) -> tuple[int, int]:
+def rank_vectors(config: Config, counts: Sequence[int], ranks: int) -> tuple[Vectors, Vectors]:
     """Return the same for rank 0 of an MPI job and for another rank, which share no vectors.
 
     Each has theta, its gradients and those that it receives, its part of the optimizer state, and theta at the
@@ -110,7 +123,8 @@ def rank_vectors(config: Config, counts: Sequence[int], ranks: int) -> tuple[int
     starts = row_starts(counts, ranks)
     gradients = max(end - start for start, end in pairwise(starts)) + 1
     of_first, before = vector_counts(config, counts, ranks)
-    return of_first - starts[-1] + gradients, 1 + gradients + -(-config.training.state_rows // ranks) + before
+    first = Vectors(of_first.theta, of_first.gradients - starts[-1] + gradients)
+    return first, Vectors(1 + before.theta, gradients + -(-config.training.state_rows // ranks))
 
 
 def memory_of(config: Config, network: Network, data: Data | None) -> dict[str, Any]:

@@ -383,6 +383,15 @@ def test_the_command_prints_the_step_the_cause_and_the_keys(train):
     assert ["training.alpha", "0.05", "0.02"] in [line.split() for line in lines]
 
 
+def test_of_many_causes_a_few_are_named(train):
+    layers = [{"fc": {"units": 4, "activation": "relu"}} for _ in range(4)] + [{"fc": {"activation": "softmax"}}]
+    a, b = train("a"), train("b", layers=layers)
+    (line,) = [line for line in show(a, b).stdout.splitlines() if line.startswith("cause: ")]
+    causes = diff_runs(a, b)["cause"]
+    assert line.endswith(f" and {len(causes) - 5} more")
+    assert line.count("network.layers") == 5
+
+
 def test_identical_runs_are_status_0(train):
     a, b = train("a"), train("b")
     shown = show(a, b)

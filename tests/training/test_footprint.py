@@ -1,9 +1,12 @@
 """The memory that a run is said to take, and what happens if there is less."""
 
+import copy
+
 import pytest
 
 from cnntrain.builder import build_for, load_config_data
 from cnntrain.errors import OutOfMemoryError
+from cnntrain.network.network import Network
 from cnntrain.profiling.dry_run import dry_run
 from cnntrain.training import footprint as module
 from cnntrain.training.fit import fit
@@ -64,8 +67,22 @@ def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
     images = sum(dataset.images.nbytes for dataset in data.splits().values() if dataset)
     network = build_for(config, data)
     one, two = (footprint(config, network, data, workers) for workers in (1, 2))
-    vectors = [module.vector_counts(config, [2], workers)[0] * network.theta.nbytes for workers in (1, 2)]
+    vectors = [module.vector_counts(config, [2], workers)[0].bytes_of(network) for workers in (1, 2)]
     assert two.first - one.first == images + vectors[1] - vectors[0]
+
+
+def test_frozen_layers_have_no_gradients_and_no_optimizer_state(tiny_config, bare):
+    config = tiny_config(optimizer="adam")
+    data = load_config_data(config)
+    network = build_for(config, data)
+    first = next(iter(network.layout.parameters))
+    frozen = Network(copy.deepcopy(network.layers), network.objective, "float32", frozen=2)
+    rest = frozen.layout.theta_size - frozen.layout.size
+    assert first not in frozen.layout.trained
+    states, gradients, bytes_each = 2, 1, 4
+    found = [module.vector_counts(config, [1], 1)[0].bytes_of(of) for of in (network, frozen)]
+    assert found[0] - found[1] == rest * bytes_each * (gradients + 3 * states)
+    assert module.footprint(config, frozen, data, 1).total < module.footprint(config, network, data, 1).total
 
 
 @pytest.mark.parametrize(("share", "refused"), [(1 / 1.3, True), (1 / 1.2, False)])

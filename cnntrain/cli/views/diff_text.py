@@ -11,7 +11,7 @@ from cnntrain.cli.views.tables import add_columns, plain_table
 from cnntrain.cli.views.terminal import print_note
 
 SHOWN = 5
-"""Maximum number of samples that are listed."""
+"""Maximum number of samples, and of causes, that are listed."""
 STEPS = {
     "initial weights": "the initial weights",
     "samples": "the samples of the batch",
@@ -29,7 +29,9 @@ def print_diff(result: dict[str, Any], console: CommandConsole) -> None:
     for line in headlines(result):
         console.print_sentence(line)
     if result["cause"] and not result["identical"]:
-        console.print_sentence(Text(f"cause: {', '.join(result['cause'])}", "bold"))
+        more = len(result["cause"]) - SHOWN
+        causes = ", ".join(result["cause"][:SHOWN]) + (f", and {more:,} more" if more > 0 else "")
+        console.print_sentence(Text(f"cause: {causes}", "bold"))
     if result["config"]:
         table = plain_table()
         add_columns(table, "left", "key", *result["runs"])
