@@ -42,8 +42,8 @@ class Commands(TyperGroup):
             print_failure("UsageError", str(error), UsageError.exit_code)
             status = UsageError.exit_code
         except CommandLineError as error:
-            if not error.format_message():  # the help, where a command has no words
-                error.show()
+            if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help, or Typer prints it itself
+                typer.echo(error.format_message(), err=True) if error.format_message() else error.show()
             else:
                 if error.ctx is not None:
                     typer.echo(error.ctx.get_usage(), err=True)

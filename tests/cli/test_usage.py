@@ -119,3 +119,12 @@ def test_a_result_is_the_only_object(digits_file, tmp_path):
 )
 def test_a_wrong_number_is_told_in_plain_words(words, told):
     assert told in run(*words).stderr
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_no_words_show_the_help_and_no_error(words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.output.lstrip().startswith("Usage: ")
+    assert "error:" not in result.output
+    assert "Commands:" in result.output
