@@ -105,7 +105,8 @@ def resume_run(
         data = yield from load_events(config, folder.path, interrupts, checkpoint.scale)
         differing = differences(checkpoint.fingerprint, fingerprint(data))
         if differing:
-            raise DataError(data_mismatch(folder.path, checkpoint.provenance, differing))
+            features = getattr(config.data, "features", None) is not None
+            raise DataError(data_mismatch(folder.path, checkpoint.provenance, differing, features))
         check_position(checkpoint, len(data.train))
         check_validation(config, data)
         network = build_for(config, data)

@@ -65,18 +65,26 @@ def changes(before: dict[str, str]) -> list[str]:
     ]
 
 
-def data_mismatch(run: Path, before: dict[str, str], differing: Sequence[str]) -> str:
+def data_mismatch(run: Path, before: dict[str, str], differing: Sequence[str], features: bool = False) -> str:
     """Return a sentence on data that are not those of a run, with the image decoder named if it may be the cause.
 
     Args:
         run: Run folder.
         before: Provenance in the run's checkpoint.
         differing: What differs, as returned by ``data.fingerprint.differences``.
+        features: Whether the data are features, computed by a backbone.
     """
     text = f"{run}: the data are not those that this run started with: {', '.join(differing)}"
     now = libraries()
     changed = [name for name in now if name in before and now[name] != before[name]]
-    if not changed or not all(part.endswith("images differ") for part in differing):
+    if not all(part.endswith("images differ") for part in differing):
+        return text
+    if features:
+        text += (
+            "; if they were not changed, their features were computed with another version of ONNX Runtime or on "
+            "another kind of processor, which round differently"
+        )
+    if not changed:
         return text
     was = " and ".join(f"{name} was {before[name]} and is {now[name]}" for name in changed)
     earlier = " and ".join(f"{name} {before[name]}" for name in changed)

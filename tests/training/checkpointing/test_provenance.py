@@ -86,3 +86,9 @@ def test_another_decoder_is_no_reason_to_warn_of_last_bits():
     assert changes(provenance() | {"Pillow": "11.1", "libjpeg": "1.0"}) == []
     assert changes(provenance() | {"NumPy": "1.0"})[0].startswith("NumPy was 1.0 and is ")
     assert data_mismatch(Path("run"), {"NumPy": "1.0"}, IMAGES).endswith("test images differ")
+
+
+def test_features_that_differ_may_come_from_onnx_runtime_or_the_processor():
+    text = data_mismatch(Path("run"), {"NumPy": "1.0"}, IMAGES, features=True)
+    assert "another version of ONNX Runtime or on another kind of processor" in text
+    assert "ONNX Runtime" not in data_mismatch(Path("run"), {"NumPy": "1.0"}, ["3 classes"], features=True)
