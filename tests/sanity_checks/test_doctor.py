@@ -12,6 +12,7 @@ import cnntrain
 from cnntrain.cli.app import app
 from cnntrain.data.duplicates import find_duplicates
 from cnntrain.errors import DataError
+from cnntrain.evaluation.scoring import Score
 from cnntrain.sanity_checks.doctor import doctor
 from cnntrain.sanity_checks.short_training import balanced_shuffle, miniature, without_dropout
 
@@ -190,3 +191,10 @@ def test_a_layer_that_begins_with_zeros_is_healthy(tmp_path):
     (tmp_path / "zeros.yaml").write_text(json.dumps(config), encoding="utf-8")
     checks = {check["check"]: check["status"] for check in doctor(tmp_path / "zeros.yaml")["checks"]}
     assert (checks["penalty"], checks["step / W"]) == ("pass", "pass")
+
+
+def test_shuffled_labels_show_nothing_where_true_labels_gain_little(patient, monkeypatch):
+    """An accuracy a little above chance is luck in a network that has hardly learned."""
+    scores = iter([0.21, 0.2])
+    monkeypatch.setattr("cnntrain.sanity_checks.short_training.score", lambda *_: Score(2.0, next(scores, 0.2), 200))
+    assert "shuffled labels" not in patient.examine()
