@@ -48,7 +48,8 @@ def replay(run: str | Path, reporter: ProgressReporter = NO_PROGRESS) -> dict[st
     data = load_config_data(start.config, folder, reporter, start.scale)
     differing = differences(start.fingerprint, fingerprint(data))
     if differing:
-        raise DataError(data_mismatch(folder, start.provenance, differing))
+        features = getattr(start.config.data, "features", None) is not None
+        raise DataError(data_mismatch(folder, start.provenance, differing, features))
     check_position(start, len(data.train))
     network, state, options = build_for(start.config, data), start.state, start.config.training
     network.theta[...] = start.theta
