@@ -153,7 +153,8 @@ def run_to_end(
         try:
             run.write_summary(result)
         except OSError as error:
-            yield WarningIssued(f"the advice cannot be saved: {error_text(error)}")
+            saving = f"saving failed: {error_text(error)}; once that is fixed, cnntrain resume writes the summary"
+            outcome.error = outcome.error or StorageError(saving)
     yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error

@@ -1,12 +1,16 @@
 """What a run is advised to try: each rule fires where it should, and nowhere else."""
 
+import json
+
 import pytest
 
 import cnntrain
 from cnntrain.cli.views.training_text import result_lines
 from cnntrain.config import config_from_dict, load_config
+from cnntrain.errors import StorageError
 from cnntrain.evaluation.advice import MAX_ADVICE, advise
 from cnntrain.evaluation.figures import Figures, standard_error
+from cnntrain.runs.folder import RunFolder
 
 CLASSES = ("cat", "dog", "horse", "a class with a name that is much too long for a line")
 
@@ -323,3 +327,22 @@ def test_damaged_files_of_a_run_give_less_advice_and_no_error(tmp_path, damaged)
     cnntrain.train(config, out=tmp_path / "run", plots=False)
     (tmp_path / "run" / damaged).write_text('{"best": [[["')
     assert isinstance(cnntrain.evaluate(tmp_path / "run")["advice"], list)
+
+
+def test_a_disk_that_is_full_for_the_advice_is_an_error_that_resume_repairs(tmp_path, monkeypatch):
+    write = RunFolder.write_summary
+
+    def fail(self, result):
+        if result["advice"]:
+            raise OSError(28, "No space left on device", str(self.summary))
+        write(self, result)
+
+    config = load_config("digits", ["training.Max=1", "training.workers=1"])
+    cnntrain.train(config, out=tmp_path / "whole", plots=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_summary", fail)
+        with pytest.raises(StorageError, match="No space left on device; once that is fixed, cnntrain resume writes"):
+            cnntrain.train(config, out=tmp_path / "run", plots=False)
+    cnntrain.resume(tmp_path / "run", plots=False)
+    whole, repaired = (json.loads((tmp_path / run / "summary.json").read_text()) for run in ("whole", "run"))
+    assert repaired["advice"] == whole["advice"] != []

@@ -208,9 +208,9 @@ def show_dry_run(result: dict[str, Any], sweep: Sweep, console: CommandConsole) 
     console.print(table)
     console.print()
     console.print_sentence(
-        f"the steps of a trial take about {span(result['seconds_per_trial'])}, by the base config; with --parallel "
-        f"{result['parallel']} those of the sweep take about {span(result['seconds'])}"
+        f"the steps of a trial take about {span(result['seconds_per_trial'])}, those of the sweep "
+        f"{span(result['seconds'])} with --parallel {result['parallel']}"
         + (" (halving makes it less)" if result["halving"] else "")
-        + "; starting, evaluating and saving trials comes on top"
     )
+    console.print_sentence("starting, evaluating and saving trials comes on top")
     console.print_sentence("nothing was trained or saved")
