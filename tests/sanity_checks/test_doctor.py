@@ -16,6 +16,8 @@ from cnntrain.evaluation.scoring import Score
 from cnntrain.sanity_checks.doctor import doctor
 from cnntrain.sanity_checks.short_training import balanced_shuffle, miniature, without_dropout
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
