@@ -77,8 +77,8 @@ class Preprocessing:
 
             std = sqrt(sum x^2 / n)        over all features of all samples
 
-        With a mean and a standard deviation for each feature, those that few images have would be amplified, and few
-        training images would be learned by heart.
+        With a mean and a standard deviation for each feature, those that few images have would be amplified, and
+        the network would overfit.
         """
         measured = cls.measure(dataset)
         mean, std = np.array(measured.mean), np.array(measured.std)

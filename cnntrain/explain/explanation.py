@@ -30,7 +30,7 @@ class Kind:
     formula: str
     """Of the forward pass."""
     back: str
-    """Of delta's way back."""
+    """For the backward pass of delta."""
     section: str
     """Of the article; empty for what it does not cover."""
 

@@ -96,7 +96,7 @@ class Conv(Layer[Convolution]):
     kind = "conv"
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_flip": Fault(
-            "conv with F > 1: delta is multiplied by W as it is; on its way back it needs rot180(W)",
+            "conv with F > 1: delta is multiplied by W as it is; backward, it needs rot180(W)",
             _no_flip,
             lambda layer: layer.geometry.F > 1,
         ),

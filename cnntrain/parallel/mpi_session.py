@@ -185,7 +185,7 @@ class Session:
         last = time.monotonic()
         while not self._ended.wait(beat):
             now = time.monotonic()
-            if now - last > 3 * beat:  # this process was stopped itself: look again before judging others
+            if now - last > 3 * beat:  # this process was stopped itself: look again before others count as silent
                 heard = dict.fromkeys(peers, now)
             last = now
             with self.lock:

@@ -145,7 +145,7 @@ def findings(path: Path, overrides: Sequence[str], reporter: ProgressReporter) -
     announce("checking gradients")
     what = "new" if subject.trained is None else "trained"
     yield gradients(subject.in_float64(), config.training.seed, what)
-    announce("learning 20 samples by heart")
+    announce("overfitting 20 samples")
     yield learn_by_heart(config, data, loss_of_a_guess(network, data.train.labels[:1])[0])
     announce("training in miniature")
     small = Miniature(config, network, data)

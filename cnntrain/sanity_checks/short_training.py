@@ -108,7 +108,7 @@ def miniature(config: Config, network: Network, train: Dataset) -> tuple[Config,
 
 
 def without_regularization(config: Config, alpha: float, steps: int) -> Config:
-    """Return a config that learns by heart: Adam, all samples in each step, no penalty, dropout or augmentation."""
+    """Return a config that overfits: Adam, all samples in each step, no penalty, dropout or augmentation."""
     options = config.training
     training = {
         "optimizer": "adam",

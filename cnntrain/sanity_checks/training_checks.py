@@ -1,4 +1,4 @@
-"""Checks by short trainings: learning some samples by heart, the size of steps, and true against shuffled labels."""
+"""Checks by short trainings: overfitting some samples, the size of steps, and true against shuffled labels."""
 
 import math
 from dataclasses import replace
@@ -27,7 +27,7 @@ from cnntrain.sanity_checks.short_training import (
 LAST = 10
 """Number of last steps whose median loss is reported."""
 FEW = 20
-"""Samples to learn by heart."""
+"""Samples to overfit."""
 ALPHAS = (0.003, 0.0003)
 """Learning rates of Adam, tried in this order."""
 HEART_STEPS = 300
@@ -55,7 +55,7 @@ def learn_by_heart(config: Config, data: Data, guess: float) -> Finding:
             text = (
                 f"a loss of {best:.2g} after {short.steps} steps of Adam on {len(few)} samples (goal: below {goal:.2g})"
             )
-            return finding("learning by heart", "pass", text, "", loss=best, steps=short.steps)
+            return finding("overfitting 20 samples", "pass", text, "", loss=best, steps=short.steps)
     text = (
         f"the loss of {len(few)} samples stays at {best:.2g} after {HEART_STEPS} steps of Adam without penalty and "
         f"dropout (goal: below {goal:.2g})"
@@ -64,7 +64,7 @@ def learn_by_heart(config: Config, data: Data, guess: float) -> Finding:
         "the network cannot fit even these: look for a layer with very few units, a stack of sigmoids, or equal images "
         "with different labels"
     )
-    return finding("learning by heart", "fail", text, advice, loss=best, steps=HEART_STEPS)
+    return finding("overfitting 20 samples", "fail", text, advice, loss=best, steps=HEART_STEPS)
 
 
 class Miniature:

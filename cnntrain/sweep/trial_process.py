@@ -32,7 +32,7 @@ from cnntrain.training.resume import resume_run
 
 
 class Trainer:
-    """Trains trials, and can be told to stop."""
+    """Trains trials, and can be stopped."""
 
     def __init__(self, output: int) -> None:
         self.output = os.fdopen(output, "w", encoding="utf-8")

@@ -60,7 +60,7 @@ def test_status_text_and_advice_are_printed(patient):
     at = next(i for i, line in enumerate(ill.stdout.splitlines()) if line.startswith("fail  step / W"))
     assert ill.stdout.splitlines()[at + 1].strip().startswith("> raise training.alpha")
     assert "failed, in" in ill.stdout.splitlines()[-1]
-    assert "learning 20 samples by heart" in ill.stderr
+    assert "overfitting 20 samples" in ill.stderr
 
 
 def test_json_is_one_object(patient):

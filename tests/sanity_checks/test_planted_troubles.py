@@ -40,7 +40,7 @@ def test_gradients_that_vanish(patient):
     patient.layers = [{"fc": {"units": 20, "activation": "sigmoid", "init": "normal"}} for _ in range(7)]
     patient.layers.append({"fc": {"activation": "softmax"}})
     found = patient.examine()
-    assert found["learning by heart"]["status"] == "fail"
+    assert found["overfitting 20 samples"]["status"] == "fail"
     assert found["step / W"]["status"] in ("warn", "fail")
 
 
@@ -64,7 +64,7 @@ def test_penalty_that_is_forgotten(patient, monkeypatch):
 
 def test_network_with_a_bottleneck(patient):
     patient.layers = [{"fc": {"units": 1, "activation": "sigmoid"}}, {"fc": {"activation": "softmax"}}]
-    assert patient.examine()["learning by heart"]["status"] == "fail"
+    assert patient.examine()["overfitting 20 samples"]["status"] == "fail"
 
 
 def test_wrong_gradient(patient, monkeypatch):

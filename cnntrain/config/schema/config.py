@@ -174,7 +174,7 @@ class NetworkOptions(Options):
         description="the layers, from input to output"
     )
     start_from: AnyPath | None = Field(
-        None, description="a run or a .safetensors file whose weights are taken for the layers that they fit"
+        None, description="a run or a .safetensors file whose weights the layers that they fit begin with"
     )
     start_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["<64 hexadecimal digits>"])] | None = Field(
         None, description="SHA-256 of the weights that were taken; each run with start_from records it"

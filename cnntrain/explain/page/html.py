@@ -152,7 +152,7 @@ def page(title: str, content: dict[str, Any], entries: Sequence[Entry], step: St
 
 
 def formulas(text: str, part: str, entry: Entry) -> str:
-    """Return the formulas of a part, with the activation by its name, and with that of delta before its way back."""
+    """Return the formulas of a part with the activation by its name, and that of delta for the backward pass."""
     sigma = entry.sigma
     text = text.replace(" , a = sigma ( z )", "" if sigma == "identity" else f" , a = {sigma} ( z )")
     if "b" not in entry.trace.parameters:
