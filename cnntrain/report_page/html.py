@@ -3,8 +3,6 @@
 Its content security policy allows one script and one style, by their hashes, images inside the file, and nothing else.
 """
 
-import base64
-import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Sequence
@@ -19,10 +17,9 @@ from cnntrain.report_page.curves import chart
 from cnntrain.report_page.facts import RunFacts
 from cnntrain.report_page.pictures import MAX_MATRIX, Pictures
 from cnntrain.runs.folder import CONFIG_FILE
+from cnntrain.storage import html_page
 
-MARK = '<meta name="generator" content="cnntrain report">'
-"""What tells a page of report from other files; it lies in the first ``MARK_WITHIN`` bytes."""
-MARK_WITHIN = 1000
+COMMAND = "cnntrain report"
 HEAT = 8
 """Number of colors of the confusion matrix."""
 MAX_EPOCHS = 1000
@@ -36,8 +33,8 @@ def page(facts: RunFacts, pictures: Pictures) -> str:
         (
             "default-src 'none'",
             "img-src data:",
-            f"script-src '{digest(script)}'",
-            f"style-src '{digest(style)}'",
+            f"script-src '{html_page.digest(script)}'",
+            f"style-src '{html_page.digest(style)}'",
             "base-uri 'none'",
             "form-action 'none'",
         )
@@ -61,7 +58,7 @@ def page(facts: RunFacts, pictures: Pictures) -> str:
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            MARK,
+            html_page.mark(COMMAND),
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{text(title)}</title>",
             f"<style>{style}</style></head>",
@@ -77,11 +74,7 @@ def page(facts: RunFacts, pictures: Pictures) -> str:
 
 def is_page(path: Path) -> bool:
     """Return whether a file is a page that report wrote."""
-    try:
-        with path.open("rb") as file:
-            return MARK.encode() in file.read(MARK_WITHIN)
-    except OSError:
-        return False
+    return html_page.is_page(path, COMMAND)
 
 
 def text(value: object) -> str:
@@ -97,11 +90,6 @@ def json_text(value: Any) -> str:
 def asset(name: str) -> str:
     """Return the script or style of the page."""
     return files("cnntrain.report_page").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def digest(content: str) -> str:
-    """Return the hash by which the policy allows a script or style."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def table(titles: Sequence[object], rows: Iterable[Sequence[object]], words: int = 1) -> str:

@@ -4,8 +4,6 @@ Its content security policy allows one script and one style, by their hashes, an
 sentences are JSON in an element that browsers do not run, with ``<`` as an escape.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
@@ -25,10 +23,9 @@ from cnntrain.explain.page.formulas import DELTA, FORMULAS, LOSS, mathml
 from cnntrain.explain.step import STATE_NAMES, Step
 from cnntrain.explain.subject import Subject
 from cnntrain.explain.texts import Language, dictionary
+from cnntrain.storage import html_page
 
-MARK = '<meta name="generator" content="cnntrain explain">'
-"""What tells a page of explain from other files; it lies in the first ``MARK_WITHIN`` bytes."""
-MARK_WITHIN = 1000
+COMMAND = "cnntrain explain"
 MAX_NAMES = 100
 """Maximum number of classes with names."""
 SKELETON = """<!doctype html>
@@ -36,7 +33,7 @@ SKELETON = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="generator" content="cnntrain explain">
+{mark}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
@@ -134,8 +131,8 @@ def page(title: str, content: dict[str, Any], entries: Sequence[Entry], step: St
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{digest(script)}'",
-            f"style-src '{digest(style)}'",
+            f"script-src '{html_page.digest(script)}'",
+            f"style-src '{html_page.digest(style)}'",
             "base-uri 'none'",
             "form-action 'none'",
         )
@@ -144,6 +141,7 @@ def page(title: str, content: dict[str, Any], entries: Sequence[Entry], step: St
     return SKELETON.format(
         language=language,
         policy=policy,
+        mark=html_page.mark(COMMAND),
         title=escape(visible(title)),
         style=style,
         data=numbers.replace("<", "\\u003c"),
@@ -198,10 +196,7 @@ def step_data(step: Step) -> dict[str, Any]:
 
 def is_page(path: Path) -> bool:
     """Return whether a file is a page that explain wrote, which another page may replace."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return MARK.encode() in file.read(MARK_WITHIN)
+    return html_page.is_page(path, COMMAND)
 
 
 def safe(values: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +215,3 @@ def _visible(value: Any) -> Any:
 def asset(name: str) -> str:
     """Return a script or style of the page."""
     return files("cnntrain.explain.page").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def digest(text: str) -> str:
-    """Return the hash by which the policy allows a script or style."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
