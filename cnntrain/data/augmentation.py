@@ -25,7 +25,6 @@ depend on how samples are distributed among workers, and enabling one operation 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.data.color_changes import adjust_brightness_and_contrast, adjust_saturation, shift_hue
 from cnntrain.data.pixels import Images, cast_like, white_of
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
+from cnntrain.ops.matmul import strided
 from cnntrain.types import Array
 
 AUGMENTATION = 4
@@ -69,76 +69,107 @@ class Augmentation:
         options = self._options
         if not self._changes_images:
             return pixels
-        H, W = pixels.shape[2:]
-        changes = [
-            AugmentationParameters.sample(
-                self._rng.generator(ids.epoch, sample).random(NUMBERS).tolist(), options, H, W
-            )
-            for sample in ids.samples.tolist()
-        ]
-        if options.horizontal_flip or options.vertical_flip or options.crop:
-            pixels = flip_and_crop(pixels, changes, options.crop)
+        change = AugmentationParameters(self._rng.uniform(ids, NUMBERS), options, *pixels.shape[2:])
+        if options.crop:
+            pixels = crop(pixels, change.shift, options.crop)
+        if options.vertical_flip:
+            flip(pixels, change.upside_down, axis=2)
+        if options.horizontal_flip:
+            flip(pixels, change.left_to_right, axis=3)
         if options.rotation or options.scale:
-            pixels = np.stack([rotate(x, change.angle, change.zoom) for x, change in zip(pixels, changes, strict=True)])
+            pixels = np.stack([rotate(*each) for each in zip(pixels, change.angle, change.zoom, strict=True)])
         if options.brightness or options.contrast:
-            pixels = np.stack(
-                [
-                    adjust_brightness_and_contrast(x, change.beta, change.gamma)
-                    for x, change in zip(pixels, changes, strict=True)
-                ]
-            )
+            each_image = zip(pixels, change.beta, change.gamma, strict=True)
+            pixels = np.stack([adjust_brightness_and_contrast(*each) for each in each_image])
         if options.saturation:
-            pixels = np.stack([adjust_saturation(x, change.sigma) for x, change in zip(pixels, changes, strict=True)])
+            pixels = np.stack([adjust_saturation(*each) for each in zip(pixels, change.sigma, strict=True)])
         if options.hue:
-            pixels = np.stack([shift_hue(x, change.hue) for x, change in zip(pixels, changes, strict=True)])
+            pixels = np.stack([shift_hue(*each) for each in zip(pixels, change.hue, strict=True)])
         if options.cutout or options.erasing:
             color = cast_like(pixels, np.array(self._mean) * white_of(pixels.dtype)).reshape(-1, 1, 1)
-            for x, change in zip(pixels, changes, strict=True):
+            for x, center, erased in zip(pixels, change.center, change.erased, strict=True):
                 if options.cutout:
-                    cutout_square(x, change.center, options.cutout, color)
-                if change.erased is not None:
-                    x[:, *change.erased] = color
+                    cutout_square(x, center, options.cutout, color)
+                if erased is not None:
+                    x[:, *erased] = color
         return pixels
 
 
-@dataclass(frozen=True, slots=True)
 class AugmentationParameters:
-    """Random parameters for one image."""
+    """Random parameters for the n images of a micro-batch.
 
-    mirrored: tuple[bool, bool]
-    """Upside down; left to right."""
-    shift: tuple[int, int]
-    """Row and column offset into the padded image, 0..2 crop."""
-    angle: float
-    """Degrees, counterclockwise."""
-    beta: float
-    gamma: float
-    center: tuple[int, int]
-    """Row and column of the center of the cutout."""
-    zoom: float = 1.0
-    """Factor by which the image is enlarged."""
-    sigma: float = 1.0
-    """Factor of the saturation."""
-    hue: float = 0.0
-    """Share of the color circle."""
-    erased: tuple[slice, slice] | None = None
-    """Rows and columns of the erased rectangle."""
+    Args:
+        u: ``NUMBERS`` numbers in 0..1 for each image, ``(n, NUMBERS)``.
+        options: Ranges of the operations.
+        H: Rows of the images.
+        W: Columns of the images.
+    """
 
-    @classmethod
-    def sample(cls, u: Sequence[float], options: AugmentationOptions, H: int, W: int) -> "AugmentationParameters":
-        """Map ``NUMBERS`` numbers in 0..1 to parameters."""
-        return cls(
-            mirrored=(options.vertical_flip and u[0] < 0.5, options.horizontal_flip and u[1] < 0.5),
-            shift=(int(u[2] * (2 * options.crop + 1)), int(u[3] * (2 * options.crop + 1))),
-            angle=options.rotation * (2 * u[4] - 1),
-            beta=1 + options.brightness * (2 * u[5] - 1),
-            gamma=1 + options.contrast * (2 * u[6] - 1),
-            center=(int(u[7] * H), int(u[8] * W)),
-            zoom=1 + options.scale * (2 * u[9] - 1),
-            sigma=1 + options.saturation * (2 * u[10] - 1),
-            hue=options.hue * (2 * u[11] - 1),
-            erased=erased_rectangle(u[13:], H, W) if u[12] < options.erasing else None,
-        )
+    def __init__(self, u: NDArray[np.float64], options: AugmentationOptions, H: int, W: int):
+        self.u, self.options, self.H, self.W = u, options, H, W
+
+    @property
+    def upside_down(self) -> NDArray[np.bool_]:
+        """Whether each image is mirrored upside down, if ``vertical_flip`` is configured."""
+        return self.u[:, 0] < 0.5
+
+    @property
+    def left_to_right(self) -> NDArray[np.bool_]:
+        """Whether each image is mirrored left to right, if ``horizontal_flip`` is configured."""
+        return self.u[:, 1] < 0.5
+
+    @property
+    def shift(self) -> NDArray[np.intp]:
+        """Row and column offset into the padded image, 0..2 crop, ``(n, 2)``."""
+        return (self.u[:, 2:4] * (2 * self.options.crop + 1)).astype(np.intp)
+
+    @property
+    def angle(self) -> list[float]:
+        """Degrees, counterclockwise."""
+        return self._around(0, self.options.rotation, 4)
+
+    @property
+    def beta(self) -> list[float]:
+        """Factor of every pixel."""
+        return self._around(1, self.options.brightness, 5)
+
+    @property
+    def gamma(self) -> list[float]:
+        """Factor of every distance from the mean."""
+        return self._around(1, self.options.contrast, 6)
+
+    @property
+    def center(self) -> list[tuple[int, int]]:
+        """Row and column of the center of the cutout."""
+        return [(int(row * self.H), int(column * self.W)) for row, column in self.u[:, 7:9].tolist()]
+
+    @property
+    def zoom(self) -> list[float]:
+        """Factor by which each image is enlarged."""
+        return self._around(1, self.options.scale, 9)
+
+    @property
+    def sigma(self) -> list[float]:
+        """Factor of the saturation."""
+        return self._around(1, self.options.saturation, 10)
+
+    @property
+    def hue(self) -> list[float]:
+        """Share of the color circle."""
+        return self._around(0, self.options.hue, 11)
+
+    @property
+    def erased(self) -> list[tuple[slice, slice] | None]:
+        """Rows and columns of the erased rectangle, if there is one."""
+        return [
+            erased_rectangle(u, self.H, self.W) if probability < self.options.erasing else None
+            for probability, *u in self.u[:, 12:].tolist()
+        ]
+
+    def _around(self, middle: float, span: float, number: int) -> list[float]:
+        """Map a random number of each image to ``middle - span .. middle + span``."""
+        values: list[float] = (middle + span * (2 * self.u[:, number] - 1)).tolist()
+        return values
 
 
 def erased_rectangle(u: Sequence[float], H: int, W: int) -> tuple[slice, slice]:
@@ -153,20 +184,45 @@ def erased_rectangle(u: Sequence[float], H: int, W: int) -> tuple[slice, slice]:
     return slice(top, top + height), slice(left, left + width)
 
 
-def flip_and_crop(pixels: Images, changes: Sequence[AugmentationParameters], crop: int) -> Images:
-    """Flip images and crop each from its reflection-padded version.
+def crop(pixels: Images, shift: NDArray[np.intp], padding: int) -> Images:
+    """Crop each image from its reflection-padded version.
+
+    Args:
+        pixels: ``(n, C, H, W)``.
+        shift: First row and column of each crop, 0..2 padding, ``(n, 2)``.
+        padding: Rows and columns around the image; fewer than the image has.
 
     Shape:
-        pixels ``(n, C, H, W)`` -> ``(n, C, H, W)``
+        ``(n, C, H, W)``
     """
-    H, W = pixels.shape[2:]
-    padded = np.pad(pixels, ((0, 0), (0, 0), (crop, crop), (crop, crop)), mode="reflect") if crop else pixels
-    out = np.empty_like(pixels)
-    for x, source, change in zip(out, padded, changes, strict=True):
-        (top, left), (upside_down, left_to_right) = change.shift, change.mirrored
-        part = source[:, top : top + H, left : left + W]
-        x[...] = part[:, :: -1 if upside_down else 1, :: -1 if left_to_right else 1]
-    return out
+    n, C, H, W = pixels.shape
+    padded = reflection_padded(pixels, padding)
+    offsets = 2 * padding + 1
+    # All crops of all images, as views of overlapping windows.
+    windows = strided(padded, (n, C, offsets, offsets, H, W), (*padded.strides, *padded.strides[2:]))
+    cropped: Images = windows[np.arange(n), :, shift[:, 0], shift[:, 1]]
+    return cropped
+
+
+def reflection_padded(pixels: Images, padding: int) -> Images:
+    """Pad images on all sides with their reflection at the edge: what ``np.pad`` does, twice as fast.
+
+    Shape:
+        ``(n, C, H, W)`` -> ``(n, C, H + 2 padding, W + 2 padding)``, with ``padding`` smaller than H and W
+    """
+    rows = reflected(np.arange(pixels.shape[2]), padding)
+    padded: Images = reflected(pixels, padding).take(rows, axis=2)
+    return padded
+
+
+def reflected(x: Array, padding: int) -> Array:
+    """Continue the last axis on both sides with its reflection at the edge."""
+    return np.concatenate([x[..., padding:0:-1], x, x[..., -2 : -2 - padding : -1]], axis=-1)
+
+
+def flip(pixels: Images, chosen: NDArray[np.bool_], axis: int) -> None:
+    """Mirror the chosen images of ``(n, C, H, W)`` in place: upside down along axis 2, left to right along axis 3."""
+    pixels[chosen] = np.flip(pixels[chosen], axis)
 
 
 def rotate(x: Array, angle: float, zoom: float = 1.0) -> Array:

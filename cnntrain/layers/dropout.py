@@ -10,7 +10,7 @@ Reference: Srivastava et al. 2014, "Dropout: a simple way to prevent neural netw
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -39,10 +39,20 @@ class DropoutCache(Workspaces):
     def set_sample_ids(self, sample_ids: SampleIds) -> None:
         self.sample_ids = sample_ids
 
+    @partial(workspace, dtype=np.uint64, use="training")
+    def words(self) -> Shape:
+        """The random numbers of each sample, four in a word."""
+        return self.n, -(-math.prod(self.shape) // 4)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.uint16]:
+        """The random number of each value, samples last."""
+        return self.words.view(np.uint16)[:, : math.prod(self.shape)].T.reshape(self.mask.shape)
+
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
-        """Which values are kept, for each sample."""
-        return self.n, math.prod(self.shape)
+        """Which values are kept."""
+        return (*self.shape, self.n)
 
     @partial(workspace, use="training")
     def mask(self) -> Shape:
@@ -91,20 +101,13 @@ class Dropout(Layer[DropoutCache]):
         self.dropped = min(round(rate * LEVELS), LEVELS - 1)
         self.scale = LEVELS / (LEVELS - self.dropped)
 
-    def kept(self, epoch: int, sample: int, out: NDArray[np.bool_]) -> None:
-        """Write which values of a sample are kept, in the network's memory order."""
-        bits = self.rng.generator(epoch, sample).bit_generator.random_raw(-(-out.size // 4))
-        np.greater_equal(bits.view(np.uint16)[: out.size], self.dropped, out=out)
-
     def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
         return DropoutCache(self.in_shape, n, dtype)
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
-        for sample, kept in zip(cache.sample_ids.samples.tolist(), cache.kept, strict=True):
-            self.kept(cache.sample_ids.epoch, sample, kept)
-        by_sample = cache.y.reshape(cache.kept.shape)  # used as scratch; in the mask, samples come last
-        np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=by_sample)
-        np.copyto(cache.mask.reshape(by_sample.shape[::-1]), by_sample.T)
+        self.rng.words(cache.sample_ids, cache.words)
+        np.greater_equal(cache.numbers, self.dropped, out=cache.kept)
+        np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=cache.mask)
         return np.multiply(x, cache.mask, out=cache.y)
 
     def infer(self, x: Array, cache: DropoutCache) -> Array:

@@ -15,9 +15,11 @@ from cnntrain.data.augmentation import (
     AugmentationParameters,
     adjust_brightness_and_contrast,
     adjust_saturation,
+    crop,
     cutout_square,
     erased_rectangle,
-    flip_and_crop,
+    flip,
+    reflection_padded,
     rotate,
     shift_hue,
 )
@@ -33,15 +35,6 @@ ALL = {
     "contrast": 0.7,
     "cutout": 3,
 }
-CHANGES = st.builds(
-    AugmentationParameters,
-    mirrored=st.tuples(st.booleans(), st.booleans()),
-    shift=st.tuples(st.integers(0, 6), st.integers(0, 6)),
-    angle=st.just(0.0),
-    beta=st.just(1.0),
-    gamma=st.just(1.0),
-    center=st.just((0, 0)),
-)
 IMAGE_SIZES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
 
 
@@ -65,16 +58,26 @@ def mirrored(i, size):
 # --- each change by itself --------------------------------------------------------------------------------------------
 
 
-@given(change=CHANGES, C=st.sampled_from([1, 3]), H=st.integers(4, 8), W=st.integers(4, 8))
-def test_flips_and_crops_move_each_pixel_where_they_should(change, C, H, W):
-    x = images(1, C, H, W)
-    result = flip_and_crop(x, [change], crop=3)
-    upside_down, left_to_right = change.mirrored
-    for r in range(H):
-        for c in range(W):
-            row = change.shift[0] - 3 + (H - 1 - r if upside_down else r)
-            column = change.shift[1] - 3 + (W - 1 - c if left_to_right else c)
-            assert (result[0, :, r, c] == x[0, :, mirrored(row, H), mirrored(column, W)]).all()
+@given(data=st.data(), n=st.integers(1, 4), C=st.sampled_from([1, 3]), H=st.integers(2, 8), W=st.integers(2, 8))
+def test_flips_and_crops_move_each_pixel_where_they_should(data, n, C, H, W):
+    x, padding = images(n, C, H, W), data.draw(st.integers(1, min(H, W) - 1))
+    shift = np.array([[data.draw(st.integers(0, 2 * padding)) for _ in range(2)] for _ in range(n)])
+    flips = np.array([[data.draw(st.booleans()) for _ in range(2)] for _ in range(n)])
+    result = crop(x, shift, padding)
+    flip(result, flips[:, 0], axis=2)
+    flip(result, flips[:, 1], axis=3)
+    for i, r, c in np.ndindex(n, H, W):
+        row = shift[i, 0] - padding + (H - 1 - r if flips[i, 0] else r)
+        column = shift[i, 1] - padding + (W - 1 - c if flips[i, 1] else c)
+        assert (result[i, :, r, c] == x[i, :, mirrored(row, H), mirrored(column, W)]).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_images_are_padded_as_numpy_pads_them(dtype):
+    x = images(3, 2, 5, 4, dtype)
+    for padding in (1, 2, 3):
+        sides = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+        np.testing.assert_array_equal(reflection_padded(x, padding), np.pad(x, sides, mode="reflect"))
 
 
 def rotated_literally(x, angle):
@@ -205,10 +208,9 @@ def test_one_option_more_leaves_what_the_others_draw():
 
 def test_draws_are_uniform_and_independent():
     options = AugmentationOptions(**ALL | {"crop": 1, "rotation": 10, "brightness": 0.5, "contrast": 0.5})
-    rng = np.random.default_rng(0)
-    drawn = [AugmentationParameters.sample(rng.random(17).tolist(), options, 4, 5) for _ in range(2000)]
-    columns = [(*c.mirrored, *c.shift, c.angle, c.beta, c.gamma, *c.center) for c in drawn]
-    values = np.array(columns, float).T
+    drawn = AugmentationParameters(np.random.default_rng(0).random((2000, 17)), options, 4, 5)
+    flips, center = (drawn.upside_down, drawn.left_to_right), np.transpose(drawn.center)
+    values = np.array([*flips, *drawn.shift.T, drawn.angle, drawn.beta, drawn.gamma, *center], float)
     assert np.abs(np.corrcoef(values) - np.eye(9)).max() < 0.1  # more than four deviations of what chance gives
     for row, count in zip(values, (2, 2, 3, 3, None, None, None, 4, 5), strict=True):
         if count is not None:
@@ -285,8 +287,8 @@ def test_erasing_has_its_probability_and_fills_with_the_mean():
 def test_a_new_change_leaves_the_parameters_of_the_others(added):
     options = AugmentationOptions(**ALL)
     with_more = AugmentationOptions(**ALL, **added)
-    u = CounterRng(0, (4,)).generator(1, 7).random(17).tolist()
-    old, new = (AugmentationParameters.sample(u, each, 8, 8) for each in (options, with_more))
-    same = ("mirrored", "shift", "angle", "beta", "gamma", "center")
-    assert [getattr(old, name) for name in same] == [getattr(new, name) for name in same]
-    assert CounterRng(0, (4,)).generator(1, 7).random(9).tolist() == u[:9]
+    u = CounterRng(0, (4,)).uniform(SampleIds(1, np.arange(7)), 17)
+    old, new = (AugmentationParameters(u, each, 8, 8) for each in (options, with_more))
+    for name in ("upside_down", "left_to_right", "shift", "angle", "beta", "gamma", "center"):
+        np.testing.assert_array_equal(getattr(old, name), getattr(new, name))
+    np.testing.assert_array_equal(CounterRng(0, (4,)).uniform(SampleIds(1, np.arange(7)), 9), u[:, :9])

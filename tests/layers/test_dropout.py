@@ -1,11 +1,11 @@
 """Dropout: how much is left out, that nothing is in use, and that a mask belongs to its sample and epoch."""
 
-from types import SimpleNamespace
+import math
 
 import numpy as np
 import pytest
 
-from cnntrain.layers.dropout import Dropout
+from cnntrain.layers.dropout import DROPOUT, Dropout
 from cnntrain.network.workspaces import MicroBatchWorkspace
 
 
@@ -31,14 +31,28 @@ def test_the_share_that_is_left_out_and_the_scale_of_the_rest(rate):
 
 @pytest.mark.parametrize("rate", [0.0, 0.25])
 def test_the_least_bits_that_stay_are_those_of_the_rate(rate, monkeypatch):
-    layer, kept = layer_of(rate), np.empty(8, np.bool_)
-    limit = round(rate * 2**16)
-    drawn = np.array([0, limit, limit + 1, 2**16 - 1, max(limit - 1, 0), limit, 0, 1], np.uint16)
-    raw = SimpleNamespace(bit_generator=SimpleNamespace(random_raw=lambda count: drawn.view(np.uint64)[:count]))
-    monkeypatch.setattr(layer.rng, "generator", lambda epoch, sample: raw)
-    layer.kept(1, 0, kept)
-    assert kept.tolist() == (drawn >= limit).tolist()
+    layer, limit = layer_of(rate, (7,)), round(rate * 2**16)
+    drawn = np.array([0, limit, limit + 1, 2**16 - 1, max(limit - 1, 0), limit, 1, 0], np.uint16)
+
+    def words(ids, out):
+        out[...] = drawn.view(np.uint64)
+
+    monkeypatch.setattr(layer.rng, "words", words)
+    kept = mask_of(layer, 1, [0]) != 0
+    assert kept[:, 0].tolist() == (drawn[:7] >= limit).tolist()
     assert kept.all() == (rate == 0)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 4, 3)])
+def test_the_mask_is_that_of_each_sample_drawn_alone(shape):
+    """16 bits a value, in the network's memory order; the numbers of Philox with the counter (0, sample, epoch, 0)."""
+    layer, samples, values = layer_of(0.3, shape), [9, 0, 250], math.prod(shape)
+    together = mask_of(layer, 3, samples)
+    key = np.random.SeedSequence(7, spawn_key=(DROPOUT, 2)).generate_state(2, np.uint64)
+    for i, sample in enumerate(samples):
+        raw = np.random.Philox(key=key, counter=[0, sample, 3, 0]).random_raw(-(-values // 4))
+        kept = raw.view(np.uint16)[:values].reshape(shape) >= round(0.3 * 2**16)
+        np.testing.assert_array_equal(together[..., i] != 0, kept)
 
 
 def test_a_rate_just_below_one_is_finite():

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.ops.counter_rng import CounterRng
+from cnntrain.ops.counter_rng import CounterRng, SampleIds
 
 COUNTS = st.integers(0, 2**40)
 
@@ -28,3 +28,19 @@ def test_seed_use_iteration_and_sample_each_give_other_numbers():
     ]
     correlations = np.corrcoef(rows) - np.eye(len(rows))
     assert np.abs(correlations).max() < 0.15  # five deviations of what chance gives
+
+
+@given(epoch=COUNTS, samples=st.lists(COUNTS, min_size=1, max_size=6), count=st.integers(0, 9))
+def test_the_numbers_of_a_micro_batch_are_those_of_its_samples(epoch, samples, count):
+    rng, ids = CounterRng(3, (7, 1)), SampleIds(epoch, np.array(samples))
+    words = np.empty((len(samples), count), np.uint64)
+    rng.words(ids, words)
+    for sample, numbers, bits in zip(samples, rng.uniform(ids, count), words, strict=True):
+        np.testing.assert_array_equal(numbers, rng.generator(epoch, sample).random(count))
+        np.testing.assert_array_equal(bits, rng.generator(epoch, sample).bit_generator.random_raw(count))
+
+
+def test_the_numbers_are_those_of_philox_at_the_counter_of_the_sample():
+    key = np.random.SeedSequence(3, spawn_key=(7, 1)).generate_state(2, np.uint64)
+    expected = np.random.Generator(np.random.Philox(key=key, counter=[0, 2**40, 5, 0])).random(20)
+    np.testing.assert_array_equal(CounterRng(3, (7, 1)).generator(5, 2**40).random(20), expected)
