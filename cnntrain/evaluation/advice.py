@@ -89,7 +89,7 @@ def guessing(figures: Figures) -> Iterator[Advice]:
     if train is None or config.training.loss != "cross_entropy" or classes < 2:
         return
     if train["loss"] > GUESSING * math.log(classes):
-        losses = [row.get("train_loss", math.nan) for row in figures.history]
+        losses = figures.history.column("train_loss").tolist()
         is_falling = len(losses) > 1 and all(later < earlier for earlier, later in itertools.pairwise(losses))
         is_far = max(train["loss"], *losses, 0.0) > FAR * math.log(classes)
         if len(losses) == 1 and not is_far:

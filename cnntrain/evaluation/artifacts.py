@@ -35,7 +35,8 @@ from cnntrain.runs.folder import (
     METRICS_TABLE,
     MISTAKES_PLOT,
 )
-from cnntrain.runs.metrics_file import read_metrics, write_metrics_table
+from cnntrain.runs.history import History
+from cnntrain.runs.metrics_file import write_metrics_table
 from cnntrain.storage import FolderLock, make_subfolder, sweep, write_file
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def final_report(network: Network, data: Data) -> EvaluationReport:
 
 def write_run_artifacts(
     folder: Path,
+    history: History,
     network: Network,
     report: EvaluationReport | None,
     plots: bool = True,
@@ -64,21 +66,26 @@ def write_run_artifacts(
 
     Args:
         folder: Run folder.
+        history: Lines of its metrics.jsonl.
         network: Network with the weights of the last epoch.
         report: Its ``final_report``; None if training did not run to its end, and then only the curves are drawn.
         plots: Whether to draw plots.
         only_in_training: What makes training and validation loss incomparable.
     """
     try:
-        write_metrics_table(folder)
-    except (OSError, ValueError, RecursionError) as error:
+        write_metrics_table(folder, history)
+    except OSError as error:
         yield f"{folder / METRICS_TABLE} cannot be written: {reason_of(error)}"
     if plots:
-        yield from draw_run(folder, network, report, only_in_training)
+        yield from draw_run(folder, history, network, report, only_in_training)
 
 
 def draw_run(
-    folder: Path, network: Network, report: EvaluationReport | None, only_in_training: Sequence[str] = ()
+    folder: Path,
+    history: History,
+    network: Network,
+    report: EvaluationReport | None,
+    only_in_training: Sequence[str] = (),
 ) -> Iterator[str]:
     """Draw the plots of a run folder; yield a sentence for each plot that cannot be drawn.
 
@@ -86,7 +93,7 @@ def draw_run(
     """
     try:
         title = short(folder.name, 40)
-        plots = _curves(folder, title, only_in_training)
+        plots = _curves(history, title, only_in_training)
         if report is not None:
             plots |= _predictions(title, report) | _filters(title, network)
             note = missing_note([title, *report.classes])
@@ -147,14 +154,13 @@ def draw_file(path: Path, draw: Callable[[], "Figure"]) -> None:
     write_file(path, content)
 
 
-def _curves(folder: Path, title: str, only_in_training: Sequence[str]) -> Plots:
+def _curves(history: History, title: str, only_in_training: Sequence[str]) -> Plots:
     def draw() -> "Figure":
         from cnntrain.evaluation.plots.curves import curves
 
-        return curves(rows, title, only_in_training)
+        return curves(history, title, only_in_training)
 
-    rows = read_metrics(folder)
-    return {CURVES_PLOT: draw} if rows else {}
+    return {CURVES_PLOT: draw} if history else {}
 
 
 def _predictions(title: str, report: EvaluationReport) -> Plots:

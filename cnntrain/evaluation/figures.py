@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnntrain.config import Config
 from cnntrain.config.schema.entries import all_entries
+from cnntrain.runs.history import History
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.types import Shape
 
@@ -39,7 +42,7 @@ class Figures:
     in_shape: Shape
     classes: Sequence[str]
     run: Mapping[str, Any] | None = None
-    history: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    history: History = field(default_factory=History)
     evaluation: Mapping[str, Any] | None = None
 
     @property
@@ -103,10 +106,12 @@ def are_few_photos(figures: Figures) -> bool:
     return is_color and not figures.on_features and train["samples"] < FEW_PER_CLASS * len(figures.classes)
 
 
-def is_schedule_finished(history: Sequence[Mapping[str, Any]], config: Config) -> bool:
+def is_schedule_finished(history: History, config: Config) -> bool:
     """Return whether the learning rate has fallen to almost nothing, so that more epochs would change little."""
-    rates = [row["alpha"] for row in history if isinstance(row.get("alpha"), int | float)]
-    return config.training.schedule in ("cosine", "one_cycle") and bool(rates) and rates[-1] < FINISHED * max(rates)
+    rates = history.column("alpha")
+    rates = rates[np.isfinite(rates)]
+    is_at_end = bool(len(rates) and rates[-1] < FINISHED * rates.max())
+    return is_at_end and config.training.schedule in ("cosine", "one_cycle")
 
 
 def standard_error(metrics: Metrics) -> float:
@@ -119,12 +124,12 @@ def standard_error(metrics: Metrics) -> float:
     return math.sqrt(p * (1 - p) / samples)
 
 
-def history_of(run: Path) -> list[dict[str, Any]]:
+def history_of(run: Path) -> History:
     """Return the lines of a run folder's metrics.jsonl; empty if the file cannot be read."""
     try:
         return read_metrics(run)
     except (OSError, ValueError, RecursionError):
-        return []
+        return History()
 
 
 def percent(metrics: Metrics) -> str:

@@ -12,6 +12,7 @@ from cnntrain.errors import UsageError, reason_of
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
 from cnntrain.runs.compare import MAX_JSON_BYTES
 from cnntrain.runs.folder import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, ORIGINAL_FILE, SUMMARY_FILE
+from cnntrain.runs.history import History
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.storage import read_file
 from cnntrain.weights import weights
@@ -31,7 +32,7 @@ class RunFacts:
     """The evaluation on the test split; without one on validation, or else training samples."""
     samples: dict[str, int]
     """Number of samples of each split."""
-    metrics: list[dict[str, Any]]
+    metrics: History
     summary: dict[str, Any]
     environment: dict[str, Any]
     config: str

@@ -57,7 +57,7 @@ class Replica:
     def steps(self) -> Iterator[None]:
         """Repeat the steps, up to the end of the run; yield after each one."""
         last = last_step(self.run.newest.state, self.run, self.data)
-        recorded = {row.get("epoch"): row for row in self.run.metrics}
+        lines = {row.get("epoch"): line for line, row in enumerate(self.run.metrics)}
         try:
             events = train_loop(self.network, self.data, self.config.training, self.comm, self.state)
             while self.position < last:
@@ -66,8 +66,9 @@ class Replica:
                     self.position = event.epoch, event.batch
                     yield
                 if isinstance(event, EpochEnded) and self.contradiction is None:
-                    figures, row = asdict(event), recorded.get(event.epoch, {})
-                    if any(figures.get(key) != value for key, value in row.items()):
+                    line = lines.get(event.epoch)
+                    figures, row = asdict(event), {} if line is None else self.run.metrics[line]
+                    if any(value is not None and figures.get(key) != value for key, value in row.items()):
                         self.contradiction = event.epoch
         except DivergedError as error:
             self.ended = str(error)

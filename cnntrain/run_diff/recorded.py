@@ -10,6 +10,7 @@ from cnntrain.config import Config
 from cnntrain.errors import CnntrainError, UsageError, WeightsError, reason_of
 from cnntrain.runs.compare import describe, is_run
 from cnntrain.runs.folder import BEST_FILE, CHECKPOINT_FILE, METRICS_FILE, PREVIOUS_FILE, WEIGHTS_FILE
+from cnntrain.runs.history import History
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.training.checkpointing import checkpoint as checkpoints
 from cnntrain.training.checkpointing.checkpoint import Checkpoint
@@ -28,7 +29,7 @@ class RecordedRun:
     folder: Path
     checkpoints: list[Checkpoint]
     """One or two, the newest first."""
-    metrics: list[dict[str, Any]]
+    metrics: History
     """Lines of metrics.jsonl without times, up to the newest checkpoint or beyond it."""
     stop: str | None
     """Why it ended; None for a run that is still running or was killed."""
@@ -79,7 +80,7 @@ def read_run(folder: Path) -> RecordedRun:
             raise WeightsError(problems[0])
         raise UsageError(f"{folder}: this run has no checkpoint, so its steps cannot be repeated and compared")
     try:
-        metrics = [{key: value for key, value in row.items() if key not in TIMES} for row in read_metrics(folder)]
+        metrics = read_metrics(folder, without=TIMES)
     except (ValueError, OSError) as error:
         raise UsageError(f"{folder / METRICS_FILE}: {reason_of(error)}") from error
     return RecordedRun(folder, found, metrics, describe(folder)["stop"])

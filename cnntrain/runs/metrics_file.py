@@ -1,51 +1,57 @@
 """Reading metrics.jsonl, and writing metrics.csv."""
 
 import csv
+import errno
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from cnntrain.runs.folder import METRICS_FILE, METRICS_TABLE
-from cnntrain.storage import lines_of, write_text
+from cnntrain.runs.history import History
+from cnntrain.storage import lines_of, write_file
 
-MAX_ROWS, MAX_BYTES = 500_000, 100_000_000
-"""Maximum number of lines and bytes: a hundred times those of a long run."""
+MAX_ROWS, MAX_NAMES = 4_000_000, 16
+"""Maximum number of lines, and of different figures in them."""
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run folder's metrics.jsonl as mappings; no lines if there is no such file.
+def read_metrics(folder: Path, without: Collection[str] = ()) -> History:
+    """Return the lines of a run folder's metrics.jsonl; no lines if there is no such file.
+
+    Args:
+        folder: The run folder.
+        without: Names of figures to leave out.
 
     Raises:
-        ValueError: A line is not a JSON object, or there are too many.
-        OSError: The file cannot be read.
+        ValueError: A line is not a JSON object of numbers.
+        OSError: The file cannot be read, or is too long.
     """
-    path, rows, size = folder / METRICS_FILE, list[dict[str, Any]](), 0
+    path, history = folder / METRICS_FILE, History()
     try:
         for line in lines_of(path):
-            row, size = json.loads(line.decode("utf-8")), size + len(line)
+            row = json.loads(line.decode("utf-8"))
             if not isinstance(row, dict):
-                raise ValueError(f"line {len(rows) + 1} of {path.name} is not a JSON object")
-            if len(rows) == MAX_ROWS or size > MAX_BYTES:
-                raise ValueError(f"{path.name} has more than {MAX_ROWS:,} lines or {MAX_BYTES:,} bytes")
-            rows.append(row)
+                raise ValueError(f"line {len(history) + 1} of {path.name} is not a JSON object")
+            history.add({name: value for name, value in row.items() if name not in without} if without else row)
+            if len(history) > MAX_ROWS or len(history.names) > MAX_NAMES:
+                what = f"at most {MAX_ROWS:,} lines are read, and {MAX_NAMES} different figures in them"
+                raise OSError(errno.EFBIG, what, str(path))
     except FileNotFoundError:
-        return []
-    return rows
+        pass
+    return history
 
 
-def write_metrics_table(folder: Path) -> None:
-    """Write the lines of metrics.jsonl to metrics.csv: one column per key, empty where a value is null.
+def write_metrics_table(folder: Path, history: History) -> None:
+    """Write metrics to metrics.csv: one column per figure, empty where a value is missing.
 
     Raises:
-        ValueError: See ``read_metrics``.
-        OSError: A file cannot be read or written.
+        OSError: The file cannot be written.
     """
-    rows = read_metrics(folder)
-    if not rows:
-        return
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / METRICS_TABLE, table.getvalue())
+    if history:
+        table = io.BytesIO()
+        with io.TextIOWrapper(table, "utf-8", newline="") as text:
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(history.names)
+            writer.writerows(history.table())
+            text.flush()
+            write_file(folder / METRICS_TABLE, table.getvalue())

@@ -13,7 +13,7 @@ from cnntrain.storage.regular_file import open_regular
 
 CHUNK = 1 << 20
 """Bytes to read at a time."""
-MAX_LENGTH, MAX_BYTES = 200_000, 256_000_000
+MAX_LENGTH, MAX_BYTES = 200_000, 1_000_000_000
 """Maximum bytes of a line and of a file that ``lines_of`` reads."""
 
 

@@ -16,12 +16,14 @@ from cnntrain.data.image_folder import split_file
 from cnntrain.errors import CnntrainError, DivergedError, OutOfMemoryError, StorageError, WorkerError, reason_of
 from cnntrain.evaluation.advice import advise
 from cnntrain.evaluation.artifacts import final_report, one_line, write_run_artifacts
-from cnntrain.evaluation.figures import Figures, history_of
+from cnntrain.evaluation.figures import Figures
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.parallel.mpi_job import current_session
 from cnntrain.runs.environment import environment
-from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
+from cnntrain.runs.folder import ENVIRONMENT_FILE, METRICS_FILE, RunFolder
+from cnntrain.runs.history import History
+from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.storage import write_file, write_json
 from cnntrain.training import tensorboard
 from cnntrain.training.batches import batch_count
@@ -144,10 +146,12 @@ def run_to_end(
             report = final_report(network, data)
         except Exception as error:  # plots and advice must not make a finished run fail
             yield WarningIssued(f"{run.path}: the predictions cannot be computed: {one_line(error)}")
+    history = yield from read_history(run.path)
     if not isinstance(outcome.error, StorageError):  # a plot could not be saved either
-        yield from map(WarningIssued, write_run_artifacts(run.path, network, report, plots, only_in_training(config)))
+        files = write_run_artifacts(run.path, history, network, report, plots, only_in_training(config))
+        yield from map(WarningIssued, files)
     evaluation = None if report is None else report.result()
-    advice = advise(Figures(config, network.in_shape, data.classes, result, history_of(run.path), evaluation))
+    advice = advise(Figures(config, network.in_shape, data.classes, result, history, evaluation))
     if advice:
         result |= {"advice": advice}
         try:
@@ -158,6 +162,16 @@ def run_to_end(
     yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error
+
+
+def read_history(folder: Path) -> Generator[WarningIssued, None, History]:
+    """Return the lines of metrics.jsonl; warn if they cannot be read."""
+    try:
+        return read_metrics(folder)
+    except (OSError, ValueError, RecursionError) as error:
+        left_out = "metrics.csv and the learning curves are left out"
+        yield WarningIssued(f"{folder / METRICS_FILE} cannot be read, so {left_out}: {reason_of(error)}")
+        return History()
 
 
 def write_backbone(run: RunFolder, config: Config) -> None:

@@ -12,6 +12,7 @@ from cnntrain.config import load_config
 from cnntrain.errors import UsageError, reason_of
 from cnntrain.network.network import Network
 from cnntrain.runs.folder import CONFIG_FILE
+from cnntrain.runs.history import EPOCH, History
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.training.monitoring import only_in_training
 from cnntrain.weights.weights import load_saved
@@ -49,12 +50,10 @@ class Run(dict[str, Any]):
         Raises:
             UsageError: ``metrics.jsonl`` cannot be read.
         """
-        rows = self._rows()
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        columns = {name: [row.get(name) for row in rows] for name in names}
+        history = self._read()
         return {
-            name: np.array(values) if name == "epoch" else np.array(values, np.float64)
-            for name, values in columns.items()
+            name: np.array(list(history.values(name))) if name == EPOCH else history.column(name)
+            for name in history.names
         }
 
     @cached_property
@@ -79,13 +78,13 @@ class Run(dict[str, Any]):
 
         folder = Path(self)
         with styled():
-            return curves(self._rows(), folder.name, only_in_training(load_config(folder / CONFIG_FILE)))
+            return curves(self._read(), folder.name, only_in_training(load_config(folder / CONFIG_FILE)))
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _read(self) -> History:
         try:
-            rows = read_metrics(Path(self))
+            history = read_metrics(Path(self))
         except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"{os.fspath(self)}: the figures of the run cannot be read: {reason_of(error)}") from error
-        if not rows:
+        if not history:
             raise UsageError(f"{os.fspath(self)}: there are no figures of any epoch")
-        return rows
+        return history

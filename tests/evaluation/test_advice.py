@@ -11,6 +11,7 @@ from cnntrain.errors import StorageError
 from cnntrain.evaluation.advice import MAX_ADVICE, advise
 from cnntrain.evaluation.figures import Figures, standard_error
 from cnntrain.runs.folder import RunFolder
+from cnntrain.runs.history import History
 
 CLASSES = ("cat", "dog", "horse", "a class with a name that is much too long for a line")
 
@@ -37,7 +38,7 @@ def evaluated(split="test", accuracy=0.965, per_class=(), confused=(), samples=1
 
 
 def rules(run=None, overrides=(), history=(), evaluation=None, config="digits"):
-    figures = Figures(load_config(config, overrides), (1, 16, 16), CLASSES, run, history, evaluation)
+    figures = Figures(load_config(config, overrides), (1, 16, 16), CLASSES, run, History(history), evaluation)
     return {line["rule"]: line for line in advise(figures)}
 
 
@@ -211,7 +212,7 @@ def advice_on_a_folder(folder, held_out, train, *overrides, evaluation=None):
     }
     run = a_run(train=0.97, validation=0.96, test=0.96, samples=held_out)
     run["train"]["samples"] = train
-    figures = Figures(config_from_dict(content, "test", overrides), (3, 16, 16), CLASSES, run, (), evaluation)
+    figures = Figures(config_from_dict(content, "test", overrides), (3, 16, 16), CLASSES, run, evaluation=evaluation)
     return {line["rule"]: line for line in advise(figures)}
 
 

@@ -14,7 +14,7 @@ import cnntrain
 from cnntrain.evaluation import artifacts
 from cnntrain.evaluation.artifacts import draw_report, swept_folder
 from cnntrain.evaluation.evaluate import evaluate_saved
-from cnntrain.runs.metrics_file import write_metrics_table
+from cnntrain.runs.metrics_file import read_metrics, write_metrics_table
 from cnntrain.storage import FolderLock
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -93,7 +93,7 @@ def test_a_full_disk_or_memory_is_a_warning(tiny_config, record, tmp_path, monke
 def test_the_csv_has_a_column_for_each_key(tmp_path):
     rows = [{"epoch": 1, "validation_loss": None}, {"epoch": 2, "validation_loss": 0.1, "alpha": 1e-05}]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    write_metrics_table(tmp_path)
+    write_metrics_table(tmp_path, read_metrics(tmp_path))
     assert (tmp_path / "metrics.csv").read_text() == "epoch,validation_loss,alpha\n1,,\n2,0.1,1e-05\n"
 
 

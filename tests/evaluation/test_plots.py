@@ -16,6 +16,7 @@ from cnntrain.evaluation.plots.curves import curves
 from cnntrain.evaluation.plots.filters import colors, columns_of, filters, sheet
 from cnntrain.evaluation.plots.mistakes import Mistake, drawable, mistakes
 from cnntrain.evaluation.plots.style import png, styled
+from cnntrain.runs.history import History
 
 LONG = "a name that is very much longer than there is room for, number {}"
 MATH = "$x_{}$ \\frac{{"
@@ -71,7 +72,7 @@ def row(epoch, **changes):
 
 def test_curves_of_one_iteration_and_without_validation():
     with styled():
-        figure = curves([row(1)], "run")
+        figure = curves(History([row(1)]), "run")
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy"]
         assert [len(axes.lines) for axes in figure.axes] == [1, 1]
         assert (pixels(figure) != 1).any()
@@ -80,38 +81,43 @@ def test_curves_of_one_iteration_and_without_validation():
 def test_curves_show_the_best_iteration_and_alpha_where_it_changes():
     rows = [row(i, validation_loss=abs(i - 3) + 0.1, validation_accuracy=0.1, alpha=0.1 / i) for i in range(1, 6)]
     with styled():
-        figure = curves(rows, "run")
+        figure = curves(History(rows), "run")
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy", "alpha"]
         labels = [text.get_text() for text in figure.legends[0].get_texts()]
         assert labels == ["train", "validation", "lowest validation loss, epoch 3"]
-        assert len(curves([row(1, alpha=0.1), row(2, alpha=0.1)], "run").axes) == 2
+        assert len(curves(History([row(1, alpha=0.1), row(2, alpha=0.1)]), "run").axes) == 2
 
 
 def test_curves_say_where_losses_are_not_comparable():
     rows = [row(i, validation_loss=1.0) for i in (1, 2)]
     with styled():
-        figure = curves(rows, "run", ["augmentation", "dropout", "label smoothing", "class weights"])
+        figure = curves(History(rows), "run", ["augmentation", "dropout", "label smoothing", "class weights"])
         title = figure.axes[0].get_title(loc="left")
         assert title.split()[:4] == ["loss:", "train", "with", "augmentation,"]
         assert title.endswith("not comparable")
         figure.draw_without_rendering()
         left, correct = (axes._left_title.get_window_extent() for axes in figure.axes)
         assert left.x1 < correct.x0
-        assert curves([row(1), row(2)], "run", ["dropout"]).axes[0].get_title(loc="left") == "loss"
+        assert curves(History([row(1), row(2)]), "run", ["dropout"]).axes[0].get_title(loc="left") == "loss"
 
 
 def test_the_legend_of_curves_leaves_room_for_the_name_of_the_run():
     with styled():
-        figure = curves([row(10**6, validation_loss=1.0)], "n" * 40)
+        figure = curves(History([row(10**6, validation_loss=1.0)]), "n" * 40)
         figure.draw_without_rendering()
         assert figure._suptitle.get_window_extent().x1 < figure.legends[0].get_window_extent().x0
 
 
 def test_losses_of_many_sizes_have_a_logarithmic_axis():
     with styled():
-        assert curves([row(1), row(100)], "run").axes[0].get_yscale() == "log"
-        assert curves([row(1), row(2)], "run").axes[0].get_yscale() == "linear"
-        png(curves([row(1, train_loss=float("nan")), row(2, train_loss=float("inf")), row(3, train_loss=-1.0)], "run"))
+        assert curves(History([row(1), row(100)]), "run").axes[0].get_yscale() == "log"
+        assert curves(History([row(1), row(2)]), "run").axes[0].get_yscale() == "linear"
+        png(
+            curves(
+                History([row(1, train_loss=float("nan")), row(2, train_loss=float("inf")), row(3, train_loss=-1.0)]),
+                "run",
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,43 +1,40 @@
 """Learning curves: loss and accuracy per epoch."""
 
-import math
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from cnntrain.evaluation.plots.style import BLUE, GRAY, GREEN, ORANGE, NotebookFigure, percent
+from cnntrain.runs.history import EPOCH, History
 
 MAX_MARKERS = 40
 LOGARITHMIC = 30
 """Ratio of the largest to the smallest loss above which the axis is logarithmic."""
 
-Rows = Sequence[dict[str, Any]]
-"""Lines of metrics.jsonl."""
 
-
-def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figure:
+def curves(history: History, title: str, only_in_training: Sequence[str] = ()) -> Figure:
     """Draw training and validation loss and accuracy, and the learning rate if it changes.
 
     Args:
-        rows: Lines of metrics.jsonl.
+        history: Lines of metrics.jsonl.
         title: Title of the figure.
         only_in_training: What makes training and validation loss incomparable.
     """
-    alphas = [value for value in column(rows, "alpha") if math.isfinite(value)]
-    with_alpha = len(set(alphas)) > 1
+    alphas = history.column("alpha")
+    with_alpha = len(np.unique(alphas[np.isfinite(alphas)])) > 1
     figure = NotebookFigure(figsize=(10, 5.8 if with_alpha else 4.2), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     grid = figure.add_gridspec(2 if with_alpha else 1, 2, height_ratios=[3, 1] if with_alpha else [1])
     loss, accuracy = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
-    _losses(loss, rows)
-    if only_in_training and any(map(math.isfinite, column(rows, "validation_loss"))):
+    _losses(loss, history)
+    if only_in_training and np.isfinite(history.column("validation_loss")).any():
         text = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
         loss.set_title("\n".join(wrap(text, 56)))
-    _pair(accuracy, rows, "accuracy")
+    _pair(accuracy, history, "accuracy")
     accuracy.set_title("accuracy")
     accuracy.yaxis.set_major_formatter(FuncFormatter(percent))
     if accuracy.get_ylim()[1] > 1:
@@ -45,7 +42,7 @@ def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figu
     panels = [loss, accuracy]
     if with_alpha:
         panels.append(figure.add_subplot(grid[1, :]))
-        panels[-1].plot(column(rows, "epoch"), column(rows, "alpha"), color=GREEN, marker=_marker(rows), ms=4)
+        panels[-1].plot(history.column(EPOCH), alphas, color=GREEN, marker=_marker(history), ms=4)
         panels[-1].set_title("alpha")
         panels[-1].set_ylim(bottom=0)
     for panel in panels:
@@ -56,37 +53,33 @@ def curves(rows: Rows, title: str, only_in_training: Sequence[str] = ()) -> Figu
     return figure
 
 
-def _losses(axes: Axes, rows: Rows) -> None:
-    _pair(axes, rows, "loss")
+def _losses(axes: Axes, history: History) -> None:
+    _pair(axes, history, "loss")
     axes.set_title("loss")
-    values = [v for name in ("train_loss", "validation_loss") for v in column(rows, name) if math.isfinite(v)]
-    if values and min(values) > 0 and max(values) / min(values) > LOGARITHMIC:
+    losses = history.column("validation_loss")
+    values = np.concatenate([history.column("train_loss"), losses])
+    values = values[np.isfinite(values)]
+    if len(values) and values.min() > 0 and values.max() / values.min() > LOGARITHMIC:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(0, 1.05 * max(values, default=0) or 1)
-    losses = column(rows, "validation_loss")
-    if not any(map(math.isfinite, losses)):
+        axes.set_ylim(0, 1.05 * values.max(initial=0) or 1)
+    if not np.isfinite(losses).any():
         return
-    best = min(range(len(rows)), key=lambda i: losses[i] if math.isfinite(losses[i]) else math.inf)
-    label = f"lowest validation loss, epoch {rows[best]['epoch']}"
-    axes.plot(rows[best]["epoch"], losses[best], "o", ms=9, mfc="none", mec=GRAY, mew=1.5, ls="none", label=label)
+    best = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+    epoch = history[best][EPOCH]
+    label = f"lowest validation loss, epoch {epoch}"
+    axes.plot(epoch, losses[best], "o", ms=9, mfc="none", mec=GRAY, mew=1.5, ls="none", label=label)
 
 
-def _pair(axes: Axes, rows: Rows, what: str) -> None:
-    epochs = column(rows, "epoch")
+def _pair(axes: Axes, history: History, what: str) -> None:
+    epochs = history.column(EPOCH)
     for split, color, line in (("train", BLUE, "-"), ("validation", ORANGE, "--")):
-        values = column(rows, f"{split}_{what}")
-        if any(map(math.isfinite, values)):
-            axes.plot(epochs, values, line, color=color, marker=_marker(rows), ms=4, label=split)
+        values = history.column(f"{split}_{what}")
+        if np.isfinite(values).any():
+            axes.plot(epochs, values, line, color=color, marker=_marker(history), ms=4, label=split)
 
 
-def column(rows: Rows, name: str) -> list[float]:
-    """Return the values of one key, with NaN for missing ones."""
-    values = (row.get(name) for row in rows)
-    return [math.nan if value is None else float(value) for value in values]
-
-
-def _marker(rows: Rows) -> str:
-    return "o" if len(rows) <= MAX_MARKERS else ""
+def _marker(history: History) -> str:
+    return "o" if len(history) <= MAX_MARKERS else ""
