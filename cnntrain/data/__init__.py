@@ -11,10 +11,8 @@ from cnntrain.data import digits
 from cnntrain.data.classes import check_classes
 from cnntrain.data.darkness import check_darkness
 from cnntrain.data.dataset import Dataset, PredefinedSplits, Splits
-from cnntrain.data.downloads import datasets
 from cnntrain.data.downloads.registry import REGISTRY
-from cnntrain.data.formats import cifar100, csv_file, idx, npz
-from cnntrain.data.image_folder import loader
+from cnntrain.data.formats import cifar100, idx, npz
 from cnntrain.data.labels import quoted
 from cnntrain.data.names import join_names, similar_names
 from cnntrain.data.pixels import Scale
@@ -26,14 +24,33 @@ from cnntrain.errors import DataError
 
 __all__ = ["SOURCES", "Data", "Dataset", "PredefinedSplits", "Preprocessing", "ProgressReporter", "Splits", "load_data"]
 
+
+def _load_named(name: str, **options: Any) -> Splits | PredefinedSplits:
+    from cnntrain.data.downloads.datasets import load  # imported late, as below: each is more code than all the others
+
+    return load(name, **options)
+
+
+def _load_csv(**options: Any) -> Splits | PredefinedSplits:
+    from cnntrain.data.formats.csv_file import load
+
+    return load(**options)
+
+
+def _load_images(**options: Any) -> Splits | PredefinedSplits:
+    from cnntrain.data.image_folder.loader import load
+
+    return load(**options)
+
+
 SOURCES: dict[str, Callable[..., Splits | PredefinedSplits]] = {
     "digits": digits.load,
     "idx": idx.load,
     "npz": npz.load,
-    **{name: partial(datasets.load, name) for name in REGISTRY},
+    **{name: partial(_load_named, name) for name in REGISTRY},
     "cifar100": cifar100.load,
-    "csv": csv_file.load,
-    "images": loader.load,
+    "csv": _load_csv,
+    "images": _load_images,
 }
 """``data.source`` -> its loader, which takes the source's own keys as keyword arguments."""
 

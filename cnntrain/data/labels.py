@@ -123,7 +123,7 @@ def number_classes(splits: Sequence[tuple[Labels | TextLabels, str]], names: tup
         choice = f"classes: label 1 is {names[0]!r}, the first of the names" if first else None
     else:
         first, choice = min(smallest, 1), None
-        present = np.unique(numbers[0])
+        present, _ = np.unique(numbers[0], return_counts=True)  # without counts, it imports numpy.ma
         if smallest > 1 or highest + 1 - first - len(present) > MAX_EMPTY:
             return _by_code(splits, present)
         names = tuple(str(label) for label in range(first, highest + 1))

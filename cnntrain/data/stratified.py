@@ -118,10 +118,10 @@ def describe_missing_classes(
     if held_out is None:
         unit = "group" if train.groups is not None else "sample"
         return f"no class has a {unit} to spare for {split}" if share else ""
-    present = np.union1d(train.labels, held_out.labels)
-    missing = np.setdiff1d(present, held_out.labels).tolist()
+    trained, held = (np.bincount(dataset.labels, minlength=len(classes)) > 0 for dataset in (train, held_out))
+    missing = np.flatnonzero(trained & ~held).tolist()
     if not missing:
         return ""
     names = join_names(classes[label] for label in missing)
     have = "has" if len(missing) == 1 else "have"
-    return f"{len(missing):,} of {len(present):,} classes {have} no {split} sample: {names}"
+    return f"{len(missing):,} of {(trained | held).sum():,} classes {have} no {split} sample: {names}"

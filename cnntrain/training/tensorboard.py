@@ -22,7 +22,6 @@ from typing import Any
 
 from cnntrain.config import Config
 from cnntrain.errors import UsageError
-from cnntrain.runs.compare import flatten
 from cnntrain.runs.folder import CONFUSION_PLOT, FILTERS_PLOT, TENSORBOARD_FOLDER
 from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.storage import make_subfolder
@@ -206,6 +205,8 @@ def recorded_epochs(folder: Path) -> int:
 def hyperparameters(config: Config) -> tuple[Message, ...]:
     """Return what the HParams tab needs: names of hyperparameters and metrics, and the values of this run."""
     from tensorboardX.summary import hparams
+
+    from cnntrain.runs.compare import flatten  # imported late: only event files need it
 
     values = {
         key: value if isinstance(value, bool | int | float | str) else json.dumps(value)

@@ -36,6 +36,27 @@ def test_each_command_explains_its_words(command):
     assert "╭" not in shown.stdout, "no frames"
 
 
+def test_a_command_collects_garbage_rarely_and_leaves_its_modules_alone_at_exit():
+    code = (
+        "import atexit, gc; from cnntrain.cli.app import main\n"
+        "atexit.register(lambda: print(gc.get_threshold()[0] >= 10_000, gc.get_freeze_count() > 1000))\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "True True"
+
+
+def test_data_of_one_kind_load_without_the_code_for_the_others():
+    code = (
+        "import sys; from cnntrain.data import load_data; load_data('digits')\n"
+        "parts = ('image_folder.loader', 'formats.csv_file', 'downloads.fetch')\n"
+        "print([part for part in parts if f'cnntrain.data.{part}' in sys.modules], 'numpy.ma' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[] False\n"
+
+
 def test_version(monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", {"cnntrain": "0.1.0"}.__getitem__)
     shown = run("--version")
