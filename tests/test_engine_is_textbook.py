@@ -139,10 +139,7 @@ def masks_of(layers, N):
         if isinstance(layer, Residual):
             masks[layer.index] = masks_of(layer.F.layers, N)
         if isinstance(layer, Dropout):
-            kept = np.empty((N, np.prod(layer.in_shape)), bool)
-            for sample in range(N):
-                layer.kept(0, sample, kept[sample])
-            masks[layer.index] = to_edge(kept.T.reshape(*layer.in_shape, N)) * layer.scale
+            masks[layer.index] = to_edge(layer.forward(np.ones((*layer.in_shape, N)), layer.cache(N, "float64")))
     return masks
 
 

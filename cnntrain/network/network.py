@@ -30,7 +30,7 @@ from cnntrain.network.parameter_vector import ParameterLayout
 from cnntrain.network.summary import completions, html_table, text_table
 from cnntrain.network.trace import Trace
 from cnntrain.network.trace_recorder import trace
-from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool
+from cnntrain.network.workspaces import MicroBatchWorkspace, WorkspacePool, micro_batches
 from cnntrain.ops.losses import LOSSES, Loss, loss_of_targets
 from cnntrain.types import Array, Labels, Targets
 
@@ -151,9 +151,10 @@ class Network:
         on_output: OnOutput | None = None,
     ) -> Array:
         """Return the output of the layers ``start`` to ``stop`` in training mode, frozen ones in evaluation mode."""
-        border = max(start, self.frozen)
-        x = self.row.infer(x, workspace.caches, start, border, on_output)
-        return self.row.forward(x, workspace.caches, border, stop, on_output)
+        if start < self.frozen:
+            x = self.row.infer(x, workspace.caches, start, self.frozen, on_output)
+            start = self.frozen
+        return self.row.forward(x, workspace.caches, start, stop, on_output)
 
     def infer_micro_batch(self, workspace: MicroBatchWorkspace) -> Array:
         """Return the input of the loss for the micro-batch in ``workspace.x``, in evaluation mode."""
@@ -178,7 +179,7 @@ class Network:
         output = output.reshape(-1, output.shape[-1])
         loss, delta, labels = loss_of_targets(loss_of or self.loss, output, y, self.class_indices)
         correct = int(np.count_nonzero(output.argmax(axis=0) == labels))
-        return float(loss.sum(dtype=np.float64)), correct, delta
+        return float(np.add.reduce(loss, dtype=np.float64)), correct, delta
 
     def forward_backward(
         self,
@@ -200,16 +201,15 @@ class Network:
         Returns:
             Loss and number of correct samples as from ``compute_loss``, and dJ/dx ``(H, C, W, N)`` or None.
         """
-        loss, correct, delta = self.compute_loss(self.forward_micro_batch(workspace), y, self.training_loss)
-        delta *= scale
-        delta = delta.reshape(*self.layers[self.training_stop - 1].out_shape, workspace.n)
+        output = self.forward_micro_batch(workspace)
+        loss, correct, delta = self.compute_loss(output, y, self.training_loss)
+        delta = (delta * scale).reshape(output.shape)
         dx = self.row.backward(delta, workspace.caches, grads, self.frozen, self.training_stop, want_delta=want_dx)
         return loss, correct, None if self.frozen else dx
 
-    def micro_batches(self, count: int) -> list[slice]:
+    def micro_batches(self, count: int) -> tuple[slice, ...]:
         """Cut ``count`` samples into as few micro-batches as possible, whose sizes differ by one at most."""
-        parts = -(-count // self.micro_batch_size)
-        return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
+        return micro_batches(count, self.micro_batch_size)
 
     def forward(self, x: Array) -> Array:
         """Return the network's output in evaluation mode: probabilities if it ends in softmax.

@@ -1,6 +1,7 @@
 """The memory for the work on a micro-batch: allocated once, for the largest micro-batch, and overwritten."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,13 @@ from cnntrain.layers.row import Row, workspace_sizes
 from cnntrain.ops.counter_rng import SampleIds
 from cnntrain.ops.workspace import Use, Workspaces, workspace
 from cnntrain.types import Shape
+
+
+@lru_cache(maxsize=16)
+def micro_batches(count: int, max_samples: int) -> tuple[slice, ...]:
+    """Cut ``count`` samples into as few micro-batches as possible, whose sizes differ by one at most."""
+    parts = -(-count // max_samples)
+    return tuple(slice(i * count // parts, (i + 1) * count // parts) for i in range(parts))
 
 
 class MicroBatchWorkspace(Workspaces):

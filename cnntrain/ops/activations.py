@@ -38,15 +38,20 @@ class Activation(ABC):
         """Return delta ⊙ sigma'(z) in the memory of ``delta`` or of ``a``; both are overwritten."""
 
 
+INTEGERS = {size: (np.dtype(f"i{size}"), np.array(8 * size - 1, f"i{size}")) for size in (4, 8)}
+"""By the size of a float: the integer of that size, and the number of its bits after the first, as an array."""
+
+
 def positive_bits(a: Array) -> Array:
     """Overwrite ``a`` with a mask, all bits 1 where a > 0 and all bits 0 elsewhere, and return it as integers.
 
     The bits of a float, read as an integer, are positive exactly where the float is (-0.0 must not occur); the sign bit
     of the negated integer then fills the item. This needs no boolean array and no mixed types.
     """
-    mask = a.view(np.int32 if a.itemsize == 4 else np.int64)
-    np.negative(mask, out=mask)
-    np.right_shift(mask, 8 * a.itemsize - 1, out=mask)
+    integer, all_but_one = INTEGERS[a.itemsize]
+    mask = a.view(integer)
+    np.negative(mask, mask)
+    np.right_shift(mask, all_but_one, mask)
     return mask
 
 
@@ -76,7 +81,7 @@ class ReLU(Activation):
 
     def backward(self, delta: Array, a: Array, zeros: Array) -> Array:
         mask = positive_bits(a)
-        np.bitwise_and(mask, delta.view(mask.dtype), out=mask)
+        np.bitwise_and(mask, delta.view(mask.dtype), mask)
         return a
 
 

@@ -13,9 +13,9 @@ from cnntrain.types import Array, Labels, MixedLabels, Targets
 
 def softmax(z: Array, a: Array) -> None:
     """Write a_k = e^z_k / sum_j e^z_j; the maximum of z is subtracted first, so that no e^z overflows."""
-    np.subtract(z, z.max(axis=0), out=a)
+    np.subtract(z, np.maximum.reduce(z), out=a)
     np.exp(a, out=a)
-    a /= a.sum(axis=0)
+    a /= np.add.reduce(a)
 
 
 def softmax_backward(delta: Array, a: Array) -> Array:
@@ -29,15 +29,14 @@ def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
 
     ``z`` are the logits: the loss is finite even where a probability rounds to 0.
     """
-    samples = np.arange(len(y))
-    delta = z - z.max(axis=0)
-    loss = -delta[y, samples]
+    delta = np.subtract(z, np.maximum.reduce(z), order="C")
+    entries, of_y = delta.reshape(-1), indices(y)
+    z_y = entries[of_y]
     np.exp(delta, out=delta)
-    total = delta.sum(axis=0)
-    loss += np.log(total)
+    total = np.add.reduce(delta)
     delta /= total
-    delta[y, samples] -= 1
-    return loss, delta
+    entries[of_y] -= 1
+    return np.log(total) - z_y, delta
 
 
 def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Array]:
@@ -45,24 +44,29 @@ def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Ar
 
     The label is t = (1 - share) at the class + share / features everywhere (Szegedy et al. 2016, arXiv:1512.00567).
     """
-    samples = np.arange(len(y))
     each = share / len(z)
-    delta = z - z.max(axis=0)
-    loss = -(1 - share) * delta[y, samples] - each * delta.sum(axis=0)
+    delta = np.subtract(z, np.maximum.reduce(z), order="C")
+    entries, of_y = delta.reshape(-1), indices(y)
+    loss = -(1 - share) * entries[of_y] - each * np.add.reduce(delta)
     np.exp(delta, out=delta)
-    total = delta.sum(axis=0)
+    total = np.add.reduce(delta)
     loss += np.log(total)
     delta /= total
     delta -= each
-    delta[y, samples] -= 1 - share
+    entries[of_y] -= 1 - share
     return loss, delta
 
 
 def mse(a: Array, y: Labels) -> tuple[Array, Array]:
     """Squared error: J = 1/2 |a - y|², delta = dJ/da = a - y."""
     delta = a.copy()
-    delta[y, np.arange(len(y))] -= 1
-    return (delta * delta).sum(axis=0) / 2, delta
+    delta.reshape(-1)[indices(y)] -= 1
+    return np.add.reduce(delta * delta) / 2, delta
+
+
+def indices(y: Labels) -> Labels:
+    """Return the index of each label's entry in the flattened outputs: row y_n, column n."""
+    return y * len(y) + np.arange(len(y))
 
 
 Loss = Callable[[Array, Labels], tuple[Array, Array]]
@@ -108,8 +112,9 @@ def training_loss(name: str, label_smoothing: float, weights: Array | None) -> L
 
     def weighted(output: Array, y: Labels) -> tuple[Array, Array]:
         loss, delta = loss_of(output, y)
-        delta *= weights[y]
-        loss *= weights[y]
+        of_label = weights[y]
+        delta *= of_label
+        loss *= of_label
         return loss, delta
 
     return weighted

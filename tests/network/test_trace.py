@@ -6,6 +6,7 @@ import pytest
 from cnntrain import textbook
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.layers.dropout import Dropout
+from cnntrain.network.array_layout import to_edge
 from cnntrain.textbook.algorithm import delta_through
 
 INPUT = (2, 8, 9)
@@ -47,11 +48,7 @@ def masks_of(network, N):
     masks = {}
     for layer in network.layers:
         if isinstance(layer, Dropout):
-            kept = np.empty((N, np.prod(layer.in_shape)), bool)
-            for sample in range(N):
-                layer.kept(0, sample, kept[sample])
-            images = kept.reshape(N, *layer.in_shape)
-            masks[layer.index] = (images.transpose(0, 2, 1, 3) if images.ndim == 4 else images) * layer.scale
+            masks[layer.index] = to_edge(layer.forward(np.ones((*layer.in_shape, N)), layer.cache(N, "float64")))
     return masks
 
 
