@@ -55,7 +55,6 @@ class Augmentation:
 
     def __init__(self, options: AugmentationOptions, seed: int, mean: Sequence[float]):
         self._options = options
-        self._changes_images = options.changes_single_images
         self._mean = mean
         self._rng = CounterRng(seed, (AUGMENTATION,))
 
@@ -67,8 +66,6 @@ class Augmentation:
             ids: Epoch and sample indices.
         """
         options = self._options
-        if not self._changes_images:
-            return pixels
         change = AugmentationParameters(self._rng.uniform(ids, NUMBERS), options, *pixels.shape[2:])
         if options.crop:
             pixels = crop(pixels, change.shift, options.crop)

@@ -6,8 +6,7 @@ The statistics come from the training samples and are saved in the weights file 
 the weights are always used with the preprocessing of training.
 """
 
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,10 @@ class Preprocessing:
     """Pixel scale of the training images."""
     features: BackboneSpec | None = None
     """The pretrained network that computes features; mean and standard deviation are then those of each feature."""
+    _factors: dict[tuple[np.dtype[Any], np.dtype[Any]], tuple[Array, Array]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Scale and shift by the types of the pixels and of what they become; see ``columns``."""
 
     @classmethod
     def none(cls, channels: int) -> "Preprocessing":
@@ -93,12 +96,15 @@ class Preprocessing:
         Shape:
             pixels ``(n, C, H, W)``, as ``Dataset.gather`` gives them -> out ``(H, C, W, n)``, float32 or float64
         """
-        scale, shift = self.affine(white_of(pixels.dtype), out.dtype)
+        types = pixels.dtype, out.dtype
+        if types not in self._factors:
+            self._factors[types] = self.affine(white_of(pixels.dtype), out.dtype)
+        scale, shift = self._factors[types]
         np.multiply(pixels.transpose(2, 1, 3, 0), scale, out=out)
         np.add(out, shift, out=out)
 
     def affine(self, top: int, dtype: DTypeLike = "float32") -> tuple[Array, Array]:
-        """Return scale and shift, so that (x / top - mean) / std is x * scale + shift.
+        """Return scale and shift, so that (x / top - mean) / std is x * scale + shift: two passes instead of three.
 
         Args:
             top: What stands for 1 in the pixels.
@@ -107,7 +113,10 @@ class Preprocessing:
         Shape:
             each ``(C, 1, 1)``
         """
-        return _affine(self, top, np.dtype(dtype))
+        mean, std = np.array(self.mean), np.array(self.std)
+        scale = (1 / (top * std)).astype(dtype).reshape(-1, 1, 1)
+        shift = (-mean / std).astype(dtype).reshape(-1, 1, 1)
+        return scale, shift
 
     def features_differ(self, other: "Preprocessing") -> str | None:
         """Return in what the features of trained weights differ from those of ``other`` data; None if they are equal.
@@ -187,12 +196,3 @@ def _scale(content: dict[str, Any]) -> Scale:
             f"{', '.join(map(str, WHITES))}, and floats is true or false"
         )
     return Scale(white, floats)
-
-
-@lru_cache(maxsize=16)
-def _affine(preprocessing: Preprocessing, top: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """(x / top - mean) / std as x * scale + shift, each (C, 1, 1): two passes over the batch instead of three."""
-    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
-    scale = (1 / (top * std)).astype(dtype).reshape(-1, 1, 1)
-    shift = (-mean / std).astype(dtype).reshape(-1, 1, 1)
-    return scale, shift

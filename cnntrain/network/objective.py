@@ -10,7 +10,7 @@ from cnntrain.network.array_layout import class_indices
 from cnntrain.ops.losses import Loss, training_loss
 from cnntrain.types import Array, Labels, Shape
 
-CHUNK = 2**14
+CHUNK = 2**16
 """Entries of W per step of the penalty, which keeps temporary arrays small."""
 
 
@@ -53,8 +53,6 @@ class Objective:
 
     def add_penalty_gradient(self, W: Array, dW: Array) -> None:
         """Add l2 W + l1 sign(W) to dW."""
-        if not (self.l1 or self.l2):
-            return
         for start in range(0, len(W), CHUNK):
             part = slice(start, start + CHUNK)
             if self.l2:

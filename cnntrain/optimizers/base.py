@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnntrain.types import Array
 
-CHUNK = 2**14
+CHUNK = 2**16
 """Entries per chunk: a chunk stays in the cache, and its temporary arrays are small."""
 
 

@@ -33,7 +33,8 @@ class SGD(Optimizer):
     keys: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
 
     def __init__(self, states: Array, W_count: int = 0, *, momentum: float = 0.0, nesterov: bool = False):
-        self.states, self.momentum, self.nesterov = states, momentum, nesterov
+        # NumPy multiplies by an array faster than by one of Python's numbers.
+        self.states, self.momentum, self.nesterov = states, np.array(momentum, states.dtype), nesterov
 
     @classmethod
     def state_rows(cls, hyperparameters: Mapping[str, Any]) -> int:

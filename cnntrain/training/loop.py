@@ -11,6 +11,7 @@ and learning-rate schedules extend it. An epoch is one pass over the training se
 ``cnntrain.parallel``.
 """
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -89,15 +90,16 @@ def epochs(
         began = time.perf_counter() - state.seconds
         if state.before is None:
             state.before = network.theta.copy()
+        factor, t0 = state.factor(options), state.restarted_after * steps
         order = batches(len(data.train), options.batch_size, options.seed, state.epoch, options.shuffle)
         for indices in islice(order, state.batch, None):
             gradient, loss, correct = batch_gradient(network, samples, state.epoch, indices, comm)
-            if not np.isfinite(loss):
+            if not math.isfinite(loss):
                 raise DivergedError(divergence.batch_message(network, samples, state, indices, options))
-            running.step(gradient[len(gradient) - running.count :], len(indices))
-            t = (state.epoch - 1) * steps + state.batch + 1
-            t0 = state.restarted_after * steps
-            update.step(gradient[: len(gradient) - running.count], t, state.factor(options), t0)
+            border = len(gradient) - running.count
+            if running.count:
+                running.step(gradient[border:], len(indices))
+            update.step(gradient[:border], (state.epoch - 1) * steps + state.batch + 1, factor, t0)
             comm.allgather()
             state.add_batch(loss, correct, len(indices), time.perf_counter() - began)
             yield BatchEnded(state.epoch, state.batch, state.seen, state.loss / state.seen, state.seconds)
@@ -116,7 +118,7 @@ def epochs(
             validation_accuracy=validation.accuracy if validation else None,
             max_change=max_change,
             seconds=seconds,
-            alpha=state.factor(options) * alpha_of(state.epoch * steps, steps, options),
+            alpha=factor * alpha_of(state.epoch * steps, steps, options),
             monitor_loss=monitor.loss,
         )
         state.end_epoch(max_change, None if validation is None else monitored_value(validation, options), options)
@@ -128,6 +130,7 @@ def epochs(
     yield LoopEnded(stop, {split: scores.get(split) for split in data.splits()})
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a non-finite loss is reported later
 def batch_gradient(
     network: Network, samples: TrainingSamples, epoch: int, indices: Labels, comm: Communicator
 ) -> tuple[Array, float, int]:
@@ -137,8 +140,7 @@ def batch_gradient(
     for i in comm.micro_batches(len(parts)):
         workspace = network.workspace(parts[i].stop - parts[i].start)
         labels = samples.load(workspace, epoch, indices[parts[i]])
-        with np.errstate(over="ignore", invalid="ignore"):  # a non-finite loss is reported later
-            loss, correct, _ = network.forward_backward(workspace, labels, scale, comm.gradient_views(i, len(parts)))
+        loss, correct, _ = network.forward_backward(workspace, labels, scale, comm.gradient_views(i, len(parts)))
         comm.add_gradient(i, len(parts), loss, correct)
     return comm.reduce_scatter(len(parts))
 

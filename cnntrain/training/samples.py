@@ -20,7 +20,8 @@ class TrainingSamples:
 
     def __init__(self, data: Data, options: TrainingOptions):
         self._data = data
-        self._augment = Augmentation(options.augmentation, options.seed, data.preprocessing.mean)
+        changes, mean = options.augmentation, data.preprocessing.mean
+        self._augment = Augmentation(changes, options.seed, mean) if changes.changes_single_images else None
         self._mix = Mixing(options.augmentation, options.seed) if options.augmentation.mixes_images else None
         self._rng = CounterRng(options.seed, (VIEWS,))
 
@@ -36,18 +37,16 @@ class TrainingSamples:
             samples: Indices in the training set, ``(N,)``.
         """
         workspace.sample_ids.epoch, workspace.sample_ids.samples = epoch, samples
-        gathered = self._data.train.gather(samples, self._views(workspace.sample_ids))
-        pixels = self._augment(gathered, workspace.sample_ids)
-        labels: Targets = self._data.train.labels[samples]
+        train = self._data.train
+        pixels = train.gather(samples, self._views(workspace.sample_ids) if train.views > 1 else None)
+        labels: Targets = train.labels[samples]
+        if self._augment is not None:
+            pixels = self._augment(pixels, workspace.sample_ids)
         if self._mix is not None:
-            pixels, labels = self._mix(pixels, self._data.train.labels[samples], workspace.sample_ids)
+            pixels, labels = self._mix(pixels, train.labels[samples], workspace.sample_ids)
         self._data.preprocessing.columns(pixels, workspace.x)
         return labels
 
-    def _views(self, ids: SampleIds) -> NDArray[np.intp] | None:
+    def _views(self, ids: SampleIds) -> NDArray[np.intp]:
         """Return the view of each sample in this epoch, random: a function of the seed, the epoch and the sample."""
-        count = self._data.train.views
-        if count == 1:
-            return None
-        drawn = [self._rng.generator(ids.epoch, sample).random() for sample in ids.samples.tolist()]
-        return (np.array(drawn) * count).astype(np.intp)
+        return (self._rng.uniform(ids, 1)[:, 0] * self._data.train.views).astype(np.intp)

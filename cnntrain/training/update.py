@@ -28,6 +28,7 @@ class Update:
         optimizer = OPTIMIZERS[options.optimizer]
         self.optimizer = optimizer(comm.states[:, part], self.W_count, **options.hyperparameters)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the next loss shows an overflow
     def step(self, gradient: Array, t: int, factor: float = 1.0, t0: int = 0) -> float:
         """Take step t = 1, 2, ... of the run; return its learning rate.
 
@@ -37,13 +38,13 @@ class Update:
             factor: Factor of the scheduled learning rate.
             t0: Number of steps before the optimizer state was last reset.
         """
-        theta = self.network.theta[self.part]
+        theta, objective = self.network.theta[self.part], self.network.objective
         alpha = factor * alpha_of(t, self.steps, self.options)
-        with np.errstate(over="ignore", invalid="ignore"):  # the next loss shows an overflow
-            self.network.objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
-            if self.options.clip_norm:
-                self.clip(gradient, self.options.clip_norm)
-            self.optimizer.step(theta, gradient, alpha, t - t0)
+        if objective.l1 or objective.l2:
+            objective.add_penalty_gradient(theta[: self.W_count], gradient[: self.W_count])
+        if self.options.clip_norm:
+            self.clip(gradient, self.options.clip_norm)
+        self.optimizer.step(theta, gradient, alpha, t - t0)
         return alpha
 
     def clip(self, gradient: Array, max_norm: float) -> None:
