@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.image import imread
 from matplotlib.text import Text
 
@@ -52,6 +53,11 @@ def test_names_of_classes_do_not_overlap_nor_leave_the_picture(classes, name):
             for box in indices:
                 assert min(box.x0, box.y0) >= -1
                 assert box.x1 <= figure.bbox.width + 1
+        for label, side in ((axes.xaxis.label, "y"), (axes.yaxis.label, "x")):
+            (box,) = boxes(figure, [label])
+            assert getattr(box, f"{side}0") >= -1
+            ticks = axes.get_xticklabels() if side == "y" else axes.get_yticklabels()
+            assert getattr(box, f"{side}1") <= min(getattr(tick, f"{side}0") for tick in boxes(figure, ticks)) + 1
 
 
 def test_small_matrices_have_their_counts_and_large_ones_their_colours():
@@ -138,6 +144,37 @@ def test_any_pictures_of_mistakes_can_be_drawn(count, shape):
         for image in figure.axes[0].images:
             box = image.get_window_extent()
             assert box.height / box.width == pytest.approx(H / W, rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1000.0])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (8, 1, 3, 3), (64, 3, 3, 3), (20, 4, 5, 5), (200, 1, 5, 5)])
+def test_filters_of_any_shape_have_square_weights_and_labels_within_the_picture(shape, scale):
+    W = np.random.default_rng(0).normal(0, scale, shape)
+    with styled():
+        figure = filters(W, f"{'n' * 40}\n{shape[0]} filters of layers[0]")
+        H, W = figure.axes[0].images[0].get_array().shape[:2]
+        box = figure.axes[0].get_window_extent()
+        assert box.height / box.width == pytest.approx(H / W, rel=0.01)
+        found = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+        for box in boxes(figure, found):
+            assert box.x1 <= figure.bbox.width + 1
+            assert box.y1 <= figure.bbox.height + 1
+
+
+def test_the_figures_of_a_run_are_drawn_once(monkeypatch):
+    drawn, rows = [], [row(i, validation_loss=0.5 / i, validation_accuracy=0.5, alpha=0.1 / i) for i in (1, 2, 3)]
+    with styled():
+        figures = [
+            curves(History(rows), "run"),
+            confusion(np.eye(3, dtype=np.int64), ("猫", "cat", "dog"), "run"),
+            filters(np.ones((4, 1, 3, 3)), "run"),
+            mistakes([], "run"),
+        ]
+        draw = Axes.draw
+        monkeypatch.setattr(Axes, "draw", lambda axes, *rest: (drawn.append(axes), draw(axes, *rest)))
+        for figure in figures:
+            png(figure)
+    assert len(drawn) == len(set(drawn)) == sum(len(figure.axes) for figure in figures)
 
 
 def test_pixels_are_drawn_as_they_are():

@@ -8,10 +8,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from cnntrain.evaluation.plots.style import BLUE, GRAY, GREEN, ORANGE, NotebookFigure, percent
+from cnntrain.evaluation.plots.style import (
+    BLUE,
+    GRAY,
+    GREEN,
+    LINE,
+    MARGIN,
+    ORANGE,
+    NotebookFigure,
+    axes_at,
+    percent,
+    title_axes,
+    write_title,
+)
 from cnntrain.runs.history import EPOCH, History
 
 MAX_MARKERS = 40
+WIDTH, HEIGHT, LOW = 10.0, 3.2, 1.0
+"""In inches: width of the figure, height of the panels, height of the panel of alpha."""
+LEFT, BELOW, LABEL, SPACE = 0.7, 0.6, 0.3, 0.12
+"""In inches: room for tick labels left of a panel and below it, distance of the axis label, space above a title."""
 LOGARITHMIC = 30
 """Ratio of the largest to the smallest loss above which the axis is logarithmic."""
 
@@ -26,36 +42,44 @@ def curves(history: History, title: str, only_in_training: Sequence[str] = ()) -
     """
     alphas = history.column("alpha")
     with_alpha = len(np.unique(alphas[np.isfinite(alphas)])) > 1
-    figure = NotebookFigure(figsize=(10, 5.8 if with_alpha else 4.2), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    grid = figure.add_gridspec(2 if with_alpha else 1, 2, height_ratios=[3, 1] if with_alpha else [1])
-    loss, accuracy = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    losses = _loss_title(history, only_in_training)
+    top = MARGIN + LINE + SPACE + LINE * (losses.count("\n") + 1)
+    figure = NotebookFigure(figsize=(WIDTH, top + HEIGHT + BELOW + (SPACE + LINE + LOW + BELOW if with_alpha else 0)))
+    write_title(figure, title)
+    width = (WIDTH - MARGIN) / 2 - LEFT
+    loss, accuracy = (axes_at(figure, left, top, width, HEIGHT) for left in (LEFT, 2 * LEFT + width))
     _losses(loss, history)
-    if only_in_training and np.isfinite(history.column("validation_loss")).any():
-        text = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
-        loss.set_title("\n".join(wrap(text, 56)))
+    title_axes(loss, losses)
     _pair(accuracy, history, "accuracy")
-    accuracy.set_title("accuracy")
+    title_axes(accuracy, "accuracy")
     accuracy.yaxis.set_major_formatter(FuncFormatter(percent))
     if accuracy.get_ylim()[1] > 1:
         accuracy.set_ylim(top=1.005)
     panels = [loss, accuracy]
     if with_alpha:
-        panels.append(figure.add_subplot(grid[1, :]))
-        panels[-1].plot(history.column(EPOCH), alphas, color=GREEN, marker=_marker(history), ms=4)
-        panels[-1].set_title("alpha")
-        panels[-1].set_ylim(bottom=0)
+        alpha = axes_at(figure, LEFT, top + HEIGHT + BELOW + SPACE + LINE, 2 * width + LEFT, LOW)
+        alpha.plot(history.column(EPOCH), alphas, color=GREEN, marker=_marker(history), ms=4)
+        title_axes(alpha, "alpha")
+        alpha.set_ylim(bottom=0)
+        panels.append(alpha)
     for panel in panels:
         panel.set_xlabel("epoch")
+        panel.xaxis.set_label_coords(0.5, -LABEL / (LOW if panel is panels[-1] and with_alpha else HEIGHT))
         panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper right", ncols=len(labels))
     return figure
 
 
+def _loss_title(history: History, only_in_training: Sequence[str]) -> str:
+    if not only_in_training or not np.isfinite(history.column("validation_loss")).any():
+        return "loss"
+    text = f"loss: train with {', '.join(only_in_training)}; validation without: not comparable"
+    return "\n".join(wrap(text, 56))
+
+
 def _losses(axes: Axes, history: History) -> None:
     _pair(axes, history, "loss")
-    axes.set_title("loss")
     losses = history.column("validation_loss")
     values = np.concatenate([history.column("train_loss"), losses])
     values = values[np.isfinite(values)]

@@ -5,12 +5,17 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnntrain.evaluation.plots.style import MARGIN, axes_at, title_height, write_title
 from cnntrain.types import Array
 
 MAX_COUNT = 144
 """Maximum number of filters."""
-MAX_WIDTH = 8.0
-"""Maximum total width in inches."""
+SIDE = 0.85
+"""Width of a filter in inches, or of a channel of one with several, where there is room."""
+MIN_WIDTH, MAX_WIDTH = 4.1, 8.0
+"""In inches: minimum width of the figure, which has a title; maximum width of the filters."""
+GAP, BAR_WIDTH, BAR = 0.2, 0.07, 1.0
+"""In inches: gap before the color bar, its width, and the width of all that together with its labels."""
 
 
 def filters(W: Array, title: str) -> Figure:
@@ -23,21 +28,23 @@ def filters(W: Array, title: str) -> Figure:
     shown = W[:MAX_COUNT]
     tile_width = 1 if C in (1, 3) else C
     columns = columns_of(len(shown), math.sqrt(1.6 * len(shown) / tile_width))
-    rows = -(-len(shown) // columns)
-    side = min(0.85, MAX_WIDTH / (columns * tile_width))
-    width, height = max(columns * tile_width * side, 2.8) + (0.3 if C == 3 else 1.3), rows * side + 0.9
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title if K <= MAX_COUNT else f"{title} (the first {MAX_COUNT})", x=0.01, ha="left", fontsize=11)
-    axes = figure.subplots()
+    tiles = [colors(kernel) if C == 3 else np.concatenate(list(kernel), axis=1) for kernel in shown]
+    pixels = sheet(tiles, columns)
+    wide, top = min(SIDE * columns * tile_width, MAX_WIDTH), title_height(title)
+    high = wide * pixels.shape[0] / pixels.shape[1]
+    width = max(wide + (0 if C == 3 else BAR) + 2 * MARGIN, MIN_WIDTH)
+    figure = Figure(figsize=(width, top + high + MARGIN))
+    write_title(figure, title if K <= MAX_COUNT else f"{title} (the first {MAX_COUNT})")
+    axes = axes_at(figure, MARGIN, top, wide, high)
     axes.grid(visible=False)
     axes.set_axis_off()
     limit = float(np.abs(shown).max(initial=0)) or 1.0
+    image = axes.imshow(pixels, cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
     if C == 3:
-        axes.imshow(sheet([colors(kernel) for kernel in shown], columns), interpolation="nearest")
         return figure
-    tiles = [np.concatenate(list(kernel), axis=1) for kernel in shown]
-    image = axes.imshow(sheet(tiles, columns), cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="W")
+    bar = figure.colorbar(image, cax=axes_at(figure, MARGIN + wide + GAP, top + 0.1 * high, BAR_WIDTH, 0.8 * high))
+    bar.set_label("W")
+    bar.ax.yaxis.set_label_coords((BAR - GAP - 0.1) / BAR_WIDTH, 0.5)
     return figure
 
 
