@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cnntrain.backbones.spec import BackboneSpec
 from cnntrain.data.labels import TextLabels, number_classes, to_labels
+from cnntrain.data.mapped_images import MappedImages
 from cnntrain.data.pixels import BYTES, UNKNOWN, Images, Scale, choice_of, measure_scale, to_pixels, white_of
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Labels
@@ -59,10 +60,18 @@ class Dataset:
             indices: The samples, ``(n,)``.
             views: The version of each, ``(n,)``; by default the first.
         """
-        images: Any = np.asarray(self.images)  # avoids the overhead of memmap
         rows = indices if self.rows is None else self.rows[indices]
-        pixels: Images = images.take(rows if views is None else rows + views, axis=0)
+        rows = rows if views is None else rows + views
+        if isinstance(self.images, MappedImages):
+            self.images.read_ahead(rows)
+        images: Any = np.asarray(self.images)  # avoids the overhead of memmap
+        pixels: Images = images.take(rows, axis=0)
         return pixels
+
+    def read_ahead(self, indices: NDArray[np.intp]) -> None:
+        """Begin to read the pixels of samples that are used soon, if they are on disk; of several views, none."""
+        if isinstance(self.images, MappedImages) and self.views == 1:
+            self.images.read_ahead(indices if self.rows is None else self.rows[indices])
 
     def pixels(self, indices: NDArray[np.intp]) -> Images:
         """Return the pixels of the samples at ``indices``, ``(n, C, H, W)``, to show; decoded if these are features."""

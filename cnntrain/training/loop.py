@@ -92,7 +92,7 @@ def epochs(
             state.before = network.theta.copy()
         factor, t0 = state.factor(options), state.restarted_after * steps
         order = batches(len(data.train), options.batch_size, options.seed, state.epoch, options.shuffle)
-        for indices in islice(order, state.batch, None):
+        for indices in samples.read_ahead(islice(order, state.batch, None)):
             gradient, loss, correct = batch_gradient(network, samples, state.epoch, indices, comm)
             if not math.isfinite(loss):
                 raise DivergedError(divergence.batch_message(network, samples, state, indices, options))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.data.mapped_images import MappedImages
 from cnntrain.errors import OutOfMemoryError
 from cnntrain.parallel.mpi_session import Session
 from cnntrain.training.sharing import mapped_images, sample_arrays, shared_dataset
@@ -92,7 +93,7 @@ def same_file(place: Any) -> Any:
     """Return the images in a file, mapped into memory; None unless there is such a file with the same images."""
     try:
         with open(place["file"], "rb") as file:
-            images = np.memmap(file, place["dtype"], "r", place["offset"], tuple(place["shape"]))
+            images = MappedImages.of(file, place["offset"], tuple(place["shape"]), place["dtype"])
     except (OSError, ValueError):
         return None
     return images if crc(images) == place["crc"] else None

@@ -1,5 +1,7 @@
 """Training samples as the network sees them: gathered, augmented, mixed and standardized per micro-batch."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,17 @@ class TrainingSamples:
 
     def __len__(self) -> int:
         return len(self._data.train)
+
+    def read_ahead(self, batches: Iterable[Labels]) -> Iterator[Labels]:
+        """Yield batches of samples; while one is used, the images of the next one are read from disk."""
+        before: Labels | None = None
+        for batch in batches:
+            self._data.train.read_ahead(batch)
+            if before is not None:
+                yield before
+            before = batch
+        if before is not None:
+            yield before
 
     def load(self, workspace: MicroBatchWorkspace, epoch: int, samples: Labels) -> Targets:
         """Write samples, augmented as in ``epoch``, into the input of a micro-batch; return their labels.

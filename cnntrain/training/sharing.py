@@ -14,7 +14,7 @@ import numpy as np
 
 from cnntrain.config import Config
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.data.image_folder.cache_file import MappedImages
+from cnntrain.data.mapped_images import MappedImages
 from cnntrain.network.network import Network
 from cnntrain.parallel.mapping import Fields, SharedArrays
 from cnntrain.parallel.shared_memory import fields
@@ -119,7 +119,7 @@ def open_images(location: Mapping[str, Any]) -> Any:
     """Memory-map images in a worker. On Windows the file is opened by name."""
     is_named = sys.platform == "win32"
     with open(location["file" if is_named else "descriptor"], "rb", closefd=is_named) as file:  # splits may share it
-        return np.memmap(file, location["dtype"], "r", location["offset"], tuple(location["shape"]))
+        return MappedImages.of(file, location["offset"], tuple(location["shape"]), location["dtype"])
 
 
 def shared_data(

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import struct
-import weakref
 import zlib
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple, Self
@@ -21,8 +20,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnntrain.data.image_folder.cache_cleanup import is_ours
-from cnntrain.errors import DataError, visible
-from cnntrain.parallel.mapping import above_stdio
+from cnntrain.data.mapped_images import MappedImages
+from cnntrain.errors import visible
 from cnntrain.storage.regular_file import open_regular
 
 FOOTER = struct.Struct("<QQ")
@@ -115,32 +114,6 @@ class Writer:
         self._write(text)
         self._file.write(FOOTER.pack(len(text), self._crc))
         self._file.flush()
-
-
-class MappedImages(np.memmap[Any, np.dtype[Any]]):
-    """Memory-mapped images of a file that stays open, even if it is renamed or deleted meanwhile."""
-
-    descriptor: int
-
-    @classmethod
-    def of(cls, file: BinaryIO, offset: int, shape: Shape, dtype: np.dtype[Any] = PIXELS) -> Self:
-        """Map the images of an open file from ``offset`` on."""
-        images = cls(file, dtype, "r", offset, shape)
-        images.descriptor = above_stdio(os.dup(file.fileno()))
-        weakref.finalize(images, os.close, images.descriptor)
-        return images
-
-    def check(self) -> None:
-        """Check that the file has not become shorter: reading beyond its end would kill the process.
-
-        Raises:
-            DataError: The file has become shorter.
-        """
-        if os.fstat(self.descriptor).st_size < self.offset + self.nbytes:
-            raise DataError(
-                f"{self.filename}: the file of decoded images or features was truncated while in use; remove it and "
-                "resume the run"
-            )
 
 
 def read(
