@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.ops.activations import ACTIVATIONS, Identity
-from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
+from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
 SMALL = 2**14
@@ -34,10 +34,10 @@ class ActivationCache(Workspaces):
         self.is_large = len(shape) == 3 and math.prod(shape) * n > SMALL
         self.zeros = np.zeros((*(shape[1:] if self.is_large else shape), n), dtype)
         self.ones = np.ones(math.prod(shape[2:]) * n, dtype)
-        self.rows = ViewsOf(lambda delta: delta.reshape(*shape[:2], -1))
-        """delta of an image, ``(H, K, W N)``."""
+        self.rows = (*shape[:2], len(self.ones))
+        """Shape of an image as its rows for each filter, ``(H, K, W N)``."""
         self.sums = np.empty(shape[:2], dtype)
-        """Their sums."""
+        """Sums of the rows."""
 
     @workspace
     def row(self) -> Shape:
@@ -89,18 +89,14 @@ class Activation(Layer[ActivationCache]):
         self.sigma = ACTIVATIONS[sigma]
         self.is_image = len(in_shape) == 3
         self.params = {"b": np.zeros(in_shape[1] if self.is_image else in_shape[0])}
+        self.as_column = (slice(None), None, None) if self.is_image else (slice(None), None)
+        """Index that makes b ``(K, 1, 1)`` or ``(units, 1)``, as it is added to z."""
 
     def cache(self, n: int, dtype: DTypeLike) -> ActivationCache:
         return ActivationCache(self.in_shape, n, dtype, self.sigma.in_place)
 
-    @property
-    def broadcast_b(self) -> Array:
-        """b as it is added to z: ``(K, 1, 1)`` or ``(units, 1)``."""
-        b = self.params["b"]
-        return b[:, None, None] if self.is_image else b[:, None]
-
     def forward(self, x: Array, cache: ActivationCache) -> Array:
-        b = self.broadcast_b
+        b = self.params["b"][self.as_column]
         if cache.is_large:
             np.copyto(cache.row, b)
             b = cache.row
@@ -114,7 +110,7 @@ class Activation(Layer[ActivationCache]):
     ) -> Array | None:
         delta_z = self.sigma.backward(delta, cache.a, cache.zeros)
         if self.is_image:
-            np.matmul(cache.rows(delta_z), cache.ones, cache.sums)
+            np.matmul(delta_z.reshape(cache.rows), cache.ones, cache.sums)
             np.add.reduce(cache.sums, out=grads["b"])
         else:
             np.matmul(delta_z, cache.ones, grads["b"])

@@ -154,8 +154,8 @@ class BatchNorm(Layer[BatchNormCache]):
     def backward(
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
-        delta = delta.reshape(cache.shape)
-        for of_rows, centered, sums, products in cache.blocks(delta, cache.centered, cache.sums, cache.products):
+        matrices = delta.reshape(cache.shape)
+        for of_rows, centered, sums, products in cache.blocks(matrices, cache.centered, cache.sums, cache.products):
             np.matmul(of_rows, cache.ones, out=sums)
             np.vecdot(centered, of_rows, out=products)
         product, var = np.add.reduce(cache.products, axis=0), cache.var + self.eps
@@ -166,13 +166,12 @@ class BatchNorm(Layer[BatchNormCache]):
         scale = cache.repeated(cache.scale, 0)
         shift = cache.repeated(cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m, 1)
         slope = cache.repeated(cache.scale * product / (cache.m * var), 2)
-        # The layers after z have finished their backward pass, so its memory is free.
-        for of_rows, centered, out in cache.blocks(delta, cache.centered, cache.y.reshape(cache.shape)):
+        for of_rows, centered in cache.blocks(matrices, cache.centered):
             centered *= slope
             centered += shift
-            np.multiply(of_rows, scale, out=out)
-            out -= centered
-        return cache.y
+            of_rows *= scale
+            of_rows -= centered
+        return matrices.reshape(delta.shape)
 
     @property
     def multiply_adds(self) -> int:

@@ -44,7 +44,7 @@ class ResidualCache(Workspaces):
         super().__init__(n, dtype)
         self.F, self.shortcut = layer.F.caches(n, dtype), layer.shortcut.caches(n, dtype)
         self.shape, self.adds_in_place, self.sigma = layer.out_shape, layer.adds_in_place, layer.sigma
-        self.zeros = np.zeros((*self.shape[2:], n), dtype)
+        self.zeros = np.zeros((*self.shape[1:], n), dtype)
 
     @property
     def inside(self) -> list[Workspaces]:

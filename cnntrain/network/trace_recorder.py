@@ -106,10 +106,10 @@ class Recorder:
                 continue
             if isinstance(layer, Activation | Softmax):  # an entry without W: z is the input, plus b
                 z, delta = x.copy(), dx
-                z += layer.broadcast_b if isinstance(layer, Activation) else 0
+                z += layer.params["b"][layer.as_column] if isinstance(layer, Activation) else 0
             elif isinstance(activation, Activation):
                 z, a, delta = self.outputs[layer].copy(), self.outputs[activation], reaching[rest[0]]
-                z += activation.broadcast_b
+                z += activation.params["b"][activation.as_column]
                 if rest[0] > first + 1:  # the engine pools first; here are all of z, a and delta
                     pooled_early[layers[first + 1].index] = rest[0]
                     a, delta = activation_of(activation, z), reaching[first + 1]

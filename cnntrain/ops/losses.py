@@ -4,7 +4,7 @@ Outputs are ``(features, N)``, labels ``(N,)``; a label stands for its one-hot v
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def cross_entropy(z: Array, y: Labels) -> tuple[Array, Array]:
     ``z`` are the logits: the loss is finite even where a probability rounds to 0.
     """
     delta = np.subtract(z, np.maximum.reduce(z), order="C")
-    entries, of_y = delta.reshape(-1), indices(y)
+    entries, of_y = delta.reshape(-1), y * len(y) + columns(len(y))
     z_y = entries[of_y]
     np.exp(delta, out=delta)
     total = np.add.reduce(delta)
@@ -46,7 +46,7 @@ def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Ar
     """
     each = share / len(z)
     delta = np.subtract(z, np.maximum.reduce(z), order="C")
-    entries, of_y = delta.reshape(-1), indices(y)
+    entries, of_y = delta.reshape(-1), y * len(y) + columns(len(y))
     loss = -(1 - share) * entries[of_y] - each * np.add.reduce(delta)
     np.exp(delta, out=delta)
     total = np.add.reduce(delta)
@@ -60,13 +60,14 @@ def smoothed_cross_entropy(z: Array, y: Labels, share: float) -> tuple[Array, Ar
 def mse(a: Array, y: Labels) -> tuple[Array, Array]:
     """Squared error: J = 1/2 |a - y|², delta = dJ/da = a - y."""
     delta = a.copy()
-    delta.reshape(-1)[indices(y)] -= 1
+    delta.reshape(-1)[y * len(y) + columns(len(y))] -= 1
     return np.add.reduce(delta * delta) / 2, delta
 
 
-def indices(y: Labels) -> Labels:
-    """Return the index of each label's entry in the flattened outputs: row y_n, column n."""
-    return y * len(y) + np.arange(len(y))
+@lru_cache(maxsize=16)
+def columns(N: int) -> Labels:
+    """Return 0 .. N - 1: the outputs of sample n are column n, so those of label y are entry N y + n of them all."""
+    return np.arange(N)
 
 
 Loss = Callable[[Array, Labels], tuple[Array, Array]]
