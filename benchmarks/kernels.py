@@ -24,7 +24,7 @@ from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.layers.base import Layer
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.profiling.layer_times import peak_rate
 from cnntrain.profiling.timer import Timer
 from machine import machine, machine_text
@@ -51,7 +51,7 @@ def main() -> None:
         if layer.kind == "conv" and "W" in layer.params
     ]
     peaks = []
-    with one_blas_thread():
+    with single_core():
         for _ in range(args.rounds):
             peaks.append(peak_rate(network.dtype, seconds=0.1))
             for convolution in convolutions:

@@ -31,6 +31,8 @@ MAX_MICRO_BATCH = 32
 MIN_MICRO_BATCH = 8
 SMALL_LAYER = 1024
 """Maximum number of values of one sample in a small layer."""
+MIDDLE_LAYER = 8192
+"""Maximum number of values of one sample in a layer up to which larger micro-batches save more calls than cache."""
 MIN_NORMALIZED_VALUES = 32
 """Minimum number of values of a channel in a micro-batch for batch normalization; for a unit, of samples."""
 MAX_CACHED_VALUES = 2**20
@@ -226,4 +228,5 @@ def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["al
     least = MIN_MICRO_BATCH
     if pixels:
         least = max(least, min(-(-MIN_NORMALIZED_VALUES // min(pixels)), batch_size // 2))
-    return min(MAX_MICRO_BATCH, max(least, min(batch_size // 2, MAX_CACHED_VALUES // largest)))
+    most = 2 * MAX_MICRO_BATCH if largest <= MIDDLE_LAYER else MAX_MICRO_BATCH
+    return min(most, max(least, min(batch_size // 2, MAX_CACHED_VALUES // largest)))

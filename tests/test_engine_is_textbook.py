@@ -14,6 +14,7 @@ from cnntrain.config import config_from_dict
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.residual import Residual
 from cnntrain.network.array_layout import to_edge
+from cnntrain.ops.phases import memory_shape
 from cnntrain.textbook.algorithm import branches
 
 TOLERANCE = 1e-12  # of the greatest magnitude
@@ -139,7 +140,8 @@ def masks_of(layers, N):
         if isinstance(layer, Residual):
             masks[layer.index] = masks_of(layer.F.layers, N)
         if isinstance(layer, Dropout):
-            masks[layer.index] = to_edge(layer.forward(np.ones((*layer.in_shape, N)), layer.cache(N, "float64")))
+            ones = np.ones((*memory_shape(layer.in_shape), N))
+            masks[layer.index] = to_edge(layer.forward(ones, layer.cache(N, "float64")), layer.in_shape)
     return masks
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cnntrain.network.array_layout import from_edge
 from cnntrain.network.workspaces import MicroBatchWorkspace, workspace_bytes
 
 RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
@@ -33,11 +34,11 @@ def network(request, make_network):
 
 def learned(network, memory, samples):
     """The gradient of some samples and dJ/dx, and the output in evaluation mode, with ``memory``."""
-    memory.x[...] = samples.transpose(2, 1, 3, 0)
+    memory.x[...] = from_edge(samples)
     gradient = np.zeros_like(network.theta)
     y = np.arange(memory.n) % 3
     _, _, dx = network.forward_backward(memory, y, 1.0, network.layout.views(gradient), want_dx=True)
-    memory.x[...] = samples.transpose(2, 1, 3, 0)
+    memory.x[...] = from_edge(samples)
     output = network.output_of_logits(memory, network.infer_micro_batch(memory))
     return gradient, dx.copy(), output.copy()
 

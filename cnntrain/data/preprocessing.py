@@ -94,13 +94,17 @@ class Preprocessing:
         Each number depends on its own pixel alone, so that the bits are the same however a batch is sliced.
 
         Shape:
-            pixels ``(n, C, H, W)``, as ``Dataset.gather`` gives them -> out ``(H, C, W, n)``, float32 or float64
+            pixels ``(n, C, H, W)``, as ``Dataset.gather`` gives them -> out ``(H Q, C, W / Q, n)``, float32 or
+            float64, with the columns by phase (``cnntrain.ops.phases``)
         """
         types = pixels.dtype, out.dtype
         if types not in self._factors:
             self._factors[types] = self.affine(white_of(pixels.dtype), out.dtype)
         scale, shift = self._factors[types]
-        np.multiply(pixels.transpose(2, 1, 3, 0), scale, out=out)
+        n, C, H, W = pixels.shape
+        Q = len(out) // H
+        phases = pixels.reshape(n, C, H, W // Q, Q).transpose(2, 4, 1, 3, 0)
+        np.multiply(phases, scale, out=out.reshape(phases.shape))
         np.add(out, shift, out=out)
 
     def affine(self, top: int, dtype: DTypeLike = "float32") -> tuple[Array, Array]:

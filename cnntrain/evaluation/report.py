@@ -12,7 +12,7 @@ from cnntrain.evaluation import metrics
 from cnntrain.evaluation.predictions import Predictions
 from cnntrain.evaluation.scoring import Score, score
 from cnntrain.network.network import Network
-from cnntrain.parallel import SingleProcess, one_blas_thread
+from cnntrain.parallel import SingleProcess, single_core
 from cnntrain.types import Labels
 
 MAX_MISTAKES = 25
@@ -108,7 +108,7 @@ def evaluate_network(
 ) -> EvaluationReport:
     """Evaluate ``network`` on a split; loss and accuracy have the same bits as at the end of training."""
     predictions = Predictions(network, len(dataset))
-    with one_blas_thread():
+    with single_core():
         comm = SingleProcess(network.layout, network.dtype)
         total = score(network, dataset, preprocessing, comm, predictions)
     return EvaluationReport(split, dataset, classes, total, predictions, config)

@@ -33,9 +33,9 @@ def traced(name: str, layer: Layer[Any], x: Array, delta: Array) -> Entry:
     """Run a layer of the engine forward and back for one image of one channel, with a given delta."""
     cache = layer.cache(1, "float64")
     of_engine = np.array(from_edge(x[np.newaxis, np.newaxis]), order="C")
-    z = np.array(to_edge(layer.forward(of_engine.copy(), cache)), order="C")
+    z = np.array(to_edge(layer.forward(of_engine.copy(), cache), layer.out_shape), order="C")
     gradients = {key: np.empty(value.shape) for key, value in layer.params.items()}
-    extra = {key: np.array(to_edge(value)) for key, value in layer.intermediates(cache).items()}
+    extra = {key: np.array(to_edge(value, layer.out_shape)) for key, value in layer.intermediates(cache).items()}
     dx = layer.backward(np.array(from_edge(delta[np.newaxis, np.newaxis]), order="C"), cache, gradients)
     if dx is None:
         raise TypeError(f"{type(layer).__name__} gives no delta")
@@ -48,7 +48,7 @@ def traced(name: str, layer: Layer[Any], x: Array, delta: Array) -> Entry:
         z,
         z,
         delta[np.newaxis, np.newaxis],
-        np.array(to_edge(dx), order="C"),
+        np.array(to_edge(dx, layer.in_shape), order="C"),
         (layer,),
         parameters,
         edge,

@@ -20,9 +20,11 @@ from cnntrain.explain.step import Position, Step, take_step
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.row import walk
+from cnntrain.network.array_layout import to_edge
 from cnntrain.network.network import Network
 from cnntrain.network.objective import balanced_weights
 from cnntrain.network.trace import LayerTrace, Trace
+from cnntrain.ops.phases import memory_shape
 from cnntrain.runs.folder import CHECKPOINT_FILE
 from cnntrain.training.batches import batch_count
 from cnntrain.training.checkpointing import checkpoint as checkpoints
@@ -180,9 +182,10 @@ def load_subject(
         position, remarks = Position(steps=steps), [("begins_with", {}) if taken else ("untrained", {})]
     name, dataset = chosen_split(str(source), data, split)
     indices, more = samples_of(dataset, name, sample, network)
-    x = np.empty((*network.layers[0].in_shape, len(indices)))
+    shape = network.layers[0].in_shape
+    x = np.empty((*memory_shape(shape), len(indices)))
     preprocessing.columns(dataset.gather(indices), x)
-    x, y = np.ascontiguousarray(x.transpose(3, 1, 0, 2)), dataset.labels[indices]
+    x, y = np.ascontiguousarray(to_edge(x, shape)), dataset.labels[indices]
     subject = trace_subject(
         network,
         x,

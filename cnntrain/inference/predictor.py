@@ -18,7 +18,7 @@ from cnntrain.inference.features import as_bytes, backbone_of, features_of
 from cnntrain.layers.base import Layer
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network.trace import Trace
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.types import Array, Labels, Shape
 from cnntrain.weights.weights import SavedNetwork, load_saved
 
@@ -126,7 +126,7 @@ class Predictor:
         """
         network = self.network
         outputs, scores = np.empty((2, len(images), len(self.classes)), network.dtype)
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        with single_core(), np.errstate(over="ignore", invalid="ignore"):
             for part in network.micro_batches(len(images)):
                 workspace = network.workspace(part.stop - part.start)
                 self.preprocessing.columns(images[part], workspace.x)

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.ops.activations import ACTIVATIONS, Identity
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -93,7 +94,7 @@ class Activation(Layer[ActivationCache]):
         """Index that makes b ``(K, 1, 1)`` or ``(units, 1)``, as it is added to z."""
 
     def cache(self, n: int, dtype: DTypeLike) -> ActivationCache:
-        return ActivationCache(self.in_shape, n, dtype, self.sigma.in_place)
+        return ActivationCache(memory_shape(self.in_shape), n, dtype, self.sigma.in_place)
 
     def forward(self, x: Array, cache: ActivationCache) -> Array:
         b = self.params["b"][self.as_column]

@@ -26,6 +26,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -126,7 +127,7 @@ class BatchNorm(Layer[BatchNormCache]):
         self.params = {"gamma": np.ones(C), "running_mean": np.zeros(C), "running_var": np.ones(C)}
 
     def cache(self, n: int, dtype: DTypeLike) -> BatchNormCache:
-        return BatchNormCache(self.in_shape, self.overwrites, n, dtype)
+        return BatchNormCache(memory_shape(self.in_shape), self.overwrites, n, dtype)
 
     def forward(self, x: Array, cache: BatchNormCache) -> Array:
         x = x.reshape(cache.shape)

@@ -65,7 +65,7 @@ def _lost_stride(
     g = layer.geometry
     shape = (g.OH + g.F - 1 - 2 * g.P, g.C, g.OW + g.F - 1 - 2 * g.P)
     single = Conv(layer.index, shape, layer.to_edge("W", layer.params["W"]), g.P)
-    delta_prev = backward_with_stride_1(single, x, delta.copy(), {"W": np.empty_like(grads["W"])})
+    delta_prev = backward_with_stride_1(single, layer, x, delta.copy(), {"W": np.empty_like(grads["W"])})
     layer.backward(delta, cache, grads, want_delta)
     return delta_prev
 
@@ -87,8 +87,8 @@ class Conv(Layer[Convolution]):
         S: Stride, in pixels.
 
     Shape:
-        x ``(H, C, W, N)`` -> z ``(OH, K, OW, N)``, OH = (H + 2P - F) // S + 1; W ``(F, F, C, K)``, at the edges
-        ``(K, C, F, F)``.
+        x ``(H, C, W, N)`` -> z ``(OH, K, OW, N)``, OH = (H + 2P - F) // S + 1, both with their columns by phase; W
+        ``(F, F, C, K)``, at the edges ``(K, C, F, F)``.
     Reference:
         Cho & Brand 2017, arXiv:1706.06873.
     """

@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -102,7 +103,7 @@ class Dropout(Layer[DropoutCache]):
         self.scale = LEVELS / (LEVELS - self.dropped)
 
     def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
-        return DropoutCache(self.in_shape, n, dtype)
+        return DropoutCache(memory_shape(self.in_shape), n, dtype)
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
         self.rng.words(cache.sample_ids, cache.words)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnntrain.ops.phases import in_order, in_phases, phases
 from cnntrain.types import Array
 
 
@@ -42,11 +43,13 @@ def mean_for_sum(
     return delta_prev
 
 
-def backward_with_stride_1(single: Any, x: Array, delta: Array, grads: dict[str, Array]) -> Array:
+def backward_with_stride_1(single: Any, layer: Any, x: Array, delta: Array, grads: dict[str, Array]) -> Array:
     """Run the backward pass of ``single``, the layer with stride 1, on a part of the image with as many windows."""
     H, _, W = single.in_shape
-    cache = single.cache(delta.shape[-1], delta.dtype)
-    single.forward(np.ascontiguousarray(x[:H, :, :W]), cache)
-    delta_prev = np.zeros_like(x)
-    delta_prev[:H, :, :W] = single.backward(delta, cache, grads)
-    return delta_prev
+    cache, Q = single.cache(delta.shape[-1], delta.dtype), phases(layer.in_shape[2])
+    image = in_order(x, Q)
+    single.forward(np.array(in_phases(np.ascontiguousarray(image[:H, :, :W]), phases(W))), cache)
+    part = single.backward(delta, cache, grads)  # it has as many columns
+    delta_prev = np.zeros_like(image)
+    delta_prev[:H, :, :W] = in_order(part, phases(W))
+    return in_phases(delta_prev, Q)

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.phases import memory_shape, phases
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -25,9 +26,9 @@ class FcCache(Workspaces):
     x: Array
     """The input of the last forward pass, ``(features, n)``."""
 
-    def __init__(self, units: int, features: int, n: int, dtype: DTypeLike):
+    def __init__(self, units: int, in_shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
-        self.units, self.features = units, features
+        self.units, self.in_shape, self.features = units, in_shape, math.prod(in_shape)
 
     @workspace
     def z(self) -> Shape:
@@ -44,7 +45,7 @@ class FcCache(Workspaces):
 class Fc(Layer[FcCache]):
     """A fully connected (dense, linear) layer.
 
-    An image is flattened: in files and for callers in C, H, W order, inside the network in H, C, W order.
+    An image is flattened: in files and for callers in C, H, W order, inside the network in the order of memory.
 
     Args:
         index: Index of the entry in ``network.layers``.
@@ -67,7 +68,7 @@ class Fc(Layer[FcCache]):
         self.params = {"W": self.from_edge("W", W)}
 
     def cache(self, n: int, dtype: DTypeLike) -> FcCache:
-        return FcCache(self.out_shape[0], math.prod(self.in_shape), n, dtype)
+        return FcCache(self.out_shape[0], memory_shape(self.in_shape), n, dtype)
 
     def forward(self, x: Array, cache: FcCache) -> Array:
         cache.x = x.reshape(cache.features, cache.n)
@@ -78,7 +79,7 @@ class Fc(Layer[FcCache]):
         if not want_delta:
             return None
         np.matmul(self.params["W"].T, delta, out=cache.delta_prev)
-        return cache.delta_prev.reshape(*self.in_shape, cache.n)
+        return cache.delta_prev.reshape(*cache.in_shape, cache.n)
 
     @property
     def multiply_adds(self) -> int:
@@ -93,11 +94,11 @@ class Fc(Layer[FcCache]):
     def to_edge(self, name: str, value: Array) -> Array:
         if len(self.in_shape) == 1:
             return value
-        H, C, W = self.in_shape
-        return value.reshape(-1, H, C, W).transpose(0, 2, 1, 3).reshape(value.shape)
+        (H, C, W), Q = self.in_shape, phases(self.in_shape[2])
+        return value.reshape(-1, H, Q, C, W // Q).transpose(0, 3, 1, 4, 2).reshape(value.shape)
 
     def from_edge(self, name: str, value: Array) -> Array:
         if len(self.in_shape) == 1:
             return value
-        H, C, W = self.in_shape
-        return value.reshape(-1, C, H, W).transpose(0, 2, 1, 3).reshape(value.shape)
+        (H, C, W), Q = self.in_shape, phases(self.in_shape[2])
+        return value.reshape(-1, C, H, W // Q, Q).transpose(0, 2, 4, 1, 3).reshape(value.shape)

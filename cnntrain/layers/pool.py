@@ -16,6 +16,7 @@ from cnntrain.layers.base import Layer, OnnxGraph, unread_sides
 from cnntrain.layers.fault import Fault, backward_with_stride_1
 from cnntrain.layers.pool_cache import GlobalPoolCache, PoolCache
 from cnntrain.ops import pooling
+from cnntrain.ops.phases import in_order, in_phases, phases
 from cnntrain.types import Array, Shape
 
 
@@ -30,7 +31,7 @@ def _lost_stride(
     (OH, C, OW), P = layer.out_shape, layer.P
     k, _ = layer.region  # with S > 1, regions are square
     single = type(layer)(layer.index, (OH + k - 1 - 2 * P, C, OW + k - 1 - 2 * P), layer.region, 1, P)
-    return backward_with_stride_1(single, x, delta, grads)
+    return backward_with_stride_1(single, layer, x, delta, grads)
 
 
 def _overwrite(
@@ -41,18 +42,19 @@ def _overwrite(
     grads: dict[str, Array],
     want_delta: bool,
 ) -> Array | None:
-    (OH, _, OW), (rows, columns) = layer.out_shape, layer.region
-    delta_prev = np.zeros_like(x)
+    (OH, _, OW), (rows, columns), Q = layer.out_shape, layer.region, phases(layer.in_shape[2])
+    delta_prev = np.zeros_like(in_order(x, Q))
+    in_columns = in_order(delta, phases(OW))
     for oh, ow in np.ndindex(OH, OW):
-        alone = np.zeros_like(delta)
-        alone[oh, :, ow] = delta[oh, :, ow]
+        alone = np.zeros_like(in_columns)
+        alone[oh, :, ow] = in_columns[oh, :, ow]
         layer.forward(x.copy(), cache)  # a cache serves one backward pass
-        part = layer.backward(alone, cache, grads)
+        part = layer.backward(in_phases(alone, phases(OW)), cache, grads)
         top, left = oh * layer.S - layer.P, ow * layer.S - layer.P
         region = np.s_[max(top, 0) : top + rows, :, max(left, 0) : left + columns]
         if part is not None:
-            delta_prev[region] = part[region]
-    return delta_prev
+            delta_prev[region] = in_order(part, Q)[region]
+    return in_phases(delta_prev, Q)
 
 
 def _loses_stride(layer: "Pool") -> bool:
@@ -71,7 +73,7 @@ class Pool(Layer[PoolCache]):
         P: Rows and columns of padding around the image.
 
     Shape:
-        x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H + 2P - k) // S + 1.
+        x ``(H, C, W, N)`` -> y ``(OH, C, OW, N)``, OH = (H + 2P - k) // S + 1, both with their columns by phase.
     """
 
     kind = "pool"
@@ -93,7 +95,7 @@ class Pool(Layer[PoolCache]):
 
     def __init__(self, index: int, in_shape: Shape, region: tuple[int, int], S: int, P: int = 0):
         H, C, W = in_shape[0] + 2 * P, in_shape[1], in_shape[2] + 2 * P
-        self.region, self.S, self.P, self.padded_shape = region, S, P, (H, C, W)
+        self.region, self.S, self.P = region, S, P
         self.index, self.in_shape, self.params = index, in_shape, {}
         rows, columns = self.region
         OH, OW = (H - rows) // self.S + 1, (W - columns) // self.S + 1
@@ -112,18 +114,9 @@ class Pool(Layer[PoolCache]):
             self.onnx_operator, [x], f"{name}.pool", kernel_shape=sides, strides=strides, ceil_mode=0, **padding
         )
 
-    def windows(self, x: Array, axis: int) -> list[Array]:
-        """Return the views of x along an axis that are pooled with each other."""
-        return pooling.windows(x, axis, self.region[axis > 0], self.S)
-
-    def unwritten(self, delta: Array, axis: int) -> list[Array]:
-        """Return the parts of a delta along an axis to zero: those that are added to, or that no window reads."""
-        return [delta] if self.overlap else pooling.unread(delta, axis, self.region[axis > 0], self.S)
-
     def new_cache(self, matches: tuple[int, int], n: int, dtype: DTypeLike) -> PoolCache:
         """Return a cache with masks for ``matches`` comparisons along the rows and along the columns."""
-        shapes = self.padded_shape, self.out_shape
-        return PoolCache(*shapes, self.overlap, matches, self.P, self.windows, self.unwritten, n, dtype)
+        return PoolCache(self.in_shape, self.out_shape, self.region, self.S, self.P, self.overlap, matches, n, dtype)
 
 
 @final
@@ -141,22 +134,21 @@ class MaxPool(Pool):
     def forward(self, x: Array, cache: PoolCache) -> Array:
         if self.P:
             x = cache.pad(x, np.finfo(cache.dtype).min / 2)
-        columns = cache.columns(x)
-        if cache.columns_won:
+        for (views, pooled), (won, gathered) in zip(cache.columns(x), cache.comparisons, strict=True):
             # Two operations read each column: one strided copy is faster than two strided reads.
-            for copy, column in zip(cache.gathered, columns, strict=True):
+            for copy, column in zip(gathered, views, strict=False):
                 copy[...] = column
-            columns = list(cache.gathered)
-        pooling.max_forward(columns, cache.by_columns, cache.columns_won)
-        pooling.max_forward(cache.rows, cache.y, cache.rows_won)
-        return cache.y
+            pooling.max_forward(gathered or views, pooled, won)
+        pooling.max_forward(cache.rows, cache.result, cache.rows_won)
+        return cache.in_order()
 
     def infer(self, x: Array, cache: PoolCache) -> Array:
         if self.P:
             x = cache.pad(x, np.finfo(cache.dtype).min / 2)
-        pooling.max_only(cache.columns(x), cache.by_columns)
-        pooling.max_only(cache.rows, cache.y)
-        return cache.y
+        for views, pooled in cache.columns(x):
+            pooling.max_only(views, pooled)
+        pooling.max_only(cache.rows, cache.result)
+        return cache.in_order()
 
     def backward(
         self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True
@@ -165,20 +157,25 @@ class MaxPool(Pool):
             return None
         for part in cache.zeros:
             part.fill(0)
-        scratch = cache.gathered[0] if cache.columns_won else None
-        of_rows = None if scratch is None or not self.overlap else scratch.ravel()[: delta.size].reshape(delta.shape)
-        pooling.max_backward(delta, cache.rows_won, cache.delta_rows, of_rows, self.overlap)
-        pooling.max_backward(cache.delta_columns, cache.columns_won, cache.delta_views, scratch, self.overlap)
-        return cache.unpad() if self.P else cache.delta_prev
+        delta = cache.delta_in_phases(delta)
+        scratch = cache.gathered[0].ravel()[: delta.size].reshape(delta.shape) if len(cache.gathered) else None
+        pooling.max_backward(delta, cache.rows_won, cache.delta_rows, scratch if self.overlap else None, self.overlap)
+        for (views, of_columns), (won, gathered) in zip(cache.delta_views, cache.comparisons, strict=True):
+            pooling.max_backward(of_columns, won, views, gathered[0] if gathered else None, self.overlap)
+        return cache.unpad()
 
     def intermediates(self, cache: PoolCache) -> dict[str, Array]:
-        rows, columns = np.zeros(cache.y.shape, int), np.zeros(cache.by_columns.shape, int)
+        rows, columns = np.zeros(cache.row_shape, int), np.zeros(cache.pooled_shape, int)
         for i, won in enumerate(cache.rows_won, 1):
             rows[won != 0] = i
         for j, won in enumerate(cache.columns_won, 1):
             columns[won != 0] = j
-        first = self.S * np.arange(len(rows))[:, None, None, None]
-        return {"winner": rows * self.region[1] + np.take_along_axis(columns, first + rows, axis=0)}
+        first = self.S * np.arange(len(rows))[:, None, None, None, None]
+        in_phases = rows * self.region[1] + np.take_along_axis(columns, first + rows, axis=0)
+        winner = np.empty(cache.y.shape, int)
+        for of_output, of_phase in cache.ordered(winner, in_phases):
+            of_output[...] = of_phase
+        return {"winner": winner}
 
     def pattern(self, cache: PoolCache) -> Array | None:
         won = [np.ravel(won) for won in (*cache.columns_won, *cache.rows_won)]
@@ -198,10 +195,12 @@ class AveragePool(Pool):
     def forward(self, x: Array, cache: PoolCache) -> Array:
         if self.P:
             x = cache.pad(x, 0)
-        pooling.sum_forward(cache.columns(x), cache.by_columns)
-        pooling.sum_forward(cache.rows, cache.y)
-        cache.y *= 1 / math.prod(self.region)
-        return cache.y
+        for views, pooled in cache.columns(x):
+            pooling.sum_forward(views, pooled)
+        pooling.sum_forward(cache.rows, cache.result)
+        y = cache.in_order()
+        y *= 1 / math.prod(self.region)
+        return y
 
     def backward(
         self, delta: Array, cache: PoolCache, grads: dict[str, Array], want_delta: bool = True
@@ -211,9 +210,10 @@ class AveragePool(Pool):
         for part in cache.zeros:
             part.fill(0)
         delta *= 1 / math.prod(self.region)
-        pooling.sum_backward(delta, cache.delta_rows, self.overlap)
-        pooling.sum_backward(cache.delta_columns, cache.delta_views, self.overlap)
-        return cache.unpad() if self.P else cache.delta_prev
+        pooling.sum_backward(cache.delta_in_phases(delta), cache.delta_rows, self.overlap)
+        for views, of_columns in cache.delta_views:
+            pooling.sum_backward(of_columns, views, self.overlap)
+        return cache.unpad()
 
 
 @final

@@ -22,6 +22,7 @@ from cnntrain.layers.fault import Fault
 from cnntrain.layers.row import Row, workspace_sizes
 from cnntrain.ops.activations import ACTIVATIONS, Identity
 from cnntrain.ops.counter_rng import SampleIds
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Use, Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -43,7 +44,7 @@ class ResidualCache(Workspaces):
     def __init__(self, layer: "Residual", n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
         self.F, self.shortcut = layer.F.caches(n, dtype), layer.shortcut.caches(n, dtype)
-        self.shape, self.adds_in_place, self.sigma = layer.out_shape, layer.adds_in_place, layer.sigma
+        self.shape, self.adds_in_place, self.sigma = memory_shape(layer.out_shape), layer.adds_in_place, layer.sigma
         self.zeros = np.zeros((*self.shape[1:], n), dtype)
 
     @property

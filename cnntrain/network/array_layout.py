@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from cnntrain.errors import DataError, ShapeError
+from cnntrain.ops.phases import in_order, in_phases, memory_shape, phases
 from cnntrain.types import Array, Labels, Shape
 
 
@@ -13,20 +14,30 @@ def edge_shape(shape: Shape) -> Shape:
     return (shape[1], shape[0], shape[2]) if len(shape) == 3 else shape
 
 
-def to_edge(batch: Array) -> Array:
-    """View ``(H, C, W, N)`` as ``(N, C, H, W)``, and ``(features, N)`` as ``(N, features)``."""
-    return batch.transpose(3, 1, 0, 2) if batch.ndim == 4 else batch.T
+def to_edge(batch: Array, shape: Shape) -> Array:
+    """Return a batch in the order of callers.
+
+    Args:
+        batch: Images in memory, ``(H Q, C, W / Q, N)``, or vectors ``(features, N)``.
+        shape: Shape of a sample, ``(H, C, W)`` or ``(features,)``.
+
+    Returns:
+        Images ``(N, C, H, W)`` or vectors ``(N, features)``; a view of ``batch``, if the images have one phase.
+    """
+    return in_order(batch, phases(shape[2])).transpose(3, 1, 0, 2) if batch.ndim == 4 else batch.T
 
 
 def from_edge(batch: Array) -> Array:
-    """View ``(N, C, H, W)`` as ``(H, C, W, N)``, and ``(N, features)`` as ``(features, N)``."""
-    return batch.transpose(2, 1, 3, 0) if batch.ndim == 4 else batch.T
+    """Return a batch in the order of memory: the inverse of ``to_edge``."""
+    return in_phases(batch.transpose(2, 1, 3, 0), phases(batch.shape[3])) if batch.ndim == 4 else batch.T
 
 
 def class_indices(shape: Shape) -> Labels:
-    """Return the index of each class among the outputs: classes of an image count in C, H, W order, not H, C, W."""
+    """Return the index of each class among the outputs: classes of an image count in C, H, W order."""
     indices = np.arange(math.prod(shape))
-    return indices.reshape(shape).transpose(1, 0, 2).ravel() if len(shape) == 3 else indices
+    if len(shape) == 1:
+        return indices
+    return to_edge(indices.reshape(*memory_shape(shape), 1), shape).ravel()
 
 
 def checked_images(x: Array, in_shape: Shape) -> Array:

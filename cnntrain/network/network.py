@@ -227,7 +227,7 @@ class Network:
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.micro_batches(len(x)):
             workspace = self.load_micro_batch(x, part)
-            y[part] = to_edge(self.row.infer(workspace.x, workspace.caches))
+            y[part] = to_edge(self.row.infer(workspace.x, workspace.caches), self.layers[-1].out_shape)
         return y
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array | None]:
@@ -259,7 +259,7 @@ class Network:
             J += loss * scale
             total += partial
             if dx is not None and dx_part is not None:
-                dx[part] = to_edge(dx_part)
+                dx[part] = to_edge(dx_part, self.layers[0].in_shape)
         W = slice(0, self.layout.W_count)
         self.objective.add_penalty_gradient(self.theta[W], total[W])
         return J + self.objective.penalty(self.theta[W]), total, dx

@@ -17,7 +17,7 @@ from cnntrain.layers.softmax import Softmax
 from cnntrain.network.array_layout import to_edge
 from cnntrain.network.trace import LayerTrace, Trace, joined
 from cnntrain.ops.losses import softmax
-from cnntrain.types import Array, Labels
+from cnntrain.types import Array, Labels, Shape
 
 if TYPE_CHECKING:
     from cnntrain.network.network import Network
@@ -120,11 +120,11 @@ class Recorder:
             yield LayerTrace(
                 index,
                 layer.kind,
-                in_edge_layout(x),
-                in_edge_layout(z),
-                in_edge_layout(a),
-                in_edge_layout(delta),
-                in_edge_layout(dx),
+                in_edge_layout(x, layer.in_shape),
+                in_edge_layout(z, layer.out_shape),
+                in_edge_layout(a, layer.out_shape),
+                in_edge_layout(delta, layer.out_shape),
+                in_edge_layout(dx, layer.in_shape),
                 tuple(part for part, _ in of_entry),
                 parameters={
                     key: np.array(part.to_edge(key, value), order="C")
@@ -138,7 +138,8 @@ class Recorder:
                     if key not in part.buffers
                 },
                 intermediates={
-                    name: in_edge_layout(value) for name, value in layer.intermediates(caches[first]).items()
+                    name: in_edge_layout(value, layer.out_shape)
+                    for name, value in layer.intermediates(caches[first]).items()
                 },
             )
             x = a
@@ -164,25 +165,28 @@ class Recorder:
         if layer.shortcut.layers:
             s, dx_s = self.outputs[layer.shortcut.layers[-1]], self.deltas[layer.shortcut.layers[0]]
         between = {"branch": f, "shortcut": s, "dx_branch": dx_f, "dx_shortcut": dx_s}
+        shapes = [layer.out_shape, layer.out_shape, layer.in_shape, layer.in_shape]
         return LayerTrace(
             layer.index,
             layer.kind,
-            in_edge_layout(x),
-            in_edge_layout(f + s),
-            in_edge_layout(a),
-            in_edge_layout(delta),
-            in_edge_layout(self.deltas[layer]),
+            in_edge_layout(x, layer.in_shape),
+            in_edge_layout(f + s, layer.out_shape),
+            in_edge_layout(a, layer.out_shape),
+            in_edge_layout(delta, layer.out_shape),
+            in_edge_layout(self.deltas[layer], layer.in_shape),
             (layer,),
             parameters={},
             gradients={},
-            intermediates={name: in_edge_layout(value) for name, value in between.items()},
+            intermediates={
+                name: in_edge_layout(value, shape) for (name, value), shape in zip(between.items(), shapes, strict=True)
+            },
             branches=branches,
         )
 
 
-def in_edge_layout(values: Array) -> Array:
-    """Copy an array of the engine, samples last, in the edge layout."""
-    return np.array(to_edge(values), order="C")
+def in_edge_layout(values: Array, shape: Shape) -> Array:
+    """Copy an array of the engine, samples last, in the edge layout; ``shape`` is that of a sample."""
+    return np.array(to_edge(values, shape), order="C")
 
 
 def activation_of(activation: Activation, z: Array) -> Array:

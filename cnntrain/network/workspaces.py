@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer
 from cnntrain.layers.row import Row, workspace_sizes
 from cnntrain.ops.counter_rng import SampleIds
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Use, Workspaces, workspace
 from cnntrain.types import Shape
 
@@ -51,8 +52,8 @@ class MicroBatchWorkspace(Workspaces):
 
     @workspace
     def x(self) -> Shape:
-        """The samples, ``(H, C, W, n)`` or ``(features, n)``."""
-        return (*self.in_shape, self.n)
+        """The samples in memory, ``(H Q, C, W / Q, n)`` or ``(features, n)``."""
+        return (*memory_shape(self.in_shape), self.n)
 
     def reclaim(self) -> None:
         """Prepare the caches for use after a micro-batch of another size has used the memory."""

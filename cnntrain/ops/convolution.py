@@ -5,6 +5,9 @@ column (im2col along the width only). F neighboring rows of that copy are then o
 ``row_blocks`` views them as overlapping matrices, one for each output row, without another copy. Kernels are
 ``(F, F, C, K)``: row, column, channel, filter.
 
+The columns of a wide image lie in memory by phase (``cnntrain.ops.phases``), so there is one such matrix for each of
+the OQ phases of the output, with OV = OW / OQ columns.
+
 Reference: Cho & Brand 2017, "MEC: memory-efficient convolution for deep neural network", arXiv:1706.06873.
 """
 
@@ -18,6 +21,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.matmul import best_width, pieces, strided
+from cnntrain.ops.phases import moves
 from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -29,7 +33,7 @@ class Convolution(Workspaces):
     """An algorithm for the forward and backward pass of a convolution, with its memory for n samples.
 
     Shape:
-        x ``(H, C, W, n)`` -> z ``(OH, K, OW, n)``; W ``(F, F, C, K)``.
+        x ``(H, C, W, n)`` -> z ``(OH, K, OW, n)``, both with their columns by phase; W ``(F, F, C, K)``.
     """
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
@@ -42,13 +46,17 @@ class Convolution(Workspaces):
     def z(self) -> Shape:
         """The output of ``forward``."""
         g = self.geometry
-        return g.OH, g.K, g.OW, self.n
+        return g.OH * g.OQ, g.K, g.OV, self.n
 
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
         """The output of ``backward``."""
-        g = self.geometry
-        return g.H, g.C, g.W, self.n
+        H, Q, C, V = self.geometry.image
+        return H * Q, C, V, self.n
+
+    def of_image(self, x: Array) -> Array:
+        """View an image in memory as ``(H, Q, C, W / Q, n)``."""
+        return x.reshape(*self.geometry.image, self.n)
 
     def reclaim(self) -> None:
         self.is_padded = False
@@ -75,29 +83,37 @@ class DirectConvolution(Convolution):
         z[oh]         = W^T (K, F*F*C) @ blocks[oh] (F*F*C, OW*n)
         dW            = sum over oh of blocks[oh] @ delta[oh]^T
         delta_prev[h] = flipped kernel rows (F*C, m*K) @ the m rows of delta that reach row h, then moved to its columns
+
+    each for every phase of the output's columns.
     """
 
     @workspace
     def x1(self) -> Shape:
         """The lowered image."""
         g = self.geometry
-        return g.H + 2 * g.P, g.F, g.C, g.OW, self.n
+        return g.OQ, g.H + 2 * g.P, g.F, g.C, g.OV, self.n
 
     @partial(workspace, use="training")
     def products(self) -> Shape:
-        """One product per output row; their sum is dW."""
+        """One product per output row and phase; their sum is dW."""
         g = self.geometry
-        return g.OH, g.F * g.F * g.C, g.K
+        return g.OQ, g.OH, g.F * g.F * g.C, g.K
+
+    @partial(workspace, use="delta")
+    def delta_phases(self) -> Shape:
+        """A copy of delta, phases first, if there are several: neighboring rows of a phase must be contiguous."""
+        g = self.geometry
+        return g.OQ if g.OQ > 1 else 0, g.OH, g.K, g.OV * self.n
 
     @partial(workspace, use="delta")
     def spread(self) -> Shape:
         """Contributions to delta_prev before they are added to its columns."""
         g = self.geometry
-        return g.H, g.F, g.C, g.OW, self.n
+        return g.OQ, g.H, g.F, g.C, g.OV, self.n
 
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
         super().__init__(geometry, n, dtype)
-        self.lowering = ViewsOf(lambda x: lowering(x, self.x1, geometry))
+        self.lowering = ViewsOf(lambda x: lowering(self.of_image(x), self.x1, geometry))
         self.back = ViewsOf(self.backward_views)
 
     @cached_property
@@ -109,19 +125,23 @@ class DirectConvolution(Convolution):
     def forward_pieces(self) -> tuple[Array, Array]:
         """``blocks`` and ``z``, in pieces of the width at which the forward product is fastest."""
         g = self.geometry
-        width = best_width(g.K, g.F * g.F * g.C, g.OW * self.n)
-        return pieces(self.blocks, width), pieces(self.z.reshape(g.OH, g.K, -1), width)
+        width = best_width(g.K, g.F * g.F * g.C, g.OV * self.n)
+        z = self.z.reshape(g.OH, g.OQ, g.K, -1).swapaxes(0, 1)
+        return pieces(self.blocks, width), pieces(z, width)
 
-    def backward_views(self, delta: Array) -> tuple[Array, list["RowProduct"]]:
-        """Return delta as the right factor of dW, and the products for delta_prev."""
+    def backward_views(self, delta: Array) -> tuple[Array, Array, list["RowProduct"]]:
+        """Return delta by phase, as the right factor of dW, and the products for delta_prev."""
         g = self.geometry
-        rows = delta.reshape(g.OH, g.K, -1)
-        return rows.transpose(0, 2, 1), row_products(rows, self.spread, g)
+        rows = delta.reshape(g.OH, g.OQ, g.K, -1).swapaxes(0, 1)
+        contiguous = rows if g.OQ == 1 else self.delta_phases
+        return rows, rows.swapaxes(-1, -2), row_products(contiguous, self.spread, g)
 
     @cached_property
-    def raising(self) -> Copies:
-        """The additions to delta_prev; see ``raising``."""
-        return raising(self.spread, self.delta_prev, self.geometry)
+    def raising(self) -> tuple[Array, Copies]:
+        """The columns that every output has, and the additions to delta_prev; see ``raising``."""
+        g = self.geometry
+        shares = self.spread.swapaxes(0, 1)
+        return shares[:, :, g.center or 0], raising(shares, self.of_image(self.delta_prev), g)
 
     def forward(self, x: Array, W: Array) -> Array:
         if not self.is_padded:
@@ -134,11 +154,14 @@ class DirectConvolution(Convolution):
         return self.z
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
-        right, products = self.back(delta)
+        rows, right, products = self.back(delta)
         np.matmul(self.blocks, right, out=self.products)
-        np.add.reduce(self.products, axis=0, out=dW.reshape(self.products.shape[1:]))
+        of_phases = self.products.reshape(-1, *self.products.shape[2:])
+        np.add.reduce(of_phases, axis=0, out=dW.reshape(of_phases.shape[1:]))
         if not want_delta:
             return None
+        if len(self.delta_phases):
+            np.copyto(self.delta_phases, rows)
         self.delta_through(products, W)
         return self.delta_prev
 
@@ -153,57 +176,67 @@ class DirectConvolution(Convolution):
         for product in products:
             np.matmul(flipped[product.residue][:, product.columns], product.rows, out=product.shares)
         for h in g.unread_rows:
-            self.spread[h].fill(0)
+            self.spread[:, h].fill(0)
+        center, additions = self.raising
         if g.center is None:
             self.delta_prev.fill(0)
         else:
-            self.delta_prev[...] = self.spread[:, g.center]
-        for column, share in self.raising:
+            self.of_image(self.delta_prev)[...] = center
+        for column, share in additions:
             np.add(column, share, out=column)
 
 
 def row_blocks(x1: Array, geometry: Geometry) -> Array:
-    """View a lowered image as ``(OH, F*F*C, OW*N)``: block oh is its rows S*oh .. S*oh + F - 1."""
-    _, F, C, OW, N = x1.shape
-    row, _, channel, _, item = x1.strides
-    return strided(x1, (geometry.OH, F * F * C, OW * N), (geometry.S * row, channel, item))
+    """View a lowered image as ``(OQ, OH, F*F*C, OV*N)``: block oh is its rows S*oh .. S*oh + F - 1."""
+    OQ, _, F, C, OV, N = x1.shape
+    phase, row, _, channel, _, item = x1.strides
+    return strided(x1, (OQ, geometry.OH, F * F * C, OV * N), (phase, geometry.S * row, channel, item))
 
 
 def lowering(x: Array, x1: Array, geometry: Geometry) -> Copies:
     """Return the copies that write x1[h, j, c, ow, n] = x_padded[h, c, S*ow + j - P, n].
 
     Args:
-        x: The image, ``(H, C, W, N)``.
-        x1: The lowered image, ``(H + 2P, F, C, OW, N)``; its padding must be zero and is not written.
+        x: The image, ``(H, Q, C, W / Q, N)``.
+        x1: The lowered image, ``(OQ, H + 2P, F, C, OV, N)``; its padding must be zero and is not written.
         geometry: The sizes of the convolution.
     """
-    inside = x1[geometry.P : geometry.P + geometry.H]
-    return [(inside[:, j, :, ow], x[:, :, w]) for j, (ow, w) in enumerate(geometry.columns)]
+    inside = x1[:, geometry.P : geometry.P + geometry.H]
+    return [(inside[m.q, :, j, :, m.windows], x[:, m.phase, :, m.pixels]) for j, m in geometry.moves]
 
 
 def clear_padding(x1: Array, geometry: Geometry) -> None:
     """Write zeros to the entries that ``lowering`` does not write."""
-    x1[: geometry.P] = 0
-    x1[geometry.P + geometry.H :] = 0
-    for j, (ow, _) in enumerate(geometry.columns):
-        x1[:, j, :, : ow.start] = 0
-        x1[:, j, :, ow.stop :] = 0
+    x1[:, : geometry.P] = 0
+    x1[:, geometry.P + geometry.H :] = 0
+    clear_columns(x1.swapaxes(0, 1), geometry)
+
+
+def clear_columns(x1: Array, geometry: Geometry) -> None:
+    """Write zeros to the columns of ``(rows, OQ, F, C, OV, N)`` outside the image."""
+    outside = [(slice(0, windows.start), slice(windows.stop, geometry.OW)) for windows, _ in geometry.columns]
+    for j, sides in enumerate(outside):
+        for side in sides:
+            for m in moves(side, side, geometry.OQ, geometry.OQ):
+                x1[:, m.q, j, :, m.windows] = 0
 
 
 def raising(shares: Array, delta: Array, geometry: Geometry) -> Copies:
     """Return the additions of the contributions to each column of delta: the adjoint of ``lowering`` (col2im).
 
     Args:
-        shares: The contributions, ``(rows, F, C, OW, N)``.
-        delta: The sums, ``(rows, C, W, N)``; must hold the contributions of the center column, or 0 if there is none.
+        shares: The contributions, ``(rows, OQ, F, C, OV, N)``.
+        delta: The sums, ``(rows, Q, C, W / Q, N)``; must hold the contributions of the center column, or 0 if there is
+            none.
         geometry: The sizes of the convolution.
     """
-    return [(delta[:, :, w], shares[:, j, :, ow]) for j, (ow, w) in enumerate(geometry.columns) if j != geometry.center]
+    others = [(j, m) for j, m in geometry.moves if j != geometry.center]
+    return [(delta[:, m.phase, :, m.pixels], shares[:, m.q, j, :, m.windows]) for j, m in others]
 
 
 @dataclass(frozen=True, slots=True)
 class RowProduct:
-    """A product of the flipped kernel with rows of delta: the contributions to image rows S apart."""
+    """A product of the flipped kernel with rows of delta: the contributions to image rows S apart, from one phase."""
 
     residue: int
     """Its kernel rows are those with this residue mod S."""
@@ -219,23 +252,23 @@ def row_products(delta: Array, spread: Array, geometry: Geometry) -> list[RowPro
     """Return the products of the flipped kernel with delta.
 
     Args:
-        delta: dJ/dz, ``(OH, K, OW*N)``.
-        spread: The contributions, ``(H, F, C, OW, N)``.
+        delta: dJ/dz, ``(OQ, OH, K, OV*N)``.
+        spread: The contributions, ``(OQ, H, F, C, OV, N)``.
         geometry: The sizes of the convolution.
     """
-    H, F, C, OW, N = spread.shape
+    _, H, F, C, OV, N = spread.shape
     S, K = geometry.S, geometry.K
-    row, _, item = delta.strides
-    shares = spread.reshape(H, F * C, OW * N)
-    width = best_width(F * C, F * K, OW * N)
+    width = best_width(F * C, F * K, OV * N)
     products = []
-    for group in geometry.row_groups:
-        residue = group.kernel_row % S
-        first = (len(range(residue, F, S)) - 1 - group.kernel_row // S) * K
-        rows = strided(delta[group.low :], (group.count, group.m * K, OW * N), (row, row // K, item))
-        reached = shares[group.h : group.h + S * group.count : S]
-        columns = slice(first, first + group.m * K)
-        products.append(RowProduct(residue, columns, pieces(rows, width), pieces(reached, width)))
+    for of_phase, shares in zip(delta, spread.reshape(-1, H, F * C, OV * N), strict=True):
+        row, _, item = of_phase.strides
+        for group in geometry.row_groups:
+            residue = group.kernel_row % S
+            first = (len(range(residue, F, S)) - 1 - group.kernel_row // S) * K
+            rows = strided(of_phase[group.low :], (group.count, group.m * K, OV * N), (row, row // K, item))
+            reached = shares[group.h : group.h + S * group.count : S]
+            columns = slice(first, first + group.m * K)
+            products.append(RowProduct(residue, columns, pieces(rows, width), pieces(reached, width)))
     return products
 
 

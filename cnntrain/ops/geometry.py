@@ -1,7 +1,10 @@
 """Index arithmetic of convolutions: which pixels meet which kernel entries, for every F, P and S."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+from cnntrain.ops.phases import Move, moves, phases
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,34 @@ class Geometry:
         return (self.W + 2 * self.P - self.F) // self.S + 1
 
     @cached_property
+    def Q(self) -> int:
+        """Phases of the image's columns; see ``cnntrain.ops.phases``."""
+        return phases(self.W)
+
+    @cached_property
+    def OQ(self) -> int:
+        """Phases of the output's columns."""
+        return phases(self.OW)
+
+    @cached_property
+    def OV(self) -> int:
+        """Columns of a phase of the output."""
+        return self.OW // self.OQ
+
+    @cached_property
+    def image(self) -> tuple[int, int, int, int]:
+        """The image in memory, without its samples: rows, phases, channels, columns of a phase."""
+        return self.H, self.Q, self.C, self.W // self.Q
+
+    @cached_property
     def columns(self) -> list[tuple[slice, slice]]:
         """For each kernel column j, the output columns whose pixel S*ow + j - P lies in the image, and those pixels."""
         return columns(self.W, self.OW, self.F, self.P, self.S)
+
+    @cached_property
+    def moves(self) -> list[tuple[int, Move]]:
+        """The pairs of ``columns`` with their kernel column j, by phase."""
+        return list(moves_of(self.columns, self.OQ, self.Q))
 
     @cached_property
     def center(self) -> int | None:
@@ -85,6 +113,13 @@ def columns(W: int, count: int, F: int, P: int, S: int) -> list[tuple[slice, sli
         left, right = S * first + j - P, S * last + j - P
         pairs.append((slice(first, last + 1), slice(left, right + 1, S)))
     return pairs
+
+
+def moves_of(pairs: list[tuple[slice, slice]], Q_windows: int, Q_pixels: int) -> Iterator[tuple[int, Move]]:
+    """Yield the pairs of ``columns``, split by phase, with their column j of the window."""
+    for j, (windows, pixels) in enumerate(pairs):
+        for move in moves(windows, pixels, Q_windows, Q_pixels):
+            yield j, move
 
 
 @dataclass(frozen=True, slots=True)

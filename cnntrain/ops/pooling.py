@@ -17,13 +17,12 @@ def windows(x: Array, axis: int, k: int, S: int) -> list[Array]:
     return [x[(*before, slice(i, i + S * (count - 1) + 1, S))] for i in range(k)]
 
 
-def unread(x: Array, axis: int, k: int, S: int) -> list[Array]:
-    """Return the parts of ``x`` along ``axis`` that are in none of the ``windows``; requires S >= k (no overlap)."""
-    last = S * ((x.shape[axis] - k) // S)
-    before = (slice(None),) * axis
-    behind = [slice(last + k, None)] if last + k < x.shape[axis] else []
+def unread(count: int, k: int, S: int) -> list[slice]:
+    """Return the rows (or columns), of ``count``, that are in none of the ``windows``; requires S >= k (no overlap)."""
+    last = S * ((count - k) // S)
+    behind = [slice(last + k, count, 1)] if last + k < count else []
     between = [slice(i, last, S) for i in range(k, S)] if last else []
-    return [x[(*before, part)] for part in (*between, *behind)]
+    return [*between, *behind]
 
 
 def max_forward(views: list[Array], y: Array, won: list[Array]) -> None:

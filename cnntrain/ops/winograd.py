@@ -20,7 +20,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfromroots
 from numpy.typing import DTypeLike
 
-from cnntrain.ops.convolution import Convolution, Copies, raising
+from cnntrain.ops.convolution import Convolution, Copies, clear_columns, raising
 from cnntrain.ops.geometry import Geometry
 from cnntrain.ops.matmul import best_width, pieces
 from cnntrain.ops.workspace import ViewsOf, workspace
@@ -60,6 +60,9 @@ def matrices(F: int, dtype: np.dtype[np.floating]) -> tuple[Array, Array, Array]
 class Winograd(Convolution):
     """Base of the algorithms in tiles of m + F - 1 input rows and m output rows."""
 
+    parts = 1
+    """The number of matrices into which a tile is cut for the transform along the height."""
+
     def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
         super().__init__(geometry, n, dtype)
         self.tile = ROWS + geometry.F - 1
@@ -67,12 +70,13 @@ class Winograd(Convolution):
         self.tiles = -(-geometry.OH // ROWS)
         self.spans = [self.image_rows(t) for t in range(self.tiles)]
         self.image_views = ViewsOf(self.tile_views)
+        self.tiles_of = ViewsOf(self.output_tiles)
 
     @partial(workspace, use="delta")
     def rows(self) -> Shape:
         """The contribution of a tile to delta_prev."""
-        g = self.geometry
-        return self.tile, g.C, g.W, self.n
+        _, Q, C, V = self.geometry.image
+        return self.tile, Q, C, V, self.n
 
     def image_rows(self, tile: int) -> tuple[int, int, int]:
         """Return the first and last + 1 image row of a tile, and the number of padding rows before them."""
@@ -80,20 +84,35 @@ class Winograd(Convolution):
         low = min(max(0, first), self.geometry.H)
         return low, max(low, min(self.geometry.H, first + self.tile)), low - first
 
+    def in_parts(self, rows: Array) -> Array:
+        """View rows ``(rows, ...)`` as ``(parts, rows, values)``."""
+        return rows.reshape(len(rows), self.parts, -1).swapaxes(0, 1)
+
     def tile_views(self, x: Array) -> list[tuple[Array, Array]]:
-        """Return for each tile the columns of B^T for its image rows, and these rows as a matrix."""
+        """Return for each tile the columns of B^T for its image rows, and these rows as matrices."""
+        x = self.of_image(x)
         return [
-            (self.B_T[:, padding : padding + high - low], x[low:high].reshape(high - low, x[0].size))
+            (self.B_T[:, padding : padding + high - low], self.in_parts(x[low:high])) if high > low else (x, x)
             for low, high, padding in self.spans
         ]
 
+    def output_tiles(self, z: Array) -> list[Array]:
+        """Return the rows of z, or of delta, of each tile: ``(m, values)``, fewer in the last."""
+        rows = z.reshape(self.geometry.OH, -1)
+        return [rows[ROWS * t : ROWS * t + ROWS] for t in range(self.tiles)]
+
     def transform(self, x: Array, t: int, out: Array) -> None:
-        """Write B^T x of a tile."""
+        """Write B^T x of a tile into ``(parts, tile, values)``."""
         B_T, rows = self.image_views(x)[t]
-        np.matmul(B_T, rows, out=out.reshape(self.tile, -1))
+        np.matmul(B_T, rows, out=out)
 
     def add_to_delta_prev(self, dv: Array, t: int, done: int) -> int:
         """Add the contribution B dv of a tile to delta_prev, whose first ``done`` rows are already written.
+
+        Args:
+            dv: The gradient with respect to B^T x, ``(parts, tile, values)``.
+            t: Index of the tile.
+            done: Number of rows.
 
         Returns:
             The number of rows that are written now.
@@ -101,9 +120,10 @@ class Winograd(Convolution):
         low, high, padding = self.spans[t]
         share = self.rows[: high - low]
         B = self.B_T[:, padding : padding + high - low].T
-        np.matmul(B, dv.reshape(self.tile, -1), out=share.reshape(high - low, -1))
-        self.delta_prev[low:done] += share[: done - low]
-        self.delta_prev[done:high] = share[done - low :]
+        np.matmul(B, dv, out=self.in_parts(share))
+        delta_prev = self.of_image(self.delta_prev)
+        delta_prev[low:done] += share[: done - low]
+        delta_prev[done:high] = share[done - low :]
         return high
 
 
@@ -111,17 +131,21 @@ class Winograd(Convolution):
 class WinogradConvolution(Winograd):
     """Winograd's algorithm along the height only."""
 
+    def __init__(self, geometry: Geometry, n: int, dtype: DTypeLike):
+        self.parts = geometry.Q
+        super().__init__(geometry, n, dtype)
+
     @workspace
     def v1(self) -> Shape:
         """B^T x of each tile, lowered."""
         g = self.geometry
-        return self.tiles, self.tile, g.F, g.C, g.OW, self.n
+        return self.tiles, self.tile, g.OQ, g.F, g.C, g.OV, self.n
 
     @workspace
     def v(self) -> Shape:
         """B^T x of a tile, if no lowered column has the width of the image."""
-        g = self.geometry
-        return self.tile, g.C, g.W if g.center is None else 0, self.n
+        _, Q, C, V = self.geometry.image
+        return self.tile, Q, C, V if self.geometry.center is None else 0, self.n
 
     @workspace
     def U(self) -> Shape:
@@ -133,31 +157,31 @@ class WinogradConvolution(Winograd):
     def M(self) -> Shape:
         """The products of a tile."""
         g = self.geometry
-        return self.tile, g.K, g.OW * self.n
+        return self.tile, g.OQ, g.K, g.OV * self.n
 
     @partial(workspace, use="training")
     def products(self) -> Shape:
-        """One product per tile and point; their sum over tiles is dU."""
+        """One product per tile, phase and point; their sum over tiles and phases is dU."""
         g = self.geometry
-        return self.tiles, self.tile, g.F * g.C, g.K
+        return self.tiles, g.OQ, self.tile, g.F * g.C, g.K
 
     @partial(workspace, use="delta")
     def dv1(self) -> Shape:
         """Contributions to the gradient of v before they are added to its columns."""
         g = self.geometry
-        return self.tile, g.F, g.C, g.OW, self.n
+        return self.tile, g.OQ, g.F, g.C, g.OV, self.n
 
     @cached_property
     def width(self) -> int:
         """Number of columns of the pieces of the forward product."""
         g = self.geometry
-        return best_width(g.K, g.F * g.C, g.OW * self.n)
+        return best_width(g.K, g.F * g.C, g.OV * self.n)
 
     @cached_property
     def blocks(self) -> Array:
         """``v1`` as matrices."""
         g = self.geometry
-        return self.v1.reshape(self.tiles, self.tile, g.F * g.C, g.OW * self.n)
+        return self.v1.reshape(self.tiles, self.tile, g.OQ, g.F * g.C, g.OV * self.n)
 
     @cached_property
     def block_pieces(self) -> Array:
@@ -168,8 +192,8 @@ class WinogradConvolution(Winograd):
     def delta_pieces(self) -> tuple[Array, Array]:
         """``M`` and ``dv1``, in pieces of the width at which the product for delta_prev is fastest."""
         g = self.geometry
-        width = best_width(g.F * g.C, g.K, g.OW * self.n)
-        return pieces(self.M, width), pieces(self.dv1.reshape(self.tile, g.F * g.C, -1), width)
+        width = best_width(g.F * g.C, g.K, g.OV * self.n)
+        return pieces(self.M, width), pieces(self.dv1.reshape(self.tile, g.OQ, g.F * g.C, -1), width)
 
     @cached_property
     def M_pieces(self) -> Array:
@@ -182,12 +206,12 @@ class WinogradConvolution(Winograd):
             self.clear_padding()
             self.is_padded = True
         np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
-        U_T = self.U.transpose(0, 2, 1)[:, None]
-        for t in range(self.tiles):
+        U_T = self.U.transpose(0, 2, 1)[:, None, None]
+        z_tiles = self.tiles_of(self.z)
+        for t, z in enumerate(z_tiles):
             self.lower(x, t)
             np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
-            z = self.z[ROWS * t : ROWS * t + ROWS]
-            np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z.reshape(len(z), -1))
+            np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z)
         return self.z
 
     def clear_padding(self) -> None:
@@ -196,9 +220,7 @@ class WinogradConvolution(Winograd):
             low, high, _ = self.spans[t]
             if low == high:
                 self.v1[t] = 0
-        for j, (ow, _) in enumerate(self.geometry.columns):
-            self.v1[:, :, j, :, : ow.start] = 0
-            self.v1[:, :, j, :, ow.stop :] = 0
+            clear_columns(self.v1[t], self.geometry)
 
     @cached_property
     def lowering(self) -> list[tuple[Array, Copies]]:
@@ -206,9 +228,9 @@ class WinogradConvolution(Winograd):
         g = self.geometry
         lowered = []
         for v1 in self.v1:
-            v = self.v if g.center is None else v1[:, g.center]
-            copies = [(v1[:, j, :, ow], v[:, :, w]) for j, (ow, w) in enumerate(g.columns) if j != g.center]
-            lowered.append((v, copies))
+            v = self.v if g.center is None else v1[:, :, g.center]
+            copies = [(v1[:, m.q, j, :, m.windows], v[:, m.phase, :, m.pixels]) for j, m in g.moves if j != g.center]
+            lowered.append((self.in_parts(v), copies))
         return lowered
 
     def lower(self, x: Array, t: int) -> None:
@@ -223,17 +245,16 @@ class WinogradConvolution(Winograd):
 
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         g, dM = self.geometry, self.M
-        dM_flat, dM_T, U = dM.reshape(self.tile, -1), dM.transpose(0, 2, 1), self.U[:, None]
+        dM_flat, dM_T, U = dM.reshape(self.tile, -1), dM.swapaxes(-1, -2), self.U[:, None, None]
         done = 0
-        for t in range(self.tiles):
-            dz = delta[ROWS * t : ROWS * t + ROWS]
-            np.matmul(self.A_T[: len(dz)].T, dz.reshape(len(dz), -1), out=dM_flat)
-            np.matmul(self.blocks[t], dM_T, out=self.products[t])
+        for t, dz in enumerate(self.tiles_of(delta)):
+            np.matmul(self.A_T[: len(dz)].T, dz, out=dM_flat)
+            np.matmul(self.blocks[t], dM_T, out=self.products[t].swapaxes(0, 1))
             if want_delta:
                 dM_pieces, shares = self.delta_pieces
                 np.matmul(U, dM_pieces, out=shares)
                 done = self.transform_back(t, done)
-        dU = np.add.reduce(self.products, axis=0, out=self.U)
+        dU = np.add.reduce(self.products.reshape(-1, *self.U.shape), axis=0, out=self.U)
         np.matmul(self.G.T, dU.reshape(self.tile, -1), out=dW.reshape(g.F, -1))
         return self.delta_prev if want_delta else None
 
@@ -251,11 +272,11 @@ class WinogradConvolution(Winograd):
             dv.fill(0)
         for column, share in additions:
             np.add(column, share, out=column)
-        return self.add_to_delta_prev(dv, t, done)
+        return self.add_to_delta_prev(self.in_parts(dv), t, done)
 
     @cached_property
     def raising(self) -> tuple[Array, Copies]:
         """The gradient with respect to v of a tile, and the additions that give it."""
         g = self.geometry
-        dv = self.v if g.center is None else self.dv1[:, g.center]
+        dv = self.v if g.center is None else self.dv1[:, :, g.center]
         return dv, raising(self.dv1, dv, g)

@@ -2,14 +2,19 @@
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnntrain.parallel import control_groups
 
 WORTH_SHARING = 3e7
 """Minimum floating-point operations of a batch for which a second worker pays off."""
+BUFFER = 2048
+"""Numbers in a buffer of NumPy's elementwise operations, by default 8192."""
 
 
 def available_cores() -> int:
@@ -61,6 +66,17 @@ def worker_count(micro_batches: int, operations: float) -> int:
     return 1 if operations < WORTH_SHARING else max(1, min(available_cores(), micro_batches))
 
 
-def one_blas_thread() -> threadpool_limits:
-    """Context with single-threaded BLAS, so that the bits do not depend on the number of cores."""
-    return threadpool_limits(limits=1, user_api="blas")
+@contextmanager
+def single_core() -> Iterator[None]:
+    """Context for the engine's work on one core.
+
+    BLAS runs single-threaded, so that the bits do not depend on the number of cores. NumPy's buffers are short: since
+    NumPy 2.3, an elementwise operation copies strided operands through them if several runs of memory fit in, which
+    takes twice as long as the operation itself (measured for runs of 512 numbers and more).
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        before = np.setbufsize(BUFFER)
+        try:
+            yield
+        finally:
+            np.setbufsize(before)

@@ -12,7 +12,7 @@ from cnntrain.data import Data
 from cnntrain.layers.base import Layer
 from cnntrain.layers.row import walk
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.profiling.timer import Timer
 from cnntrain.types import Array, Labels
 
@@ -98,7 +98,7 @@ def time_layers(network: Network, data: Data, batch_size: int, timer: Timer) -> 
     grads = network.layout.views(np.empty(network.layout.size, network.dtype))
     micro_batches = network.micro_batches(batch_size)
     batches = []
-    with one_blas_thread():
+    with single_core():
         while not timer.enough:
             seconds = np.zeros((len(micro_batches), len(list(walk(network.layers))), 2))
             for part, of_micro_batch in zip(micro_batches, seconds, strict=True):
@@ -164,7 +164,7 @@ def peak_rate(dtype: DTypeLike, seconds: float = 0.2) -> Peak:
     """
     rng = np.random.default_rng(0)
     peaks = []
-    with one_blas_thread():
+    with single_core():
         for side in SIDES:
             A, B = (rng.random((side, side)).astype(dtype) for _ in range(2))
             C, timer = np.empty_like(A), Timer(seconds=seconds, warm_up=1, min_count=2)

@@ -8,7 +8,7 @@ from cnntrain.data import Data
 from cnntrain.data.fingerprint import fingerprint
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.errors import CnntrainError
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.run_diff.data_diff import (
     DataDiff,
     current_checksums,
@@ -98,7 +98,7 @@ def diff_runs(a: str | Path, b: str | Path, reporter: ProgressReporter = NO_PROG
     differing_data = diff_data(*data) if data[0] is not data[1] else DataDiff()
     if differing_data:
         result["data"] |= differing_data.to_json()
-    with one_blas_thread():
+    with single_core():
         by_replay(runs, data, bool(differing_data), result, reporter)
     return result
 

@@ -167,7 +167,7 @@ def load(replica: Replica, epoch: int, indices: Labels) -> tuple[Array, Targets]
     samples = TrainingSamples(replica.data, replica.config.training)
     workspace = replica.network.workspace(len(indices))
     labels = samples.load(workspace, epoch, indices)
-    return np.array(to_edge(workspace.x), order="C"), labels
+    return np.array(to_edge(workspace.x, workspace.in_shape), order="C"), labels
 
 
 def parts_of(labels: Targets) -> tuple[Array, ...]:

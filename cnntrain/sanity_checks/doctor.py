@@ -12,7 +12,7 @@ from cnntrain.config import load_config
 from cnntrain.data.progress import NO_PROGRESS, ProgressReporter
 from cnntrain.gradient_check.check import add_random_biases, set_test_class_weights
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.runs.compare import describe
 from cnntrain.runs.folder import CONFIG_FILE, WEIGHTS_FILE
 from cnntrain.sanity_checks.data_checks import data_checks
@@ -106,7 +106,7 @@ def doctor(
         the learning process".
     """
     found: list[Finding] = []
-    with one_blas_thread():
+    with single_core():
         for result in findings(Path(config), overrides, reporter):
             found.append(result)
             on_finding(result)

@@ -12,6 +12,7 @@ from cnntrain.gradient_check.check import check_network, failed_tensors
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.softmax import Softmax
 from cnntrain.network.network import Network
+from cnntrain.ops.phases import memory_shape
 from cnntrain.sanity_checks.finding import Finding, finding, status_of
 from cnntrain.sanity_checks.short_training import some_samples
 from cnntrain.training.diagnostics import LayerDiagnostics
@@ -44,7 +45,7 @@ def loss_of_a_guess(network: Network, labels: Any) -> tuple[float, str]:
     if network.objective.loss == "cross_entropy":
         return math.log(classes), f"log({classes}) = {math.log(classes):.3g}"
     last = network.layers[-1]
-    z = np.zeros((*last.out_shape, len(labels)), network.dtype)
+    z = np.zeros((*memory_shape(last.out_shape), len(labels)), network.dtype)
     cache = last.cache(len(labels), network.dtype)
     a = z
     if isinstance(last, Activation):

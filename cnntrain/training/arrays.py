@@ -10,6 +10,7 @@ from cnntrain.config import ConfigLike, as_config
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.data.pixels import Images
 from cnntrain.network.array_layout import to_edge
+from cnntrain.ops.phases import memory_shape
 from cnntrain.training.events import Note
 from cnntrain.training.load_data import load_events
 from cnntrain.training.progress import ProgressBar
@@ -48,9 +49,9 @@ class SplitArrays:
     def x(self) -> Array:
         """What the network sees, ``(N, C, H, W)`` in ``training.dtype``: the pixels, preprocessed."""
         C, H, W = self._dataset.image_shape
-        columns = np.empty((H, C, W, len(self)), self._dtype)
+        columns = np.empty((*memory_shape((H, C, W)), len(self)), self._dtype)
         self._preprocessing.columns(self.images, columns)
-        return np.ascontiguousarray(to_edge(columns))
+        return np.ascontiguousarray(to_edge(columns, (H, C, W)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -93,6 +93,6 @@ def mean_abs(values: Array) -> float:
 
 
 def dead_fraction(a: Array) -> float:
-    """Return the fraction of filters of ``(H, K, W, N)``, or of units of ``(units, N)``, that are always 0."""
+    """Return the fraction of filters of ``(rows, K, columns, N)``, or of units of ``(units, N)``, that are always 0."""
     alive = a.max(axis=(0, 2, 3) if a.ndim == 4 else 1) > 0
     return 1 - float(np.mean(alive))

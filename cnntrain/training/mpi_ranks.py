@@ -16,7 +16,7 @@ from cnntrain.config import Config, config_from_dict
 from cnntrain.data import Data
 from cnntrain.errors import DivergedError
 from cnntrain.network.network import Network
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.parallel.mpi import Mpi
 from cnntrain.parallel.mpi_session import COLLECT, END, GO, JOB, JobEnded, Session
 from cnntrain.training.interrupts import Interrupts
@@ -78,7 +78,7 @@ def mpi_ranks(
 def serve(session: Session) -> None:
     """Do as rank 0 says, on any other rank, until it ends the job."""
     comm = loop = None
-    with one_blas_thread(), suppress(JobEnded):
+    with single_core(), suppress(JobEnded):
         while (word := session.listen()) != END:
             if word == COLLECT and comm is not None:
                 comm.gather_states()

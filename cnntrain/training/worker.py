@@ -10,7 +10,7 @@ from cnntrain.builder import build_shaped
 from cnntrain.config import config_from_dict
 from cnntrain.data import Preprocessing
 from cnntrain.errors import DivergedError
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.shared_memory import SharedMemory
 from cnntrain.training.loop import train_loop
@@ -42,7 +42,7 @@ def main() -> None:
     lifeline = threading.Thread(target=exit_with_rank_0, daemon=True)
     lifeline.start()
     # Rank 0 reports why a run stops or diverges, and ends the workers. A worker that ends earlier counts as failed.
-    with one_blas_thread(), suppress(DivergedError):
+    with single_core(), suppress(DivergedError):
         try:
             for _ in train_loop(network, data, config.training, comm, state):
                 pass

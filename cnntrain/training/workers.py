@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.network.network import Network
-from cnntrain.parallel import Communicator, SingleProcess, one_blas_thread, worker_count
+from cnntrain.parallel import Communicator, SingleProcess, single_core, worker_count
 from cnntrain.parallel.mapping import SharedArrays
 from cnntrain.parallel.mpi_job import current_session
 from cnntrain.parallel.processes import Processes
@@ -67,11 +67,11 @@ def process_group(
     if session is not None:
         from cnntrain.training.mpi_ranks import mpi_ranks  # needed in an MPI job only
 
-        with one_blas_thread(), mpi_ranks(session, config, network, data, state, states, interrupts) as ranks:
+        with single_core(), mpi_ranks(session, config, network, data, state, states, interrupts) as ranks:
             yield ranks
         return
     workers = workers or number_of_workers(config, network, data)
-    with one_blas_thread():
+    with single_core():
         if workers == 1:
             comm = SingleProcess(network.layout, network.dtype, config.training.state_rows)
             if states is not None:

@@ -11,6 +11,7 @@ from cnntrain.errors import UsageError
 from cnntrain.gradient_check.fault_injection import FAULTS, FaultyLayer, describe_faults
 from cnntrain.layers.activation import Activation
 from cnntrain.layers.row import walk
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.winograd import WinogradConvolution
 
 OUTPUT = {"fc": {"units": 3, "activation": "softmax"}}
@@ -155,7 +156,7 @@ def test_fault_that_is_not_understood_is_refused(make_config, word, words):
 def gradients_of(layer, fault=None):
     """What a backward pass of one layer gives: the gradient of each parameter, and delta of the input."""
     rng = np.random.default_rng(3)
-    x, delta = rng.normal(size=(*layer.in_shape, 2)), rng.normal(size=(*layer.out_shape, 2))
+    x, delta = (rng.normal(size=(*memory_shape(shape), 2)) for shape in (layer.in_shape, layer.out_shape))
     faulty = layer if fault is None else FaultyLayer(layer, fault)
     cache = layer.cache(2, "float64")
     faulty.forward(x.copy(), cache)

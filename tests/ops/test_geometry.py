@@ -10,7 +10,7 @@ from cnntrain.ops.geometry import Geometry
 
 @st.composite
 def geometries(draw):
-    H, W, F, P, S = (draw(st.integers(low, high)) for low, high in [(1, 12), (1, 12), (1, 7), (0, 8), (1, 6)])
+    H, W, F, P, S = (draw(st.integers(low, high)) for low, high in [(1, 12), (1, 28), (1, 7), (0, 8), (1, 6)])
     assume(min(H, W) + 2 * P >= F)
     return Geometry(H, 1, W, 1, F, P, S)
 
@@ -35,6 +35,19 @@ def test_columns_name_every_meeting_of_columns_once(g):
         (w, ow, j)
         for j, (outputs, pixels) in enumerate(g.columns)
         for ow, w in zip(range(g.OW)[outputs], range(g.W)[pixels], strict=True)
+    )
+    meetings = {(g.S * ow + j - g.P, ow, j) for ow in range(g.OW) for j in range(g.F) if 0 <= g.S * ow + j - g.P < g.W}
+    assert found == Counter(meetings)
+
+
+@given(geometries())
+def test_moves_name_the_same_meetings_by_phase(g):
+    """A column w is entry w // Q of phase w mod Q."""
+    found = Counter(
+        (Q * pixel + move.phase, OQ * window + move.q, j)
+        for j, move in g.moves
+        for Q, OQ in [(g.Q, g.OQ)]
+        for window, pixel in zip(range(g.OW)[move.windows], range(g.W)[move.pixels], strict=True)
     )
     meetings = {(g.S * ow + j - g.P, ow, j) for ow in range(g.OW) for j in range(g.F) if 0 <= g.S * ow + j - g.P < g.W}
     assert found == Counter(meetings)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cnntrain.layers.conv import Conv
 from cnntrain.ops.convolution import DirectConvolution
 from cnntrain.ops.geometry import Geometry
+from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.winograd import WinogradConvolution, pays
 from cnntrain.ops.winograd_2d import Winograd2D
 
@@ -19,7 +20,11 @@ def results(way, geometry, n, dtype="float64"):
     g, rng = geometry, np.random.default_rng(0)
     x, W, delta = (
         rng.normal(size=shape).astype(dtype)
-        for shape in [(g.H, g.C, g.W, n), (g.F, g.F, g.C, g.K), (g.OH, g.K, g.OW, n)]
+        for shape in [
+            (*memory_shape((g.H, g.C, g.W)), n),
+            (g.F, g.F, g.C, g.K),
+            (*memory_shape((g.OH, g.K, g.OW)), n),
+        ]
     )
     convolution, dW = way(g, n, dtype), np.empty(W.shape, dtype)
     z = convolution.forward(x, W).copy()
@@ -33,21 +38,38 @@ def relative_errors(found, exact):
 
 
 @settings(max_examples=60)
-@given(st.integers(1, 15), st.integers(1, 8), few, few, st.sampled_from([3, 5]), st.integers(0, 6), few)
+@given(
+    st.integers(1, 15),
+    st.one_of(st.integers(1, 8), st.integers(10, 24)),
+    few,
+    few,
+    st.sampled_from([3, 5]),
+    st.integers(0, 6),
+    few,
+)
 @example(6, 6, 1, 1, 3, 0, 1)
 @example(7, 3, 2, 3, 3, 3, 1)
 @example(9, 7, 1, 1, 3, 6, 1)
 @example(2, 2, 1, 1, 5, 2, 2)
+@example(4, 16, 2, 2, 3, 1, 2)  # both widths in four phases
+@example(4, 12, 2, 1, 5, 0, 2)  # only the image in four phases
+@example(4, 10, 1, 2, 3, 2, 1)  # image in two, output in four
 def test_it_is_the_direct_way_for_every_shape(H, W, C, K, F, P, n):
     P = max(P, -(-(F - min(H, W)) // 2))
     geometry = Geometry(H, C, W, K, F, P, 1)
     exact = results(DirectConvolution, geometry, n)
-    for way in (WinogradConvolution, Winograd2D) if F == 3 else (WinogradConvolution,):
+    for way in (WinogradConvolution, Winograd2D):
         assert max(relative_errors(results(way, geometry, n), exact)) < 1e-12
 
 
 @pytest.mark.parametrize(
-    ("way", "F", "loss"), [(WinogradConvolution, 3, 5e-6), (WinogradConvolution, 5, 5e-6), (Winograd2D, 3, 2e-5)]
+    ("way", "F", "loss"),
+    [
+        (WinogradConvolution, 3, 5e-6),
+        (WinogradConvolution, 5, 5e-6),
+        (Winograd2D, 3, 2e-5),
+        (Winograd2D, 5, 2e-5),
+    ],
 )
 def test_float32_loses_little(way, F, loss):
     geometry = Geometry(16, 64, 16, 64, F, F // 2, 1)
@@ -87,9 +109,15 @@ def test_it_is_taken_where_it_pays(geometry, expected):
     ("geometry", "way"),
     [
         (Geometry(16, 64, 16, 32, 3, 1, 1), Winograd2D),
+        (Geometry(16, 12, 16, 16, 3, 1, 1), Winograd2D),
+        (Geometry(16, 11, 16, 64, 3, 1, 1), WinogradConvolution),
         (Geometry(16, 64, 3, 64, 3, 1, 1), WinogradConvolution),
-        (Geometry(16, 16, 16, 64, 3, 1, 1), WinogradConvolution),
-        (Geometry(16, 64, 16, 64, 5, 1, 1), WinogradConvolution),
+        (Geometry(8, 64, 8, 64, 3, 1, 1), Winograd2D),
+        (Geometry(8, 32, 8, 64, 3, 1, 1), WinogradConvolution),
+        (Geometry(14, 64, 14, 64, 3, 1, 1), WinogradConvolution),
+        (Geometry(12, 32, 12, 64, 5, 0, 1), Winograd2D),
+        (Geometry(28, 16, 28, 16, 5, 2, 1), Winograd2D),
+        (Geometry(14, 6, 14, 16, 5, 0, 1), WinogradConvolution),
         (Geometry(16, 64, 16, 64, 3, 1, 2), DirectConvolution),
     ],
 )

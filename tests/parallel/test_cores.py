@@ -2,10 +2,11 @@
 
 import os
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from cnntrain.parallel import available_cores, cores, one_blas_thread, worker_count
+from cnntrain.parallel import available_cores, cores, single_core, worker_count
 
 
 @pytest.fixture(autouse=True)
@@ -101,5 +102,17 @@ def test_auto_takes_cores_slices_and_work_into_account(monkeypatch, micro_batche
 
 
 def test_products_run_on_one_thread():
-    with one_blas_thread():
+    with single_core():
         assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} <= {1}
+
+
+def test_short_buffers_are_taken_back_also_after_an_error():
+    before, inside = np.getbufsize(), []
+
+    def fail():
+        inside.append(np.getbufsize())
+        raise KeyError
+
+    with pytest.raises(KeyError), single_core():
+        fail()
+    assert inside[0] < before == np.getbufsize()

@@ -20,7 +20,7 @@ from cnntrain.config import Config, config_from_dict, load_config
 from cnntrain.data import Data, Dataset, Preprocessing
 from cnntrain.network.objective import balanced_weights
 from cnntrain.ops.matmul import kernels
-from cnntrain.parallel import one_blas_thread
+from cnntrain.parallel import single_core
 from cnntrain.parallel.single import SingleProcess
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import train_loop
@@ -115,7 +115,7 @@ def weights_hash(config: Config, shape: tuple[int, int, int]) -> str:
     if config.training.class_weights == "balanced":
         network.set_objective(replace(network.objective, class_weights=balanced_weights(train.labels, 10)))
     comm = SingleProcess(network.layout, network.dtype, config.training.state_rows)
-    with one_blas_thread():
+    with single_core():
         events = train_loop(network, data, config.training, comm)
         batches = 0
         while batches < STEPS:

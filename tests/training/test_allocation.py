@@ -9,7 +9,7 @@ import pytest
 from cnntrain.builder import build_for
 from cnntrain.config import load_config
 from cnntrain.data import Data, Dataset, Preprocessing
-from cnntrain.parallel import SingleProcess, one_blas_thread
+from cnntrain.parallel import SingleProcess, single_core
 from cnntrain.training.events import BatchEnded
 from cnntrain.training.loop import train_loop
 
@@ -45,7 +45,7 @@ def test_a_warm_step_allocates_less_than_a_megabyte(name, option):
     data = random_data(SHAPES[config.data.source], 1437 if size == "all" else 4 * size)
     network = build_for(config, data)
     peaks = []
-    with one_blas_thread():
+    with single_core():
         tracemalloc.start()
         try:
             before = 0
