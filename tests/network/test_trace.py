@@ -7,6 +7,7 @@ from cnntrain import textbook
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.layers.dropout import Dropout
 from cnntrain.network.array_layout import to_edge
+from cnntrain.ops.phases import memory_shape
 from cnntrain.textbook.algorithm import delta_through
 
 INPUT = (2, 8, 9)
@@ -48,7 +49,8 @@ def masks_of(network, N):
     masks = {}
     for layer in network.layers:
         if isinstance(layer, Dropout):
-            masks[layer.index] = to_edge(layer.forward(np.ones((*layer.in_shape, N)), layer.cache(N, "float64")))
+            ones = np.ones((*memory_shape(layer.in_shape), N))
+            masks[layer.index] = to_edge(layer.forward(ones, layer.cache(N, "float64")), layer.in_shape)
     return masks
 
 
