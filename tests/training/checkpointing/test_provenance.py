@@ -50,7 +50,7 @@ def test_a_change_of_code_that_weights_depend_on_is_noticed(package, name, is_no
 
 def test_modules_of_excluded_packages_that_training_imports_are_included():
     """Except for those that save, draw or describe a run."""
-    unrelated = {f"runs/{name}.py" for name in ("compare", "environment", "folder", "metrics_file")}
+    unrelated = {f"runs/{name}.py" for name in ("compare", "environment", "folder", "history", "metrics_file")}
     unrelated |= {"evaluation/advice.py", "evaluation/artifacts.py", "evaluation/figures.py"}
     imported = set()
     for path in (PACKAGE / "training").rglob("*.py"):
