@@ -83,13 +83,14 @@ app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(
 app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png")
 
 
-MAX_YOUNG = 10_000
-"""New objects from which the garbage collector runs; Python's 700 makes it run hundreds of times during imports."""
+MAX_YOUNG, MAX_RUNS = 50_000, 20
+"""New objects from which the garbage collector runs, and runs from which it looks at older objects, too. Python's 700
+and 10 make it go through all imported modules again and again."""
 
 
 def _collect_less_garbage() -> None:
     """Let the garbage collector run less often, and not go through all modules again and again at exit."""
-    gc.set_threshold(MAX_YOUNG)
+    gc.set_threshold(MAX_YOUNG, MAX_RUNS, MAX_RUNS)
     atexit.register(gc.freeze)
 
 
@@ -109,6 +110,7 @@ def _make_streams_safe() -> None:
 def main() -> None:
     """Run the command line."""
     _collect_less_garbage()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # no search through all installed packages
     _make_streams_safe()
     launch = launched()
     if launch is None:

@@ -39,7 +39,7 @@ def test_each_command_explains_its_words(command):
 def test_a_command_collects_garbage_rarely_and_leaves_its_modules_alone_at_exit():
     code = (
         "import atexit, gc; from cnntrain.cli.app import main\n"
-        "atexit.register(lambda: print(gc.get_threshold()[0] >= 10_000, gc.get_freeze_count() > 1000))\n"
+        "atexit.register(lambda: print(gc.get_threshold()[0] >= 10_000 and gc.get_threshold()[2] >= 10, gc.get_freeze_count() > 1000))\n"
         "main()"
     )
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
