@@ -6,7 +6,7 @@ from textwrap import wrap
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from cnntrain.evaluation.plots.style import (
     BLUE,
@@ -30,6 +30,8 @@ LEFT, BELOW, LABEL, SPACE = 0.7, 0.6, 0.3, 0.12
 """In inches: room for tick labels left of a panel and below it, distance of the axis label, space above a title."""
 LOGARITHMIC = 30
 """Ratio of the largest to the smallest loss above which the axis is logarithmic."""
+MANY_SIZES = 2000
+"""Ratio from which there are ticks at powers of 10 only, not at 2 and 5 times as much, too."""
 
 
 def curves(history: History, title: str, only_in_training: Sequence[str] = ()) -> Figure:
@@ -85,8 +87,9 @@ def _losses(axes: Axes, history: History) -> None:
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() / values.min() > LOGARITHMIC:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() / values.min() < MANY_SIZES else (1,)))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(0, 1.05 * values.max(initial=0) or 1)
     if not np.isfinite(losses).any():

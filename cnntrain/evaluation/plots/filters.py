@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from cnntrain.evaluation.plots.style import MARGIN, axes_at, title_height, write_title
+from cnntrain.evaluation.plots.style import MARGIN, axes_at, hide_axis, title_height, write_title
 from cnntrain.types import Array
 
 MAX_COUNT = 144
@@ -36,8 +36,7 @@ def filters(W: Array, title: str) -> Figure:
     figure = Figure(figsize=(width, top + high + MARGIN))
     write_title(figure, title if K <= MAX_COUNT else f"{title} (the first {MAX_COUNT})")
     axes = axes_at(figure, MARGIN, top, wide, high)
-    axes.grid(visible=False)
-    axes.set_axis_off()
+    hide_axis(axes)
     limit = float(np.abs(shown).max(initial=0)) or 1.0
     image = axes.imshow(pixels, cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
     if C == 3:

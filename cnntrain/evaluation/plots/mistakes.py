@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cnntrain.evaluation.display_names import short
-from cnntrain.evaluation.plots.style import GRAY, ORANGE
+from cnntrain.evaluation.plots.style import GRAY, ORANGE, hide_axis
 from cnntrain.types import Array
 
 COLUMNS = 5
@@ -57,7 +57,7 @@ def mistakes(shown: list[Mistake], title: str) -> Figure:
             size = 6.5 if number == 2 else 8
             axes.text(left, bottom + 0.04 + 0.15 * number, line, va="top", color=color, fontsize=size)
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")  # in inches, from the top
-    axes.set_axis_off()
+    hide_axis(axes)
     return figure
 
 

@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 
 import matplotlib
-import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
+from matplotlib.ticker import NullLocator
 
 from cnntrain.data.fonts import fonts_for
 
@@ -27,6 +27,9 @@ TITLE_SIZE = 11
 """Font size of a figure's title."""
 LINE, MARGIN = 0.19, 0.1
 """In inches: height of a line of a title, and the space at the edge of a figure."""
+
+NOT_STYLE = ("backend", "interactive")
+"""Settings that remain the user's."""
 
 
 class NotebookFigure(Figure):
@@ -40,8 +43,11 @@ class NotebookFigure(Figure):
 @contextmanager
 def styled() -> Iterator[None]:
     """Context manager for drawing and saving in this style, whatever the user's Matplotlib settings."""
-    with warnings.catch_warnings(), matplotlib.style.context(["default", _settings()]):
-        warnings.simplefilter("ignore")  # a missing glyph is drawn as a box
+    settings: Any = dict(matplotlib.rcParamsDefault) | _settings()
+    for key in NOT_STYLE:
+        del settings[key]
+    # A missing glyph, which is drawn as a box, is no reason for a warning.
+    with warnings.catch_warnings(action="ignore"), matplotlib.rc_context(settings):
         yield
 
 
@@ -79,6 +85,13 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     bottom = whole_height - top - height
     place = left / whole_width, bottom / whole_height, width / whole_width, height / whole_height
     return figure.add_axes(place)
+
+
+def hide_axis(axes: Axes) -> None:
+    """Draw neither ticks nor a frame, nor make the ticks that ``set_axis_off`` alone would only hide."""
+    axes.set_axis_off()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(NullLocator())
 
 
 def title_axes(axes: Axes, title: str) -> None:
