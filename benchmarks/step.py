@@ -1,6 +1,7 @@
-"""Training steps of the shipped networks: cnntrain and PyTorch in both memory layouts.
+"""Training steps of the shipped networks or of a config: cnntrain and PyTorch in both memory layouts.
 
-    python benchmarks/step.py [--networks mnist cifar10] [--workers N] [--rounds 5] [--seconds 0.5] [--json]
+    python benchmarks/step.py [CONFIG.yaml ...] [--networks mnist cifar10] [--workers N] [--rounds 5] [--seconds 0.5]
+                              [--json]
 
 A step of cnntrain is one of the real training program on random images, with its worker processes: uint8 images are
 gathered and standardized, gradients computed and summed, parameters changed. A step of PyTorch finds its batch ready.
@@ -28,7 +29,7 @@ from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.profiling.bench import layer_results, step_result
 from cnntrain.profiling.layer_times import Peak, peak_rate, time_layers
-from cnntrain.profiling.step_times import random_data, time_steps
+from cnntrain.profiling.step_times import batch_size_of, random_data, time_steps
 from cnntrain.profiling.timer import Timer
 from cnntrain.training.workers import number_of_workers
 from machine import machine, machine_text
@@ -48,7 +49,8 @@ WARM_UP = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time training steps of cnntrain and of PyTorch.")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="shipped configs")
+    parser.add_argument("configs", nargs="*", type=Path, metavar="CONFIG.yaml", help="configs, at their batch size")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=None, help="shipped configs; default: all")
     parser.add_argument("--workers", default="auto", metavar="N", help="processes of cnntrain and threads of PyTorch")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each")
     parser.add_argument("--seconds", type=float, default=0.5, metavar="S", help="of steps in each turn")
@@ -59,14 +61,16 @@ def main() -> None:
     except ImportError:
         sys.exit("step.py compares with PyTorch, which is not installed here: pip install torch")
     torch.set_num_threads(available_cores() if args.workers == "auto" else int(args.workers))
-    cases = [(name, size) for name in args.networks for size in NETWORKS[name]]
+    names = args.networks if args.networks or args.configs else NETWORKS
+    cases = [(CONFIGS / f"{name}.yaml", size) for name in names or () for size in NETWORKS[name]]
+    cases += [(path, batch_size_of(load_config(path))) for path in args.configs]
     if not args.json:
         print(machine_text())
         heads = "".join(f"{layout + ' ms':>18}" for layout in LAYOUTS)
         print(f"{'':12} batch  workers  cnntrain ms  peak{heads}  peak  ratio")
     results = []
-    for name, size in cases:
-        results.append(compare(name, size, args.workers, args.rounds, args.seconds))
+    for path, size in cases:
+        results.append(compare(path, size, args.workers, args.rounds, args.seconds))
         if not args.json:
             print("\n".join([row(results[-1]), *layer_rows(results[-1])]), flush=True)
     peak = Peak(*max((result["gemm_gflops"], result["gemm_side"]) for result in results))
@@ -76,10 +80,12 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "threads": torch.get_num_threads(), "results": results}))
 
 
-def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: float) -> dict[str, Any]:
+def compare(path: Path, batch_size: int, workers: str, rounds: int, seconds: float) -> dict[str, Any]:
     """Time one network in turns; milliseconds are medians over the rounds, of the medians of each."""
     sizes = [f"training.batch_size={batch_size}", f"training.workers={workers}"]
-    config = load_config(CONFIGS / f"{name}.yaml", [*sizes, "training.augmentation={}"])
+    config = load_config(path, [*sizes, "training.augmentation={}"])
+    if config.training.loss != "cross_entropy":
+        sys.exit(f"{path}: training.loss is {config.training.loss}, and only cross_entropy is compared")
     network = build(config)
     data = random_data(config, network, batch_size)
     size = number_of_workers(config, network, data)
@@ -99,7 +105,7 @@ def compare(name: str, batch_size: int, workers: str, rounds: int, seconds: floa
     step = step_result(network, batch_size, layers, size, medians["cnntrain"] / 1e3, peak)
     theirs_ms = min(medians[layout] for layout in LAYOUTS)
     return {
-        "network": name,
+        "network": path.stem,
         "batch_size": batch_size,
         "workers": size,
         **{f"{side}_ms": value for side, value in medians.items()},
@@ -126,7 +132,8 @@ class TorchSteps:
         classes = network.out_shape[0]
         self.network = torch_network.build(resolved["network"]["layers"], network.in_shape, classes, layout)
         # As in cnntrain's steps: labels drawn at random teach nothing, and the loss must stay finite.
-        self.sgd = torch_network.optimizer(self.network, {**resolved["training"], "alpha": 1e-6})
+        self.optimizer = torch_network.optimizer(self.network, {**resolved["training"], "alpha": 1e-6})
+        self.label_smoothing = config.training.label_smoothing
         self.x = torch.randn(batch_size, *network.in_shape).to(memory_format=torch_network.LAYOUTS[layout])
         self.y = torch.randint(0, classes, (batch_size,))
         self.train_step = torch_network.train_step
@@ -136,7 +143,7 @@ class TorchSteps:
         timings = Timer(seconds=seconds, warm_up=WARM_UP)
         while not timings.enough:
             began = time.perf_counter()
-            self.train_step(self.network, self.sgd, self.x, self.y)
+            self.train_step(self.network, self.optimizer, self.x, self.y, self.label_smoothing)
             timings.add(time.perf_counter() - began)
         return timings.median
 

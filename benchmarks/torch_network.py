@@ -108,21 +108,26 @@ def initialize(module: nn.Module, rule: str) -> None:
             nn.init.zeros_(module.bias)
 
 
-def optimizer(network: nn.Module, training: dict[str, Any]) -> torch.optim.SGD:
-    """Gradient descent as ``training`` of a resolved config has it."""
-    return torch.optim.SGD(
-        network.parameters(),
-        training["alpha"],
-        training["momentum"],
-        weight_decay=training["l2"],
-        nesterov=training["nesterov"],
-    )
+def optimizer(network: nn.Module, training: dict[str, Any]) -> torch.optim.Optimizer:
+    """Return the optimizer of ``training`` of a resolved config."""
+    parameters, alpha, kind = network.parameters(), training["alpha"], training["optimizer"]
+    if kind == "sgd":
+        momentum, nesterov = training["momentum"], training["nesterov"]
+        return torch.optim.SGD(parameters, alpha, momentum, weight_decay=training["l2"], nesterov=nesterov)
+    if kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, alpha, training["rho"], training["eps"], training["l2"])
+    betas, eps = (training["beta1"], training["beta2"]), training["eps"]
+    if kind == "adam":
+        return torch.optim.Adam(parameters, alpha, betas, eps, training["l2"])
+    return torch.optim.AdamW(parameters, alpha, betas, eps, training["weight_decay"])
 
 
-def train_step(network: nn.Module, sgd: torch.optim.SGD, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def train_step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor, label_smoothing: float = 0.0
+) -> torch.Tensor:
     """One training step; returns the loss."""
-    sgd.zero_grad()
-    loss = nn.functional.cross_entropy(network(x), y)
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(network(x), y, label_smoothing=label_smoothing)
     loss.backward()
-    sgd.step()
+    optimizer.step()
     return loss

@@ -30,10 +30,10 @@ def main() -> None:
     classes = int(y.max()) + 1
     network = torch_network.build(args.config["network"]["layers"], tuple(x.shape[1:]), classes, args.layout)
     memory_format = torch_network.LAYOUTS[args.layout]
-    sgd = torch_network.optimizer(network, training)
+    optimizer = torch_network.optimizer(network, training)
     for _ in range(training["Max"]):
         for indices in torch.randperm(len(x)).split(training["batch_size"]):
-            torch_network.train_step(network, sgd, x[indices].contiguous(memory_format=memory_format), y[indices])
+            torch_network.train_step(network, optimizer, x[indices].contiguous(memory_format=memory_format), y[indices])
     network.eval()
     with torch.inference_mode():
         scores = [network(part.contiguous(memory_format=memory_format)) for part in x_test.split(1000)]

@@ -127,6 +127,34 @@ def test_step():
 
 
 @with_torch
+def test_step_of_a_config(tmp_path):
+    training = """\
+training: {optimizer: OPTIMIZER, batch_size: 6, label_smoothing: 0.1}
+"""
+    layers = """\
+network:
+  input: [3, 12, 12]
+  layers:
+    - conv: {K: 4, F: 3, P: 1}
+    - batch_norm: {activation: relu}
+    - pool: {k: 2, type: max}
+    - pool: {k: all, type: average}
+    - dropout: {rate: 0.3}
+    - fc: {units: 5, activation: softmax}
+"""
+    paths = [tmp_path / f"{name}.yaml" for name in ("adamw", "adam", "rmsprop", "sgd")]
+    for path in paths:
+        path.write_text(layers + training.replace("OPTIMIZER", path.stem))
+    found = result("step.py", *paths, "--workers", 1, "--rounds", 1, "--seconds", 0.01)["results"]
+    assert [(one["network"], one["batch_size"]) for one in found] == [(path.stem, 6) for path in paths]
+    assert [layer["type"] for layer in found[0]["layers"]] == ["conv", "batch_norm", "pool", "pool", "dropout", "fc"]
+    paths[0].write_text(layers + "training: {loss: mse}\n")
+    refused = run("step.py", paths[0])
+    assert refused.returncode == 1
+    assert refused.stderr == f"{paths[0]}: training.loss is mse, and only cross_entropy is compared\n"
+
+
+@with_torch
 def test_epoch(images):
     words = ["--config", ROOT / "configs" / "mnist_lenet5.yaml", "--rounds", 1, "--workers", 1, "--accuracy", 0.5]
     found = result("epoch.py", images, *words, "--layouts", "contiguous")
