@@ -23,8 +23,7 @@ The same count of random numbers is drawn per sample and epoch, whatever is conf
 depend on how samples are distributed among workers, and enabling one operation does not change the others.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 from cnntrain.config.schema.augmentation import AugmentationOptions
 from cnntrain.data.color_changes import adjust_brightness_and_contrast, adjust_saturation, shift_hue
 from cnntrain.data.pixels import Images, cast_like, white_of
+from cnntrain.data.rotation import rotate
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
 from cnntrain.ops.matmul import strided
 from cnntrain.types import Array
@@ -40,6 +40,8 @@ AUGMENTATION = 4
 """Spawn key of the augmentation's random numbers."""
 NUMBERS = 17
 """Random numbers per sample and epoch. Numbers of new operations come last, so that the others keep theirs."""
+PIECE = 1 << 16
+"""Values of the images that are changed together."""
 ERASED_AREA, ERASED_RATIO = (0.02, 0.33), (0.3, 3.3)
 """Share of the image, and ratio of height to width, of an erased rectangle."""
 
@@ -74,14 +76,13 @@ class Augmentation:
         if options.horizontal_flip:
             flip(pixels, change.left_to_right, axis=3)
         if options.rotation or options.scale:
-            pixels = np.stack([rotate(*each) for each in zip(pixels, change.angle, change.zoom, strict=True)])
+            pixels = in_pieces(rotate, pixels, change.angle, change.zoom)
         if options.brightness or options.contrast:
-            each_image = zip(pixels, change.beta, change.gamma, strict=True)
-            pixels = np.stack([adjust_brightness_and_contrast(*each) for each in each_image])
+            pixels = in_pieces(adjust_brightness_and_contrast, pixels, change.beta, change.gamma)
         if options.saturation:
-            pixels = np.stack([adjust_saturation(*each) for each in zip(pixels, change.sigma, strict=True)])
+            pixels = in_pieces(adjust_saturation, pixels, change.sigma)
         if options.hue:
-            pixels = np.stack([shift_hue(*each) for each in zip(pixels, change.hue, strict=True)])
+            pixels = in_pieces(shift_hue, pixels, change.hue)
         if options.cutout or options.erasing:
             color = cast_like(pixels, np.array(self._mean) * white_of(pixels.dtype)).reshape(-1, 1, 1)
             for x, center, erased in zip(pixels, change.center, change.erased, strict=True):
@@ -90,6 +91,19 @@ class Augmentation:
                 if erased is not None:
                     x[:, *erased] = color
         return pixels
+
+
+def in_pieces(change: Callable[..., Images], pixels: Images, *parameters: Sequence[float]) -> Images:
+    """Return all images changed, a few at a time, whose numbers stay in the processor's cache.
+
+    Args:
+        change: Takes images and their parameters.
+        pixels: ``(n, C, H, W)``.
+        parameters: A number for each image.
+    """
+    size = max(1, PIECE // pixels[0].size)
+    pieces = [slice(start, start + size) for start in range(0, len(pixels), size)]
+    return np.concatenate([change(pixels[piece], *(of_all[piece] for of_all in parameters)) for piece in pieces])
 
 
 class AugmentationParameters:
@@ -220,54 +234,6 @@ def reflected(x: Array, padding: int) -> Array:
 def flip(pixels: Images, chosen: NDArray[np.bool_], axis: int) -> None:
     """Mirror the chosen images of ``(n, C, H, W)`` in place: upside down along axis 2, left to right along axis 3."""
     pixels[chosen] = np.flip(pixels[chosen], axis)
-
-
-def rotate(x: Array, angle: float, zoom: float = 1.0) -> Array:
-    """Rotate and enlarge an image about its center with bilinear interpolation.
-
-    Args:
-        x: ``(C, H, W)``.
-        angle: Degrees, counterclockwise.
-        zoom: Factor by which the image is enlarged; below 1 it shrinks, and reflections surround it.
-    """
-    C, H, W = x.shape
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    rows = (np.arange(H) - (H - 1) / 2)[:, None] / zoom
-    columns = (np.arange(W) - (W - 1) / 2)[None, :] / zoom
-    row, below, row_share = neighboring_pixels(rows * cos + columns * sin + (H - 1) / 2, H)
-    column, right, column_share = neighboring_pixels(columns * cos - rows * sin + (W - 1) / 2, W)
-    flat = x.reshape(C, H * W).astype(np.float32)
-    upper, lower = (
-        interpolate(flat.take(line + column, axis=1), flat.take(line + right, axis=1), column_share)
-        for line in (row * W, below * W)
-    )
-    return cast_like(x, interpolate(upper, lower, row_share)).reshape(C, H, W)
-
-
-def neighboring_pixels(indices: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return the two neighboring pixels of each position and the distance from the first, 0..1; edges are reflected.
-
-    Args:
-        indices: Fractional rows or columns.
-        size: Number of rows or columns of the image.
-    """
-    if size > 1:
-        period = 2 * (size - 1)
-        indices = np.abs(indices) % period
-        indices = np.minimum(indices, period - indices)
-    else:
-        indices = np.zeros_like(indices)
-    first = indices.astype(np.intp)
-    share = (indices - first).astype(np.float32)
-    return first.ravel(), np.minimum(first + 1, size - 1).ravel(), share.ravel()
-
-
-def interpolate(a: Array, b: Array, share: Array) -> Array:
-    """``a + share (b - a)``."""
-    b -= a
-    b *= share
-    b += a
-    return b
 
 
 def cutout_square(x: Array, center: tuple[int, int], side: int, color: Array) -> None:

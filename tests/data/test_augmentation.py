@@ -10,18 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnntrain.config.schema.augmentation import AugmentationOptions
+from cnntrain.data import augmentation, color_changes, rotation
 from cnntrain.data.augmentation import (
     Augmentation,
     AugmentationParameters,
-    adjust_brightness_and_contrast,
-    adjust_saturation,
     crop,
     cutout_square,
     erased_rectangle,
     flip,
     reflection_padded,
-    rotate,
-    shift_hue,
 )
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
 
@@ -35,6 +32,7 @@ ALL = {
     "contrast": 0.7,
     "cutout": 3,
 }
+MORE = ALL | {"scale": 0.3, "saturation": 0.4, "hue": 0.2, "erasing": 0.5}
 IMAGE_SIZES = st.tuples(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
 
 
@@ -46,6 +44,22 @@ def images(n, C, H, W, dtype="uint8", seed=0):
 def augmented(pixels, options, epoch=1, samples=None, seed=0):
     turn = SampleIds(epoch, np.arange(len(pixels)) if samples is None else np.asarray(samples))
     return Augmentation(AugmentationOptions(**options), seed, MEAN[: pixels.shape[1]])(pixels.copy(), turn)
+
+
+def rotate(x, angle, zoom=1.0):
+    return rotation.rotate(x[None], [angle], [zoom])[0]
+
+
+def adjust_brightness_and_contrast(x, beta, gamma):
+    return color_changes.adjust_brightness_and_contrast(x[None], [beta], [gamma])[0]
+
+
+def adjust_saturation(x, factor):
+    return color_changes.adjust_saturation(x[None], [factor])[0]
+
+
+def shift_hue(x, shift):
+    return color_changes.shift_hue(x[None], [shift])[0]
 
 
 def mirrored(i, size):
@@ -182,12 +196,20 @@ def test_nothing_asked_for_is_nothing_changed(dtype):
 @settings(max_examples=20)
 def test_a_sample_gets_the_same_bits_in_whichever_slice_it_is(dtype, cuts, order, seed, epoch):
     x = images(30, 3, 6, 7, dtype=dtype)
-    whole = augmented(x, ALL, epoch, seed=seed)
+    whole = augmented(x, MORE, epoch, seed=seed)
     bounds = [0, *sorted(cuts), 30]
     for start, stop in itertools.pairwise(bounds):
         samples = order[start:stop]
-        part = augmented(x[samples], ALL, epoch, samples, seed)
+        part = augmented(x[samples], MORE, epoch, samples, seed)
         np.testing.assert_array_equal(part, whole[samples])
+
+
+@pytest.mark.parametrize("piece", [1, 3 * 3 * 6 * 7, 10**6])
+def test_images_changed_together_have_the_bits_of_each_alone(monkeypatch, piece):
+    x = images(10, 3, 6, 7)
+    alone = [augmented(x[i : i + 1], MORE, samples=[i])[0] for i in range(10)]
+    monkeypatch.setattr(augmentation, "PIECE", piece)
+    np.testing.assert_array_equal(augmented(x, MORE), alone)
 
 
 def test_seed_iteration_and_sample_each_change_what_is_drawn():
