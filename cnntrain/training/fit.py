@@ -146,8 +146,9 @@ def run_to_end(
             report = final_report(network, data)
         except Exception as error:  # plots and advice must not make a finished run fail
             yield WarningIssued(f"{run.path}: the predictions cannot be computed: {one_line(error)}")
-    history = yield from read_history(run.path)
+    history, troubles = read_history(run.path)
     if not isinstance(outcome.error, StorageError):  # a plot could not be saved either
+        yield from map(WarningIssued, troubles)
         files = write_run_artifacts(run.path, history, network, report, plots, only_in_training(config))
         yield from map(WarningIssued, files)
     evaluation = None if report is None else report.result()
@@ -164,14 +165,13 @@ def run_to_end(
         raise outcome.error
 
 
-def read_history(folder: Path) -> Generator[WarningIssued, None, History]:
-    """Return the lines of metrics.jsonl; warn if they cannot be read."""
+def read_history(folder: Path) -> tuple[History, list[str]]:
+    """Return the lines of metrics.jsonl, and a warning if they cannot be read."""
     try:
-        return read_metrics(folder)
+        return read_metrics(folder), []
     except (OSError, ValueError, RecursionError) as error:
         left_out = "metrics.csv and the learning curves are left out"
-        yield WarningIssued(f"{folder / METRICS_FILE} cannot be read, so {left_out}: {reason_of(error)}")
-        return History()
+        return History(), [f"{folder / METRICS_FILE} cannot be read, so {left_out}: {reason_of(error)}"]
 
 
 def write_backbone(run: RunFolder, config: Config) -> None:
