@@ -1,7 +1,5 @@
 """The ``cnntrain`` command, assembled from its subcommands; ``main`` is the console script."""
 
-import atexit
-import gc
 import io
 import os
 import sys
@@ -27,6 +25,7 @@ from cnntrain.cli.commands.schema import schema
 from cnntrain.cli.commands.summary import summary
 from cnntrain.cli.commands.sweep import sweep
 from cnntrain.cli.commands.train import train
+from cnntrain.cli.process import set_up_process
 from cnntrain.cli.tensorboard_option import TensorBoardCommand
 from cnntrain.cli.usage import Commands
 from cnntrain.launcher import launched
@@ -83,17 +82,6 @@ app.command("schema", epilog="Example: cnntrain schema > cnntrain.schema.json")(
 app.add_typer(data, epilog="Example: cnntrain data info mnist --sheet mnist.png")
 
 
-MAX_YOUNG, MAX_RUNS = 50_000, 20
-"""New objects from which the garbage collector runs, and runs from which it looks at older objects, too. Python's 700
-and 10 make it go through all imported modules again and again."""
-
-
-def _collect_less_garbage() -> None:
-    """Let the garbage collector run less often, and not go through all modules again and again at exit."""
-    gc.set_threshold(MAX_YOUNG, MAX_RUNS, MAX_RUNS)
-    atexit.register(gc.freeze)
-
-
 def _make_streams_safe() -> None:
     """Keep a command alive whatever characters it prints, and if a stream is closed or cannot be written."""
     for name in ("stdout", "stderr"):
@@ -109,8 +97,7 @@ def _make_streams_safe() -> None:
 
 def main() -> None:
     """Run the command line."""
-    _collect_less_garbage()
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # no search through all installed packages
+    set_up_process()
     _make_streams_safe()
     launch = launched()
     if launch is None:

@@ -39,8 +39,6 @@ def run_ranks(launch: Launch, app: Callable[[], object]) -> None:
     words = sys.argv[1:]
     if launch.rank:
         ignore_signals()
-    # Before NumPy is imported: each BLAS thread has buffers.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     command = next((word for word in words if not word.startswith("-")), "")
     if not command or set(ALONE) & set(words):
         if launch.rank == 0:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -36,16 +37,21 @@ def test_each_command_explains_its_words(command):
     assert "╭" not in shown.stdout, "no frames"
 
 
-def test_a_command_collects_garbage_rarely_and_leaves_its_modules_alone_at_exit():
+def test_a_command_collects_garbage_rarely_and_starts_no_blas_threads_unless_the_user_wants_them():
     code = (
-        "import atexit, gc; from cnntrain.cli.app import main\n"
+        "import atexit, gc, os; from cnntrain.cli.app import main\n"
         "enough = lambda: gc.get_threshold()[0] >= 10_000 and gc.get_freeze_count() > 1000\n"
-        "atexit.register(lambda: print(enough()))\n"
+        "atexit.register(lambda: print(enough(), os.environ['OPENBLAS_NUM_THREADS']))\n"
         "main()"
     )
-    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "True"
+    names = ("OPENBLAS_NUM_THREADS", "PYDANTIC_DISABLE_PLUGINS")
+    unset = {name: value for name, value in os.environ.items() if name not in names}
+    for given, threads in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "--version"], env=unset | given, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0
+        assert done.stdout.splitlines()[-1] == f"True {threads}"
 
 
 def test_data_of_one_kind_load_without_the_code_for_the_others():
