@@ -31,7 +31,10 @@ class TrainingSamples:
         return len(self._data.train)
 
     def read_ahead(self, batches: Iterable[Labels]) -> Iterator[Labels]:
-        """Yield batches of samples; while one is used, the images of the next one are read from disk."""
+        """Return batches of samples; while one is used, the images of the next one are read from disk."""
+        return self._read_ahead(batches) if self._data.train.is_mapped else iter(batches)
+
+    def _read_ahead(self, batches: Iterable[Labels]) -> Iterator[Labels]:
         before: Labels | None = None
         for batch in batches:
             self._data.train.read_ahead(batch)
