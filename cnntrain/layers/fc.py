@@ -15,9 +15,13 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
+from cnntrain.ops.matmul import SMALL_PRODUCT, best_width
 from cnntrain.ops.phases import memory_shape, phases
-from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
+
+MAX_UNITS = 384
+"""Maximum number of units for which each piece of the product W^T delta is summed in the order of the whole."""
 
 
 class FcCache(Workspaces):
@@ -29,6 +33,11 @@ class FcCache(Workspaces):
     def __init__(self, units: int, in_shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
         self.units, self.in_shape, self.features = units, in_shape, math.prod(in_shape)
+        height = height_of_pieces(units, self.features, n)
+        self.pieces = self.features // height, height, n
+        """Shape of ``delta_prev`` in pieces of the height at which the product W^T delta is fastest."""
+        self.W_T = ViewsOf(lambda W: W.T.reshape(-1, height, units))
+        """W^T, in the same pieces."""
 
     @workspace
     def z(self) -> Shape:
@@ -39,6 +48,13 @@ class FcCache(Workspaces):
     def delta_prev(self) -> Shape:
         """The gradient with respect to the input, dJ/dx."""
         return self.features, self.n
+
+
+def height_of_pieces(units: int, features: int, n: int) -> int:
+    """Return the number of inputs in each piece of the product W^T delta; in pieces, its bits are the same."""
+    if units > MAX_UNITS or n == 1 or units * features * n <= SMALL_PRODUCT:
+        return features
+    return best_width(n, units, features)
 
 
 @final
@@ -78,7 +94,7 @@ class Fc(Layer[FcCache]):
         np.matmul(delta, cache.x.T, out=grads["W"])
         if not want_delta:
             return None
-        np.matmul(self.params["W"].T, delta, out=cache.delta_prev)
+        np.matmul(cache.W_T(self.params["W"]), delta, out=cache.delta_prev.reshape(cache.pieces))
         return cache.delta_prev.reshape(*cache.in_shape, cache.n)
 
     @property
