@@ -13,6 +13,7 @@ from cnntrain.config import load_config
 from cnntrain.errors import CnntrainError, UsageError
 from cnntrain.runs.compare import flatten
 from cnntrain.runs.folder import CONFIG_FILE, METRICS_FILE, SUMMARY_FILE
+from cnntrain.runs.history import History
 from cnntrain.storage import lines_of, read_file
 
 FINISHED = ("max", "epsilon", "patience")
@@ -81,15 +82,15 @@ def read_stop(folder: Path) -> str | None:
     return stop if isinstance(stop, str) else None
 
 
-def read_rows(folder: Path, count: int | None) -> list[dict[str, Any]]:
+def read_rows(folder: Path, count: int | None) -> History:
     """Return the first lines of metrics.jsonl, those of whole epochs; a process may be writing the last one."""
-    rows: list[dict[str, Any]] = []
+    rows = History()
     try:
         for line in lines_of(folder / METRICS_FILE):
             if not line.endswith(b"\n") or len(rows) == count:
                 break
-            rows.append(json.loads(line))
-    except (OSError, ValueError):
+            rows.add(json.loads(line))
+    except (OSError, ValueError, AttributeError):  # no JSON object
         return rows
     return rows
 
