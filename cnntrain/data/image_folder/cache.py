@@ -99,13 +99,14 @@ def _decode(
     keep: Callable[[int, NDArray[np.uint8]], None],
 ) -> cache_file.DecodeReport:
     """Decode all ``files``; call ``keep`` with the start index and the pixels of each chunk."""
-    from cnntrain.data.image_folder.parallel_decode import decode  # imported late: a warm cache needs no Pillow
+    from cnntrain.data.image_folder.parallel_decode import decode, threads_for  # late: a warm cache needs no Pillow
 
     unreadable: list[tuple[int, str]] = []
     indices: defaultdict[bytes, list[int]] = defaultdict(list)
     done = 0
     reporter.progress(0, len(files), "decoding images")
-    for pixels, failed in decode(root, [file.name for file in files], spec, available_cores()):
+    names, threads = [file.name for file in files], threads_for([file.size for file in files])
+    for pixels, failed in decode(root, names, spec, threads):
         keep(done, pixels)
         reasons = dict(failed)
         unreadable += [(done + i, reason) for i, reason in failed]

@@ -32,6 +32,26 @@ def test_the_second_time_nothing_is_decoded(flat, monkeypatch, cache, Told):
     assert len(list(cache.iterdir())) == 1
 
 
+def test_small_files_are_decoded_by_one_thread(flat, monkeypatch, Told):
+    monkeypatch.setattr(parallel_decode, "available_cores", lambda: 3)
+    assert [parallel_decode.threads_for(sizes) for sizes in ([], [7000], [900, 13_101], [7001, 6999, 7001])] == [
+        1,
+        1,
+        3,
+        3,
+    ]
+    used = []
+    decode = parallel_decode.decode
+
+    def recorded(root, names, spec, threads):
+        used.append((len(names), threads))
+        return decode(root, names, spec, threads)
+
+    monkeypatch.setattr(parallel_decode, "decode", recorded)
+    Told(flat)
+    assert [threads for count, threads in used if count > 1] == [1]
+
+
 def test_a_picture_that_could_not_be_read_is_tried_again(flat, monkeypatch, Told):
     (flat / "cat" / "bad.png").write_bytes(b"bad")
     real, refused = parallel_decode.read_image, ["cat/00.png"]
