@@ -7,7 +7,7 @@ The backward pass, as in the article:
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -15,13 +15,10 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
-from cnntrain.ops.matmul import SMALL_PRODUCT, best_width
+from cnntrain.ops.matmul import best_height, best_width, is_cut, pieces, row_pieces
 from cnntrain.ops.phases import memory_shape, phases
 from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
-
-MAX_UNITS = 384
-"""Maximum number of units for which each piece of the product W^T delta is summed in the order of the whole."""
 
 
 class FcCache(Workspaces):
@@ -33,28 +30,44 @@ class FcCache(Workspaces):
     def __init__(self, units: int, in_shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
         self.units, self.in_shape, self.features = units, in_shape, math.prod(in_shape)
-        height = height_of_pieces(units, self.features, n)
-        self.pieces = self.features // height, height, n
-        """Shape of ``delta_prev`` in pieces of the height at which the product W^T delta is fastest."""
-        self.W_T = ViewsOf(lambda W: W.T.reshape(-1, height, units))
-        """W^T, in the same pieces."""
+        # Few samples are few columns: the products are faster in pieces of rows.
+        forward, backward = best_height(units, self.features, n), best_height(self.features, units, n)
+        self.factors = ViewsOf(lambda W: (row_pieces(W, forward), row_pieces(W.T, backward)))
+        """W and W^T, in pieces."""
+        self.heights = forward, backward
+        self.copies_x = is_cut(units, n, self.features)
+        self.of_dW = ViewsOf(self.dW_pieces)
 
     @workspace
     def z(self) -> Shape:
         """The output of ``forward``."""
         return self.units, self.n
 
+    @partial(workspace, use="training")
+    def x_T(self) -> Shape:
+        """A copy of x^T, if it makes dW faster."""
+        return (self.n, self.features) if self.copies_x else (0,)
+
+    def dW_pieces(self, dW: Array) -> tuple[Array, Array]:
+        """Return the copy of x^T and dW, in pieces of the width at which the product is fastest."""
+        width = best_width(self.units, self.n, self.features)
+        return pieces(self.x_T, width), pieces(dW, width)
+
+    @cached_property
+    def z_pieces(self) -> Array:
+        """``z``, in pieces."""
+        return row_pieces(self.z, self.heights[0])
+
+    @cached_property
+    def delta_pieces(self) -> Array:
+        """``delta_prev``, in pieces."""
+        return row_pieces(self.delta_prev, self.heights[1])
+
     @partial(workspace, use="delta")
     def delta_prev(self) -> Shape:
         """The gradient with respect to the input, dJ/dx."""
         return self.features, self.n
 
-
-def height_of_pieces(units: int, features: int, n: int) -> int:
-    """Return the number of inputs in each piece of the product W^T delta; in pieces, its bits are the same."""
-    if units > MAX_UNITS or n == 1 or units * features * n <= SMALL_PRODUCT:
-        return features
-    return best_width(n, units, features)
 
 
 @final
@@ -88,13 +101,21 @@ class Fc(Layer[FcCache]):
 
     def forward(self, x: Array, cache: FcCache) -> Array:
         cache.x = x.reshape(cache.features, cache.n)
-        return np.matmul(self.params["W"], cache.x, out=cache.z)
+        W, _ = cache.factors(self.params["W"])
+        np.matmul(W, cache.x, out=cache.z_pieces)
+        return cache.z
 
     def backward(self, delta: Array, cache: FcCache, grads: dict[str, Array], want_delta: bool = True) -> Array | None:
-        np.matmul(delta, cache.x.T, out=grads["W"])
+        if cache.copies_x:
+            np.copyto(cache.x_T, cache.x.T)
+            x_T, dW = cache.of_dW(grads["W"])
+            np.matmul(delta, x_T, out=dW)
+        else:
+            np.matmul(delta, cache.x.T, out=grads["W"])
         if not want_delta:
             return None
-        np.matmul(cache.W_T(self.params["W"]), delta, out=cache.delta_prev.reshape(cache.pieces))
+        _, W_T = cache.factors(self.params["W"])
+        np.matmul(W_T, delta, out=cache.delta_pieces)
         return cache.delta_prev.reshape(*cache.in_shape, cache.n)
 
     @property

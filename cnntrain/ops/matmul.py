@@ -1,4 +1,4 @@
-"""Matrix products, cut into pieces of the width at which the installed BLAS is fastest."""
+"""Matrix products, cut into pieces of the size at which the installed BLAS is fastest."""
 
 from functools import cache
 
@@ -10,7 +10,15 @@ from cnntrain.types import Array
 SMALL_PRODUCT = 1_000_000
 """Maximum of rows x depth x columns for which OpenBLAS's AVX-512 kernels do not pack the matrices first."""
 WIDTHS = (32, 48, 64, 40, 24)
-"""Widths of the pieces, the best first."""
+"""Widths of pieces of columns, the best first."""
+HEIGHTS = (128, 64, 32, 16, 8)
+"""Heights of pieces of rows, the best first."""
+MIN_DEPTH = 64
+"""Minimum depth of a product with a transposed right factor that is cut."""
+MAX_CUT = 64 * 64
+"""Maximum number of values of its result."""
+SQUARE = 32
+"""Rows and columns of the pieces of a product with a transposed right factor."""
 
 
 @cache
@@ -38,6 +46,50 @@ def best_width(rows: int, depth: int, columns: int) -> int:
             if columns % width == 0 and rows * depth * width <= SMALL_PRODUCT:
                 return width
     return columns
+
+
+def best_height(rows: int, depth: int, columns: int) -> int:
+    """Return the best height of pieces of the product ``(rows, depth) @ (depth, columns)``, where columns are few.
+
+    Measured on Zen 4: 128 x 1024 times 1024 x 32 runs at 90 GFLOP/s at once, 125 in pieces of 16 rows; 4096 x 256
+    times 256 x 32 at 76, 113 in pieces of 64 rows.
+    """
+    if has_small_kernels():
+        for height in HEIGHTS:
+            if rows % height == 0 and height * depth * columns <= SMALL_PRODUCT:
+                return height
+    return rows
+
+
+def is_cut(rows: int, depth: int, columns: int) -> bool:
+    """Return whether a product is too large to be fast at once, if its depth is small."""
+    return has_small_kernels() and rows * depth * columns > SMALL_PRODUCT
+
+
+def row_pieces(matrix: Array, height: int) -> Array:
+    """View ``(rows, columns)`` as ``(rows / height, height, columns)``."""
+    return matrix.reshape(-1, height, matrix.shape[-1])
+
+
+def times_transposed(left: Array, right: Array, out: Array) -> tuple[Array, Array, Array]:
+    """Return views of the factors and the result of ``np.matmul(left, right^T, out)``, in the best pieces.
+
+    Measured on Zen 4: 36 products of 64 x 128 with 128 x 64 run at 71 GFLOP/s at once, 96 in pieces of 32 x 32.
+
+    Args:
+        left: ``(..., rows, depth)``.
+        right: ``(..., columns, depth)``.
+        out: ``(..., rows, columns)``.
+    """
+    *batch, rows, depth = left.shape
+    columns = right.shape[-2]
+    if not has_small_kernels() or rows % SQUARE or columns % SQUARE or depth < MIN_DEPTH or rows * columns > MAX_CUT:
+        return left, right.swapaxes(-1, -2), out
+    return (
+        left.reshape(*batch, -1, 1, SQUARE, depth),
+        right.reshape(*batch, 1, -1, SQUARE, depth).swapaxes(-1, -2),
+        out.reshape(*batch, rows // SQUARE, SQUARE, columns // SQUARE, SQUARE).swapaxes(-2, -3),
+    )
 
 
 def pieces(matrices: Array, width: int) -> Array:

@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.ops.convolution import Copies
 from cnntrain.ops.geometry import Geometry, columns, moves_of
-from cnntrain.ops.matmul import best_width, pieces
+from cnntrain.ops.matmul import best_width, pieces, times_transposed
 from cnntrain.ops.winograd import ROWS, Winograd
 from cnntrain.ops.workspace import ViewsOf, workspace
 from cnntrain.types import Array, Shape
@@ -137,6 +137,11 @@ class Winograd2D(Winograd):
         return pieces(self.M, width), pieces(self.dV, width)
 
     @cached_property
+    def dU_pieces(self) -> list[tuple[Array, Array, Array]]:
+        """For each row of tiles ``V``, the transposed ``M`` and ``products``, in the best pieces."""
+        return [times_transposed(V, self.M, dU) for V, dU in zip(self.V, self.products, strict=True)]
+
+    @cached_property
     def M_pieces(self) -> Array:
         """``M``, in pieces of the width at which the forward product is fastest."""
         return pieces(self.M, best_width(self.geometry.K, self.geometry.C, self.across * self.n))
@@ -233,7 +238,7 @@ class Winograd2D(Winograd):
         done = 0
         for t, dz in enumerate(self.tiles_of(delta)):
             self.transform_delta(delta, t, dz)
-            np.matmul(self.V[t], self.M.swapaxes(-1, -2), out=self.products[t])
+            np.matmul(*self.dU_pieces[t])
             if want_delta:
                 done = self.transform_back(t, done)
         dU = np.add.reduce(self.products, axis=0, out=self.U).reshape(self.tile, self.tile, -1)
