@@ -69,7 +69,6 @@ class FcCache(Workspaces):
         return self.features, self.n
 
 
-
 @final
 class Fc(Layer[FcCache]):
     """A fully connected (dense, linear) layer.
