@@ -5,6 +5,7 @@ import pytest
 
 from cnntrain.network.array_layout import from_edge
 from cnntrain.network.workspaces import MicroBatchWorkspace, workspace_bytes
+from cnntrain.ops.workspace import CACHE_LINE, aligned_empty
 
 RELU, TANH = {"activation": "relu"}, {"activation": "tanh"}
 NETWORKS = {
@@ -54,8 +55,30 @@ def test_slices_of_all_sizes_take_turns_in_one_memory_with_the_bits_of_their_own
 
 def own_bytes(memory):
     """Bytes of the declared arrays that a memory has made, views of another's left out."""
+    others = {id(value.base) for value in made_arrays(memory.largest)} if memory.largest else set()
+    return sum(value.nbytes for value in made_arrays(memory) if id(value.base) not in others)
+
+
+def made_arrays(memory):
+    """The declared arrays that a memory has made."""
     made = [vars(part).get(array.name) for part in (memory, *memory.caches) for array in part.declared()]
-    return sum(value.nbytes for value in made if value is not None and value.base is None)
+    return [value for value in made if value is not None]
+
+
+def test_arrays_begin_at_cache_lines(network):
+    learned(network, network.workspace(5), np.zeros((5, 6, 11, 12), "float32"))
+    made = [value for value in made_arrays(network._workspaces.largest) if value.size]
+    assert made
+    assert {value.ctypes.data % CACHE_LINE for value in (*made, network.theta)} == {0}
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (1,), (2, 3, 5)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bool", "uint64"])
+def test_aligned_arrays_are_like_numpys(shape, dtype):
+    array = aligned_empty(shape, dtype)
+    assert (array.shape, array.dtype, array.flags.c_contiguous, array.flags.writeable) == (shape, dtype, True, True)
+    array[...] = 1
+    assert (array == 1).all()
 
 
 def test_only_the_largest_size_has_memory_and_that_is_what_shapes_tell(network):

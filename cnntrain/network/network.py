@@ -73,7 +73,7 @@ class Network:
         self.out_shape = edge_shape(self.layers[-1].out_shape)
         self._workspaces = WorkspacePool(self.layers, self.dtype, micro_batch_size)
         self.layout = ParameterLayout(self.layers, frozen)
-        self.move_to(np.empty(self.layout.theta_size, self.dtype))
+        self.move_to(self.layout.new_theta(self.dtype))
         self.set_objective(objective)
 
     __repr__, _repr_html_, __dir__ = text_table, html_table, completions

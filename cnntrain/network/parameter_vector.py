@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnntrain.errors import WeightsError
 from cnntrain.layers.base import Layer
 from cnntrain.layers.row import walk
+from cnntrain.ops.workspace import aligned_empty
 from cnntrain.types import Array, Shape
 
 WEIGHT, OTHER, BUFFER, FROZEN = range(4)
@@ -129,6 +131,10 @@ class ParameterLayout:
                 continue
             views[slot.position][slot.name_in_row] = slot.view(vector)
         return views
+
+    def new_theta(self, dtype: DTypeLike) -> Array:
+        """Return a vector for theta, with undefined values."""
+        return aligned_empty((self.theta_size,), dtype)
 
     def move_to(self, theta: Array) -> None:
         """Move the layers' parameters and buffers into ``theta``, keeping their values."""

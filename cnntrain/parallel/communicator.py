@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cnntrain.ops.workspace import aligned_empty
 from cnntrain.parallel.summation_tree import share
 from cnntrain.types import Array
 
@@ -84,7 +85,7 @@ class Communicator(ABC):
         mine = share(count, self.rank, self.size)
         row = mine.rows[i - mine.micro_batches.start]
         while row >= len(self.rows):
-            self.rows.append(np.empty(self.layout.size, self.dtype))
+            self.rows.append(aligned_empty((self.layout.size,), self.dtype))
             self.views.append(self.layout.views(self.rows[-1]))
         return self.views[row]
 

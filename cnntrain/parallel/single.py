@@ -5,6 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
+from cnntrain.ops.workspace import aligned_empty
 from cnntrain.parallel.communicator import Communicator, VectorParts, blocks
 from cnntrain.types import Array
 
@@ -21,7 +22,8 @@ class SingleProcess(Communicator):
 
     def __init__(self, layout: VectorParts, dtype: np.dtype[Any], rows: int = 0):
         super().__init__(layout, dtype, 0, 1)
-        self.states, self.squares = np.zeros((rows, layout.size), dtype), np.zeros(blocks(layout.size))
+        self.states, self.squares = aligned_empty((rows, layout.size), dtype), np.zeros(blocks(layout.size))
+        self.states.fill(0)
         self.part = slice(0, layout.size)
         self.losses: dict[int, float] = {}
         self.corrects: dict[int, int] = {}
