@@ -16,7 +16,7 @@ from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.ops.activations import ACTIVATIONS, Identity
 from cnntrain.ops.phases import memory_shape
-from cnntrain.ops.workspace import Workspaces, workspace
+from cnntrain.ops.workspace import Workspaces, aligned_empty, workspace
 from cnntrain.types import Array, Shape
 
 SMALL = 2**14
@@ -33,7 +33,8 @@ class ActivationCache(Workspaces):
         super().__init__(n, dtype)
         self.shape, self.in_place = shape, in_place
         self.is_large = len(shape) == 3 and math.prod(shape) * n > SMALL
-        self.zeros = np.zeros((*(shape[1:] if self.is_large else shape), n), dtype)
+        self.zeros = aligned_empty((*(shape[1:] if self.is_large else shape), n), dtype)
+        self.zeros.fill(0)
         self.ones = np.ones(math.prod(shape[2:]) * n, dtype)
         self.rows = (*shape[:2], len(self.ones))
         """Shape of an image as its rows for each filter, ``(H, K, W N)``."""

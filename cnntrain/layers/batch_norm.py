@@ -17,7 +17,7 @@ References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, final
 
@@ -29,9 +29,6 @@ from cnntrain.layers.fault import Fault, mean_for_sum
 from cnntrain.ops.phases import memory_shape
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
-
-BLOCK = 2**17
-"""Values per block, so that they stay in the processor's cache from one operation to the next."""
 
 
 class BatchNormCache(Workspaces):
@@ -45,7 +42,6 @@ class BatchNormCache(Workspaces):
         H, C, W = shape if len(shape) == 3 else (1, *shape, 1)
         self.of_sample, self.shape, self.m = shape, (H, C, W * n), H * W * n
         self.overwrites = overwrites
-        self.step = min(H, max(1, BLOCK // (C * W * n)))
         self.ones = np.ones(W * n, dtype)
         self.sums, self.products = (np.empty((H, C), dtype) for _ in range(2))
         self.mean, self.var, self.scale = (np.zeros(C, dtype) for _ in range(3))
@@ -61,23 +57,17 @@ class BatchNormCache(Workspaces):
         return (0,) if self.overwrites else self.shape
 
     @workspace
-    def rows(self) -> Shape:
+    def row(self) -> Shape:
         """Numbers of the channels, repeated for each value of a row."""
-        return 3, *self.shape[1:]
+        return self.shape[1:]
 
-    def repeated(self, of_channels: Array, which: int = 0) -> Array:
-        """Return the numbers of the channels, ``(C,)``, as ``(C, W n)``, in one of the three ``rows``.
+    def repeated(self, of_channels: Array) -> Array:
+        """Return ``row`` with the numbers of the channels, ``(C,)``; valid until the next call.
 
         NumPy broadcasts a few long rows twice as fast as many numbers.
         """
-        row: Array = self.rows[which]
-        np.copyto(row, of_channels[:, None])
-        return row
-
-    def blocks(self, *arrays: Array) -> Iterator[tuple[Array, ...]]:
-        """Yield blocks of rows of the arrays."""
-        for row in range(0, self.shape[0], self.step):
-            yield tuple(array[row : row + self.step] for array in arrays)
+        np.copyto(self.row, of_channels[:, None])
+        return self.row
 
 
 def _no_mean(
@@ -134,44 +124,35 @@ class BatchNorm(Layer[BatchNormCache]):
         cache.centered = x if self.overwrites else cache.spare
         np.matmul(x, cache.ones, out=cache.sums)
         np.divide(np.add.reduce(cache.sums, axis=0), cache.m, out=cache.mean)
-        mean = cache.repeated(cache.mean)
-        for rows, centered, products in cache.blocks(x, cache.centered, cache.products):
-            np.subtract(rows, mean, out=centered)
-            np.vecdot(centered, centered, out=products)
+        np.subtract(x, cache.repeated(cache.mean), out=cache.centered)
+        np.vecdot(cache.centered, cache.centered, out=cache.products)
         np.divide(np.add.reduce(cache.products, axis=0), cache.m, out=cache.var)
         cache.scale = self.params["gamma"] / np.sqrt(cache.var + self.eps)
         np.multiply(cache.centered, cache.repeated(cache.scale), out=cache.y.reshape(cache.shape))
         return cache.y
 
     def infer(self, x: Array, cache: BatchNormCache) -> Array:
-        scale = cache.repeated(self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps), 0)
-        mean = cache.repeated(self.params["running_mean"], 1)
         y = x if self.overwrites else cache.y
-        for rows, z in cache.blocks(x.reshape(cache.shape), y.reshape(cache.shape)):
-            np.subtract(rows, mean, out=z)
-            z *= scale
+        z = y.reshape(cache.shape)
+        np.subtract(x.reshape(cache.shape), cache.repeated(self.params["running_mean"]), out=z)
+        z *= cache.repeated(self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps))
         return y
 
     def backward(
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True
     ) -> Array | None:
         matrices = delta.reshape(cache.shape)
-        for of_rows, centered, sums, products in cache.blocks(matrices, cache.centered, cache.sums, cache.products):
-            np.matmul(of_rows, cache.ones, out=sums)
-            np.vecdot(centered, of_rows, out=products)
+        np.matmul(matrices, cache.ones, out=cache.sums)
+        np.vecdot(cache.centered, matrices, out=cache.products)
         product, var = np.add.reduce(cache.products, axis=0), cache.var + self.eps
         np.divide(product, np.sqrt(var), out=grads["gamma"])
         self.write_statistics(cache, grads)
         if not want_delta:
             return None
-        scale = cache.repeated(cache.scale, 0)
-        shift = cache.repeated(cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m, 1)
-        slope = cache.repeated(cache.scale * product / (cache.m * var), 2)
-        for of_rows, centered in cache.blocks(matrices, cache.centered):
-            centered *= slope
-            centered += shift
-            of_rows *= scale
-            of_rows -= centered
+        cache.centered *= cache.repeated(cache.scale * product / (cache.m * var))
+        cache.centered += cache.repeated(cache.scale * np.add.reduce(cache.sums, axis=0) / cache.m)
+        matrices *= cache.repeated(cache.scale)
+        matrices -= cache.centered
         return matrices.reshape(delta.shape)
 
     @property
