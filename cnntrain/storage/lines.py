@@ -30,8 +30,9 @@ class FileMark:
 class LineFile:
     """Lines of text, appended at the end.
 
-    A line that could not be written stays in ``waiting`` and is written with the next one. A process that died may have
-    left half a line, so the file is first truncated to its verified length.
+    A line that could not be written stays in ``waiting`` and is written with the next one. If that fails, too, ``add``
+    tries again when there are twice as many lines. A process that died may have left half a line, so the file is first
+    truncated to its verified length.
 
     Args:
         path: The file, created with the first line.
@@ -42,6 +43,8 @@ class LineFile:
         self.path, self.disk = path, disk
         self.length, self._hash = 0, blake2b()
         self.waiting: list[str] = []
+        self._next_try = 0
+        """Number of waiting lines at which ``add`` writes."""
 
     @property
     def mark(self) -> FileMark:
@@ -68,13 +71,14 @@ class LineFile:
                 self.disk.close(file)
 
     def add(self, line: str) -> None:
-        """Append a line and write all pending lines.
+        """Append a line and write all pending lines, unless writing has just failed.
 
         Raises:
             OSError: The lines could not be written and stay pending.
         """
         self.waiting.append(line)
-        self.write()
+        if len(self.waiting) >= self._next_try:
+            self.write()
 
     def write(self, sync: bool = False) -> None:
         """Write all pending lines.
@@ -87,6 +91,7 @@ class LineFile:
         """
         if not self.waiting and not (sync and self.length):
             return
+        self._next_try = 2 * len(self.waiting)
         content = "".join(f"{line}\n" for line in self.waiting).encode()
         file = self._open()
         try:
@@ -101,6 +106,7 @@ class LineFile:
         self.length += len(content)
         self._hash.update(content)
         self.waiting.clear()
+        self._next_try = 0
 
     def _open(self) -> int:
         """Open the file for writing; first replace it by a copy if it is hard-linked.

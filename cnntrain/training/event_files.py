@@ -11,6 +11,7 @@ import re
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class EventFile:
         # TensorBoard sorts files by name: a clock that was set back must not change the order.
         stamp = max([int(time.time()), *(last + 1 for last in stamps)])
         self.path = folder / f"events.out.tfevents.{stamp:010}.{platform.node() or 'localhost'}.{os.getpid()}"
-        self._waiting, self._length = bytearray(), 0
+        self._waiting, self._length, self._next_try = bytearray(), 0, 0
         self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - open until ``close``
         self.add(file_version=VERSION)
         self.add(step=purge_step, session_log={"status": "START"})
@@ -57,11 +58,14 @@ class EventFile:
         self._waiting += b"".join((header, next(checksums), content, next(checksums)))
 
     def write(self) -> None:
-        """Write all events that are not written yet.
+        """Write all events that are not written yet; after a failure, not before they take twice as many bytes.
 
         Raises:
-            OSError: They cannot be written; the next call tries again.
+            OSError: They cannot be written; a later call tries again.
         """
+        if len(self._waiting) < self._next_try:
+            return
+        self._next_try = 2 * len(self._waiting)
         self._file.seek(self._length)
         self._file.truncate()  # half a record of an earlier attempt
         content = memoryview(bytes(self._waiting))
@@ -69,9 +73,13 @@ class EventFile:
             content = content[self._file.write(content) :]
         self._length += len(self._waiting)
         self._waiting.clear()
+        self._next_try = 0
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what can be written, and close the file."""
+        self._next_try = 0
+        with suppress(OSError):
+            self.write()
         self._file.close()
 
 

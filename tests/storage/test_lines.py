@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 
 import pytest
 
@@ -61,6 +62,26 @@ def test_a_line_that_could_not_be_written_waits(path, failing_disk, operation):
         lines.write(sync=True)
     lines.add("three")
     assert path.read_text() == "one\ntwo\nthree\n"
+    assert lines.waiting == []
+
+
+def test_while_writing_fails_it_is_tried_ever_more_rarely(path, disk):
+    """Otherwise each line would cost as much as all lines before it."""
+    lines, attempts = LineFile(path, disk), []
+
+    def fail(file, content, path):
+        attempts.append(len(lines.waiting))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    disk.write = fail
+    for number in range(1000):
+        with suppress(OSError):
+            lines.add(str(number))
+    assert attempts == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    del disk.write
+    lines.write()
+    lines.add("1000")
+    assert path.read_text().split() == [str(number) for number in range(1001)]
     assert lines.waiting == []
 
 

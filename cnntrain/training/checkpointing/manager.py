@@ -27,6 +27,8 @@ from cnntrain.training.state import TrainState
 from cnntrain.types import Array
 from cnntrain.weights import weights
 
+MAX_WAITING = 1_000_000
+"""Maximum characters of lines in a checkpoint that metrics.jsonl lacks; the header of the file is limited, too."""
 MAX_TIME_SHARE = 20
 """After saving, the next save at the end of an epoch waits this many times the duration of the last one."""
 
@@ -161,7 +163,7 @@ class CheckpointManager:
             states=self.comm.states,
             best=self.best,
             metrics=self.run.metrics.mark,
-            waiting=self.run.metrics.waiting,
+            waiting=last_lines(self.run.metrics.waiting),
             fingerprint=self.fingerprint,
             provenance=provenance(),
         )
@@ -240,6 +242,16 @@ class CheckpointManager:
             epoch, batch = self.last_position
             text += f"; once that is fixed, cnntrain resume continues from epoch {epoch}, batch {batch}"
         return result, StorageError(text)
+
+
+def last_lines(lines: list[str]) -> list[str]:
+    """Return the last lines that a checkpoint holds, those of ``MAX_WAITING`` characters."""
+    size = 0
+    for count, line in enumerate(reversed(lines)):
+        size += len(line)
+        if size > MAX_WAITING:
+            return lines[len(lines) - count :]
+    return lines
 
 
 def parse_period(text: float | str) -> tuple[float, str]:

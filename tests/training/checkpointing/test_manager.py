@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import asdict
 from importlib import import_module
 from itertools import pairwise
 from types import SimpleNamespace
@@ -16,9 +17,12 @@ from cnntrain.errors import StorageError
 from cnntrain.storage import FolderLock
 from cnntrain.storage.disk import DISK, Disk
 from cnntrain.training.checkpointing import checkpoint, manager
-from cnntrain.training.checkpointing.manager import parse_period
+from cnntrain.training.checkpointing.manager import last_lines, parse_period
+from cnntrain.training.events import EpochEnded
 from cnntrain.training.fit import fit
+from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.resume import last_checkpoint, resume_run
+from cnntrain.weights.safetensors_file import MAX_HEADER
 
 OPTIONS = {"batch_size": 7, "Max": 5, "momentum": 0.9, "checkpoint_every": "2 batches"}
 
@@ -109,6 +113,32 @@ def test_a_disk_that_stays_full_ends_the_run_with_a_sentence(tiny_config, tmp_pa
     trouble.error = None
     list(resume_run(tmp_path / "run", plots=False))
     assert results(tmp_path / "run") == expected
+
+
+def test_a_checkpoint_holds_the_last_lines_that_could_not_be_written(tiny_config, tmp_path, monkeypatch):
+    """A checkpoint with all lines of a long run could not be read: its header would be too long."""
+    line = json.dumps(asdict(EpochEnded(100_000, *7 * [0.1234567890123456], 0.1234567890123456)))
+    kept = last_lines([line] * 100_000)
+    assert 3000 < len(kept) < 100_000
+    assert len(json.dumps(json.dumps({"waiting": kept}))) < MAX_HEADER / 2
+    monkeypatch.setattr(manager, "MAX_WAITING", 2 * len(line))
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    events = fit(tiny_config(Max=9), tmp_path / "run", interrupts := Interrupts(), plots=False)
+    for event in events:
+        if isinstance(event, EpochEnded) and event.epoch == 2:
+            metrics.rename(tmp_path / "elsewhere")
+            metrics.symlink_to(tmp_path / "elsewhere")
+        if isinstance(event, EpochEnded) and event.epoch == 7:
+            interrupts.signal = 2
+            with pytest.raises(StorageError):
+                list(events)
+    metrics.unlink()
+    (tmp_path / "elsewhere").rename(metrics)
+    list(resume_run(tmp_path / "run", plots=False))
+    epochs = [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()]
+    assert epochs[:2] == [1, 2]
+    assert epochs[-4:] == [6, 7, 8, 9]
+    assert len(epochs) < 9
 
 
 def test_a_disk_that_is_full_from_the_beginning_is_told_before_anything_is_learned(tiny_config, tmp_path, trouble):
