@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault, mean_for_sum
-from cnntrain.ops.matmul import best_height, best_width, is_cut, pieces, row_pieces
+from cnntrain.ops.matmul import best_height, best_width, is_packed, pieces, row_pieces
 from cnntrain.ops.phases import memory_shape, phases
 from cnntrain.ops.workspace import ViewsOf, Workspaces, workspace
 from cnntrain.types import Array, Shape
@@ -35,7 +35,7 @@ class FcCache(Workspaces):
         self.factors = ViewsOf(lambda W: (row_pieces(W, forward), row_pieces(W.T, backward)))
         """W and W^T, in pieces."""
         self.heights = forward, backward
-        self.copies_x = is_cut(units, n, self.features)
+        self.copies_x = is_packed(units, n, self.features)
         self.of_dW = ViewsOf(self.dW_pieces)
 
     @workspace

@@ -7,6 +7,8 @@ from threadpoolctl import threadpool_info
 
 from cnntrain.types import Array
 
+AVX512 = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""OpenBLAS's kernels for AVX-512. NumPy's wheels have the first of them, and ``Haswell`` for AVX2."""
 SMALL_PRODUCT = 1_000_000
 """Maximum of rows x depth x columns for which OpenBLAS's AVX-512 kernels do not pack the matrices first."""
 WIDTHS = (32, 48, 64, 40, 24)
@@ -32,16 +34,15 @@ def kernels() -> str | None:
 
 def has_small_kernels() -> bool:
     """Return whether small products run on special kernels: OpenBLAS on AVX-512."""
-    return kernels() == "SkylakeX"
+    return kernels() in AVX512
 
 
 def best_width(rows: int, depth: int, columns: int) -> int:
     """Return the best width of pieces of the product ``(rows, depth) @ (depth, columns)``.
 
-    With few rows, packing does not pay off. Measured on Zen 5, 32 x 288 times 288 x 512: 140 GFLOP/s at
-    once, 230 in pieces of 32 columns.
+    Measured on Zen 5: 32 x 288 times 288 x 512 runs at 140 GFLOP/s at once, 230 in pieces of 32 columns.
     """
-    if has_small_kernels():
+    if is_packed(rows, depth, columns):
         for width in WIDTHS:
             if columns % width == 0 and rows * depth * width <= SMALL_PRODUCT:
                 return width
@@ -54,15 +55,15 @@ def best_height(rows: int, depth: int, columns: int) -> int:
     Measured on Zen 4: 128 x 1024 times 1024 x 32 runs at 90 GFLOP/s at once, 125 in pieces of 16 rows; 4096 x 256
     times 256 x 32 at 76, 113 in pieces of 64 rows.
     """
-    if has_small_kernels():
+    if is_packed(rows, depth, columns):
         for height in HEIGHTS:
             if rows % height == 0 and height * depth * columns <= SMALL_PRODUCT:
                 return height
     return rows
 
 
-def is_cut(rows: int, depth: int, columns: int) -> bool:
-    """Return whether a product is too large to be fast at once, if its depth is small."""
+def is_packed(rows: int, depth: int, columns: int) -> bool:
+    """Return whether a product packs its matrices first, which does not pay off if one of its sides is short."""
     return has_small_kernels() and rows * depth * columns > SMALL_PRODUCT
 
 
