@@ -4,7 +4,7 @@ import atexit
 import gc
 import os
 
-MAX_YOUNG, MAX_RUNS = 50_000, 20
+MAX_YOUNG, MAX_RUNS = 10_000, 20
 """New objects from which the garbage collector runs, and runs from which it looks at older objects, too. Python's 700
 and 10 make it go through all imported modules again and again."""
 SETTINGS = {
