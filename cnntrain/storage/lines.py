@@ -43,6 +43,8 @@ class LineFile:
         self.path, self.disk = path, disk
         self.length, self._hash = 0, blake2b()
         self.waiting: list[str] = []
+        self.found = 0
+        """Number of lines in the file up to the mark of the last ``rewind``."""
         self._next_try = 0
         """Number of waiting lines at which ``add`` writes."""
 
@@ -53,10 +55,12 @@ class LineFile:
 
     def rewind(self, mark: FileMark, waiting: list[str]) -> bool:
         """Go back to a mark; return whether the file is intact up to it."""
-        self.length, self._hash, self.waiting = 0, blake2b(), list(waiting)
+        self.length, self._hash, self.waiting, self.found = 0, blake2b(), list(waiting), 0
+        self._next_try = 0
         with suppress(FileNotFoundError), open_regular(self.path) as file:
             while chunk := file.read(min(CHUNK, mark.length - self.length)):
                 self.length += len(chunk)
+                self.found += chunk.count(b"\n")
                 self._hash.update(chunk)
         return self.mark == mark
 
@@ -91,8 +95,16 @@ class LineFile:
         """
         if not self.waiting and not (sync and self.length):
             return
-        self._next_try = 2 * len(self.waiting)
-        content = "".join(f"{line}\n" for line in self.waiting).encode()
+        try:
+            self._write("".join(f"{line}\n" for line in self.waiting).encode(), sync)
+        except OSError:
+            self._next_try = 2 * len(self.waiting)
+            raise
+        self.waiting.clear()
+        self._next_try = 0
+
+    def _write(self, content: bytes, sync: bool) -> None:
+        """Append ``content``; see ``write``."""
         file = self._open()
         try:
             if self.disk.size(file) < self.length:  # the file was truncated or replaced: keep what is there
@@ -105,8 +117,6 @@ class LineFile:
             self.disk.close(file)
         self.length += len(content)
         self._hash.update(content)
-        self.waiting.clear()
-        self._next_try = 0
 
     def _open(self) -> int:
         """Open the file for writing; first replace it by a copy if it is hard-linked.

@@ -183,7 +183,7 @@ def restore_folder(
     folder: RunFolder, loaded: LoadedCheckpoint, config: Config, network: Network, data: Data
 ) -> list[str]:
     """Restore the run folder to the state of the checkpoint; return warnings."""
-    notes, checkpoint, metrics = [], loaded.checkpoint, folder.metrics
+    notes, checkpoint, metrics = list[str](), loaded.checkpoint, folder.metrics
     sweep(folder.path, RUN_FILES)
     if loaded.name == PREVIOUS_FILE:  # otherwise the next save would replace it with the damaged one
         (folder.path / PREVIOUS_FILE).replace(folder.path / CHECKPOINT_FILE)
@@ -192,6 +192,9 @@ def restore_folder(
         kept = metrics_before(metrics.path, checkpoint.state.epoch)
         write_file(metrics.path, kept)
         metrics.rewind(FileMark(len(kept), ""), [])
+    elif (lost := checkpoint.state.epoch - 1 - metrics.found - len(metrics.waiting)) > 0:
+        epochs = "1 epoch" if lost == 1 else f"{lost:,} epochs"
+        notes.append(f"{metrics.path}: the figures of {epochs} are missing: they could not be written")
     metrics.cut()
     folder.summary.unlink(missing_ok=True)
     if config != checkpoint.config:
