@@ -145,7 +145,9 @@ def worker_processes(
                     processes.check_alive
                 )  # check_workers refers to comm: the cycle would keep the shared memory alive
     finally:
-        network.move_to(network.theta.copy())  # so that the network does not keep the shared memory alive
+        # Neither the network nor its workspaces, with their views of W and dW, keep the shared memory alive.
+        network.move_to(network.theta.copy())
+        network.free_workspaces()
         network.free_workspaces()
         arrays.close()
 
