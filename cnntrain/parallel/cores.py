@@ -2,12 +2,14 @@
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from cnntrain.parallel import control_groups
 
@@ -66,6 +68,16 @@ def worker_count(micro_batches: int, operations: float) -> int:
     return 1 if operations < WORTH_SHARING else max(1, min(available_cores(), micro_batches))
 
 
+@lru_cache(maxsize=1)
+def thread_pools(_modules: int) -> ThreadpoolController:
+    """Return the loaded libraries that have threads; to find them takes half a millisecond.
+
+    Args:
+        _modules: Number of imported modules: an import may load another library.
+    """
+    return ThreadpoolController()
+
+
 @contextmanager
 def single_core() -> Iterator[None]:
     """Context for the engine's work on one core.
@@ -74,7 +86,7 @@ def single_core() -> Iterator[None]:
     NumPy 2.3, an elementwise operation copies strided operands through them if several runs of memory fit in, which
     takes twice as long as the operation itself (measured for runs of 512 numbers and more).
     """
-    with threadpool_limits(limits=1, user_api="blas"):
+    with thread_pools(len(sys.modules)).limit(limits=1, user_api="blas"):
         before = np.setbufsize(BUFFER)
         try:
             yield

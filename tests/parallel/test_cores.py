@@ -1,6 +1,7 @@
 """How many cores there are to use, and how many workers to take."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -104,6 +105,13 @@ def test_auto_takes_cores_slices_and_work_into_account(monkeypatch, micro_batche
 def test_products_run_on_one_thread():
     with single_core():
         assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"} <= {1}
+
+
+def test_libraries_are_searched_again_after_an_import(monkeypatch):
+    found = cores.thread_pools(len(sys.modules))
+    assert cores.thread_pools(len(sys.modules)) is found
+    monkeypatch.setitem(sys.modules, "another", sys)
+    assert cores.thread_pools(len(sys.modules)) is not found
 
 
 def test_short_buffers_are_taken_back_also_after_an_error():
