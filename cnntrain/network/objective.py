@@ -10,7 +10,7 @@ from cnntrain.network.array_layout import class_indices
 from cnntrain.ops.losses import Loss, training_loss
 from cnntrain.types import Array, Labels, Shape
 
-CHUNK = 2**16
+CHUNK = 2**17
 """Entries of W per step of the penalty, which keeps temporary arrays small."""
 
 

@@ -7,6 +7,7 @@ on its own.
 Reference: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +53,22 @@ class CounterRng:
 
     def uniform(self, ids: SampleIds, count: int) -> NDArray[np.float64]:
         """Return ``count`` numbers in 0..1 for each sample of a micro-batch, ``(n, count)``."""
-        numbers = np.empty((len(ids.samples), count))
-        for row, sample in zip(numbers, ids.samples.tolist(), strict=True):
-            self.generator(ids.epoch, sample).random(out=row)
+        numbers, random = np.empty((len(ids.samples), count)), self._generator.random
+        for i in self._positions(ids):
+            random(out=numbers[i])
         return numbers
 
     def words(self, ids: SampleIds, out: NDArray[np.uint64]) -> None:
         """Write 64 random bits into each entry of ``out``, ``(n, count)``, for the samples of a micro-batch."""
+        count, random_raw = out.shape[1], self._bits.random_raw
+        for i in self._positions(ids):
+            out[i] = random_raw(count)
+
+    def _positions(self, ids: SampleIds) -> Iterator[int]:
+        """Yield the position of each sample in a micro-batch, when the generator is in its state."""
+        counter, bits, state = self._counter, self._bits, self._state
+        counter[2] = ids.epoch
         for i, sample in enumerate(ids.samples.tolist()):
-            self.generator(ids.epoch, sample)
-            out[i] = self._bits.random_raw(out.shape[1])
+            counter[1] = sample
+            bits.state = state
+            yield i

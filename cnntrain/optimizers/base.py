@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnntrain.types import Array
 
-CHUNK = 2**16
+CHUNK = 2**17
 """Entries per chunk: a chunk stays in the cache, and its temporary arrays are small."""
 
 
