@@ -25,6 +25,7 @@ import numpy as np
 from cnntrain import load_config
 from cnntrain.builder import build
 from cnntrain.config import Config
+from cnntrain.errors import CnntrainError
 from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.profiling.bench import layer_results, step_result
@@ -63,7 +64,10 @@ def main() -> None:
     torch.set_num_threads(available_cores() if args.workers == "auto" else int(args.workers))
     names = args.networks if args.networks or args.configs else NETWORKS
     cases = [(CONFIGS / f"{name}.yaml", size) for name in names or () for size in NETWORKS[name]]
-    cases += [(path, batch_size_of(load_config(path))) for path in args.configs]
+    try:
+        cases += [(path, batch_size_of(load_config(path))) for path in args.configs]
+    except CnntrainError as error:
+        sys.exit(str(error))
     if not args.json:
         print(machine_text())
         heads = "".join(f"{layout + ' ms':>18}" for layout in LAYOUTS)

@@ -148,6 +148,7 @@ network:
     found = result("step.py", *paths, "--workers", 1, "--rounds", 1, "--seconds", 0.01)["results"]
     assert [(one["network"], one["batch_size"]) for one in found] == [(path.stem, 6) for path in paths]
     assert [layer["type"] for layer in found[0]["layers"]] == ["conv", "batch_norm", "pool", "pool", "dropout", "fc"]
+    assert run("step.py", tmp_path / "none.yaml").stderr.endswith("none.yaml: there is no such file\n")
     paths[0].write_text(layers + "training: {loss: mse}\n")
     refused = run("step.py", paths[0])
     assert refused.returncode == 1

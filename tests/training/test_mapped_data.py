@@ -1,5 +1,6 @@
 """Images that stay in a file train to the same bits as images in memory, on any number of workers."""
 
+import mmap
 import os
 import sys
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 
 from cnntrain.builder import build_for
-from cnntrain.data import Data, Dataset, Preprocessing
+from cnntrain.data import Data, Dataset, Preprocessing, mapped_images
 from cnntrain.data.image_folder import cache_file
 from cnntrain.errors import DataError
 from cnntrain.training.batches import batches
 from cnntrain.training.loop import LoopEnded, train_loop
+from cnntrain.training.samples import TrainingSamples
 from cnntrain.training.sharing import sample_arrays
 from cnntrain.training.workers import process_group
 
@@ -90,6 +92,31 @@ def test_no_name_is_needed_after_the_start(make_config, in_memory, decoded):
     expected = trained(config, data_of(in_memory), 1)
     for workers in (1, 2, 2):  # as after a rollback
         assert trained(config, data_of(decoded), workers) == expected
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_RANDOM"), reason="this system takes no advice on mapped files")
+def test_reading_ahead_changes_no_bits_and_reads_each_batch_before_it_is_used(
+    make_config, in_memory, decoded, monkeypatch
+):
+    config = make_config(LAYERS, (3, 5, 4), batch_size=8, Max=2)
+    expected = trained(config, data_of(in_memory), 1)
+    monkeypatch.setattr(mapped_images, "free_memory", lambda: 0)
+    ahead, used, read_ahead, load = set(), [], Dataset.read_ahead, TrainingSamples.load
+
+    def recorded(self, indices):
+        ahead.update(indices.tolist())
+        read_ahead(self, indices)
+
+    def loaded(self, workspace, epoch, samples):
+        used.append(ahead.issuperset(samples.tolist()))
+        return load(self, workspace, epoch, samples)
+
+    monkeypatch.setattr(Dataset, "read_ahead", recorded)
+    monkeypatch.setattr(TrainingSamples, "load", loaded)
+    assert trained(config, data_of(decoded), 1) == expected
+    assert decoded.images.reads_ahead
+    assert used
+    assert all(used)
 
 
 def test_another_file_under_the_name_is_not_read(make_config, in_memory, decoded, tmp_path):
