@@ -13,7 +13,7 @@ from cnntrain.evaluation.display_names import short, visible
 from cnntrain.evaluation.metrics import CalibrationBin
 from cnntrain.evaluation.plots.calibration import calibration
 from cnntrain.evaluation.plots.confusion import MAX_LABELS, confusion
-from cnntrain.evaluation.plots.curves import curves
+from cnntrain.evaluation.plots.curves import curves, points
 from cnntrain.evaluation.plots.filters import colors, columns_of, filters, sheet
 from cnntrain.evaluation.plots.mistakes import Mistake, drawable, mistakes
 from cnntrain.evaluation.plots.style import png, styled
@@ -112,6 +112,24 @@ def test_the_legend_of_curves_leaves_room_for_the_name_of_the_run():
         figure = curves(History([row(10**6, validation_loss=1.0)]), "n" * 40)
         figure.draw_without_rendering()
         assert figure._suptitle.get_window_extent().x1 < figure.legends[0].get_window_extent().x0
+
+
+@pytest.mark.parametrize("epochs", [20_001, 39_999, 100_000])
+def test_curves_of_long_runs_have_as_many_points_as_can_be_seen(epochs):
+    rng = np.random.default_rng(0)
+    x, y = np.arange(1.0, epochs + 1), rng.random(epochs)
+    y[[0, 5, epochs // 2, -1]] = np.nan, np.inf, 7.0, -3.0
+    shown_x, shown_y = points(x, y)
+    assert len(shown_x) == len(shown_y) <= 21_000
+    assert (np.diff(shown_x) > 0).all()
+    assert np.array_equal(y[shown_x.astype(int) - 1], shown_y)
+    assert {2.0, epochs // 2 + 1, epochs} <= set(shown_x.tolist())
+    width = epochs // 50  # 2 % of the width of the figure
+    for start in range(10, epochs - width, width):
+        part, seen = y[start : start + width], shown_y[(shown_x > start) & (shown_x <= start + width)]
+        assert abs(seen.max() - part.max()) + abs(seen.min() - part.min()) < 0.01
+    short = points(x[:20_000], y[:20_000])
+    assert np.array_equal(short, (x[:20_000], y[:20_000]), equal_nan=True)
 
 
 def test_losses_of_many_sizes_have_a_logarithmic_axis():

@@ -22,8 +22,11 @@ from cnntrain.evaluation.plots.style import (
     write_title,
 )
 from cnntrain.runs.history import EPOCH, History
+from cnntrain.types import Array
 
 MAX_MARKERS = 40
+MAX_POINTS = 20_000
+"""Maximum number of points of a line: ten times the pixels of its width."""
 WIDTH, HEIGHT, LOW = 10.0, 3.2, 1.0
 """In inches: width of the figure, height of the panels, height of the panel of alpha."""
 LEFT, BELOW, LABEL, SPACE = 0.7, 0.6, 0.3, 0.12
@@ -60,7 +63,7 @@ def curves(history: History, title: str, only_in_training: Sequence[str] = ()) -
     panels = [loss, accuracy]
     if with_alpha:
         alpha = axes_at(figure, LEFT, top + HEIGHT + BELOW + SPACE + LINE, 2 * width + LEFT, LOW)
-        alpha.plot(history.column(EPOCH), alphas, color=GREEN, marker=_marker(history), ms=4)
+        alpha.plot(*points(history.column(EPOCH), alphas), color=GREEN, marker=_marker(history), ms=4)
         title_axes(alpha, "alpha")
         alpha.set_ylim(bottom=0)
         panels.append(alpha)
@@ -105,7 +108,21 @@ def _pair(axes: Axes, history: History, what: str) -> None:
     for split, color, line in (("train", BLUE, "-"), ("validation", ORANGE, "--")):
         values = history.column(f"{split}_{what}")
         if np.isfinite(values).any():
-            axes.plot(epochs, values, line, color=color, marker=_marker(history), ms=4, label=split)
+            axes.plot(*points(epochs, values), line, color=color, marker=_marker(history), ms=4, label=split)
+
+
+def points(epochs: Array, values: Array) -> tuple[Array, Array]:
+    """Return the points of a line; of long runs the lowest and highest of neighboring epochs, which look the same."""
+    if len(values) <= MAX_POINTS:
+        return epochs, values
+    is_drawn = np.isfinite(values)
+    epochs, values = epochs[is_drawn], values[is_drawn]
+    size = max(1, -(-2 * len(values) // MAX_POINTS))
+    whole = len(values) // size * size
+    pieces, first = values[:whole].reshape(-1, size), np.arange(0, whole, size)
+    chosen = [first + pieces.argmin(axis=1), first + pieces.argmax(axis=1), [0, len(values) - 1]]
+    indices = np.unique(np.concatenate([*chosen, whole + np.arange(len(values) - whole)]))
+    return epochs[indices], values[indices]
 
 
 def _marker(history: History) -> str:
