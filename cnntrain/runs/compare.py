@@ -201,7 +201,8 @@ def _metrics(folder: Path, problems: list[str], best: int | float | None) -> Met
             except (ValueError, RecursionError):
                 row = None
             if isinstance(row, dict):
-                metrics.add(_numbers(row))
+                is_other = best is not None and row.get("epoch") != best  # only its duration counts
+                metrics.add(_numbers({"seconds": row.get("seconds")} if is_other else row))
             elif line.endswith(b"\n"):
                 faulty = faulty or number
     except FileNotFoundError:
