@@ -109,7 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif mode == "encoded":
             self.give(content, encoding="gzip")
         elif mode == "wrong":
-            self.give(content[:-1] + b"?")
+            self.give(content[:-1] + bytes([content[-1] ^ 1]))
         elif mode == "short":
             self.give(content[:half], len(content))
         elif mode == "liar":
