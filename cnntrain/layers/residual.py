@@ -80,6 +80,11 @@ class ResidualCache(Workspaces):
         for cache in self.inside:
             cache.reclaim()
 
+    def free(self) -> None:
+        for cache in self.inside:
+            cache.free()
+        super().free()
+
     def set_sample_ids(self, sample_ids: SampleIds) -> None:
         for cache in self.inside:
             cache.set_sample_ids(sample_ids)

@@ -60,6 +60,12 @@ class MicroBatchWorkspace(Workspaces):
         for cache in self.caches:
             cache.reclaim()
 
+    def free(self) -> None:
+        """Forget all arrays, those of the caches, too."""
+        for cache in self.caches:
+            cache.free()
+        super().free()
+
     def sizes(self, want_delta: bool = False) -> list[tuple[Use, int]]:
         """Return the use and the bytes of each array that training needs: all but dJ/dx, which nobody reads."""
         return super().sizes() + workspace_sizes(self.caches, want_delta, self.frozen)
@@ -100,10 +106,17 @@ class WorkspacePool:
 
     def __init__(self, layers: Sequence[Layer[Any]], dtype: DTypeLike, max_samples: int):
         self.layers, self.dtype, self.max_samples = layers, dtype, max_samples
-        self.free()
+        self.forget()
 
     def free(self) -> None:
-        """Free all memory; it is allocated again when it is needed."""
+        """Free all memory, also that of workspaces in use; it is allocated again when it is needed."""
+        workspaces = [*self.by_size.values(), *([self.largest] if self.largest else [])]
+        self.forget()
+        for freed in workspaces:
+            freed.free()
+
+    def forget(self) -> None:
+        """Begin anew; the memory is freed with the last workspace in use."""
         self.largest: MicroBatchWorkspace | None = None
         self.last: MicroBatchWorkspace | None = None
         self.by_size: dict[int, MicroBatchWorkspace] = {}
@@ -111,7 +124,7 @@ class WorkspacePool:
     def get(self, n: int) -> MicroBatchWorkspace:
         """Return the workspace for micro-batches of n samples; its contents are undefined."""
         if self.largest is None or n > self.largest.n:
-            self.free()
+            self.forget()
             # The micro-batches of a batch have two sizes that differ by one.
             self.largest = MicroBatchWorkspace(self.layers, max(n, min(n + 1, self.max_samples)), self.dtype)
         if n not in self.by_size:

@@ -124,6 +124,10 @@ class Workspaces:
         """Prepare for use after a micro-batch of another size has used the memory; by default do nothing."""
         return
 
+    def free(self) -> None:
+        """Forget all arrays: views that refer to these workspaces would keep them until the next garbage collection."""
+        vars(self).clear()
+
     def set_sample_ids(self, sample_ids: SampleIds) -> None:
         """Keep the ids of the micro-batch's samples, which the caller updates; by default they are not needed."""
         return

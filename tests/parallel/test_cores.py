@@ -115,6 +115,7 @@ def test_libraries_are_searched_again_after_an_import(monkeypatch):
 
 
 def test_short_buffers_are_taken_back_also_after_an_error():
+    np.setbufsize(8192)  # loops of other tests may wait inside the context
     before, inside = np.getbufsize(), []
 
     def fail():
