@@ -1,5 +1,8 @@
 """Workspaces: one memory for micro-batches of all sizes, and the same bits as with one for each size."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -112,3 +115,15 @@ def test_memory_that_is_freed_is_made_again(network):
     assert network._workspaces.largest is None
     for one, other in zip(before, learned(network, network.workspace(4), samples), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_freed_memory_does_not_wait_for_the_garbage_collector(network):
+    learned(network, network.workspace(4), np.zeros((4, 6, 11, 12), "float32"))
+    arrays = [weakref.ref(value.base) for value in made_arrays(network._workspaces.largest)]
+    gc.disable()
+    try:
+        network.free_workspaces()
+        assert arrays
+        assert not [array for array in arrays if array() is not None]
+    finally:
+        gc.enable()
