@@ -107,6 +107,19 @@ def test_memory(small):
     assert 1e6 < found["peak_bytes"] < 1e9
 
 
+def test_inference(small):
+    found = result("inference.py", small, "--images", 40, "--rounds", 1, "--seconds", 0.01)
+    (small_network,) = found["results"]
+    assert (small_network["network"], small_network["images"]) == ("small", 40)
+    rates = [small_network[f"{side}_images_per_second"] for side in ("cnntrain", "onnxruntime")]
+    assert small_network["ratio"] == pytest.approx(rates[0] / rates[1])
+    assert small_network["onnxruntime_batch_size"] in (1, 8, 32)
+    assert small_network["largest_difference"] < 1e-5
+    assert found["onnxruntime"]
+    shown = run("inference.py", "--networks", "digits", "--images", 8, "--rounds", 1, "--seconds", 0.01)
+    assert shown.stdout.splitlines()[-1].startswith("digits ")
+
+
 @without_torch
 @pytest.mark.parametrize("words", [["step.py"], ["epoch.py", "nowhere"]])
 def test_what_needs_torch_says_so(words):

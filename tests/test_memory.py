@@ -43,7 +43,7 @@ def learned(network, memory, samples):
     y = np.arange(memory.n) % 3
     _, _, dx = network.forward_backward(memory, y, 1.0, network.layout.views(gradient), want_dx=True)
     memory.x[...] = from_edge(samples)
-    output = network.output_of_logits(memory, network.infer_micro_batch(memory))
+    output = network.evaluation().output(memory)
     return gradient, dx.copy(), output.copy()
 
 
@@ -104,7 +104,7 @@ def test_evaluation_takes_the_memory_of_the_forward_pass_alone(network):
     )
     memory = MicroBatchWorkspace(network.layers, 8, network.dtype)
     memory.x[...] = 0
-    network.output_of_logits(memory, network.infer_micro_batch(memory))
+    network.evaluation().output(memory)
     assert own_bytes(memory) == forward
 
 

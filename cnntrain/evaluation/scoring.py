@@ -36,12 +36,14 @@ def score(
         predictions: Collects the predictions on this rank's micro-batches.
     """
     parts = network.micro_batches(len(dataset))
+    with np.errstate(over="ignore", invalid="ignore"):
+        evaluation = network.evaluation()
     for i in comm.micro_batches(len(parts)):
         part = parts[i]
         workspace = network.workspace(part.stop - part.start)
         preprocessing.columns(dataset.gather(np.arange(part.start, part.stop)), workspace.x)
         with np.errstate(over="ignore", invalid="ignore"):
-            output = network.infer_micro_batch(workspace)
+            output = evaluation.logits(workspace)
             loss, correct, _ = network.compute_loss(output, dataset.labels[part])
             if predictions is not None:
                 predictions.add(part, output.reshape(-1, workspace.n), dataset.labels[part])

@@ -127,12 +127,13 @@ class Predictor:
         network = self.network
         outputs, scores = np.empty((2, len(images), len(self.classes)), network.dtype)
         with single_core(), np.errstate(over="ignore", invalid="ignore"):
+            evaluation = network.evaluation()
             for part in network.micro_batches(len(images)):
                 workspace = network.workspace(part.stop - part.start)
                 self.preprocessing.columns(images[part], workspace.x)
-                y = network.infer_micro_batch(workspace)
+                y = evaluation.logits(workspace)
                 scores[part] = y.reshape(-1, workspace.n)[network.class_indices].T
-                y = network.output_of_logits(workspace, y)
+                y = evaluation.output(workspace, y)
                 outputs[part] = y.reshape(-1, workspace.n)[network.class_indices].T
         return outputs, scores
 

@@ -5,6 +5,7 @@ with adding b and with every monotone sigma, so the bias and activation of a con
 data.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
@@ -106,6 +107,12 @@ class Activation(Layer[ActivationCache]):
         cache.a = x if cache.in_place else cache.spare
         self.sigma.forward(x, cache.a, cache.zeros)
         return cache.a
+
+    def shifted(self, shift: Array) -> "Activation":
+        """Return a layer for evaluation with the bias b + ``shift``."""
+        layer = copy.copy(self)
+        layer.params = {"b": self.params["b"] + shift}
+        return layer
 
     def backward(
         self, delta: Array, cache: ActivationCache, grads: dict[str, Array], want_delta: bool = True

@@ -16,6 +16,7 @@ The bias and activation that follow add b.
 References: Ioffe & Szegedy 2015, arXiv:1502.03167; Hoffer, Hubara & Soudry 2017, arXiv:1705.08741.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -108,6 +109,8 @@ class BatchNorm(Layer[BatchNormCache]):
         ),
     }
     buffers = ("running_mean", "running_var")
+    is_folded = False
+    """Whether the convolution before it does its work: in a row for evaluation."""
 
     def __init__(self, index: int, in_shape: Shape, eps: float = 1e-5, momentum: float = 0.9, overwrites: bool = False):
         self.index, self.eps, self.momentum = index, eps, momentum
@@ -132,11 +135,24 @@ class BatchNorm(Layer[BatchNormCache]):
         return cache.y
 
     def infer(self, x: Array, cache: BatchNormCache) -> Array:
+        if self.is_folded:
+            return x
         y = x if self.overwrites else cache.y
         z = y.reshape(cache.shape)
         np.subtract(x.reshape(cache.shape), cache.repeated(self.params["running_mean"]), out=z)
         z *= cache.repeated(self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps))
         return y
+
+    def affine(self) -> tuple[Array, Array]:
+        """Return scale and shift of each channel: in evaluation mode, z = scale x + shift."""
+        scale = self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps)
+        return scale, -self.params["running_mean"] * scale
+
+    def skipped(self) -> "BatchNorm":
+        """Return a layer for evaluation that returns its input."""
+        layer = copy.copy(self)
+        layer.is_folded = True
+        return layer
 
     def backward(
         self, delta: Array, cache: BatchNormCache, grads: dict[str, Array], want_delta: bool = True

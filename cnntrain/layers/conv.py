@@ -9,6 +9,7 @@ In the backward pass, with the article's * for convolution,
 The activation that follows adds the bias.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
 
@@ -94,6 +95,10 @@ class Conv(Layer[Convolution]):
     """
 
     kind = "conv"
+    is_constant = False
+    """Whether W cannot change: a layer for evaluation."""
+    kernels: Array | None = None
+    """W as the algorithm takes it, if it cannot change; made by the first micro-batch."""
     faults: ClassVar[Mapping[str, Fault]] = {
         "no_flip": Fault(
             "conv with F > 1: delta is multiplied by W as it is; backward, it needs rot180(W)",
@@ -133,7 +138,27 @@ class Conv(Layer[Convolution]):
         return cache.forward(x, self.params["W"])
 
     def infer(self, x: Array, cache: Convolution) -> Array:
-        return cache.infer(x, self.params["W"])
+        if not self.is_constant:
+            return cache.infer(x, self.params["W"])
+        if self.kernels is None:
+            self.kernels = cache.transformed(self.params["W"])
+        return cache.infer_transformed(x, self.kernels)
+
+    def for_evaluation(self, scale: Array | None = None) -> "Conv":
+        """Return a layer for evaluation while W does not change.
+
+        Args:
+            scale: Factors of the filters, ``(K,)``.
+        """
+        layer = copy.copy(self)
+        layer.is_constant = True
+        if scale is not None:
+            layer.params = {"W": self.params["W"] * scale}
+        return layer
+
+    def evaluation_bytes(self, dtype: DTypeLike) -> int:
+        """Return the maximum bytes of memory that ``for_evaluation`` takes."""
+        return self.params["W"].size * np.dtype(dtype).itemsize + self.cache(1, dtype).transformed_bytes
 
     def backward(
         self, delta: Array, cache: Convolution, grads: dict[str, Array], want_delta: bool = True

@@ -10,6 +10,7 @@ z = F(x) + W * x. In the backward pass, delta takes both ways, and what comes ou
 Reference: He, Zhang, Ren & Sun 2016, "Deep residual learning for image recognition", arXiv:1512.03385.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, final
@@ -156,6 +157,13 @@ class Residual(Layer[ResidualCache]):
         self.sigma = ACTIVATIONS[sigma]
         self.branches = {"F": self.F.layers, "shortcut": self.shortcut.layers}
         self.adds_in_place = bool(shortcut) or not F[-1].keeps_output
+
+    def with_rows(self, F: Row, shortcut: Row) -> "Residual":
+        """Return a block of the same shapes with other layers inside."""
+        layer = copy.copy(self)
+        layer.F, layer.shortcut = F, shortcut
+        layer.branches = {"F": F.layers, "shortcut": shortcut.layers}
+        return layer
 
     def names(self, branch: str) -> Iterator[tuple[Layer[Any], list[tuple[str, str]]]]:
         """Yield each layer of a branch, with the names of its parameters in that layer and in this one."""

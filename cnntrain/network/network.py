@@ -25,6 +25,7 @@ from cnntrain.network.array_layout import (
     from_edge,
     to_edge,
 )
+from cnntrain.network.evaluation_pass import EvaluationPass
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
 from cnntrain.network.summary import completions, html_table, text_table
@@ -156,13 +157,9 @@ class Network:
             start = self.frozen
         return self.row.forward(x, workspace.caches, start, stop, on_output)
 
-    def infer_micro_batch(self, workspace: MicroBatchWorkspace) -> Array:
-        """Return the input of the loss for the micro-batch in ``workspace.x``, in evaluation mode."""
-        return self.row.infer(workspace.x, workspace.caches, stop=self.training_stop)
-
-    def output_of_logits(self, workspace: MicroBatchWorkspace, logits: Array) -> Array:
-        """Return the network's output for the ``logits`` that ``infer_micro_batch`` returned."""
-        return self.row.infer(logits, workspace.caches, start=self.training_stop)
+    def evaluation(self) -> EvaluationPass:
+        """Return the forward pass in evaluation mode, with the parameters as they are now."""
+        return EvaluationPass(self.layers, self.training_stop)
 
     def compute_loss(self, output: Array, y: Targets, loss_of: Loss | None = None) -> tuple[float, int, Array]:
         """Compute the loss of a micro-batch.
@@ -223,11 +220,11 @@ class Network:
         Raises:
             ShapeError: x does not have the network's input shape.
         """
-        x = checked_images(x, self.in_shape)
+        x, evaluation = checked_images(x, self.in_shape), self.evaluation()
         y = np.empty((len(x), *self.out_shape), self.dtype)
         for part in self.micro_batches(len(x)):
             workspace = self.load_micro_batch(x, part)
-            y[part] = to_edge(self.row.infer(workspace.x, workspace.caches), self.layers[-1].out_shape)
+            y[part] = to_edge(evaluation.output(workspace), self.layers[-1].out_shape)
         return y
 
     def loss_and_gradients(self, x: Array, y: Labels) -> tuple[float, dict[str, Array], Array | None]:

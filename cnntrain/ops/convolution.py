@@ -69,6 +69,19 @@ class Convolution(Workspaces):
         """Return the result of ``forward``, without keeping anything for a backward pass."""
         return self.forward(x, W)
 
+    def transformed(self, W: Array) -> Array:
+        """Return W as ``infer_transformed`` takes it: in memory of its own if it differs."""
+        return W
+
+    @property
+    def transformed_bytes(self) -> int:
+        """The bytes of this memory."""
+        return 0
+
+    def infer_transformed(self, x: Array, kernels: Array) -> Array:
+        """Return the result of ``infer`` for kernels that are ``transformed``."""
+        return self.infer(x, kernels)
+
     @abstractmethod
     def backward(self, delta: Array, W: Array, dW: Array, want_delta: bool) -> Array | None:
         """Write dW = a * delta (not flipped) and return delta_prev = delta * rot180(W), or None if it is not wanted."""

@@ -184,24 +184,36 @@ class Winograd2D(Winograd):
         ]
 
     def forward(self, x: Array, W: Array) -> Array:
-        return self.compute(x, W, range(self.tiles))
+        self.transform_kernels(W)
+        return self.compute(x, self.U_T, range(self.tiles))
 
     def infer(self, x: Array, W: Array) -> Array:
-        return self.compute(x, W, [0] * self.tiles)  # one V for all: it stays in the processor's cache
+        self.transform_kernels(W)
+        return self.infer_transformed(x, self.U_T)
 
-    def compute(self, x: Array, W: Array, places: Sequence[int]) -> Array:
+    def transformed(self, W: Array) -> Array:
+        self.transform_kernels(W)
+        return self.U_T.copy()
+
+    @property
+    def transformed_bytes(self) -> int:
+        return Winograd2D.U_T.nbytes(self)
+
+    def infer_transformed(self, x: Array, kernels: Array) -> Array:
+        return self.compute(x, kernels, [0] * self.tiles)  # one V for all: it stays in the processor's cache
+
+    def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
         """Return z.
 
         Args:
             x: The image.
-            W: The kernels.
+            U_T: The transformed kernels.
             places: For each row of tiles, the index in ``V`` where it is written.
         """
-        self.transform_kernels(W)
         if not self.is_padded:
             self.x1.fill(0)
             self.is_padded = True
-        U_T, M, m1 = self.U_T[:, :, None], self.M.reshape(self.tile, self.tile, -1), self.m1
+        U_T, M, m1 = U_T[:, :, None], self.M.reshape(self.tile, self.tile, -1), self.m1
         for t, z in enumerate(self.tiles_of(self.z)):
             self.transform_image(x, t, self.V[places[t]])
             np.matmul(U_T, self.V_pieces[places[t]], out=self.M_pieces)

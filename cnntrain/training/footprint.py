@@ -9,6 +9,7 @@ from typing import Any
 from cnntrain.config import Config
 from cnntrain.data import Data
 from cnntrain.errors import OutOfMemoryError
+from cnntrain.layers.folding import folded_bytes
 from cnntrain.network.network import Network
 from cnntrain.network.workspaces import workspace_bytes
 from cnntrain.parallel.free_memory import free_memory, process_memory, resident_memory
@@ -65,6 +66,7 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
     evaluated = max([trained, *(largest(network, len(dataset)) for dataset in splits)])
     gathered = evaluated * math.prod(network.in_shape) * pixel
     busy = min(workers, max_processes(config, network, data))
+    gathered += folded_bytes(network.layers, network.dtype)
     of_ranks = [workspace_bytes(network.layers, network.dtype, trained, evaluated, network.frozen) + gathered] * busy
     if busy < workers:
         idle_rank = workspace_bytes(network.layers, network.dtype, 0, evaluated, network.frozen) + gathered

@@ -8,6 +8,9 @@ from threadpoolctl import threadpool_limits
 
 import cnntrain
 from cnntrain.errors import DataError, UsageError, WeightsError
+from cnntrain.evaluation.evaluate import evaluate_saved
+from cnntrain.network.array_layout import to_edge
+from cnntrain.ops.phases import memory_shape
 
 
 @pytest.fixture
@@ -39,6 +42,33 @@ def test_figures_do_not_depend_on_the_threads_of_the_blas(make_config, record, t
     with threadpool_limits(limits=2, user_api="blas"):
         result = cnntrain.evaluate(tmp_path / "run")
     assert (result["loss"], result["accuracy"]) == (run.result["test"]["loss"], run.result["test"]["accuracy"])
+
+
+NORMALIZED = [
+    {"conv": {"K": 12, "F": 3, "P": 1}},
+    {"batch_norm": {"activation": "relu"}},
+    {"pool": {"k": 2, "type": "max"}},
+    {"residual": {"layers": [{"conv": {"K": 16, "F": 3, "P": 1}}, {"batch_norm": {}}], "activation": "relu"}},
+    {"fc": {"units": 16}},
+    {"batch_norm": {"activation": "tanh"}},
+    {"fc": {"activation": "softmax"}},
+]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_folded_layers_give_the_same_bits_everywhere(make_config, record, tmp_path, workers):
+    """At the end of training, in ``evaluate``, in ``predict`` and in ``forward``."""
+    config = make_config(NORMALIZED, data={"source": "digits"}, Max=2, batch_size=64, workers=workers)
+    run = record(config, tmp_path / "run")
+    result = cnntrain.evaluate(tmp_path / "run", "test")
+    assert {key: result[key] for key in run.result["test"]} == run.result["test"]
+    model, report = cnntrain.load(tmp_path / "run"), evaluate_saved(tmp_path / "run", "test")
+    pixels = report.dataset.pixels(np.arange(len(report.dataset)))
+    outputs = model.outputs(pixels)
+    np.testing.assert_array_equal(outputs.max(axis=1), report.predictions.confidence)
+    x = np.empty((*memory_shape(model.layers[0].in_shape), len(pixels)), "float32")
+    model.preprocessing.columns(pixels, x)
+    np.testing.assert_array_equal(model.forward(to_edge(x, model.layers[0].in_shape)), outputs)
 
 
 def test_data_that_moved_can_be_named(trained, tiny, tmp_path):
