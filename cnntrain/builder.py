@@ -35,8 +35,8 @@ MIDDLE_LAYER = 8192
 """Maximum number of values of one sample in a layer up to which larger micro-batches save more calls than cache."""
 MIN_NORMALIZED_VALUES = 32
 """Minimum number of values of a channel in a micro-batch for batch normalization; for a unit, of samples."""
-MAX_CACHED_VALUES = 2**20
-"""Maximum number of values of a micro-batch in the largest layer: 4 MB in float32."""
+MAX_CACHED_VALUES = 2**21
+"""Maximum number of values of a micro-batch in the largest layer: 8 MB in float32."""
 MAX_PARAMETERS = 500_000_000
 """Maximum number of parameters of a network: 2 GB in float32, and four times that in training."""
 MAX_VALUES = 50_000_000
@@ -229,4 +229,5 @@ def micro_batch_size(layers: Sequence[Layer[Any]], batch_size: int | Literal["al
     if pixels:
         least = max(least, min(-(-MIN_NORMALIZED_VALUES // min(pixels)), batch_size // 2))
     most = 2 * MAX_MICRO_BATCH if largest <= MIDDLE_LAYER else MAX_MICRO_BATCH
-    return min(most, max(least, min(batch_size // 2, MAX_CACHED_VALUES // largest)))
+    cached = 1 << max(0, (MAX_CACHED_VALUES // largest).bit_length() - 1)  # a power of 2, as most batches are
+    return min(most, max(least, min(batch_size // 2, cached)))
