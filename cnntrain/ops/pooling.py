@@ -47,9 +47,16 @@ def max_forward(views: list[Array], y: Array, won: list[Array]) -> None:
 
 def max_only(views: list[Array], y: Array) -> None:
     """Write y = max over the views."""
-    y[...] = views[0]
-    for challenger in views[1:]:
-        np.maximum(y, challenger, out=y)
+    accumulate(np.maximum, views, y)
+
+
+def accumulate(operation: np.ufunc, views: list[Array], y: Array) -> None:
+    """Write y = views[0] ∘ views[1] ∘ ..., from left to right."""
+    best = views[0]
+    for other in views[1:]:
+        best = operation(best, other, out=y)
+    if best is not y:
+        y[...] = best
 
 
 def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Array | None, overlap: bool) -> None:
@@ -79,9 +86,7 @@ def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Ar
 
 def sum_forward(views: list[Array], y: Array) -> None:
     """Write y = sum of the views."""
-    y[...] = views[0]
-    for other in views[1:]:
-        y += other
+    accumulate(np.add, views, y)
 
 
 def sum_backward(delta: Array, views: list[Array], overlap: bool) -> None:
