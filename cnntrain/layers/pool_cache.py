@@ -78,6 +78,10 @@ class PoolCache(Workspaces):
         """Phases of the pooled columns: those that keep neighbors in memory together, if the width allows it."""
         self.columns = ViewsOf(lambda image: list(self.column_views(image, self.by_columns)))
         """The columns of the input that are pooled."""
+        self.delta_order = ViewsOf(lambda delta: list(self.ordered(delta, self.by_rows)))
+        """Views of the delta of the output and of the same columns of ``by_rows``, if they are in different phases."""
+        self.inside = ViewsOf(lambda image: list(self.border(image)))
+        """Views of the input and of the same pixels of ``padded``."""
 
     @workspace
     def padded(self) -> Shape:
@@ -92,7 +96,7 @@ class PoolCache(Workspaces):
         if not self.is_padded:
             self.padded.fill(value)
             self.is_padded = True
-        for image, inside in self.border(x):
+        for image, inside in self.inside(x):
             inside[...] = image
         return self.padded
 
@@ -104,13 +108,13 @@ class PoolCache(Workspaces):
         for m in moves(slice(0, W), slice(P, P + W), phases(W), self.Q):
             yield image[:, m.q, :, m.windows], inside[:, m.phase, :, m.pixels]
 
-    @property
+    @cached_property
     def pooled_shape(self) -> Shape:
         """The shape of ``by_columns``, ``(H, Q, C, OW / Q, n)``."""
         (H, C, _), OW = self.padded_shape, self.out_shape[2]
         return H, self.pooled_Q, C, OW // self.pooled_Q, self.n
 
-    @property
+    @cached_property
     def row_shape(self) -> Shape:
         """The shape of the output, in the phases of ``by_columns``."""
         return self.out_shape[0], *self.pooled_shape[1:]
@@ -156,7 +160,7 @@ class PoolCache(Workspaces):
         """Return delta in the phases of ``by_columns``; overwrites ``by_rows``."""
         if self.pooled_Q == self.OQ:
             return delta.reshape(self.row_shape)
-        for of_output, in_phases in self.ordered(delta, self.by_rows):
+        for of_output, in_phases in self.delta_order(delta):
             in_phases[...] = of_output
         return self.by_rows
 
@@ -264,9 +268,14 @@ class PoolCache(Workspaces):
         """Return dJ/dx: ``delta_prev`` without its padding."""
         if not self.P:
             return self.delta_prev
-        for image, inside in self.border(self.delta_inside, self.delta_prev):
+        for image, inside in self.delta_border:
             image[...] = inside
         return self.delta_inside
+
+    @cached_property
+    def delta_border(self) -> list[tuple[Array, Array]]:
+        """Views of ``delta_inside`` and of the same pixels of ``delta_prev``."""
+        return list(self.border(self.delta_inside, self.delta_prev))
 
 
 class GlobalPoolCache(Workspaces):

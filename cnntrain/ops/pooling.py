@@ -7,6 +7,7 @@ later entry is larger: in a tie the first entry wins, so that exactly one positi
 
 import numpy as np
 
+from cnntrain.ops.activations import INTEGERS
 from cnntrain.types import Array
 
 
@@ -39,8 +40,8 @@ def max_forward(views: list[Array], y: Array, won: list[Array]) -> None:
     best = views[0]
     for challenger, mask in zip(views[1:], won, strict=True):
         # The sign bit of best - challenger fills the item: no boolean array, no mixed types.
-        np.subtract(best, challenger, out=mask.view(y.dtype))
-        np.right_shift(mask, 8 * mask.itemsize - 1, out=mask)
+        np.subtract(best, challenger, mask.view(y.dtype))
+        np.right_shift(mask, INTEGERS[mask.itemsize][1], mask)
         np.maximum(best, challenger, out=y)
         best = y
 
@@ -72,8 +73,9 @@ def max_backward(delta: Array, won: list[Array], views: list[Array], scratch: Ar
     rest = delta.view(won[0].dtype) if won else delta
     for mask, target in zip(reversed(won), reversed(views[1:]), strict=True):
         share = target if scratch is None else scratch
-        np.bitwise_and(rest, mask, out=share.view(mask.dtype))
-        np.bitwise_xor(rest, share.view(mask.dtype), out=rest)
+        bits = share.view(mask.dtype)
+        np.bitwise_and(rest, mask, bits)
+        np.bitwise_xor(rest, bits, rest)
         if overlap:
             target += share
         elif share is not target:
