@@ -69,10 +69,8 @@ class PoolCache(Workspaces):
         H, C, W = in_shape
         self.padded_shape = H + 2 * P, C, W + 2 * P
         self.integer = np.dtype(f"i{self.dtype.itemsize}")
-        self.Q = phases(self.padded_shape[2])
-        """Phases of the image, with its padding."""
-        self.OQ = phases(out_shape[2])
-        """Phases of the output."""
+        self.Q, self.OQ = phases(self.padded_shape[2]), phases(out_shape[2])
+        """Phases of the image, with its padding, and of the output."""
         kept = self.Q // gcd(self.Q, S)
         self.pooled_Q = kept if out_shape[2] % kept == 0 else 1
         """Phases of the pooled columns: those that keep neighbors in memory together, if the width allows it."""
