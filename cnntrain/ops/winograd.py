@@ -13,6 +13,7 @@ computes.
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
 
+from collections.abc import Sequence
 from functools import cache, cached_property, partial
 from typing import final
 
@@ -201,26 +202,42 @@ class WinogradConvolution(Winograd):
         return pieces(self.M, self.width)
 
     def forward(self, x: Array, W: Array) -> Array:
-        g = self.geometry
+        return self.compute(x, self.transform_kernels(W), range(self.tiles))
+
+    def infer(self, x: Array, W: Array) -> Array:
+        return self.infer_transformed(x, self.transform_kernels(W))
+
+    def transformed(self, W: Array) -> Array:
+        return np.array(self.transform_kernels(W), order="C")
+
+    @property
+    def transformed_bytes(self) -> int:
+        return WinogradConvolution.U.nbytes(self)
+
+    def infer_transformed(self, x: Array, kernels: Array) -> Array:
+        return self.compute(x, kernels, [0] * self.tiles)  # one v1 for all: it stays in the processor's cache
+
+    def transform_kernels(self, W: Array) -> Array:
+        """Write U, and return a view of its transposed matrices."""
+        np.matmul(self.G, W.reshape(self.geometry.F, -1), out=self.U.reshape(self.tile, -1))
+        return self.U.transpose(0, 2, 1)
+
+    def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
+        """Return z; each tile is lowered into ``v1`` at the index in ``places``."""
         if not self.is_padded:
             self.clear_padding()
             self.is_padded = True
-        np.matmul(self.G, W.reshape(g.F, -1), out=self.U.reshape(self.tile, -1))
-        U_T = self.U.transpose(0, 2, 1)[:, None, None]
-        z_tiles = self.tiles_of(self.z)
-        for t, z in enumerate(z_tiles):
-            self.lower(x, t)
-            np.matmul(U_T, self.block_pieces[t], out=self.M_pieces)
+        U_T = U_T[:, None, None]
+        for t, z in enumerate(self.tiles_of(self.z)):
+            self.lower(x, t, places[t])
+            np.matmul(U_T, self.block_pieces[places[t]], out=self.M_pieces)
             np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z)
         return self.z
 
     def clear_padding(self) -> None:
         """Write zeros to the entries that ``lower`` does not write."""
-        for t in range(self.tiles):
-            low, high, _ = self.spans[t]
-            if low == high:
-                self.v1[t] = 0
-            clear_columns(self.v1[t], self.geometry)
+        for v1 in self.v1:
+            clear_columns(v1, self.geometry)
 
     @cached_property
     def lowering(self) -> list[tuple[Array, Copies]]:
@@ -233,12 +250,13 @@ class WinogradConvolution(Winograd):
             lowered.append((self.in_parts(v), copies))
         return lowered
 
-    def lower(self, x: Array, t: int) -> None:
-        """Lower B^T x of a tile into ``v1``."""
+    def lower(self, x: Array, t: int, place: int) -> None:
+        """Lower B^T x of a tile into ``v1[place]``."""
         low, high, _ = self.spans[t]
         if low == high:  # nothing but padding
+            self.v1[place] = 0
             return
-        v, copies = self.lowering[t]
+        v, copies = self.lowering[place]
         self.transform(x, t, v)
         for target, pixels in copies:
             target[...] = pixels

@@ -29,6 +29,9 @@ def results(way, geometry, n, dtype="float64"):
     convolution, dW = way(g, n, dtype), np.empty(W.shape, dtype)
     z = convolution.forward(x, W).copy()
     assert np.array_equal(convolution.infer(x, W), z)
+    kernels = convolution.transformed(W)
+    np.testing.assert_allclose(convolution.infer_transformed(x, kernels), z, rtol=0, atol=1e-5 * np.abs(z).max())
+    assert kernels is W or (kernels.nbytes == convolution.transformed_bytes and kernels.flags.owndata)
     assert np.array_equal(convolution.forward(x, W), z)
     return {"z": z, "delta_prev": convolution.backward(delta, W, dW, True).copy(), "dW": dW}
 
