@@ -17,14 +17,7 @@ from numpy.typing import DTypeLike
 from cnntrain.layers.base import Layer, OnOutput
 from cnntrain.layers.row import Row
 from cnntrain.layers.softmax import Softmax
-from cnntrain.network.array_layout import (
-    checked_images,
-    checked_labels,
-    class_indices,
-    edge_shape,
-    from_edge,
-    to_edge,
-)
+from cnntrain.network.array_layout import checked_images, checked_labels, class_indices, edge_shape, from_edge, to_edge
 from cnntrain.network.evaluation_pass import EvaluationPass
 from cnntrain.network.objective import Objective
 from cnntrain.network.parameter_vector import ParameterLayout
@@ -78,6 +71,10 @@ class Network:
         self.set_objective(objective)
 
     __repr__, _repr_html_, __dir__ = text_table, html_table, completions
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle the network without its workspaces: copies of arrays that share memory would not share it."""
+        return Network, (copy.deepcopy(self.layers), self.objective, self.dtype, self.micro_batch_size, self.frozen)
 
     @property
     def layers(self) -> list[Layer[Any]]:

@@ -1,5 +1,8 @@
 """A network at its edges: shapes, layouts, batches of any size, and what it says about input that does not fit."""
 
+import copy
+import pickle
+from dataclasses import replace
 from itertools import chain
 from types import SimpleNamespace
 
@@ -151,6 +154,32 @@ def test_inputs_stay_as_they_are_and_results_belong_to_the_caller(make_network, 
     again = network.loss_and_gradients(x, y)
     assert again[0] == J
     assert all(np.isfinite(array).all() for array in (network.forward(x), again[2], *again[1].values()))
+
+
+@every_network
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_copies_of_a_used_network_compute_the_same_and_are_independent(make_network, layers, copied):
+    network = make_network(layers, INPUT, dtype="float32", l2=0.1)
+    x, y = batch(network, 3)
+
+    def bits(network):
+        J, grads, _ = network.loss_and_gradients(x, y)
+        return J, network.forward(x).tobytes(), [gradient.tobytes() for gradient in grads.values()]
+
+    first = bits(network)
+    other = copied(network)
+    assert bits(other) == first
+    other.set_parameters({name: 0 * value for name, value in other.parameters().items()})
+    assert not other.theta[: other.layout.trainable_count].any()
+    assert bits(network) == first
+
+
+def test_copies_keep_what_is_frozen_and_the_weights_of_classes(classifier):
+    network = Network(classifier.layers, replace(classifier.objective, class_weights=(1, 2, 3, 4)), frozen=1)
+    x, y = batch(network, 5)
+    other = pickle.loads(pickle.dumps(network))
+    (J, gradients, dx), (J_of_other, gradients_of_other, _) = (n.loss_and_gradients(x, y) for n in (network, other))
+    assert (J_of_other, list(gradients_of_other), dx) == (J, list(gradients), None)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
