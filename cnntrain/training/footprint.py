@@ -55,11 +55,13 @@ def footprint(config: Config, network: Network, data: Data | None, workers: int)
         workers: Number of processes, see ``number_of_workers``.
     """
     splits = [] if data is None else [dataset for dataset in data.splits().values() if dataset is not None]
-    stored = [dataset.images for dataset in splits if not dataset.is_mapped]
-    mapped = sum(dataset.images.nbytes for dataset in splits if dataset.is_mapped)
+    distinct = {id(dataset.images): dataset for dataset in splits}.values()  # splits of a folder share one file
+    mapped = sum(dataset.images.nbytes for dataset in distinct if dataset.is_mapped)
+    loaded = sum(dataset.images.nbytes for dataset in distinct if not dataset.is_mapped)
     pixel = splits[0].images.dtype.itemsize if splits else 1
-    loaded = sum(images.nbytes for images in stored)
-    images = loaded * (1 if workers == 1 else 2)  # workers use a shared copy
+    images = loaded
+    if workers > 1:  # workers use a shared copy of each split's images
+        images += sum(dataset.images.nbytes for dataset in splits if not dataset.is_mapped)
     batch = samples_in_batch(config, data)
     rest = len(data.train) % batch if data else 0
     trained = max(largest(network, batch), largest(network, rest))

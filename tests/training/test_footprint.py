@@ -2,9 +2,11 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 from cnntrain.builder import build_for, load_config_data
+from cnntrain.data import Data, Dataset
 from cnntrain.errors import OutOfMemoryError
 from cnntrain.network.network import Network
 from cnntrain.profiling.dry_run import dry_run
@@ -69,6 +71,17 @@ def test_workers_see_a_copy_of_the_images(tiny_config, bare, monkeypatch):
     one, two = (footprint(config, network, data, workers) for workers in (1, 2))
     vectors = [module.vector_counts(config, [2], workers)[0].bytes_of(network) for workers in (1, 2)]
     assert two.first - one.first == images + vectors[1] - vectors[0]
+
+
+def test_a_file_that_several_splits_map_counts_once(tiny_config, bare, tmp_path):
+    config = tiny_config([{"fc": {}}])
+    data = load_config_data(config)
+    np.save(tmp_path / "images.npy", data.train.images)
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    mapped = Dataset(images, data.train.labels, np.arange(len(data.train)))
+    splits = (mapped.take(np.arange(start, len(data.train), 3)) for start in range(3))
+    data = Data(*splits, data.classes, data.preprocessing)
+    assert footprint(config, build_for(config, data), data, 1).mapped == images.nbytes
 
 
 def test_frozen_layers_have_no_gradients_and_no_optimizer_state(tiny_config, bare):
