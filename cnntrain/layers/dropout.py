@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
-from cnntrain.ops.phases import memory_shape
+from cnntrain.ops.phases import memory_shape, phases, split_columns
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -32,9 +32,9 @@ LEVELS = 2**16
 class DropoutCache(Workspaces):
     """Memory for micro-batches of n samples."""
 
-    def __init__(self, shape: Shape, n: int, dtype: DTypeLike):
+    def __init__(self, in_shape: Shape, n: int, dtype: DTypeLike):
         super().__init__(n, dtype)
-        self.shape = shape
+        self.in_shape, self.shape = in_shape, memory_shape(in_shape)
         self.sample_ids = SampleIds(0, np.arange(n))
 
     def set_sample_ids(self, sample_ids: SampleIds) -> None:
@@ -47,8 +47,11 @@ class DropoutCache(Workspaces):
 
     @cached_property
     def numbers(self) -> NDArray[np.uint16]:
-        """The random number of each value, samples last."""
-        return self.words.view(np.uint16)[:, : math.prod(self.shape)].T.reshape(self.mask.shape)
+        """The random number of each value, drawn in the order ``(H, C, W)``, as ``(H, Q, C, W / Q, n)``."""
+        numbers = self.words.view(np.uint16)[:, : math.prod(self.shape)].T.reshape(*self.in_shape, self.n)
+        if len(self.in_shape) != 3:
+            return numbers
+        return split_columns(numbers, phases(self.in_shape[2])).transpose(0, 3, 1, 2, 4)
 
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:
@@ -103,11 +106,11 @@ class Dropout(Layer[DropoutCache]):
         self.scale = LEVELS / (LEVELS - self.dropped)
 
     def cache(self, n: int, dtype: DTypeLike) -> DropoutCache:
-        return DropoutCache(memory_shape(self.in_shape), n, dtype)
+        return DropoutCache(self.in_shape, n, dtype)
 
     def forward(self, x: Array, cache: DropoutCache) -> Array:
         self.rng.words(cache.sample_ids, cache.words)
-        np.greater_equal(cache.numbers, self.dropped, out=cache.kept)
+        np.greater_equal(cache.numbers, self.dropped, out=cache.kept.reshape(cache.numbers.shape))
         np.multiply(cache.kept, cache.y.dtype.type(self.scale), out=cache.mask)
         return np.multiply(x, cache.mask, out=cache.y)
 

@@ -7,6 +7,7 @@ import pytest
 
 from cnntrain.layers.dropout import DROPOUT, Dropout
 from cnntrain.network.workspaces import MicroBatchWorkspace
+from cnntrain.ops.phases import in_phases, phases
 
 
 def mask_of(layer, epoch, samples, dtype="float64"):
@@ -43,15 +44,19 @@ def test_the_least_bits_that_stay_are_those_of_the_rate(rate, monkeypatch):
     assert kept.all() == (rate == 0)
 
 
-@pytest.mark.parametrize("shape", [(7,), (5, 4, 3)])
+@pytest.mark.parametrize("shape", [(7,), (5, 4, 3), (3, 2, 12), (3, 2, 18)])
 def test_the_mask_is_that_of_each_sample_drawn_alone(shape):
-    """16 bits a value, in the network's memory order; the numbers of Philox with the counter (0, sample, epoch, 0)."""
+    """16 bits a value in the order (H, C, W), however memory orders the columns.
+
+    The numbers of Philox with the counter (0, sample, epoch, 0).
+    """
     layer, samples, values = layer_of(0.3, shape), [9, 0, 250], math.prod(shape)
     together = mask_of(layer, 3, samples)
     key = np.random.SeedSequence(7, spawn_key=(DROPOUT, 2)).generate_state(2, np.uint64)
     for i, sample in enumerate(samples):
         raw = np.random.Philox(key=key, counter=[0, sample, 3, 0]).random_raw(-(-values // 4))
-        kept = raw.view(np.uint16)[:values].reshape(shape) >= round(0.3 * 2**16)
+        kept = raw.view(np.uint16)[:values].reshape(*shape, 1) >= round(0.3 * 2**16)
+        kept = in_phases(kept, phases(shape[2]))[..., 0] if len(shape) == 3 else kept[..., 0]
         np.testing.assert_array_equal(together[..., i] != 0, kept)
 
 
