@@ -48,7 +48,7 @@ class MappedImages(np.memmap[Any, np.dtype[Any]]):
 
     @cached_property
     def reads_ahead(self) -> bool:
-        """Whether the images take more than half of the free memory, and the system can be told what to read."""
+        """Whether the images take more than half of the free memory, and the system can be advised what to read."""
         free = free_memory()
         if free is None or self.nbytes <= free // 2 or not hasattr(mmap, "MADV_RANDOM"):
             return False

@@ -42,11 +42,7 @@ def best_width(rows: int, depth: int, columns: int) -> int:
 
     Measured on Zen 5: 32 x 288 times 288 x 512 runs at 140 GFLOP/s at once, 230 in pieces of 32 columns.
     """
-    if is_packed(rows, depth, columns):
-        for width in WIDTHS:
-            if columns % width == 0 and rows * depth * width <= SMALL_PRODUCT:
-                return width
-    return columns
+    return best_size(columns, rows * depth, WIDTHS)
 
 
 def best_height(rows: int, depth: int, columns: int) -> int:
@@ -55,11 +51,14 @@ def best_height(rows: int, depth: int, columns: int) -> int:
     Measured on Zen 4: 128 x 1024 times 1024 x 32 runs at 90 GFLOP/s at once, 125 in pieces of 16 rows; 4096 x 256
     times 256 x 32 at 76, 113 in pieces of 64 rows.
     """
-    if is_packed(rows, depth, columns):
-        for height in HEIGHTS:
-            if rows % height == 0 and height * depth * columns <= SMALL_PRODUCT:
-                return height
-    return rows
+    return best_size(rows, depth * columns, HEIGHTS)
+
+
+def best_size(side: int, others: int, sizes: tuple[int, ...]) -> int:
+    """Return the first of ``sizes`` that divides a side and gives pieces that are not packed; else the whole side."""
+    if has_small_kernels() and side * others > SMALL_PRODUCT:
+        return next((size for size in sizes if side % size == 0 and size * others <= SMALL_PRODUCT), side)
+    return side
 
 
 def is_packed(rows: int, depth: int, columns: int) -> bool:

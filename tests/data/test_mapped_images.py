@@ -32,7 +32,7 @@ def images(tmp_path, pixels):
 
 @pytest.fixture
 def advised(monkeypatch):
-    """What the system is told, as (advice, first byte, number of bytes) of the images."""
+    """What the system is advised, as (advice, first byte, number of bytes) of the images."""
     calls = []
     advise = MappedImages._advise
 
