@@ -140,7 +140,7 @@ class BatchNorm(Layer[BatchNormCache]):
         y = x if self.overwrites else cache.y
         z = y.reshape(cache.shape)
         np.subtract(x.reshape(cache.shape), cache.repeated(self.params["running_mean"]), out=z)
-        z *= cache.repeated(self.params["gamma"] / np.sqrt(self.params["running_var"] + self.eps))
+        z *= cache.repeated(self.affine()[0])
         return y
 
     def affine(self) -> tuple[Array, Array]:

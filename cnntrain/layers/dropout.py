@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnntrain.layers.base import Layer, OnnxGraph
 from cnntrain.layers.fault import Fault
 from cnntrain.ops.counter_rng import CounterRng, SampleIds
-from cnntrain.ops.phases import memory_shape, phases, split_columns
+from cnntrain.ops.phases import memory_shape, phases, split_by_phase
 from cnntrain.ops.workspace import Workspaces, workspace
 from cnntrain.types import Array, Shape
 
@@ -51,7 +51,7 @@ class DropoutCache(Workspaces):
         numbers = self.words.view(np.uint16)[:, : math.prod(self.shape)].T.reshape(*self.in_shape, self.n)
         if len(self.in_shape) != 3:
             return numbers
-        return split_columns(numbers, phases(self.in_shape[2])).transpose(0, 3, 1, 2, 4)
+        return split_by_phase(numbers, phases(self.in_shape[2]))
 
     @partial(workspace, dtype=np.bool_, use="training")
     def kept(self) -> Shape:

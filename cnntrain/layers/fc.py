@@ -35,7 +35,7 @@ class FcCache(Workspaces):
         self.factors = ViewsOf(lambda W: (row_pieces(W, forward), row_pieces(W.T, backward)))
         """W and W^T, in pieces."""
         self.heights = forward, backward
-        self.copies_x = is_packed(units, n, self.features)
+        self.copies_x = is_packed(units * n * self.features)
         self.of_dW = ViewsOf(self.dW_pieces)
 
     @workspace

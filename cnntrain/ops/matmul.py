@@ -56,14 +56,14 @@ def best_height(rows: int, depth: int, columns: int) -> int:
 
 def best_size(side: int, others: int, sizes: tuple[int, ...]) -> int:
     """Return the first of ``sizes`` that divides a side and gives pieces that are not packed; else the whole side."""
-    if has_small_kernels() and side * others > SMALL_PRODUCT:
+    if is_packed(side * others):
         return next((size for size in sizes if side % size == 0 and size * others <= SMALL_PRODUCT), side)
     return side
 
 
-def is_packed(rows: int, depth: int, columns: int) -> bool:
+def is_packed(multiply_adds: int) -> bool:
     """Return whether a product packs its matrices first, which does not pay off if one of its sides is short."""
-    return has_small_kernels() and rows * depth * columns > SMALL_PRODUCT
+    return has_small_kernels() and multiply_adds > SMALL_PRODUCT
 
 
 def row_pieces(matrix: Array, height: int) -> Array:

@@ -70,13 +70,13 @@ def in_phases(batch: Array, Q: int) -> Array:
     if Q == 1:
         return batch
     H, C, W, n = batch.shape
-    return split_columns(batch, Q).transpose(0, 3, 1, 2, 4).reshape(H * Q, C, W // Q, n)
+    return split_by_phase(batch, Q).reshape(H * Q, C, W // Q, n)
 
 
-def split_columns(batch: Array, Q: int) -> Array:
-    """View ``(H, C, W, N)`` as ``(H, C, W / Q, Q, N)``."""
+def split_by_phase(batch: Array, Q: int) -> Array:
+    """View a batch of images ``(H, C, W, N)`` as ``(H, Q, C, W / Q, N)``."""
     H, C, W, n = batch.shape
-    return batch.reshape(H, C, W // Q, Q, n)
+    return batch.reshape(H, C, W // Q, Q, n).transpose(0, 3, 1, 2, 4)
 
 
 class Move(NamedTuple):

@@ -13,6 +13,7 @@ computes.
 Reference: Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cache, cached_property, partial
 from typing import final
@@ -78,6 +79,32 @@ class Winograd(Convolution):
         """The contribution of a tile to delta_prev."""
         _, Q, C, V = self.geometry.image
         return self.tile, Q, C, V, self.n
+
+    @abstractmethod
+    def transform_kernels(self, W: Array) -> Array:
+        """Write ``U``, and return its transposed matrices, in memory of this workspace."""
+
+    @abstractmethod
+    def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
+        """Return z.
+
+        Args:
+            x: The image.
+            U_T: The transformed kernels.
+            places: For each row of tiles, the index at which its transformed image is written.
+        """
+
+    def forward(self, x: Array, W: Array) -> Array:
+        return self.compute(x, self.transform_kernels(W), range(self.tiles))
+
+    def infer(self, x: Array, W: Array) -> Array:
+        return self.infer_transformed(x, self.transform_kernels(W))
+
+    def transformed(self, W: Array) -> Array:
+        return np.array(self.transform_kernels(W), order="C")
+
+    def infer_transformed(self, x: Array, kernels: Array) -> Array:
+        return self.compute(x, kernels, [0] * self.tiles)  # one place for all: it stays in the processor's cache
 
     def image_rows(self, tile: int) -> tuple[int, int, int]:
         """Return the first and last + 1 image row of a tile, and the number of padding rows before them."""
@@ -201,29 +228,15 @@ class WinogradConvolution(Winograd):
         """``M``, in pieces."""
         return pieces(self.M, self.width)
 
-    def forward(self, x: Array, W: Array) -> Array:
-        return self.compute(x, self.transform_kernels(W), range(self.tiles))
-
-    def infer(self, x: Array, W: Array) -> Array:
-        return self.infer_transformed(x, self.transform_kernels(W))
-
-    def transformed(self, W: Array) -> Array:
-        return np.array(self.transform_kernels(W), order="C")
-
     @property
     def transformed_bytes(self) -> int:
         return WinogradConvolution.U.nbytes(self)
 
-    def infer_transformed(self, x: Array, kernels: Array) -> Array:
-        return self.compute(x, kernels, [0] * self.tiles)  # one v1 for all: it stays in the processor's cache
-
     def transform_kernels(self, W: Array) -> Array:
-        """Write U, and return a view of its transposed matrices."""
         np.matmul(self.G, W.reshape(self.geometry.F, -1), out=self.U.reshape(self.tile, -1))
         return self.U.transpose(0, 2, 1)
 
     def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
-        """Return z; each tile is lowered into ``v1`` at the index in ``places``."""
         if not self.is_padded:
             self.clear_padding()
             self.is_padded = True

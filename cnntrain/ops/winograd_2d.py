@@ -183,33 +183,11 @@ class Winograd2D(Winograd):
             [(z[:, m.phase, :, m.pixels], self.y[: len(z), s, :, m.windows]) for s, m in self.stores] for z in tiles
         ]
 
-    def forward(self, x: Array, W: Array) -> Array:
-        self.transform_kernels(W)
-        return self.compute(x, self.U_T, range(self.tiles))
-
-    def infer(self, x: Array, W: Array) -> Array:
-        self.transform_kernels(W)
-        return self.infer_transformed(x, self.U_T)
-
-    def transformed(self, W: Array) -> Array:
-        self.transform_kernels(W)
-        return self.U_T.copy()
-
     @property
     def transformed_bytes(self) -> int:
         return Winograd2D.U_T.nbytes(self)
 
-    def infer_transformed(self, x: Array, kernels: Array) -> Array:
-        return self.compute(x, kernels, [0] * self.tiles)  # one V for all: it stays in the processor's cache
-
     def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
-        """Return z.
-
-        Args:
-            x: The image.
-            U_T: The transformed kernels.
-            places: For each row of tiles, the index in ``V`` where it is written.
-        """
         if not self.is_padded:
             self.x1.fill(0)
             self.is_padded = True
@@ -227,11 +205,11 @@ class Winograd2D(Winograd):
                 column[...] = part
         return self.z
 
-    def transform_kernels(self, W: Array) -> None:
-        """Write U and its copy, which makes the forward product faster than a transposed view does."""
+    def transform_kernels(self, W: Array) -> Array:
         np.matmul(self.G, W.reshape(len(W), -1), out=self.by_rows)
         np.matmul(self.G, self.by_rows.reshape(self.tile, len(W), -1), out=self.U.reshape(self.tile, self.tile, -1))
-        np.copyto(self.U_T, self.U.swapaxes(-1, -2))
+        np.copyto(self.U_T, self.U.swapaxes(-1, -2))  # a copy makes the forward product faster than a view does
+        return self.U_T
 
     def transform_image(self, x: Array, t: int, V: Array) -> None:
         """Write B^T x B of a row of tiles."""
