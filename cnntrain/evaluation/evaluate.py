@@ -19,10 +19,11 @@ from cnntrain.errors import ConfigError, DataError, UsageError
 from cnntrain.evaluation.advice import advise
 from cnntrain.evaluation.artifacts import draw_report
 from cnntrain.evaluation.display_names import short
-from cnntrain.evaluation.figures import Figures, history_of
+from cnntrain.evaluation.figures import Figures
 from cnntrain.evaluation.report import EvaluationReport, evaluate_network
 from cnntrain.runs.compare import describe
 from cnntrain.runs.folder import EVALUATION_FOLDER, WEIGHTS_FILE
+from cnntrain.runs.metrics_file import read_history
 from cnntrain.types import Labels
 from cnntrain.weights import weights
 from cnntrain.weights.weights import SavedNetwork
@@ -94,9 +95,8 @@ def figures_of(run: Path, report: EvaluationReport, result: dict[str, Any]) -> F
         return figures
     best = training["best"]
     loss = best and best.get("validation_loss")
-    return replace(
-        figures, run=training | {"best": best and {"epoch": best["epoch"], "loss": loss}}, history=history_of(run)
-    )
+    history, _ = read_history(run)
+    return replace(figures, run=training | {"best": best and {"epoch": best["epoch"], "loss": loss}}, history=history)
 
 
 def draw_artifacts(run: str | Path, report: EvaluationReport) -> list[Path]:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from cnntrain.config import Config
 from cnntrain.config.schema.entries import all_entries
 from cnntrain.runs.history import History
-from cnntrain.runs.metrics_file import read_metrics
 from cnntrain.types import Shape
 
 GAP = 0.02
@@ -122,14 +120,6 @@ def standard_error(metrics: Metrics) -> float:
     samples = metrics["samples"] + 2
     p = (metrics["accuracy"] * metrics["samples"] + 1) / samples
     return math.sqrt(p * (1 - p) / samples)
-
-
-def history_of(run: Path) -> History:
-    """Return the lines of a run folder's metrics.jsonl; empty if the file cannot be read."""
-    try:
-        return read_metrics(run)
-    except (OSError, ValueError, RecursionError):
-        return History()
 
 
 def percent(metrics: Metrics) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
+from cnntrain.errors import reason_of
 from cnntrain.runs.folder import METRICS_FILE, METRICS_TABLE
 from cnntrain.runs.history import History
 from cnntrain.storage import lines_of, write_file
@@ -39,6 +40,15 @@ def read_metrics(folder: Path, without: Collection[str] = ()) -> History:
     except FileNotFoundError:
         pass
     return history
+
+
+def read_history(folder: Path) -> tuple[History, list[str]]:
+    """Return the lines of a run folder's metrics.jsonl, and a warning if they cannot be read."""
+    try:
+        return read_metrics(folder), []
+    except (OSError, ValueError, RecursionError) as error:
+        left_out = "metrics.csv and the learning curves are left out"
+        return History(), [f"{folder / METRICS_FILE} cannot be read, so {left_out}: {reason_of(error)}"]
 
 
 def write_metrics_table(folder: Path, history: History) -> None:

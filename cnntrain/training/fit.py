@@ -21,9 +21,8 @@ from cnntrain.network.network import Network
 from cnntrain.parallel import available_cores
 from cnntrain.parallel.mpi_job import current_session
 from cnntrain.runs.environment import environment
-from cnntrain.runs.folder import ENVIRONMENT_FILE, METRICS_FILE, RunFolder
-from cnntrain.runs.history import History
-from cnntrain.runs.metrics_file import read_metrics
+from cnntrain.runs.folder import ENVIRONMENT_FILE, RunFolder
+from cnntrain.runs.metrics_file import read_history
 from cnntrain.storage import write_file, write_json
 from cnntrain.training import tensorboard
 from cnntrain.training.batches import batch_count
@@ -163,15 +162,6 @@ def run_to_end(
     yield TrainingEnded(result)
     if outcome.error is not None:
         raise outcome.error
-
-
-def read_history(folder: Path) -> tuple[History, list[str]]:
-    """Return the lines of metrics.jsonl, and a warning if they cannot be read."""
-    try:
-        return read_metrics(folder), []
-    except (OSError, ValueError, RecursionError) as error:
-        left_out = "metrics.csv and the learning curves are left out"
-        return History(), [f"{folder / METRICS_FILE} cannot be read, so {left_out}: {reason_of(error)}"]
 
 
 def write_backbone(run: RunFolder, config: Config) -> None:
