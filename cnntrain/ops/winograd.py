@@ -86,13 +86,7 @@ class Winograd(Convolution):
 
     @abstractmethod
     def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
-        """Return z.
-
-        Args:
-            x: The image.
-            U_T: The transformed kernels.
-            places: For each row of tiles, the index at which its transformed image is written.
-        """
+        """Return z for transformed kernels; ``places`` are the indices where the transformed rows of tiles are kept."""
 
     def forward(self, x: Array, W: Array) -> Array:
         return self.compute(x, self.transform_kernels(W), range(self.tiles))
@@ -200,12 +194,6 @@ class WinogradConvolution(Winograd):
         return self.tile, g.OQ, g.F, g.C, g.OV, self.n
 
     @cached_property
-    def width(self) -> int:
-        """Number of columns of the pieces of the forward product."""
-        g = self.geometry
-        return best_width(g.K, g.F * g.C, g.OV * self.n)
-
-    @cached_property
     def blocks(self) -> Array:
         """``v1`` as matrices."""
         g = self.geometry
@@ -213,8 +201,8 @@ class WinogradConvolution(Winograd):
 
     @cached_property
     def block_pieces(self) -> Array:
-        """``blocks``, in pieces."""
-        return pieces(self.blocks, self.width)
+        """``blocks``, in the same pieces as ``M``."""
+        return pieces(self.blocks, self.M_pieces.shape[-1])
 
     @cached_property
     def delta_pieces(self) -> tuple[Array, Array]:
@@ -225,8 +213,9 @@ class WinogradConvolution(Winograd):
 
     @cached_property
     def M_pieces(self) -> Array:
-        """``M``, in pieces."""
-        return pieces(self.M, self.width)
+        """``M``, in pieces of the width at which the forward product is fastest."""
+        g = self.geometry
+        return pieces(self.M, best_width(g.K, g.F * g.C, g.OV * self.n))
 
     @property
     def transformed_bytes(self) -> int:
