@@ -227,7 +227,8 @@ class WinogradConvolution(Winograd):
 
     def compute(self, x: Array, U_T: Array, places: Sequence[int]) -> Array:
         if not self.is_padded:
-            self.clear_padding()
+            for v1 in self.v1:
+                clear_columns(v1, self.geometry)  # ``lower`` does not write them
             self.is_padded = True
         U_T = U_T[:, None, None]
         for t, z in enumerate(self.tiles_of(self.z)):
@@ -235,11 +236,6 @@ class WinogradConvolution(Winograd):
             np.matmul(U_T, self.block_pieces[places[t]], out=self.M_pieces)
             np.matmul(self.A_T[: len(z)], self.M.reshape(self.tile, -1), out=z)
         return self.z
-
-    def clear_padding(self) -> None:
-        """Write zeros to the entries that ``lower`` does not write."""
-        for v1 in self.v1:
-            clear_columns(v1, self.geometry)
 
     @cached_property
     def lowering(self) -> list[tuple[Array, Copies]]:
