@@ -77,7 +77,7 @@ def without_unknown_folder(config: Config, overrides: Sequence[str]) -> tuple[Co
     """
     folder = config.training.tensorboard
     is_named = any(KEY in word for word in overrides)
-    if not isinstance(folder, Path) or is_named or (folder.is_dir() and event_files(folder)):
+    if not isinstance(folder, Path) or is_named or (os.path.isdir(folder) and event_files(folder)):
         return config, []
     training = config.training.model_copy(update={"tensorboard": False})
     return config.model_copy(update={"training": training}), [

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
@@ -21,7 +22,7 @@ from cnntrain.training.events import EpochEnded, TrainingEnded, WarningIssued
 from cnntrain.training.fit import fit
 from cnntrain.training.interrupts import Interrupts
 from cnntrain.training.resume import resume_run
-from cnntrain.training.tensorboard import METRICS, recorded_epochs
+from cnntrain.training.tensorboard import METRICS, recorded_epochs, without_unknown_folder
 
 
 def as_tensorboard_reads(folder):
@@ -259,3 +260,11 @@ def test_killed_at_any_moment_and_resumed(tmp_path, seed):
     assert len(files_in(tmp_path / "run" / "tensorboard")) == 2
     assert len(metrics(tmp_path / "run")) == 42
     assert_says_what_the_metrics_say(tmp_path / "run" / "tensorboard", tmp_path / "run")
+
+
+def test_a_folder_that_no_system_can_name_is_left_out_on_resume(tiny_config):
+    config = tiny_config()
+    training = config.training.model_copy(update={"tensorboard": Path("x" * 300)})
+    known, notes = without_unknown_folder(config.model_copy(update={"training": training}), [])
+    assert known.training.tensorboard is False
+    assert len(notes) == 1
